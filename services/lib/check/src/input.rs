@@ -1,0 +1,44 @@
+//! What a judge is given.
+
+use std::sync::Arc;
+
+/// One record to judge. Borrowed; nothing is copied for a valid event.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// Key bytes; none is a null key.
+    pub key: Option<&'a [u8]>,
+    /// Value bytes; none is a null value.
+    pub value: Option<&'a [u8]>,
+    /// Headers in order, names as written; a name may repeat, a value may be null.
+    pub headers: &'a [(&'a str, Option<&'a [u8]>)],
+    /// Microseconds since the epoch; the only clock a rule can see.
+    pub now: i64,
+}
+
+/// A schema that is needed before a record can be judged.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum SchemaNeed {
+    /// Confluent schema id (v0 prefix).
+    Id(u32),
+    /// Confluent schema GUID (v1 header).
+    Guid([u8; 16]),
+}
+
+/// What is known about a schema right now. Never does I/O.
+#[derive(Debug, Clone)]
+pub enum Known {
+    /// Parsed and ready.
+    Avro(Arc<tidegate_codec::avro::Schema>),
+    /// The registry said that there is no such schema (kept for seconds only).
+    Unknown,
+    /// It exists and cannot be used (not Avro, does not parse).
+    Unusable,
+    /// Not asked yet.
+    NotCached,
+}
+
+/// The cache of registry schemas, filled by the worker between batches.
+pub trait SchemaLookup {
+    /// What is known.
+    fn lookup(&self, need: &SchemaNeed) -> Known;
+}

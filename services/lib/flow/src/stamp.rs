@@ -1,0 +1,124 @@
+//! The headers that Tidegate adds, version 1. `schemas/formats/headers.md` describes them for other readers.
+//!
+//! Validated records carry [`ORIGIN`], [`CONTRACT`] and [`JUDGE`]; few and short, because each is paid per record.
+//! Dead letters carry those, the reasons, and the names that Kafka Connect made common.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::record::{Header, Offset, Origin, TopicPartition, header_text};
+use tidegate_contract::ContractRef;
+
+/// Every header of ours starts so; producers may not use it.
+pub const PREFIX: &str = "tidegate.";
+/// Identity: `<topic>:<partition>:<offset>` of the consumed record (a topic name cannot hold a colon).
+pub const ORIGIN: &str = "tidegate.origin";
+/// `<contract id>@<version>` that judged the record; the version is what follows the last `@`.
+pub const CONTRACT: &str = "tidegate.contract";
+/// `<snapshot commit>/<engine version>`.
+pub const JUDGE: &str = "tidegate.judge";
+/// `false` when only a proposed contract judged the record.
+pub const ENFORCED: &str = "tidegate.enforced";
+/// Compact JSON list of violations with severity warning or info.
+pub const NOTES: &str = "tidegate.notes";
+/// The producer's timestamp when it is 0, which Kafka's clients replace by now.
+pub const TIMESTAMP: &str = "tidegate.timestamp";
+/// Prefix of forged `tidegate.` headers, moved aside as they came.
+pub const FORGED: &str = "forged.";
+/// Reason of a dead letter, from the closed list.
+pub const REASON: &str = "tidegate.reason";
+/// Finer code beside the reason.
+pub const DETAIL: &str = "tidegate.detail";
+/// Rule ids, comma separated.
+pub const RULES: &str = "tidegate.rules";
+/// Compact JSON list of all violations, at most 8 KiB.
+pub const ERRORS: &str = "tidegate.errors";
+/// When it failed, RFC 3339 in UTC.
+pub const FAILED_AT: &str = "tidegate.failed-at";
+
+/// The name and version of the engine whose verdict this is.
+pub const ENGINE_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What a stamped record says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    /// Where the validator consumed it.
+    pub origin: Origin,
+    /// Contract version that judged it; none when no contract was bound (a dead letter).
+    pub contract: Option<ContractRef>,
+    /// Snapshot commit.
+    pub commit: Arc<str>,
+    /// False for a record that only a proposed contract judged.
+    pub enforced: bool,
+}
+
+/// Text of an origin.
+pub fn origin_text(origin: &Origin) -> String {
+    format!("{}:{}:{}", origin.at.topic, origin.at.partition, origin.offset.0)
+}
+
+/// Reads `<topic>:<partition>:<offset>`.
+pub fn parse_origin(text: &str) -> Option<Origin> {
+    let (rest, offset) = text.rsplit_once(':')?;
+    let (topic, partition) = rest.rsplit_once(':')?;
+    Some(Origin { at: TopicPartition::new(topic, partition.parse().ok()?), offset: Offset(offset.parse().ok()?) })
+}
+
+/// Reads `<id>@<version>`.
+pub fn parse_contract(text: &str) -> Option<ContractRef> {
+    let (id, version) = text.rsplit_once('@')?;
+    Some(ContractRef { id: id.into(), version: version.into() })
+}
+
+/// The stamp of a record that Tidegate wrote; none when it carries no readable one.
+pub fn read(headers: &[Header]) -> Option<Stamp> {
+    Some(Stamp {
+        origin: parse_origin(header_text(headers, ORIGIN)?)?,
+        contract: header_text(headers, CONTRACT).and_then(parse_contract),
+        commit: header_text(headers, JUDGE)?.rsplit_once('/')?.0.into(),
+        enforced: header_text(headers, ENFORCED) != Some("false"),
+    })
+}
+
+/// The producer's headers as they leave: forged ones of ours moved aside under [`FORGED`], all else untouched and in order.
+pub fn sanitize(headers: Vec<Header>) -> Vec<Header> {
+    if headers.iter().all(|header| !header.name.starts_with(PREFIX)) {
+        return headers;
+    }
+    headers
+        .into_iter()
+        .map(|header| match header.name.starts_with(PREFIX) {
+            true => Header { name: format!("{FORGED}{}", header.name).into(), value: header.value },
+            false => header,
+        })
+        .collect()
+}
+
+/// The two headers that are the same for a whole batch.
+#[derive(Debug, Clone)]
+pub struct JudgedBy {
+    contract: Option<Bytes>,
+    judge: Bytes,
+}
+
+// === impl JudgedBy ===
+
+impl JudgedBy {
+    /// Prepares them.
+    pub fn new(contract: Option<&ContractRef>, commit: &str) -> Self {
+        JudgedBy {
+            contract: contract.map(|reference| Bytes::from(reference.to_string())),
+            judge: Bytes::from(format!("{commit}/{ENGINE_VERSION}")),
+        }
+    }
+
+    /// Adds identity, contract and judge to the headers of an outcome.
+    pub fn stamp(&self, headers: &mut Vec<Header>, origin: &Origin) {
+        headers.push(Header { name: ORIGIN.into(), value: Some(Bytes::from(origin_text(origin))) });
+        if let Some(contract) = &self.contract {
+            headers.push(Header { name: CONTRACT.into(), value: Some(contract.clone()) });
+        }
+        headers.push(Header { name: JUDGE.into(), value: Some(self.judge.clone()) });
+    }
+}

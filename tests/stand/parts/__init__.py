@@ -1,0 +1,9 @@
+"""The parts a stand is made of. A new part is a file here and a line below."""
+
+from parts.azure import Azure
+from parts.base import Part
+from parts.kafka import Kafka
+from parts.registry import Registry
+from parts.s3 import S3
+
+ALL: list[type[Part]] = [Kafka, S3, Azure, Registry]

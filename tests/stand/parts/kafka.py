@@ -1,0 +1,107 @@
+"""Apache Kafka, one node that is both broker and controller (KRaft).
+
+The real broker is the referee for transactions and consumer groups: no light
+broker tried keeps read_committed honest. It runs from the plain Maven jars, so
+a JVM is all it takes.
+"""
+
+import base64
+import subprocess
+import uuid
+from pathlib import Path
+
+from core import tools
+from core.errors import PartFailed
+from core.kafka_wire import serves_metadata
+from parts.base import Part
+
+RESOURCES = Path(__file__).parent.parent / "resources"
+COPY_JARS = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+
+
+class Kafka(Part):
+    name = "kafka"
+    version = "4.3.0"
+    build_tools = (tools.MAVEN,)
+    run_tools = (tools.JAVA,)
+    port_names = ("broker", "controller")
+
+    def build(self, cache, folder):
+        pom = RESOURCES / "kafka-pom.xml"
+        # Two Maven runs at once may spoil the local repository they share.
+        with cache.lock("maven", self.name):
+            tools.run(
+                ["mvn", "-B", "-q", "--strict-checksums", "-f", pom, COPY_JARS,
+                 f"-Dkafka.version={self.version}", f"-DoutputDirectory={folder / 'libs'}"],
+                log=cache.log(self.name), cwd=folder,
+            )
+
+    def start(self, stand, ports):
+        data = self.data(stand)
+        settings = data / "server.properties"
+        settings.write_text(_properties(_settings(data, ports)))
+        self._format(settings)
+        broker = self.spawn(stand, self._java("-Xmx1g", "kafka.Kafka", settings))
+        self.port = ports["broker"]
+        return {
+            "bootstrap": f"127.0.0.1:{self.port}",
+            "pid": broker.pid,
+            "libs": str(self.home / "libs"),
+        }
+
+    def ready(self):
+        return serves_metadata("127.0.0.1", self.port)
+
+    def tool(self, main_class: str, *arguments) -> list:
+        """The command line of one of Kafka's own tools."""
+        return self._java("-Xmx256m", main_class, *arguments)
+
+    def _java(self, heap: str, main_class: str, *arguments) -> list:
+        log4j = f"-Dlog4j2.configurationFile={RESOURCES / 'kafka-log4j2.xml'}"
+        return ["java", heap, log4j, "-cp", f"{self.home}/libs/*", main_class, *arguments]
+
+    def _format(self, settings: Path) -> None:
+        """A KRaft node refuses to start on a folder without a cluster id."""
+        command = self._java(
+            "-Xmx256m", "kafka.tools.StorageTool",
+            "format", "--standalone", "-t", _cluster_id(), "-c", str(settings),
+        )
+        answer = subprocess.run(command, capture_output=True, text=True)
+        if answer.returncode != 0:
+            raise PartFailed(f"kafka: formatting its storage failed:\n{answer.stdout}{answer.stderr}")
+
+
+def _settings(data: Path, ports: dict) -> dict:
+    broker, controller = ports["broker"], ports["controller"]
+    return {
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller}",
+        "controller.listener.names": "CONTROLLER",
+        "listeners": f"PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{broker}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "log.dirs": data / "log",
+        # A topic that nobody made is a mistake in a test, not a wish.
+        "auto.create.topics.enable": "false",
+        # A group of one should not wait for members that never come.
+        "group.initial.rebalance.delay.ms": 0,
+        # One node can hold one copy; few partitions make start and stop quick.
+        "offsets.topic.replication.factor": 1,
+        "offsets.topic.num.partitions": 4,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        "transaction.state.log.num.partitions": 4,
+        "share.coordinator.state.topic.replication.factor": 1,
+        "share.coordinator.state.topic.min.isr": 1,
+        "share.coordinator.state.topic.num.partitions": 4,
+    }
+
+
+def _properties(settings: dict) -> str:
+    return "".join(f"{key}={value}\n" for key, value in settings.items())
+
+
+def _cluster_id() -> str:
+    """A random id in Kafka's own form; a leading dash would read as an option."""
+    return "T" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
