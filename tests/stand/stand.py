@@ -69,7 +69,7 @@ def run(cache, options, command):
         raise StandError("no command: stand.py run -- CMD ...")
     stand.install(cache, options.parts)
     folder = stand.make_folder(options.dir)
-    with guard.guarded(Path(__file__).resolve(), folder):
+    with guard.guarded(Path(sys.argv[0]).resolve(), folder):
         stand.up(cache, options.parts, folder, options.timeout)
         try:
             return _run_command(command, folder)

@@ -1,1 +1,20 @@
-//! placeholder
+//! The validator: consume, resolve, decode, check, route, produce, commit.
+//!
+//! One blocking loop over the ports of `tidegate-flow`; it knows no Kafka library, no registry client and no clock of its own.
+//! The outcome of a whole batch is decided ([`outcome`]) before the first record is sent; [`publish`] then makes outcomes and source
+//! positions visible together, or not at all; [`run`](fn@run) owns the state between two polls. Nothing of a batch is open while the
+//! loop polls, so a partition never changes hands in the middle of a transaction.
+
+pub mod dead_letter;
+mod judging;
+pub mod ledger;
+pub mod outcome;
+pub mod parts;
+pub mod publish;
+pub mod run;
+pub mod settings;
+pub mod startup;
+
+pub use parts::{Contracts, JudgingSnapshot, Meter, Parts, Schemas};
+pub use run::run;
+pub use settings::{Mode, Settings, StartAt};

@@ -7,7 +7,6 @@ further signals are ignored, so a second Ctrl-C cannot leave servers behind.
 
 import signal
 import threading
-import time
 
 from core.errors import Cancelled, Interrupted
 
@@ -36,10 +35,6 @@ def pause(seconds: float) -> None:
     """Sleep in a loop that must end at once when the stand is cancelled."""
     _flag.wait(seconds)
     check()
-
-
-def deadline(seconds: float) -> float:
-    return time.monotonic() + seconds
 
 
 def _on_signal(number, _frame) -> None:

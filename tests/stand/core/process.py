@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from core.files import read_json, write_json
@@ -62,10 +63,8 @@ class Process:
 
     def send(self, number: int) -> None:
         if self.alive():
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
-            except ProcessLookupError:
-                pass
 
 
 def end_all(processes: list[Process]) -> list[Process]:

@@ -15,7 +15,7 @@ from core.cache import Cache
 from core.errors import PartFailed, StandError
 from core.files import locked, read_json, write_json
 from core.ports import Ports
-from core.process import RECORDS, Process
+from core.process import RECORDS, Process, end_all
 from core.report import say, tail
 
 ADDRESSES = "stand.json"
@@ -69,7 +69,9 @@ def down(parts: list, folder: Path) -> None:
     with locked(folder, wait=time.sleep):
         for part in parts:
             part.recall(folder)
-        left = _stop(parts)
+        _stop(parts)
+        # A stand of another checkout may hold parts that this one does not know.
+        left = end_all(Process.recorded(folder, "*"))
         if left:
             raise StandError(f"could not end: pid {', '.join(str(p.pid) for p in left)}")
         (folder / ADDRESSES).unlink(missing_ok=True)
@@ -108,10 +110,10 @@ def _each(parts: list, work) -> dict:
     return {part.name: future.result() for future, part in running.items()}
 
 
-def _stop(parts: list) -> list:
+def _stop(parts: list) -> None:
     """Stop all at once: a JVM takes its time, and they need not queue for it."""
     with ThreadPoolExecutor(max_workers=max(1, len(parts))) as pool:
-        return [process for left in pool.map(lambda part: part.stop(), parts) for process in left]
+        list(pool.map(lambda part: part.stop(), parts))
 
 
 def _refuse_running(folder: Path) -> None:

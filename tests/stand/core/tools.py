@@ -39,7 +39,7 @@ def require(tools_by_part: dict) -> None:
     for tool, parts in parts_by_tool.items():
         problem = _problem(tool)
         if problem:
-            missing.append(f"{tool.name}: {problem}; {' and '.join(parts)} need {tool.install_hint} or newer")
+            missing.append(f"{tool.name}: {problem}; needed: {tool.install_hint} or newer, for {', '.join(parts)}")
     if missing:
         raise MissingTool("missing tools:\n" + "\n".join(f"  {line}" for line in missing))
 

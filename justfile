@@ -1,0 +1,43 @@
+# What a developer types. `just check` is exactly what CI runs.
+
+cache := env("TIDEGATE_CACHE", env("XDG_CACHE_HOME", env("HOME") / ".cache") / "tidegate")
+export CARGO_TARGET_DIR := env("CARGO_TARGET_DIR", cache / "target")
+
+# List the recipes.
+default:
+    @just --list
+
+# Everything CI runs, cheapest first.
+check: fmt lint deny test
+
+# Formatting.
+fmt:
+    cargo fmt --all --check
+
+# Lints; warnings are errors.
+lint:
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Licences, advisories and import bans of the dependency tree.
+deny:
+    cargo deny --offline check bans licenses sources
+
+# All tests, with the real parts where their tools are installed.
+test *args:
+    tests/run {{ args }}
+
+# The demo on the embedded broker.
+demo *args:
+    cargo run --release --locked -p tidegate -- demo {{ args }}
+
+# Start the real parts and leave them running; prints their addresses.
+stand *args:
+    python3 tests/stand/stand.py up {{ args }}
+
+# End them.
+stand-down *args:
+    python3 tests/stand/stand.py down {{ args }}
+
+# Benchmarks against a real broker: `just bench path`.
+bench name *args:
+    loadtest/bench {{ name }} {{ args }}

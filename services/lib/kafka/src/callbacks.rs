@@ -1,0 +1,141 @@
+//! librdkafka's callbacks, turned into values that the owning loop takes.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rdkafka::ClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::ProducerContext;
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::util::Timeout;
+use rdkafka::{Message as _, TopicPartitionList};
+use tidegate_flow::TopicPartition;
+
+/// A change of what a member owns.
+#[derive(Debug)]
+pub(crate) enum Change {
+    Assigned(Vec<TopicPartition>),
+    Revoked(Vec<TopicPartition>),
+    Lost(Vec<TopicPartition>),
+}
+
+/// Context of a consumer: rebalances become [`Change`]s in order.
+#[derive(Debug, Default)]
+pub(crate) struct ConsumerCallbacks {
+    changes: Mutex<VecDeque<Change>>,
+    pub(crate) transport_failed: AtomicBool,
+}
+
+/// Context of a producer: delivery reports are counted, refusals kept.
+#[derive(Debug, Default)]
+pub(crate) struct ProducerCallbacks {
+    pub(crate) delivered: AtomicUsize,
+    pub(crate) refused: Mutex<Vec<(usize, RDKafkaErrorCode)>>,
+    /// A transport error was seen since this was last cleared.
+    pub(crate) transport_failed: AtomicBool,
+}
+
+// === impl ConsumerCallbacks ===
+
+impl ConsumerCallbacks {
+    pub(crate) fn next_change(&self) -> Option<Change> {
+        self.changes.lock().expect("no panic happens while it is held").pop_front()
+    }
+
+    fn push(&self, change: Change) {
+        self.changes.lock().expect("no panic happens while it is held").push_back(change);
+    }
+}
+
+impl ClientContext for ConsumerCallbacks {
+    fn error(&self, error: KafkaError, reason: &str) {
+        report("consumer", &error, reason, &self.transport_failed);
+    }
+}
+
+impl ConsumerContext for ConsumerCallbacks {
+    /// Runs on the owner's thread, inside of its poll, so no transaction can be open here: revoking is safe at once.
+    /// Assigned partitions are not started yet; the owner does that with positions that it has looked up.
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, err: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let partitions = partitions_of(list);
+        match err {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                if partitions.is_empty() {
+                    // The group waits for an answer even when nothing is given.
+                    log_failure("answering an empty assignment", consumer.incremental_assign(list));
+                } else {
+                    self.push(Change::Assigned(partitions));
+                }
+            }
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {
+                let lost = consumer.assignment_lost();
+                // Partitions that were given and not yet started are not part of librdkafka's assignment.
+                let started = consumer.assignment().unwrap_or_default();
+                let mut unassign = TopicPartitionList::new();
+                for element in list.elements() {
+                    if started.find_partition(element.topic(), element.partition()).is_some() {
+                        unassign.add_partition(element.topic(), element.partition());
+                    }
+                }
+                log_failure("giving up partitions", consumer.incremental_unassign(&unassign));
+                self.push(if lost { Change::Lost(partitions) } else { Change::Revoked(partitions) });
+            }
+            other => tracing::error!(code = ?other, "rebalance failed; the group will try again"),
+        }
+    }
+
+    fn main_queue_min_poll_interval(&self) -> Timeout {
+        Timeout::After(Duration::from_millis(100))
+    }
+}
+
+// === impl ProducerCallbacks ===
+
+impl ClientContext for ProducerCallbacks {
+    fn error(&self, error: KafkaError, reason: &str) {
+        report("producer", &error, reason, &self.transport_failed);
+    }
+}
+
+impl ProducerContext for ProducerCallbacks {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, index: usize) {
+        match result {
+            Ok(_) => {
+                self.delivered.fetch_add(1, Ordering::Release);
+            }
+            Err((error, record)) => {
+                let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+                tracing::warn!(topic = record.topic(), partition = record.partition(), %code, "a record was not delivered");
+                self.refused.lock().expect("no panic happens while it is held").push((index, code));
+            }
+        }
+    }
+}
+
+fn report(client: &'static str, error: &KafkaError, reason: &str, transport_failed: &AtomicBool) {
+    let code = error.rdkafka_error_code();
+    transport_failed.store(true, Ordering::Release);
+    match code {
+        Some(RDKafkaErrorCode::AllBrokersDown) => {
+            tracing::warn!(client, reason, "no broker reachable; trying again by itself, nothing is lost");
+        }
+        _ => tracing::warn!(client, ?code, reason, "connection trouble"),
+    }
+}
+
+fn log_failure(doing: &'static str, result: Result<(), KafkaError>) {
+    if let Err(error) = result {
+        tracing::error!(%error, "{doing} failed");
+    }
+}
+
+pub(crate) fn partitions_of(list: &TopicPartitionList) -> Vec<TopicPartition> {
+    list.elements().iter().map(|element| TopicPartition::new(element.topic(), element.partition())).collect()
+}
+

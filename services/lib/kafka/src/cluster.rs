@@ -1,0 +1,110 @@
+//! Questions about topics, and their creation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic as KafkaNewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::RDKafkaErrorCode;
+use tidegate_flow::ports::{Cluster, NewTopic, TopicFacts};
+use tidegate_flow::{NextOffset, Remedy, WorldError};
+
+use crate::fault::world_error;
+use crate::settings::Settings;
+use crate::topic_id::topic_id;
+
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Answers questions about a cluster. Offsets are those of read_committed: the end is the last stable offset.
+pub struct ClusterClient {
+    reader: BaseConsumer,
+    admin: AdminClient<DefaultClientContext>,
+}
+
+// === impl ClusterClient ===
+
+impl ClusterClient {
+    /// Makes the clients; connecting happens at the first question.
+    pub fn connect(settings: &Settings) -> Result<ClusterClient, WorldError> {
+        let reader = settings.reader("cluster").create().map_err(|error| world_error("making a client", error))?;
+        let admin = settings.admin().create().map_err(|error| world_error("making an admin client", error))?;
+        Ok(ClusterClient { reader, admin })
+    }
+
+    /// `cleanup.policy` of a topic; none where the broker does not tell (Event Hubs, missing permission).
+    fn cleanup_policy(&self, topic: &str) -> Option<String> {
+        let options = AdminOptions::new().request_timeout(Some(QUESTION_TIMEOUT));
+        let answer = block_on(self.admin.describe_configs([&ResourceSpecifier::Topic(topic)], &options)).ok()?;
+        let resource = answer.into_iter().next()?.ok()?;
+        resource.get("cleanup.policy").and_then(|entry| entry.value.clone())
+    }
+}
+
+impl std::fmt::Debug for ClusterClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClusterClient").finish_non_exhaustive()
+    }
+}
+
+impl Cluster for ClusterClient {
+    fn topics(&mut self, names: &[Arc<str>]) -> Result<Vec<TopicFacts>, WorldError> {
+        let mut facts = Vec::with_capacity(names.len());
+        for name in names {
+            let metadata =
+                self.reader.fetch_metadata(Some(name), QUESTION_TIMEOUT).map_err(|error| world_error(format!("asking about topic {name}"), error))?;
+            let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == &**name) else { continue };
+            match topic.error().map(RDKafkaErrorCode::from) {
+                None => facts.push(TopicFacts {
+                    topic: name.clone(),
+                    id: topic_id(self.reader.client(), name, QUESTION_TIMEOUT).map(Into::into),
+                    partitions: i32::try_from(topic.partitions().len()).expect("Kafka counts partitions in 32 bits"),
+                    cleanup_policy: self.cleanup_policy(name),
+                }),
+                Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {}
+                Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                    return Err(WorldError::new(Remedy::Operator, format!("no permission to describe topic {name}")));
+                }
+                Some(code) => return Err(WorldError::new(Remedy::Retry, format!("asking about topic {name}: {code}"))),
+            }
+        }
+        Ok(facts)
+    }
+
+    fn offsets(&mut self, topic: &str) -> Result<Vec<(NextOffset, NextOffset)>, WorldError> {
+        let asking = |error| world_error(format!("asking for the offsets of {topic}"), error);
+        let metadata = self.reader.fetch_metadata(Some(topic), QUESTION_TIMEOUT).map_err(asking)?;
+        let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+        (0..i32::try_from(partitions).expect("Kafka counts partitions in 32 bits"))
+            .map(|partition| {
+                let (low, end) = self.reader.fetch_watermarks(topic, partition, QUESTION_TIMEOUT).map_err(asking)?;
+                Ok((NextOffset(low), NextOffset(end)))
+            })
+            .collect()
+    }
+
+    fn create(&mut self, topics: &[NewTopic]) -> Result<(), WorldError> {
+        let wanted: Vec<KafkaNewTopic<'_>> = topics
+            .iter()
+            .map(|topic| {
+                let new = KafkaNewTopic::new(&topic.topic, topic.partitions, TopicReplication::Fixed(-1));
+                topic.config.iter().fold(new, |new, (key, value)| new.set(key, value))
+            })
+            .collect();
+        let options = AdminOptions::new().request_timeout(Some(QUESTION_TIMEOUT)).operation_timeout(Some(QUESTION_TIMEOUT));
+        let answers =
+            block_on(self.admin.create_topics(&wanted, &options)).map_err(|error| world_error("creating topics", error))?;
+        for answer in answers {
+            match answer {
+                Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Err((topic, code)) => return Err(WorldError::new(Remedy::Operator, format!("creating topic {topic}: {code}"))),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The admin client answers with futures that its own thread completes; this thread waits for them.
+fn block_on<F: Future>(future: F) -> F::Output {
+    futures::executor::block_on(future)
+}

@@ -1,0 +1,317 @@
+//! A member of a consumer group.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
+use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
+use tidegate_flow::ports::{Committed, Consumer, Polled};
+use tidegate_flow::{Header, NextOffset, Offset, Origin, Position, Record, Remedy, TopicPartition, WorldError};
+
+use crate::callbacks::{Change, ConsumerCallbacks, partitions_of};
+use crate::fault::world_error;
+use crate::settings::Settings;
+
+/// How long questions to the group coordinator may take.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// A poll stops early when it holds this many bytes, so that one poll's memory is bounded whatever the records' size.
+const POLL_BYTES_MAX: usize = 8 << 20;
+
+/// A group member over librdkafka's `BaseConsumer`, classic protocol, cooperative-sticky assignment.
+pub struct GroupConsumer {
+    pub(crate) client: BaseConsumer<ConsumerCallbacks>,
+    /// Next offset expected per started partition: tells duplicates of an earlier fetch from new records, and finds a stuck partition.
+    expected: HashMap<TopicPartition, NextOffset>,
+    paused: Vec<TopicPartition>,
+    ready: VecDeque<Polled>,
+    reader: RecordReader,
+}
+
+/// Copies librdkafka's messages into records that share one allocation per poll.
+#[derive(Debug, Default)]
+pub(crate) struct RecordReader {
+    topics: Vec<Arc<str>>,
+    arena: BytesMut,
+}
+
+// === impl GroupConsumer ===
+
+impl GroupConsumer {
+    /// Joins `group` for `topics`. Connecting goes on in the background; the first poll waits for it.
+    pub fn join(settings: &Settings, role: &str, group: &str, topics: &[Arc<str>]) -> Result<GroupConsumer, WorldError> {
+        let client: BaseConsumer<ConsumerCallbacks> = settings
+            .member(role, group)
+            .create_with_context(ConsumerCallbacks::default())
+            .map_err(|error| world_error("making a consumer", error))?;
+        let names: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
+        client.subscribe(&names).map_err(|error| world_error("subscribing", error))?;
+        Ok(GroupConsumer { client, expected: HashMap::new(), paused: Vec::new(), ready: VecDeque::new(), reader: RecordReader::default() })
+    }
+
+    /// Moves rebalances into `ready`; their order among themselves is kept.
+    fn take_changes(&mut self) {
+        while let Some(change) = self.client.context().next_change() {
+            let polled = match change {
+                Change::Assigned(partitions) => Polled::Assigned(partitions),
+                Change::Revoked(partitions) => {
+                    self.forget(&partitions);
+                    Polled::Revoked(partitions)
+                }
+                Change::Lost(partitions) => {
+                    self.forget(&partitions);
+                    Polled::Lost(partitions)
+                }
+            };
+            self.ready.push_back(polled);
+        }
+    }
+
+    fn forget(&mut self, partitions: &[TopicPartition]) {
+        for partition in partitions {
+            self.expected.remove(partition);
+        }
+        self.paused.retain(|paused| !partitions.contains(paused));
+    }
+
+    /// A poll error: which partition is it about, and can it go on?
+    fn judge_error(&mut self, error: KafkaError) -> Result<Option<Polled>, WorldError> {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => Ok(self.find_out_of_range()),
+            // The group takes care of these by itself; the next poll brings the rebalance.
+            Some(RDKafkaErrorCode::PollExceeded | RDKafkaErrorCode::FencedInstanceId) => Ok(None),
+            _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => Err(world_error("reading", error)),
+            Some(
+                RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::UnknownTopicOrPartition,
+            ) => Err(world_error("reading", error)),
+            code => {
+                tracing::warn!(?code, "a fetch failed; it is tried again");
+                Ok(None)
+            }
+        }
+    }
+
+    /// librdkafka does not say which partition is out of range, so the positions are compared with what the broker holds.
+    fn find_out_of_range(&mut self) -> Option<Polled> {
+        for (partition, expected) in &self.expected {
+            let Ok((low, end)) = self.client.fetch_watermarks(&partition.topic, partition.partition, QUESTION_TIMEOUT) else { continue };
+            if expected.0 < low || expected.0 > end {
+                let what = format!(
+                    "{partition}: position {} is outside of what the broker still holds ({low} to {end}); \
+                     records were deleted or the topic was recreated",
+                    expected.0
+                );
+                return Some(Polled::Stuck(partition.clone(), WorldError::new(Remedy::Operator, what)));
+            }
+        }
+        None
+    }
+}
+
+impl std::fmt::Debug for GroupConsumer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GroupConsumer").field("started", &self.expected.len()).finish_non_exhaustive()
+    }
+}
+
+impl Consumer for GroupConsumer {
+    fn poll(&mut self, records_max: usize, wait: Duration) -> Result<Polled, WorldError> {
+        self.take_changes();
+        if let Some(polled) = self.ready.pop_front() {
+            return Ok(polled);
+        }
+        let deadline = Instant::now() + wait;
+        let mut records = Vec::new();
+        let mut bytes = 0;
+        while records.len() < records_max && bytes < POLL_BYTES_MAX {
+            let patience = if records.is_empty() { deadline.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+            match self.client.poll(patience) {
+                None => {
+                    self.take_changes();
+                    if !records.is_empty() || !self.ready.is_empty() || Instant::now() >= deadline {
+                        break;
+                    }
+                }
+                Some(Ok(message)) => {
+                    let record = self.reader.read(&message);
+                    bytes += message.payload_len() + message.key_len();
+                    // A fetch that was under way when the partition was rewound may still bring what was already seen.
+                    if let Some(expected) = self.expected.get_mut(&record.origin.at)
+                        && record.origin.offset.0 >= expected.0
+                    {
+                        *expected = record.origin.offset.next();
+                        records.push(record);
+                    }
+                }
+                Some(Err(error)) => {
+                    if let Some(polled) = self.judge_error(error)? {
+                        self.ready.push_back(polled);
+                    }
+                    if Instant::now() >= deadline {
+                        break;
+                    }
+                }
+            }
+        }
+        self.take_changes();
+        if self.ready.is_empty() {
+            return Ok(Polled::Records(records));
+        }
+        // A rebalance came with them: the owner hears of that first, and records of partitions that are gone are dropped here.
+        records.retain(|record| self.expected.contains_key(&record.origin.at));
+        if !records.is_empty() {
+            self.ready.push_back(Polled::Records(records));
+        }
+        Ok(self.ready.pop_front().expect("checked above that it is not empty"))
+    }
+
+    fn start(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<(), WorldError> {
+        let list = list_of(positions)?;
+        self.client.incremental_assign(&list).map_err(|error| world_error("starting partitions", error))?;
+        self.expected.extend(positions.iter().cloned());
+        Ok(())
+    }
+
+    fn seek(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<(), WorldError> {
+        if positions.is_empty() {
+            return Ok(());
+        }
+        let answer = self.client.seek_partitions(list_of(positions)?, QUESTION_TIMEOUT).map_err(|error| world_error("rewinding", error))?;
+        for element in answer.elements() {
+            element.error().map_err(|error| world_error(format!("rewinding {}-{}", element.topic(), element.partition()), error))?;
+        }
+        self.expected.extend(positions.iter().cloned());
+        Ok(())
+    }
+
+    fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), WorldError> {
+        self.paused.extend(partitions.iter().cloned());
+        self.client.pause(&names_of(partitions)).map_err(|error| world_error("pausing", error))
+    }
+
+    fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), WorldError> {
+        self.paused.retain(|paused| !partitions.contains(paused));
+        self.client.resume(&names_of(partitions)).map_err(|error| world_error("resuming", error))
+    }
+
+    fn assignment(&self) -> Vec<TopicPartition> {
+        if self.client.assignment_lost() {
+            return Vec::new();
+        }
+        self.client.assignment().map(|list| partitions_of(&list)).unwrap_or_default()
+    }
+
+    fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Committed>, WorldError> {
+        let answer = self
+            .client
+            .committed_offsets(names_of(partitions), QUESTION_TIMEOUT)
+            .map_err(|error| world_error("asking for committed positions", error))?;
+        let mut committed = Vec::with_capacity(partitions.len());
+        for element in answer.elements() {
+            element.error().map_err(|error| world_error("asking for committed positions", error))?;
+            committed.push(Committed {
+                at: TopicPartition::new(element.topic(), element.partition()),
+                next: match element.offset() {
+                    KafkaOffset::Offset(offset) => Some(NextOffset(offset)),
+                    _ => None,
+                },
+                metadata: element.metadata().to_owned(),
+            });
+        }
+        Ok(committed)
+    }
+
+    fn commit(&mut self, positions: &[Position]) -> Result<(), WorldError> {
+        let list = commit_list(positions)?;
+        self.client.commit(&list, CommitMode::Sync).map_err(|error| world_error("committing positions", error))
+    }
+
+    fn watermarks(&mut self, partition: &TopicPartition) -> Result<(NextOffset, NextOffset), WorldError> {
+        let (low, end) = self
+            .client
+            .fetch_watermarks(&partition.topic, partition.partition, QUESTION_TIMEOUT)
+            .map_err(|error| world_error(format!("asking for the offsets of {partition}"), error))?;
+        Ok((NextOffset(low), NextOffset(end)))
+    }
+
+    fn close(&mut self) {
+        self.client.unsubscribe();
+        // Leaving needs polls: the last revocation is answered from there.
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < deadline && self.client.assignment().is_ok_and(|list| list.count() > 0) {
+            let _ = self.client.poll(Duration::from_millis(50));
+        }
+    }
+}
+
+// === impl RecordReader ===
+
+impl RecordReader {
+    pub(crate) fn read(&mut self, message: &BorrowedMessage<'_>) -> Record {
+        let topic = self.topic(message.topic());
+        let headers = message.headers().map_or_else(Vec::new, |headers| {
+            headers
+                .iter()
+                .map(|header| Header { name: header.key.into(), value: header.value.map(|value| self.copy(value)) })
+                .collect()
+        });
+        Record {
+            origin: Origin { at: TopicPartition { topic, partition: message.partition() }, offset: Offset(message.offset()) },
+            timestamp: message.timestamp().to_millis(),
+            key: message.key().map(|key| self.copy(key)),
+            value: message.payload().map(|value| self.copy(value)),
+            headers,
+        }
+    }
+
+    fn copy(&mut self, bytes: &[u8]) -> bytes::Bytes {
+        if self.arena.capacity() < bytes.len() {
+            self.arena = BytesMut::with_capacity(bytes.len().max(256 << 10));
+        }
+        self.arena.extend_from_slice(bytes);
+        self.arena.split().freeze()
+    }
+
+    fn topic(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.topics.iter().find(|topic| &***topic == name) {
+            return known.clone();
+        }
+        let topic: Arc<str> = name.into();
+        self.topics.push(topic.clone());
+        topic
+    }
+}
+
+fn names_of(partitions: &[TopicPartition]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for partition in partitions {
+        list.add_partition(&partition.topic, partition.partition);
+    }
+    list
+}
+
+pub(crate) fn list_of(positions: &[(TopicPartition, NextOffset)]) -> Result<TopicPartitionList, WorldError> {
+    let mut list = TopicPartitionList::with_capacity(positions.len());
+    for (partition, next) in positions {
+        list.add_partition_offset(&partition.topic, partition.partition, KafkaOffset::Offset(next.0))
+            .map_err(|error| WorldError::caused(Remedy::Bug, format!("position {} of {partition}", next.0), error))?;
+    }
+    Ok(list)
+}
+
+pub(crate) fn commit_list(positions: &[Position]) -> Result<TopicPartitionList, WorldError> {
+    let mut list = TopicPartitionList::with_capacity(positions.len());
+    for position in positions {
+        let mut element = list.add_partition(&position.at.topic, position.at.partition);
+        element
+            .set_offset(KafkaOffset::Offset(position.next.0))
+            .map_err(|error| WorldError::caused(Remedy::Bug, format!("position {} of {}", position.next.0, position.at), error))?;
+        element.set_metadata(&position.metadata);
+    }
+    Ok(list)
+}

@@ -1,0 +1,48 @@
+//! librdkafka's errors in our words.
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use tidegate_flow::ports::{FaultClass, TransactionFault};
+use tidegate_flow::{Remedy, WorldError};
+
+/// Flags in librdkafka's order of precedence: fatal, abortable, retriable; anything without a flag is unclassified.
+pub(crate) fn transaction_fault(doing: &str, error: &KafkaError) -> TransactionFault {
+    let (class, code) = match error {
+        KafkaError::Transaction(inner) if inner.is_fatal() => (FaultClass::Fatal, Some(inner.code())),
+        KafkaError::Transaction(inner) if inner.txn_requires_abort() => (FaultClass::Abortable, Some(inner.code())),
+        KafkaError::Transaction(inner) if inner.is_retriable() => (FaultClass::Retriable, Some(inner.code())),
+        KafkaError::Transaction(inner) => (FaultClass::Fatal, Some(inner.code())),
+        other => (FaultClass::Unclassified, other.rdkafka_error_code()),
+    };
+    TransactionFault { class, what: format!("{doing}: {error}"), operator: code.is_some_and(needs_operator) }
+}
+
+pub(crate) fn world_error(doing: impl Into<String>, error: KafkaError) -> WorldError {
+    let remedy = match error.rdkafka_error_code() {
+        Some(code) if needs_operator(code) => Remedy::Operator,
+        None if matches!(error, KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_)) => Remedy::Operator,
+        _ => Remedy::Retry,
+    };
+    WorldError::caused(remedy, format!("{}: {error}", doing.into()), error)
+}
+
+/// Faults that no retry heals.
+fn needs_operator(code: Code) -> bool {
+    matches!(
+        code,
+        Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::TransactionalIdAuthorizationFailed
+            | Code::SaslAuthenticationFailed
+            | Code::Authentication
+            | Code::UnknownTopicOrPartition
+            | Code::UnknownTopic
+            | Code::UnknownPartition
+            | Code::InvalidTopic
+            | Code::PolicyViolation
+            | Code::UnsupportedVersion
+            | Code::UnsupportedFeature
+            | Code::InvalidTransactionTimeout
+            | Code::SecurityDisabled
+    )
+}

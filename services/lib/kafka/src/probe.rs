@@ -1,0 +1,71 @@
+//! Proves what the brokers can do before anything depends on it.
+
+use std::time::Duration;
+
+use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
+use tidegate_flow::ports::{Cluster as _, NewTopic, Scan as _};
+use tidegate_flow::{NextOffset, Remedy, TopicPartition, WorldError};
+
+use crate::callbacks::ProducerCallbacks;
+use crate::cluster::ClusterClient;
+use crate::fault::world_error;
+use crate::scan::PartitionScan;
+use crate::settings::{Settings, TRANSACTION_TIMEOUT};
+
+/// Whether transactions do what `exactly_once` needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transactions {
+    /// A committed record was read, an aborted one was not.
+    Proved,
+    /// They are not there, or they do not hold; why.
+    Refuted(String),
+}
+
+/// Commits one record, aborts another, and reads the probe topic back at read_committed. An empty transaction would prove nothing,
+/// since the client sends nothing for it. The topic is created when it does not exist and may be created.
+pub fn probe_transactions(settings: &Settings, topic: &str, token: &str) -> Result<Transactions, WorldError> {
+    let mut cluster = ClusterClient::connect(settings)?;
+    let name: std::sync::Arc<str> = topic.into();
+    if cluster.topics(std::slice::from_ref(&name))?.is_empty() {
+        let config = vec![("retention.ms".to_owned(), "3600000".to_owned())];
+        cluster.create(&[NewTopic { topic: topic.to_owned(), partitions: 1, config }])?;
+    }
+    let committed = format!("committed-{token}");
+    let aborted = format!("aborted-{token}");
+    let from = cluster.offsets(topic)?.first().map_or(NextOffset(0), |(_, end)| *end);
+    if let Err(error) = commit_one_abort_one(settings, topic, token, &committed, &aborted) {
+        return match error.remedy {
+            Remedy::Retry => Err(error),
+            _ => Ok(Transactions::Refuted(error.to_string())),
+        };
+    }
+    let (_, until) = cluster.offsets(topic)?.first().copied().unwrap_or((from, from));
+    let seen = PartitionScan::connect(settings)?.scan(&TopicPartition::new(topic, 0), from, until, usize::MAX)?;
+    let has = |text: &str| seen.iter().any(|record| record.value.as_deref() == Some(text.as_bytes()));
+    Ok(match (has(&committed), has(&aborted)) {
+        (true, false) => Transactions::Proved,
+        (true, true) => Transactions::Refuted("a record of an aborted transaction was read at read_committed".to_owned()),
+        (false, _) => Transactions::Refuted("a record of a committed transaction was not read back".to_owned()),
+    })
+}
+
+fn commit_one_abort_one(settings: &Settings, topic: &str, token: &str, committed: &str, aborted: &str) -> Result<(), WorldError> {
+    let producer: ThreadedProducer<ProducerCallbacks> = settings
+        .producer(Some(&format!("tidegate-probe-{token}")))
+        .create_with_context(ProducerCallbacks::default())
+        .map_err(|error| world_error("making the probe's producer", error))?;
+    let step = |doing: &'static str| move |error| world_error(format!("probing transactions: {doing}"), error);
+    let patience = Duration::from_secs(10);
+    producer.init_transactions(TRANSACTION_TIMEOUT).map_err(step("opening"))?;
+    for (text, commit) in [(committed, true), (aborted, false)] {
+        producer.begin_transaction().map_err(step("beginning"))?;
+        let record = BaseRecord::<[u8], str, usize>::with_opaque_to(topic, 0).partition(0).payload(text);
+        producer.send(record).map_err(|(error, _)| step("sending")(error))?;
+        producer.flush(patience).map_err(step("flushing"))?;
+        match commit {
+            true => producer.commit_transaction(patience).map_err(step("committing"))?,
+            false => producer.abort_transaction(patience).map_err(step("aborting"))?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! Reads partitions from front to back outside of any group.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use tidegate_flow::ports::Scan;
+use tidegate_flow::{NextOffset, Record, Remedy, TopicPartition, WorldError};
+
+use crate::consumer::{RecordReader, list_of};
+use crate::fault::world_error;
+use crate::settings::Settings;
+
+/// How long one call may go without a record before it counts as an outage.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// One consumer that is pointed at one partition after another. Scanning on from where the last call ended costs no new fetch.
+pub struct PartitionScan {
+    client: BaseConsumer,
+    at: Option<(TopicPartition, NextOffset)>,
+    reader: RecordReader,
+}
+
+// === impl PartitionScan ===
+
+impl PartitionScan {
+    /// Makes the client; connecting happens at the first scan.
+    pub fn connect(settings: &Settings) -> Result<PartitionScan, WorldError> {
+        let mut config = settings.reader("scan");
+        // librdkafka wants a group to assign partitions by hand; it is never joined and nothing is committed to it.
+        config.set("enable.partition.eof", "true").set("group.id", "tidegate-scan");
+        let client = config.create().map_err(|error| world_error("making a client", error))?;
+        Ok(PartitionScan { client, at: None, reader: RecordReader::default() })
+    }
+}
+
+impl std::fmt::Debug for PartitionScan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PartitionScan").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+impl Scan for PartitionScan {
+    fn scan(&mut self, partition: &TopicPartition, from: NextOffset, until: NextOffset, records_max: usize) -> Result<Vec<Record>, WorldError> {
+        if from >= until {
+            return Ok(Vec::new());
+        }
+        let here = (partition.clone(), from);
+        if self.at.as_ref() != Some(&here) {
+            let list = list_of(std::slice::from_ref(&here))?;
+            self.client.assign(&list).map_err(|error| world_error(format!("reading {partition}"), error))?;
+        }
+        self.at = None;
+        let mut records: Vec<Record> = Vec::new();
+        let mut heard = Instant::now();
+        while records.len() < records_max {
+            match self.client.poll(Duration::from_millis(200)) {
+                Some(Ok(message)) => {
+                    heard = Instant::now();
+                    if message_offset(&message) >= until.0 {
+                        return Ok(records);
+                    }
+                    let record = self.reader.read(&message);
+                    let next = record.origin.offset.next();
+                    records.push(record);
+                    if next >= until {
+                        return Ok(records);
+                    }
+                }
+                // The end of the partition: everything below `until` that exists has been seen.
+                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(records),
+                Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_gone) => {
+                    return Err(WorldError::caused(Remedy::Operator, format!("reading {partition} from {}: {error}", from.0), error));
+                }
+                Some(Err(error)) => tracing::warn!(%partition, %error, "a read failed; it is tried again"),
+                None if heard.elapsed() > SILENCE_MAX => {
+                    return Err(WorldError::new(Remedy::Retry, format!("reading {partition}: no answer for {SILENCE_MAX:?}")));
+                }
+                None => {}
+            }
+        }
+        let next = records.last().map_or(from, |record| record.origin.offset.next());
+        self.at = Some((partition.clone(), next));
+        Ok(records)
+    }
+}
+
+fn message_offset(message: &rdkafka::message::BorrowedMessage<'_>) -> i64 {
+    rdkafka::Message::offset(message)
+}
+
+fn is_gone(code: rdkafka::error::RDKafkaErrorCode) -> bool {
+    use rdkafka::error::RDKafkaErrorCode as Code;
+    matches!(code, Code::AutoOffsetReset | Code::OffsetOutOfRange | Code::UnknownTopicOrPartition | Code::TopicAuthorizationFailed)
+}

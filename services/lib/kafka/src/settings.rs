@@ -1,0 +1,173 @@
+//! Client configuration: what the user may say, and what is ours because a guarantee hangs on it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+
+/// How long a group waits for a silent member. Above the transaction timeout, so that a hung commit cannot complete after the
+/// member was removed (franz-go's analysis, `reliability.md` 1.1).
+pub(crate) const SESSION_TIMEOUT: Duration = Duration::from_secs(30);
+/// Transactions live at most this long.
+pub(crate) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(20);
+/// A record is acknowledged or failed within this time; below the transaction timeout.
+pub(crate) const DELIVERY_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Connection settings of every client.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// `host:port`, comma separated.
+    pub brokers: String,
+    /// Further librdkafka properties, such as `security.protocol`. Those that we own are refused by [`Settings::check`].
+    pub client: BTreeMap<String, String>,
+}
+
+/// A property that the user may not set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsError {
+    /// The property.
+    pub property: String,
+    /// Why it is ours.
+    pub why: &'static str,
+}
+
+/// Properties that are ours, with the reason that a user reads.
+const OWNED: &[(&str, &str)] = &[
+    ("bootstrap.servers", "set it as `brokers`"),
+    ("group.id", "set it as `group`"),
+    ("transactional.id", "each worker makes its own"),
+    ("enable.auto.commit", "a position is committed only with the outcomes of its records"),
+    ("enable.auto.offset.store", "a position is committed only with the outcomes of its records"),
+    ("isolation.level", "aborted records must never be judged"),
+    ("auto.offset.reset", "a lost position must halt the partition, not skip records"),
+    ("enable.idempotence", "without it a retry could double or reorder records"),
+    ("acks", "a record counts only when all in-sync replicas have it"),
+    ("partition.assignment.strategy", "the worker's rebalance protocol depends on it"),
+    ("group.protocol", "librdkafka 2.12 loses commits under the new protocol; classic is used"),
+    ("session.timeout.ms", "must stay above the transaction timeout"),
+    ("transaction.timeout.ms", "must stay below the session timeout"),
+    ("message.timeout.ms", "must stay below the transaction timeout"),
+    ("delivery.timeout.ms", "must stay below the transaction timeout"),
+    ("allow.auto.create.topics", "a misspelt topic must not come into being"),
+    ("check.crcs", "corrupt batches must be noticed"),
+    ("enable.partition.eof", "used by scans"),
+];
+
+// === impl Settings ===
+
+impl Settings {
+    /// Settings for brokers without further properties.
+    pub fn plain(brokers: impl Into<String>) -> Self {
+        Settings { brokers: brokers.into(), client: BTreeMap::new() }
+    }
+
+    /// Refuses properties that are ours, all at once.
+    pub fn check(&self) -> Result<(), Vec<SettingsError>> {
+        let refused: Vec<SettingsError> = OWNED
+            .iter()
+            .filter(|(property, _)| self.client.contains_key(*property))
+            .map(|(property, why)| SettingsError { property: (*property).to_owned(), why })
+            .collect();
+        if refused.is_empty() { Ok(()) } else { Err(refused) }
+    }
+
+    fn base(&self, role: &str) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("client.id", format!("tidegate-{role}"))
+            .set("socket.keepalive.enable", "true")
+            .set("metadata.max.age.ms", "180000")
+            .set("connections.max.idle.ms", "180000")
+            .set("reconnect.backoff.max.ms", "5000")
+            .set("allow.auto.create.topics", "false");
+        for (property, value) in &self.client {
+            config.set(property, value);
+        }
+        config.set("bootstrap.servers", &self.brokers);
+        config
+    }
+
+    pub(crate) fn admin(&self) -> ClientConfig {
+        self.base("admin")
+    }
+
+    /// A consumer that never skips: committed records only, no automatic positions, CRCs checked.
+    pub(crate) fn reader(&self, role: &str) -> ClientConfig {
+        let mut config = self.base(role);
+        config
+            .set("isolation.level", "read_committed")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "error")
+            .set("check.crcs", "true");
+        for (property, value) in [
+            ("fetch.wait.max.ms", "100"),
+            // A small queue keeps memory bounded; without the short backoff an exhausted queue would wait a whole second.
+            ("queued.min.messages", "10000"),
+            ("queued.max.messages.kbytes", "16384"),
+            ("fetch.queue.backoff.ms", "5"),
+        ] {
+            if !self.client.contains_key(property) {
+                config.set(property, value);
+            }
+        }
+        config
+    }
+
+    pub(crate) fn member(&self, role: &str, group: &str) -> ClientConfig {
+        let mut config = self.reader(role);
+        config
+            .set("group.id", group)
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", SESSION_TIMEOUT.as_millis().to_string())
+            .set("heartbeat.interval.ms", "3000")
+            .set("max.poll.interval.ms", "300000");
+        config
+    }
+
+    pub(crate) fn producer(&self, transactional_id: Option<&str>) -> ClientConfig {
+        let mut config = self.base("producer");
+        config
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("message.timeout.ms", DELIVERY_TIMEOUT.as_millis().to_string())
+            .set("queue.buffering.max.messages", "200000")
+            .set("queue.buffering.max.kbytes", "262144");
+        for (property, value) in [("linger.ms", "5"), ("compression.type", "lz4")] {
+            if !self.client.contains_key(property) {
+                config.set(property, value);
+            }
+        }
+        if let Some(id) = transactional_id {
+            config.set("transactional.id", id).set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string());
+        }
+        config
+    }
+}
+
+impl std::fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}` cannot be set: {}", self.property, self.why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_every_owned_property_and_names_it() {
+        let mut settings = Settings::plain("localhost:9092");
+        settings.client.insert("security.protocol".into(), "ssl".into());
+        assert_eq!(settings.check(), Ok(()));
+        settings.client.insert("enable.auto.commit".into(), "true".into());
+        settings.client.insert("isolation.level".into(), "read_uncommitted".into());
+        let refused: Vec<String> = settings.check().unwrap_err().into_iter().map(|e| e.property).collect();
+        assert_eq!(refused, ["enable.auto.commit", "isolation.level"]);
+    }
+
+    #[test]
+    fn a_hung_commit_ends_before_its_member_is_removed() {
+        assert!(DELIVERY_TIMEOUT < TRANSACTION_TIMEOUT && TRANSACTION_TIMEOUT < SESSION_TIMEOUT);
+    }
+}

@@ -1,0 +1,99 @@
+//! Judges the records of a batch in order; no sending, no positions.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tidegate_check::judge::Judge;
+use tidegate_check::{Input, Reason, Verdict, Violation};
+use tidegate_contract::{Location, Severity, Status};
+use tidegate_flow::stamp::JudgedBy;
+use tidegate_flow::{Record, TopicPartition, WorldError};
+
+use crate::dead_letter::Diagnosis;
+use crate::outcome::{Decided, Outcome};
+use crate::parts::{JudgingSnapshot, Schemas, TopicPlans};
+
+/// Judges, and remembers what is the same for every record of a topic and snapshot.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    judge: Judge,
+    stamps: HashMap<(Arc<str>, Arc<str>), JudgedBy>,
+}
+
+/// A record that cannot be judged now; its partition waits, everything before it goes on.
+#[derive(Debug)]
+pub(crate) struct Blocked {
+    pub(crate) at: TopicPartition,
+    pub(crate) record: Record,
+    pub(crate) error: WorldError,
+}
+
+// === impl Bench ===
+
+impl Bench {
+    pub(crate) fn new() -> Bench {
+        Bench { judge: Judge::new(), stamps: HashMap::new() }
+    }
+
+    /// The outcome of one record under a snapshot. `Err` is a bad world, never bad data.
+    pub(crate) fn decide(
+        &mut self,
+        record: Record,
+        snapshot: &JudgingSnapshot,
+        schemas: &dyn Schemas,
+        now: i64,
+    ) -> Result<Decided, Box<Blocked>> {
+        let topic = record.origin.at.topic.clone();
+        let Some(plans) = snapshot.topic(&topic) else {
+            let outcome = refused(Reason::NoContract, "topic");
+            return Ok(Decided { record, outcome, contract: None, judged: JudgedBy::new(None, snapshot.commit()) });
+        };
+        let judged = self.stamp(&topic, plans, snapshot);
+        match self.outcome(&record, &topic, plans, schemas, now) {
+            Ok(outcome) => Ok(Decided { record, outcome, contract: Some(plans.contract.clone()), judged }),
+            Err(error) => Err(Box::new(Blocked { at: record.origin.at.clone(), record, error })),
+        }
+    }
+
+    fn stamp(&mut self, topic: &Arc<str>, plans: &TopicPlans, snapshot: &JudgingSnapshot) -> JudgedBy {
+        let key = (topic.clone(), snapshot.commit().clone());
+        self.stamps.entry(key).or_insert_with(|| JudgedBy::new(Some(&plans.contract), snapshot.commit())).clone()
+    }
+
+    fn outcome(
+        &mut self,
+        record: &Record,
+        topic: &str,
+        plans: &TopicPlans,
+        schemas: &dyn Schemas,
+        now: i64,
+    ) -> Result<Outcome, WorldError> {
+        if plans.status == Status::Retired {
+            return Ok(refused(Reason::ContractRetired, "status"));
+        }
+        let headers: Vec<(&str, Option<&[u8]>)> =
+            record.headers.iter().map(|header| (&*header.name, header.value.as_deref())).collect();
+        let input = Input { key: record.key.as_deref(), value: record.value.as_deref(), headers: &headers, now };
+        let verdict = loop {
+            match self.judge.judge(&plans.enforced, &input, topic, schemas, &mut ()) {
+                Verdict::Need(need) => schemas.fetch(&need)?,
+                verdict => break verdict,
+            }
+        };
+        let proposed = plans.status == Status::Proposed;
+        Ok(match verdict {
+            Verdict::Valid { notes, .. } => Outcome::Validated { notes, enforced: !proposed },
+            // A proposed contract alone only counts: the record passes, marked, with what would have stopped it.
+            Verdict::Invalid { violations, .. } if proposed => Outcome::Validated { notes: violations, enforced: false },
+            Verdict::Invalid { violations, cut } => Outcome::DeadLetter { violations, cut, diagnosis: Diagnosis::Full },
+            Verdict::Skipped(skip) => Outcome::Skipped(skip),
+            Verdict::Need(_) => unreachable!("the loop above ends with another verdict"),
+        })
+    }
+}
+
+fn refused(reason: Reason, rule: &str) -> Outcome {
+    let violation =
+        Violation { reason, detail: None, rule: rule.into(), severity: Severity::Error, pointer: String::new(), location: Location::default() };
+    Outcome::DeadLetter { violations: vec![violation], cut: false, diagnosis: Diagnosis::Full }
+}

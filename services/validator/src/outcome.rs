@@ -1,0 +1,129 @@
+//! From a verdict to the record that leaves.
+
+use tidegate_check::{Reason, Skip, Violation};
+use tidegate_contract::ContractRef;
+use tidegate_flow::record::Outgoing;
+use tidegate_flow::stamp::{self, JudgedBy};
+use tidegate_flow::{Header, Record, TopicPartition};
+
+use crate::dead_letter::{self, Diagnosis};
+use crate::settings::Settings;
+
+/// What becomes of one record. Every record of a batch has exactly one.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// Passes, byte-identical.
+    Validated {
+        /// Violations of lower severity.
+        notes: Vec<Violation>,
+        /// False when only a proposed contract judged it.
+        enforced: bool,
+    },
+    /// Set aside with its reasons.
+    DeadLetter {
+        /// At least one.
+        violations: Vec<Violation>,
+        /// More were found than are listed.
+        cut: bool,
+        /// How much of them travels along.
+        diagnosis: Diagnosis,
+    },
+    /// No record leaves; a named policy says why.
+    Skipped(Skip),
+}
+
+/// How an outcome counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Validated.
+    Validated,
+    /// Dead letter for this reason.
+    DeadLetter(Reason),
+    /// Skipped by this policy.
+    Skipped(Skip),
+}
+
+/// A judged record with all that its outcome needs.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    /// The record.
+    pub record: Record,
+    /// What becomes of it.
+    pub outcome: Outcome,
+    /// The contract that judged it; none for `no_contract`.
+    pub contract: Option<ContractRef>,
+    /// Snapshot and engine.
+    pub judged: JudgedBy,
+}
+
+// === impl Decided ===
+
+impl Decided {
+    /// How it counts.
+    pub fn class(&self) -> Class {
+        match &self.outcome {
+            Outcome::Validated { .. } => Class::Validated,
+            Outcome::DeadLetter { violations, .. } => Class::DeadLetter(dead_letter::leading_reason(violations)),
+            Outcome::Skipped(skip) => Class::Skipped(*skip),
+        }
+    }
+
+    /// The record that leaves, to the same partition number; none when it is skipped.
+    pub fn outgoing(&self, settings: &Settings, failed_at: &str) -> Option<Outgoing> {
+        let source = &self.record.origin.at;
+        let (topic, headers) = match &self.outcome {
+            Outcome::Validated { notes, enforced } => (settings.validated(&source.topic), self.validated_headers(notes, *enforced)),
+            Outcome::DeadLetter { violations, cut, diagnosis } => {
+                let headers = dead_letter::headers(&self.record, &self.judged, violations, *cut, failed_at, *diagnosis);
+                (settings.dead_letters(&source.topic), headers)
+            }
+            Outcome::Skipped(_) => return None,
+        };
+        let mut headers = headers;
+        if self.record.timestamp == Some(0) {
+            headers.push(Header::text(stamp::TIMESTAMP, "0"));
+        }
+        Some(Outgoing {
+            to: TopicPartition { topic, partition: source.partition },
+            timestamp: self.record.timestamp,
+            key: self.record.key.clone(),
+            value: self.record.value.clone(),
+            headers,
+        })
+    }
+
+    fn validated_headers(&self, notes: &[Violation], enforced: bool) -> Vec<Header> {
+        let mut headers = stamp::sanitize(self.record.headers.clone());
+        self.judged.stamp(&mut headers, &self.record.origin);
+        if !enforced {
+            headers.push(Header::text(stamp::ENFORCED, "false"));
+        }
+        if !notes.is_empty() {
+            headers.push(Header::text(stamp::NOTES, dead_letter::errors_json(notes, false)));
+        }
+        headers
+    }
+
+    /// The next smaller form after the brokers called the record too large; none when there is nothing left to leave out.
+    /// A valid record that only our headers made too large becomes a dead letter, which says so.
+    pub fn smaller(&self, location: &tidegate_contract::Location) -> Option<Outcome> {
+        match &self.outcome {
+            Outcome::Validated { .. } => Some(Outcome::DeadLetter {
+                violations: vec![Violation {
+                    reason: Reason::SizeViolation,
+                    detail: Some(tidegate_codec::Detail::TooLarge),
+                    rule: "size".into(),
+                    severity: tidegate_contract::Severity::Error,
+                    pointer: String::new(),
+                    location: location.clone(),
+                }],
+                cut: false,
+                diagnosis: Diagnosis::Trimmed,
+            }),
+            Outcome::DeadLetter { violations, cut, diagnosis: Diagnosis::Full } => {
+                Some(Outcome::DeadLetter { violations: violations.clone(), cut: *cut, diagnosis: Diagnosis::Trimmed })
+            }
+            Outcome::DeadLetter { .. } | Outcome::Skipped(_) => None,
+        }
+    }
+}

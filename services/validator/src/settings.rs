@@ -1,0 +1,81 @@
+//! What a validator is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Delivery guarantee of a deployment. Probed at start, exported, never lowered silently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Outcomes and source positions commit in one Kafka transaction.
+    ExactlyOnce,
+    /// Outcomes are acknowledged before positions are committed; identity headers make repeats recognisable.
+    AtLeastOnce,
+}
+
+/// Where a group that never committed begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartAt {
+    /// The first record that the topic still holds.
+    Earliest,
+    /// Records that come from now on.
+    Latest,
+}
+
+/// Proven settings of a validator.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Delivery guarantee.
+    pub mode: Mode,
+    /// Where a new group begins.
+    pub start_at: StartAt,
+    /// Name of the validated topic; `{topic}` stands for the source.
+    pub validated_topic: String,
+    /// Name of the dead-letter topic; `{topic}` stands for the source.
+    pub dead_letter_topic: String,
+    /// A batch closes with this many records.
+    pub batch_records_max: usize,
+    /// A batch closes this long after its first record came.
+    pub batch_age_max: Duration,
+    /// A partition whose cause of trouble is outside of it is tried again after this long.
+    pub retry_after: Duration,
+}
+
+// === impl Mode ===
+
+impl Mode {
+    /// The name in settings, logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Mode::ExactlyOnce => "exactly_once",
+            Mode::AtLeastOnce => "at_least_once",
+        }
+    }
+}
+
+// === impl Settings ===
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            mode: Mode::ExactlyOnce,
+            start_at: StartAt::Earliest,
+            validated_topic: "{topic}.validated".to_owned(),
+            dead_letter_topic: "{topic}.dlq".to_owned(),
+            batch_records_max: 10_000,
+            batch_age_max: Duration::from_millis(500),
+            retry_after: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Settings {
+    /// The validated topic of a source topic.
+    pub fn validated(&self, source: &str) -> Arc<str> {
+        self.validated_topic.replace("{topic}", source).into()
+    }
+
+    /// The dead-letter topic of a source topic.
+    pub fn dead_letters(&self, source: &str) -> Arc<str> {
+        self.dead_letter_topic.replace("{topic}", source).into()
+    }
+}
