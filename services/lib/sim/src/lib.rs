@@ -10,6 +10,7 @@ mod group;
 mod log;
 mod member;
 mod store;
+pub mod traffic;
 
 pub use broker::{Broker, BrokerCluster, BrokerScan, Writer};
 pub use clock::ManualClock;
