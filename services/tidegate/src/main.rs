@@ -1,1 +1,38 @@
-fn main() {}
+//! The executable: arguments, config, wiring, signals, exit codes. The only place where roles and shells meet.
+
+mod cli;
+mod commands;
+mod config;
+mod exit;
+mod signals;
+mod table;
+mod wiring;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command, LogFormat, SlaCommand};
+use crate::exit::Exit;
+
+fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    let format = match cli.common.log_format {
+        LogFormat::Human => tidegate_telemetry::logging::Format::Human,
+        LogFormat::Json => tidegate_telemetry::logging::Format::Json,
+    };
+    // The demo tells its story on the screen; its log would bury it.
+    let quiet = matches!(cli.command, Command::Demo(_)) && cli.common.log_level == "info";
+    let level = if quiet { "error" } else { &cli.common.log_level };
+    if let Err(fault) = tidegate_telemetry::logging::init(format, level) {
+        eprintln!("error: {fault}");
+        return std::process::ExitCode::from(Exit::CouldNotTell as u8);
+    }
+    let exit = match cli.command {
+        Command::Check(args) => commands::check::run(&args),
+        Command::Validate(args) => commands::validate::run(&args),
+        Command::Sink(args) => commands::sink::run(&args),
+        Command::Sla { command: SlaCommand::Run(args) } => commands::sla::run(&args),
+        Command::Audit(args) => commands::audit::run(&args),
+        Command::Demo(args) => commands::demo::run(&args),
+    };
+    std::process::ExitCode::from(exit as u8)
+}

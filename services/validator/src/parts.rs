@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tidegate_check::plan::Plan;
 use tidegate_check::{Reason, SchemaLookup, SchemaNeed, Skip};
 use tidegate_contract::{ContractRef, Diagnostic, Snapshot, Status};
-use tidegate_flow::WorldError;
+use tidegate_flow::{TopicPartition, WorldError};
 use tidegate_flow::ports::{Clock, Exchange};
 
 /// The shells of a validator.
@@ -41,14 +41,18 @@ pub trait Schemas: SchemaLookup {
 pub trait Meter: Send + Sync {
     /// Records of one topic that passed, in a committed batch.
     fn validated(&self, topic: &str, contract: &ContractRef, records: u64);
-    /// Dead letters of one topic and reason, in a committed batch.
-    fn dead_letters(&self, topic: &str, reason: Reason, records: u64);
+    /// Dead letters of one topic and reason, in a committed batch; no contract for `no_contract`.
+    fn dead_letters(&self, topic: &str, contract: Option<&ContractRef>, reason: Reason, records: u64);
     /// Records set aside by a policy, in a committed batch.
     fn skipped(&self, topic: &str, policy: Skip, records: u64);
-    /// A batch was published (or its transaction was aborted).
-    fn batch(&self, records: usize, committed: bool);
-    /// A partition waits for a bad world to heal, or for an operator; `None` when it goes on.
-    fn halted(&self, topic: &str, partition: i32, why: Option<&str>);
+    /// A batch was published; judging took so many microseconds.
+    fn committed(&self, records: usize, judging_micros: i64);
+    /// A batch was aborted; its records are read again.
+    fn aborted(&self);
+    /// A partition waits for a bad world to heal, or (`operator`) for somebody; it goes on when told so by [`Meter::released`].
+    fn held(&self, at: &TopicPartition, operator: bool, why: &str);
+    /// A partition goes on, or went to somebody else.
+    fn released(&self, at: &TopicPartition);
     /// The loop turned; `ready` is false while something keeps all partitions from moving.
     fn turned(&self, ready: Result<(), &str>);
     /// The snapshot in force.

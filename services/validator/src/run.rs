@@ -22,7 +22,7 @@ const POLL_WAIT_MAX: Duration = Duration::from_millis(100);
 
 /// Runs until `stop` is set, then drains: the open batch is published, the group is left. Returns `Err` only for what an operator
 /// must mend before any partition can move; everything else is waited out, loudly.
-pub fn run(settings: &Settings, parts: Parts<'_>, stop: &AtomicBool) -> Result<(), WorldError> {
+pub fn run<'a>(settings: &'a Settings, parts: Parts<'a>, stop: &AtomicBool) -> Result<(), WorldError> {
     let mut worker = Worker {
         settings,
         snapshot: parts.contracts.latest(),
@@ -33,6 +33,8 @@ pub fn run(settings: &Settings, parts: Parts<'_>, stop: &AtomicBool) -> Result<(
         batch_since: 0,
         records_max: settings.batch_records_max,
         failures: 0,
+        judging_micros: 0,
+        waiting: Vec::new(),
     };
     worker.parts.meter.snapshot(worker.snapshot.commit());
     while !stop.load(Ordering::Acquire) {
@@ -68,6 +70,10 @@ struct Worker<'a> {
     records_max: usize,
     /// Batches that failed in a row.
     failures: u32,
+    /// What judging the open batch took.
+    judging_micros: i64,
+    /// Given to us by the group, not started yet: where they begin could not be found out.
+    waiting: Vec<TopicPartition>,
 }
 
 // === impl Worker ===
@@ -75,10 +81,13 @@ struct Worker<'a> {
 impl Worker<'_> {
     fn turn(&mut self) -> Result<(), WorldError> {
         self.release_healed()?;
+        if !self.waiting.is_empty() {
+            self.start_waiting()?;
+        }
         let room = self.records_max.saturating_sub(self.batch.len());
         match self.parts.exchange.poll(room.max(1), self.patience()) {
             Ok(Polled::Records(records)) => self.take(records),
-            Ok(Polled::Assigned(partitions)) => self.assigned(partitions),
+            Ok(Polled::Assigned(partitions)) => self.waiting.extend(partitions),
             Ok(Polled::Revoked(partitions) | Polled::Lost(partitions)) => self.gone(&partitions),
             Ok(Polled::Stuck(at, error)) => self.hold(&at, &error)?,
             Err(error) if error.remedy == Remedy::Retry => self.wait_out(&error),
@@ -120,29 +129,27 @@ impl Worker<'_> {
 
     fn gone(&mut self, partitions: &[TopicPartition]) {
         self.batch.retain(|record| !partitions.contains(&record.origin.at));
+        self.waiting.retain(|at| !partitions.contains(at));
         for at in partitions {
             self.partitions.remove(at);
-            self.parts.meter.halted(&at.topic, at.partition, None);
+            self.parts.meter.released(at);
         }
         tracing::info!(partitions = %names(partitions), "partitions given up");
     }
 
-    /// Looks up where each partition begins. An outage here is waited out: nothing is read from a partition before that.
-    fn assigned(&mut self, partitions: Vec<TopicPartition>) {
-        let mut waiting = partitions;
-        while !waiting.is_empty() {
-            match self.positions(&waiting) {
-                Ok(positions) => {
-                    if let Err(error) = self.parts.exchange.start(&positions) {
-                        self.wait_out(&error);
-                        continue;
-                    }
-                    tracing::info!(partitions = %names(&waiting), "partitions assigned");
-                    waiting.clear();
-                }
-                Err(error) => self.wait_out(&error),
+    /// Looks up where each waiting partition begins. In an outage they go on waiting: nothing is read from a partition before that.
+    fn start_waiting(&mut self) -> Result<(), WorldError> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let started = self.positions(&waiting).and_then(|positions| self.parts.exchange.start(&positions));
+        match started {
+            Ok(()) => tracing::info!(partitions = %names(&waiting), "partitions assigned"),
+            Err(error) if error.remedy == Remedy::Retry => {
+                self.wait_out(&error);
+                self.waiting = waiting;
             }
+            Err(error) => return Err(error),
         }
+        Ok(())
     }
 
     fn positions(&mut self, partitions: &[TopicPartition]) -> Result<Vec<(TopicPartition, NextOffset)>, WorldError> {
@@ -250,6 +257,7 @@ impl Worker<'_> {
                 Err(stop) => blocked.push(*stop),
             }
         }
+        self.judging_micros = self.parts.clock.now_micros() - now;
         (decided, blocked)
     }
 
@@ -307,7 +315,7 @@ impl Worker<'_> {
                 owned.judged_before.take_if(|(end, _)| position.next >= *end);
             }
         }
-        self.parts.meter.batch(decided.len(), true);
+        self.parts.meter.committed(decided.len(), self.judging_micros);
         count(self.parts.meter, decided);
     }
 
@@ -340,7 +348,7 @@ impl Worker<'_> {
             .filter(|position| owned_now.contains(&position.at))
             .filter_map(|position| self.partitions.get(&position.at).map(|owned| (position.at.clone(), owned.committed)))
             .collect();
-        self.parts.meter.batch(0, false);
+        self.parts.meter.aborted();
         loop {
             match self.parts.exchange.seek(&back) {
                 Ok(()) => return Ok(()),
@@ -409,7 +417,7 @@ impl Worker<'_> {
         if let Some(owned) = self.partitions.get_mut(at) {
             owned.held_until = Some(until);
         }
-        self.parts.meter.halted(&at.topic, at.partition, Some(&error.what));
+        self.parts.meter.held(at, until == i64::MAX, &error.what);
         tracing::error!(partition = %at, next, why = %error, waits_for_operator = until == i64::MAX, "partition paused; nothing is lost");
         Ok(())
     }
@@ -434,7 +442,7 @@ impl Worker<'_> {
             if let Some(owned) = self.partitions.get_mut(&at) {
                 owned.held_until = None;
             }
-            self.parts.meter.halted(&at.topic, at.partition, None);
+            self.parts.meter.released(&at);
         }
         Ok(())
     }
@@ -474,7 +482,7 @@ fn count(meter: &dyn crate::parts::Meter, decided: &[Decided]) {
         match (class, contract) {
             (Class::Validated, Some(contract)) => meter.validated(topic, contract, records),
             (Class::Validated, None) => unreachable!("a record without a contract is never valid"),
-            (Class::DeadLetter(reason), _) => meter.dead_letters(topic, reason, records),
+            (Class::DeadLetter(reason), contract) => meter.dead_letters(topic, contract, reason, records),
             (Class::Skipped(policy), _) => meter.skipped(topic, policy, records),
         }
     }

@@ -4,11 +4,26 @@
 //! The same walk feeds a [`RowSink`], so that the lake is written from the very values that were judged.
 //! Start at [`verdict`] for the answers, [`input`] for what a judge is given, then [`plan`] and [`judge`].
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
+
+mod change;
+mod datum;
+mod exact;
 pub mod input;
+mod jdk;
+pub mod judge;
+mod leaf;
 pub mod plan;
 pub mod row;
+mod rules;
+mod temporal;
 pub mod verdict;
 
+/// Version of what decides, recorded with every verdict. Whoever changes a verdict for any bytes and contract raises it.
+pub const ENGINE_VERSION: &str = "1";
+
 pub use input::{Input, SchemaLookup, SchemaNeed};
+pub use judge::{Judge, verdict_for_status};
+pub use plan::{Plan, compile};
 pub use row::RowSink;
 pub use verdict::{Reason, Skip, Verdict, Violation};

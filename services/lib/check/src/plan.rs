@@ -2,11 +2,61 @@
 
 use std::sync::Arc;
 
-/// The compiled object. Node 0 is the row.
+use tidegate_contract::model::{CdcFormat, Encoding};
+use tidegate_contract::{ContractRef, Location, Status};
+
+mod checks;
+mod codes;
+pub mod compile;
+mod fields;
+mod fingerprint;
+
+pub(crate) use checks::{AnyShape, Body, Check, ItemLimits, PropertyLimits};
+pub use compile::compile;
+pub(crate) use compile::leaf_type::{digits, fraction};
+pub(crate) use fields::FieldIndex;
+
+/// The compiled object. Node 0 is the row. Immutable and shared by every judge of a worker.
 #[derive(Debug)]
 pub struct Plan {
     /// Nodes; children are reached by number.
     pub nodes: Vec<Node>,
+    /// Version that this plan enforces; stamped on every outcome.
+    pub contract: ContractRef,
+    /// ODCS name of the object.
+    pub object: Arc<str>,
+    /// What enforcement does with the verdicts.
+    pub status: Status,
+    /// Accepted encodings in order, never empty.
+    pub encodings: Vec<Encoding>,
+    /// How rows travel; none means plain events.
+    pub cdc: Option<CdcFormat>,
+    /// Node numbers from a top-level field down to the leaf that is the event time (a date or a timestamp, outside of lists and maps).
+    pub event_time: Option<Vec<usize>>,
+    /// Top-level nodes of the primary key in the order of `primaryKeyPosition`; empty when the contract declares none.
+    pub primary_key: Vec<usize>,
+    /// SHA-256 in hex over everything that can change a verdict: object, settings, rules and [`crate::ENGINE_VERSION`].
+    /// Equal fingerprints give equal verdicts for equal bytes and `now`.
+    pub fingerprint: String,
+    /// Where the object stands in its file.
+    pub location: Location,
+    /// What is checked at each node, parallel to `nodes`.
+    pub(crate) checks: Vec<Check>,
+    /// Row rules, reached by number from [`Check::rules`].
+    pub(crate) programs: Vec<crate::rules::cel::Rule>,
+    /// Settings that the change-event side needs.
+    pub(crate) change: ChangeSettings,
+}
+
+/// What a change event needs beside the nodes.
+#[derive(Debug)]
+pub(crate) struct ChangeSettings {
+    /// Debezium `unavailable.value.placeholder`.
+    pub(crate) placeholder: Arc<str>,
+    /// Any rule reads `before`.
+    pub(crate) reads_before: bool,
+    /// A top-level column is a list, map or object, whose placeholder only shows after its begin.
+    pub(crate) composite_columns: bool,
 }
 
 /// One property, item, map key or map value (or the row itself, node 0).

@@ -2,13 +2,29 @@
 //!
 //! Nothing here builds a document tree: a reader walks the bytes once and hands out [`Token`]s. A schema that is not at hand is a
 //! returned need ([`framing::Framed`]), never a call. Bad bytes are a [`DecodeFailure`], which is a value about data, not an error of ours.
-//! Start at [`token`], then X.
+//! Start at [`token`], then [`json`] and [`avro`] for the walks, [`framing`] for which of them, [`cdc`] for rows inside change events,
+//! [`semantic`] for what plain values stand for.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 pub mod avro;
+pub mod cdc;
+pub mod civil;
+pub mod decimal;
 pub mod failure;
+pub mod framing;
+pub mod json;
+mod keys;
 pub mod scalar;
+pub mod semantic;
 pub mod token;
 
+pub use avro::AvroReader;
 pub use failure::{DecodeFailure, Detail};
+pub use framing::{Encoding, Framed, Part, SchemaRef};
+pub use json::JsonReader;
 pub use scalar::Scalar;
-pub use token::{Reader, Token};
+pub use semantic::Semantic;
+pub use token::{Reader, Special, Token};
+
+/// Objects, records, maps and lists inside of each other that a document may have, in every encoding.
+pub const DEPTH_MAX: usize = 64;

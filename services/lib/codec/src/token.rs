@@ -34,6 +34,8 @@ pub enum Token<'b> {
     TimeMicros(i64),
     /// Microseconds since 1970-01-01T00:00:00Z from a binary encoding with a timestamp type.
     TimestampMicros(i64),
+    /// A value of the source that no type of ours holds exactly, such as an infinite date. Never null, never a number: whoever reads it decides.
+    Special(Special),
     /// Start of an object, record or map; then `Key` and a value, until `EndObject`.
     BeginObject,
     /// A field name.
@@ -46,6 +48,21 @@ pub enum Token<'b> {
     EndArray,
     /// End of the document; nothing follows.
     End,
+}
+
+/// Why a value has no exact form among our types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Special {
+    /// `infinity` of a date, timestamp or decimal.
+    PositiveInfinity,
+    /// `-infinity`.
+    NegativeInfinity,
+    /// Not a number, in a decimal column.
+    NotANumber,
+    /// A date or timestamp further away than our type reaches, or a decimal whose scale no decimal has.
+    OutOfRange,
+    /// A time or timestamp with a part below a microsecond that is not zero.
+    FinerThanMicros,
 }
 
 /// Walks one document. After a failure the reader is spent.

@@ -40,3 +40,24 @@ pub struct Diagnostic {
     /// How to mend it, one sentence, may be empty.
     pub help: String,
 }
+
+// === impl Level ===
+
+impl Level {
+    /// Lower-case word, as in `error[TG0101]`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Level::Error => "error",
+            Level::Warning => "warning",
+            Level::Note => "note",
+        }
+    }
+}
+
+// === impl Location ===
+
+impl std::fmt::Display for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}

@@ -3,11 +3,27 @@
 //! Start at [`model`] for the nouns, then [`parse`](fn@parse) (text to model, every problem at once) and [`snapshot`] (many contracts,
 //! their bindings to topics). This crate does no I/O: it is given file names and texts, and it never decides about an event.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
+
+pub mod civil;
+pub mod codes;
+pub mod decimal;
 pub mod diagnostic;
+pub mod jdk_date;
 pub mod model;
+mod nearest;
+mod odcs;
+pub mod parse;
+pub mod pattern;
+mod problems;
+pub mod render;
 pub mod snapshot;
 pub mod yaml;
 
+pub use civil::Civil;
 pub use diagnostic::{Diagnostic, Level, Location};
 pub use model::{Contract, ContractRef, LogicalType, Property, QualityRule, SchemaObject, Severity, Status, Version};
+pub use jdk_date::DatePattern;
+pub use parse::parse;
+pub use render::{render, render_lines};
 pub use snapshot::{Binding, ContractFile, Resolution, Snapshot};

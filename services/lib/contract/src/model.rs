@@ -462,6 +462,96 @@ impl Contract {
     }
 }
 
+// === impl QualityRule ===
+
+impl QualityRule {
+    /// How a sentence calls this kind of rule: `cel`, `sql`, `library` or `not executed`.
+    pub fn kind_name(&self) -> &'static str {
+        match self.kind {
+            RuleKind::Cel { .. } => "cel",
+            RuleKind::Sql { .. } => "sql",
+            RuleKind::Library(_) => "library",
+            RuleKind::NotExecuted => "not executed",
+        }
+    }
+}
+
+// === impl Version ===
+
+impl Ord for Version {
+    /// By numbers first; equal numbers written differently (`1.0`, `1.0.0`) are ordered by their text, so that the order is total.
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let numbers = |version: &Version| (version.major, version.minor, version.patch);
+        numbers(self).cmp(&numbers(other)).then_with(|| self.text.cmp(&other.text))
+    }
+}
+
+impl PartialOrd for Version {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+// === impl Status ===
+
+impl Status {
+    /// Whether a broken clause has consequences for the event (active, deprecated, retired).
+    pub fn is_enforced(self) -> bool {
+        matches!(self, Status::Active | Status::Deprecated | Status::Retired)
+    }
+}
+
+// === impl SchemaObject ===
+
+impl SchemaObject {
+    /// The property at a dotted path of ODCS names, through nested objects only.
+    pub fn property(&self, path: &str) -> Option<&Property> {
+        property_at(&self.properties, path)
+    }
+
+    /// The properties of the primary key in key order.
+    pub fn primary_key(&self) -> Vec<&Property> {
+        let mut key: Vec<&Property> = self.properties.iter().filter(|property| property.primary_key.is_some()).collect();
+        key.sort_by_key(|property| property.primary_key);
+        key
+    }
+}
+
+// === impl Property ===
+
+impl Property {
+    /// Precision and scale of a physical type such as `decimal(12,2)`, `NUMERIC(10)` or `number(38, 9)`.
+    pub fn decimal(&self) -> Option<(u32, u32)> {
+        let written = self.physical_type.as_ref()?.to_ascii_lowercase();
+        let (name, rest) = written.split_once('(')?;
+        if !matches!(name.trim(), "decimal" | "numeric" | "number" | "dec") {
+            return None;
+        }
+        let inside = rest.trim_end().strip_suffix(')')?;
+        let (precision, scale) = inside.split_once(',').unwrap_or((inside, "0"));
+        Some((precision.trim().parse().ok()?, scale.trim().parse().ok()?))
+    }
+}
+
+pub(crate) fn property_at<'a>(properties: &'a [Property], path: &str) -> Option<&'a Property> {
+    // A property name may itself hold a dot, so the whole rest is tried first.
+    if let Some(property) = properties.iter().find(|property| &*property.name == path) {
+        return Some(property);
+    }
+    let (first, rest) = path.split_once('.')?;
+    let parent = properties.iter().find(|property| &*property.name == first)?;
+    match &parent.logical_type {
+        LogicalType::Object { properties, .. } => property_at(properties, rest),
+        _ => None,
+    }
+}
+
 impl std::fmt::Display for ContractRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}@{}", self.id, self.version)

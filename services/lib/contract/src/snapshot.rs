@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::diagnostic::Diagnostic;
-use crate::model::{Contract, ContractRef, SchemaObject};
+use crate::codes;
+use crate::diagnostic::{Diagnostic, Level, Location};
+use crate::model::{Contract, ContractRef, SchemaObject, Status};
+use crate::parse::{parse_file, sha256_hex};
 
 /// A contract file as it was read from a directory or a Git tree.
 #[derive(Debug, Clone)]
@@ -81,9 +83,145 @@ impl Snapshot {
         }
     }
 
-    /// Builds a snapshot of all files, or says everything that is wrong with them. Warnings come back beside a good snapshot.
+    /// Builds a snapshot of all files, or says everything that is wrong with them. Warnings and notes come back beside a good snapshot.
+    ///
+    /// Files whose name does not end in `.odcs.yaml` or `.odcs.yml` are left alone. Drafts are not loaded; their errors come back as
+    /// warnings. The result does not depend on the order of the files.
     pub fn build(commit: &str, files: &[ContractFile]) -> Result<(Snapshot, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let _ = (commit, files);
-        unimplemented!("written with the parser")
+        let mut sorted: Vec<&ContractFile> = files.iter().filter(|file| is_contract_path(&file.path)).collect();
+        sorted.sort_by(|a, b| a.path.cmp(&b.path));
+        let mut diagnostics = Vec::new();
+        let mut contracts: Vec<Arc<Contract>> = Vec::new();
+        for file in sorted {
+            let parsed = parse_file(&file.path, &file.text);
+            if parsed.status == Some(Status::Draft) {
+                diagnostics.extend(as_draft(&file.path, parsed.diagnostics));
+                continue;
+            }
+            diagnostics.extend(parsed.diagnostics);
+            contracts.extend(parsed.contract.map(Arc::new));
+        }
+        contracts.sort_by(|a, b| (&a.id, &a.version).cmp(&(&b.id, &b.version)));
+        drop_copies(&mut contracts, &mut diagnostics);
+        let bindings = bind(&contracts, &mut diagnostics);
+        diagnostics.sort_by(|a, b| (&a.location.file, a.location.line).cmp(&(&b.location.file, b.location.line)));
+        if diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error) {
+            return Err(diagnostics);
+        }
+        Ok((Snapshot { commit: commit.into(), contracts, bindings }, diagnostics))
     }
 }
+
+/// Whether a file of that name is read as a contract.
+pub fn is_contract_path(path: &str) -> bool {
+    path.ends_with(".odcs.yaml") || path.ends_with(".odcs.yml")
+}
+
+/// Stands for a commit where there is no Git: `dir-` and the first 16 hex digits of the SHA-256 over all paths and texts, in path order.
+pub fn directory_commit(files: &[ContractFile]) -> String {
+    let mut sorted: Vec<&ContractFile> = files.iter().collect();
+    sorted.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut bytes = Vec::new();
+    for file in sorted {
+        // Lengths first, so that no two different trees give the same bytes.
+        bytes.extend_from_slice(format!("{} {} ", file.path.len(), file.text.len()).as_bytes());
+        bytes.extend_from_slice(file.path.as_bytes());
+        bytes.extend_from_slice(file.text.as_bytes());
+    }
+    format!("dir-{}", &sha256_hex(&bytes)[..16])
+}
+
+/// What is wrong with a draft is worth saying and refuses nothing.
+fn as_draft(path: &Arc<str>, diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut softened: Vec<Diagnostic> = diagnostics
+        .into_iter()
+        .map(|diagnostic| Diagnostic { level: diagnostic.level.max(Level::Warning), ..diagnostic })
+        .collect();
+    softened.insert(0, Diagnostic {
+        code: codes::DRAFT.id,
+        level: Level::Note,
+        location: Location { file: path.clone(), line: 1, column: 1, pointer: "".into() },
+        problem: "a draft is not loaded".to_owned(),
+        help: "set `status: proposed` to judge and count, `active` to enforce".to_owned(),
+    });
+    softened
+}
+
+/// A published version never changes content; an identical copy is only untidy.
+fn drop_copies(contracts: &mut Vec<Arc<Contract>>, diagnostics: &mut Vec<Diagnostic>) {
+    contracts.dedup_by(|later, first| {
+        let same_version = later.id == first.id && later.version.text == first.version.text;
+        if !same_version {
+            return false;
+        }
+        let is_copy = later.sha256 == first.sha256;
+        let (level, what) = if is_copy { (Level::Warning, "copied") } else { (Level::Error, "given another content") };
+        diagnostics.push(Diagnostic {
+            code: codes::DUPLICATE_VERSION.id,
+            level,
+            location: later.location.clone(),
+            problem: format!("{} is {what} here; the first is {}", later.reference(), spot(&first.location)),
+            help: if is_copy { "delete one of the files" } else { "give this file a new version" }.to_owned(),
+        });
+        // Two contents stay, so that problems of the second are reported too.
+        is_copy
+    });
+}
+
+fn bind(contracts: &[Arc<Contract>], diagnostics: &mut Vec<Diagnostic>) -> BTreeMap<Arc<str>, Binding> {
+    let mut by_topic: BTreeMap<Arc<str>, Vec<BoundObject>> = BTreeMap::new();
+    for contract in contracts {
+        for (index, object) in contract.objects.iter().enumerate() {
+            let Some(topic) = &object.topic else { continue };
+            let bound = BoundObject { contract: contract.clone(), object: index };
+            by_topic.entry(topic.clone()).or_default().push(bound);
+        }
+    }
+    let mut bindings = BTreeMap::new();
+    for (topic, mut candidates) in by_topic {
+        refuse_rivals(&topic, &candidates, diagnostics);
+        candidates.sort_by(|a, b| a.contract.version.cmp(&b.contract.version));
+        let highest = |enforced: bool| candidates.iter().rev().find(|bound| bound.contract.status.is_enforced() == enforced).cloned();
+        let (default, shadow) = match (highest(true), highest(false)) {
+            (Some(enforced), proposed) => (enforced, proposed),
+            (None, Some(proposed)) => (proposed, None),
+            (None, None) => continue,
+        };
+        let versions = candidates.into_iter().map(|bound| (bound.contract.reference(), bound)).collect();
+        bindings.insert(topic, Binding { default, shadow, versions });
+    }
+    bindings
+}
+
+/// Two objects may share topic and major only as versions of one contract that make different claims: one active, one proposed, and any
+/// number that are deprecated or retired.
+fn refuse_rivals(topic: &str, candidates: &[BoundObject], diagnostics: &mut Vec<Diagnostic>) {
+    for (index, later) in candidates.iter().enumerate() {
+        let rival = candidates[..index].iter().find(|first| {
+            let (a, b) = (&first.contract, &later.contract);
+            let same_claim = a.status == b.status && matches!(a.status, Status::Active | Status::Proposed);
+            a.version.major == b.version.major && (a.id != b.id || same_claim) && a.reference() != b.reference()
+        });
+        let Some(first) = rival else { continue };
+        let major = later.contract.version.major;
+        diagnostics.push(Diagnostic {
+            code: codes::DUPLICATE_BINDING.id,
+            level: Level::Error,
+            location: later.object().location.clone(),
+            problem: format!(
+                "topic `{topic}` has two contracts for major {major}: {} here and {} {}",
+                later.contract.reference(),
+                first.contract.reference(),
+                spot(&first.object().location)
+            ),
+            help: "deprecate or retire one, give it a new major version, or bind another topic".to_owned(),
+        });
+    }
+}
+
+fn spot(location: &Location) -> String {
+    format!("at {location}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,28 @@
-//! placeholder
+//! Client of a schema registry with Confluent's API: Confluent, Apicurio (`/apis/ccompat/v7`), Redpanda, Karapace.
+//!
+//! [`Registry`] is a cache that judges look into without waiting ([`SchemaLookup`]) and that a worker fills between batches
+//! ([`Registry::fetch`]). An outage is never taken for an unknown id: only the registry's own code 40403 says *unknown*.
+//!
+//! Calls go through `schema_registry_converter`. Its decoders are not used: they keep an unknown id for ever, and resolve references
+//! by textual replacement, which fails for full names. Its errors hide the HTTP status in a text, from where [`fault`] takes it.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests"))]
+
+pub mod auth;
+mod cache;
+mod fault;
+mod pace;
+mod register;
+pub mod registry;
+mod runtime;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use auth::Auth;
+pub use register::{Reference, Registered};
+pub use registry::{Fetched, Limits, Registry};
+
+#[cfg(doc)]
+use tidegate_check::SchemaLookup;

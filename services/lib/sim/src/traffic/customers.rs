@@ -48,7 +48,7 @@ impl Table {
             _ => {
                 let id = self.ids.swap_remove(rng.usize(..self.ids.len()));
                 // Under the default replica identity only the key of `before` is true.
-                let before = format!(r#"{{"id":{id},"email":"","tier":"","balance":"AA==","vip":null,"updated_at":0}}"#);
+                let before = format!(r#"{{"id":{id},"email":"","name":null,"tier":"","balance":"AA==","vip":false,"updated_at":0}}"#);
                 let delete = self.change(id, &before, "null", "d", now, Expected::Valid);
                 let tombstone = Draft { key: Some(key(id)), value: None, expected: Expected::Valid, rowless: true };
                 vec![delete, tombstone]
@@ -97,8 +97,8 @@ fn key(id: u64) -> Bytes {
 
 fn row(rng: &mut Rng, id: u64, now: i64, fault: &str) -> String {
     let email = if fault == "no email" { "null".to_owned() } else { format!(r#""customer{id}@example.com""#) };
-    let tier = if fault == "platinum" { "platinum" } else { rng.choice(["bronze", "silver", "gold"]).expect("not empty") };
+    let tier = if fault == "platinum" { "platinum" } else { rng.choice(["basic", "silver", "gold"]).expect("not empty") };
     let balance = STANDARD.encode(twos_complement(rng.i64(0..1_000_000)));
-    let vip = rng.choice(["true", "false", "null"]).expect("not empty");
-    format!(r#"{{"id":{id},"email":{email},"tier":"{tier}","balance":"{balance}","vip":{vip},"updated_at":{now}}}"#)
+    let vip = tier == "gold" && rng.bool();
+    format!(r#"{{"id":{id},"email":{email},"name":"Customer {id}","tier":"{tier}","balance":"{balance}","vip":{vip},"updated_at":{now}}}"#)
 }

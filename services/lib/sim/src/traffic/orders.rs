@@ -46,7 +46,7 @@ fn text(rng: &mut Rng, id: &str, now: i64, fault: &str) -> String {
     let currency = match fault {
         "no currency" => String::new(),
         "unknown currency" => r#""currency":"XXX","#.to_owned(),
-        _ => format!(r#""currency":"{}","#, rng.choice(["EUR", "USD", "GBP", "JPY"]).expect("not empty")),
+        _ => format!(r#""currency":"{}","#, rng.choice(["EUR", "USD", "GBP", "NOK", "SEK"]).expect("not empty")),
     };
     let discount = match (fault, rng.u8(..4)) {
         ("discount above total", _) => total + 1,
@@ -54,18 +54,18 @@ fn text(rng: &mut Rng, id: &str, now: i64, fault: &str) -> String {
         _ => 0,
     };
     let discount = if discount == 0 { String::new() } else { format!(r#","discount":{}.{:02}"#, discount / 100, discount % 100) };
-    let note = match fault {
-        "duplicate" => r#","note":"a","note":"b""#,
-        _ if rng.u8(..8) == 0 => r#","note":"leave at the door, \u00fc\n""#,
-        _ => "",
+    let labels = match fault {
+        "duplicate" => r#"{"gift":"a","\u0067ift":"b"}"#.to_owned(),
+        _ if rng.u8(..8) == 0 => r#"{"note":"leave at the door, \u00fc\n"}"#.to_owned(),
+        _ => format!(r#"{{"campaign":"c{}"}}"#, rng.u8(..50)),
     };
+    let channel = rng.choice(["web", "ios", "android"]).expect("not empty");
     let customer = rng.u32(1..1_000_000);
     format!(
-        r#"{{"order_id":"{id}","placed_at":"{}","customer":{{"id":{customer},"email":"c{customer}@example.com","country":"DE"}},{currency}"lines":[{}],"total":{}.{:02}{discount},"labels":{{"channel":"web","campaign":"c{}"}}{note}}}"#,
+        r#"{{"order_id":"{id}","placed_at":"{}","channel":"{channel}","customer":{{"customer_id":{customer},"email":"c{customer}@example.com","country":"DE"}},{currency}"lines":[{}],"total":{}.{:02}{discount},"labels":{labels}}}"#,
         rfc3339(now),
         lines.join(","),
         total / 100,
         total % 100,
-        rng.u8(..50),
     )
 }

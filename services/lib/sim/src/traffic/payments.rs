@@ -9,8 +9,8 @@ const FAULTS: [(&str, &str); 5] = [
     ("json", "unknown_framing"),
     ("unknown schema", "registry_schema_unknown"),
     ("truncated", "undecodable"),
-    ("cheque", "constraint_violation"),
-    ("refund above zero", "semantic_violation"),
+    ("small currency", "constraint_violation"),
+    ("failed without a code", "semantic_violation"),
 ];
 
 /// A schema id that no registry of a test or demo gives out.
@@ -24,7 +24,7 @@ pub(super) fn draft(rng: &mut Rng, now: i64, faulty: bool, schema: u32) -> Draft
         }
         false => ("", Expected::Valid),
     };
-    let id = uuid(rng);
+    let id = format!("pay_{:016x}", rng.u64(..));
     let mut value = match fault {
         "unknown schema" => frame(UNREGISTERED),
         _ => frame(schema),
@@ -47,20 +47,19 @@ fn frame(schema: u32) -> Vec<u8> {
 fn datum(rng: &mut Rng, out: &mut Vec<u8>, id: &str, now: i64, fault: &str) {
     string(out, id);
     string(out, &uuid(rng));
-    let refund = fault == "refund above zero" || rng.u8(..10) == 0;
-    let cents = rng.i64(100..5_000_000);
-    let cents = if refund && fault != "refund above zero" { -cents } else { cents };
-    bytes(out, &twos_complement(cents));
-    long(out, if fault == "cheque" { 3 } else { rng.i64(0..3) });
-    string(out, if refund { "refunded" } else { "booked" });
-    long(out, now / 1000);
-    match rng.bool() {
-        true => long(out, 0),
-        false => {
+    bytes(out, &twos_complement(rng.i64(100..5_000_000)));
+    string(out, if fault == "small currency" { "eur" } else { "EUR" });
+    long(out, rng.i64(0..4));
+    let failed = fault == "failed without a code" || rng.u8(..10) == 0;
+    string(out, if failed { "failed" } else { "captured" });
+    match failed && fault != "failed without a code" {
+        true => {
             long(out, 1);
-            out.extend(rng.f64().to_le_bytes());
+            string(out, "insufficient_funds");
         }
+        false => long(out, 0),
     }
+    long(out, now / 1000);
 }
 
 fn long(out: &mut Vec<u8>, value: i64) {

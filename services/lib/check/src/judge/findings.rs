@@ -1,0 +1,181 @@
+//! The violations of one record while it is being walked.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use tidegate_codec::Detail;
+use tidegate_contract::{Location, Severity};
+
+use crate::plan::Plan;
+use crate::verdict::{Facts, Reason, VIOLATIONS_MAX, Verdict, Violation};
+
+/// Collects up to [`VIOLATIONS_MAX`] violations. An error is never pushed out by a warning.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    list: Vec<Violation>,
+    errors: usize,
+    cut: bool,
+}
+
+/// One step from the event to a value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Step {
+    /// A declared field, by node.
+    Field(usize),
+    /// An item.
+    Index(u64),
+    /// An entry of a map, whose key is content.
+    Entry,
+}
+
+/// A clause that is broken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Broken<'a> {
+    pub(crate) reason: Reason,
+    pub(crate) detail: Option<Detail>,
+    pub(crate) rule: Rule<'a>,
+    pub(crate) severity: Severity,
+    pub(crate) location: &'a Location,
+}
+
+/// Names a rule.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Rule<'a> {
+    /// A clause of the property.
+    Clause(&'static str),
+    /// A quality rule.
+    Id(&'a Arc<str>),
+}
+
+// === impl Findings ===
+
+impl Findings {
+    /// Starts over.
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+        self.errors = 0;
+        self.cut = false;
+    }
+
+    /// Adds one; `pointer` is only built when it is listed.
+    pub(crate) fn add(&mut self, broken: Broken<'_>, pointer: impl FnOnce() -> String) {
+        let is_error = broken.severity == Severity::Error;
+        self.errors += usize::from(is_error);
+        if self.list.len() >= VIOLATIONS_MAX {
+            self.cut = true;
+            let weakest = self.list.iter().rposition(|listed| listed.severity != Severity::Error);
+            match weakest {
+                Some(at) if is_error => drop(self.list.remove(at)),
+                _ => return,
+            }
+        }
+        self.list.push(Violation {
+            reason: broken.reason,
+            detail: broken.detail,
+            rule: match broken.rule {
+                Rule::Clause(name) => Arc::from(name),
+                Rule::Id(id) => id.clone(),
+            },
+            severity: broken.severity,
+            pointer: pointer(),
+            location: broken.location.clone(),
+        });
+    }
+
+    /// The verdict, and an empty collector again.
+    pub(crate) fn conclude(&mut self, facts: Facts) -> Verdict {
+        let list = std::mem::take(&mut self.list);
+        let verdict = if self.errors > 0 {
+            Verdict::Invalid {
+                violations: list,
+                cut: self.cut,
+            }
+        } else {
+            Verdict::Valid { notes: list, facts }
+        };
+        self.clear();
+        verdict
+    }
+}
+
+/// JSON Pointer (RFC 6901) of the steps inside of `image`; `last` is a further step that no node stands for. Map keys are starred.
+pub(crate) fn pointer(plan: &Plan, image: &str, steps: &[Step], last: Option<&str>) -> String {
+    let mut out = String::from(image);
+    for step in steps {
+        out.push('/');
+        match step {
+            Step::Field(node) => escape(&mut out, &plan.nodes[*node].wire_name),
+            Step::Index(index) => {
+                let _ = write!(out, "{index}");
+            }
+            Step::Entry => out.push('*'),
+        }
+    }
+    if let Some(last) = last {
+        out.push('/');
+        escape(&mut out, last);
+    }
+    out
+}
+
+/// The name of an undeclared field as far as it may be shown: a name that does not look like one could be content.
+pub(crate) fn presentable(name: &str) -> &str {
+    let looks_like_a_name = !name.is_empty()
+        && name.len() <= 64
+        && !name.starts_with(|first: char| first.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    if looks_like_a_name { name } else { "*" }
+}
+
+fn escape(out: &mut String, step: &str) {
+    for c in step.chars() {
+        match c {
+            '~' => out.push_str("~0"),
+            '/' => out.push_str("~1"),
+            other => out.push(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn add(findings: &mut Findings, severity: Severity) {
+        let broken = Broken {
+            reason: Reason::SemanticViolation,
+            detail: None,
+            rule: Rule::Clause("x"),
+            severity,
+            location: &Location::default(),
+        };
+        findings.add(broken, String::new);
+    }
+
+    #[test]
+    fn warnings_never_hide_an_error() {
+        let mut findings = Findings::default();
+        for _ in 0..30 {
+            add(&mut findings, Severity::Warning);
+        }
+        add(&mut findings, Severity::Error);
+        let Verdict::Invalid { violations, cut } = findings.conclude(Facts::default()) else {
+            panic!("an error makes it invalid")
+        };
+        assert_eq!(violations.len(), VIOLATIONS_MAX);
+        assert!(cut);
+        assert_eq!(
+            violations.iter().filter(|violation| violation.severity == Severity::Error).count(),
+            1
+        );
+        assert!(matches!(findings.conclude(Facts::default()), Verdict::Valid { .. }));
+    }
+
+    #[test]
+    fn names_that_could_be_content_are_starred() {
+        assert_eq!(presentable("total_2"), "total_2");
+        for name in ["", "4111111111111111", "a@b.example", "Ann Smith"] {
+            assert_eq!(presentable(name), "*");
+        }
+    }
+}

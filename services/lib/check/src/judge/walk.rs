@@ -1,0 +1,663 @@
+//! One walk over the tokens of a document along the plan: checks, captures and hands on in the same pass.
+
+use std::borrow::Cow;
+
+use tidegate_codec::cdc::ImageReader;
+use tidegate_codec::{AvroReader, DecodeFailure, Detail, JsonReader, Reader, Scalar, Token};
+use tidegate_contract::Severity;
+
+use super::any;
+use super::findings::{Broken, Findings, Rule, Step, pointer, presentable};
+use crate::datum::{Builder, Datum};
+use crate::exact::Exact;
+use crate::leaf::{self, LeafContext, Refusal};
+use crate::plan::{AnyShape, Body, ItemLimits, Kind, LeafType, Plan, PropertyLimits};
+use crate::row::RowSink;
+use crate::rules::library::LibraryRule;
+use crate::rules::{self, cel};
+use crate::temporal::DAY_MICROS;
+use crate::verdict::Reason;
+
+/// The most items of one list or entries of one map.
+const ITEMS_MAX: u64 = 1 << 20;
+
+/// How much of the contract a row is held to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Everything.
+    Whole,
+    /// Only the columns of the primary key: the `before` image of a delete is true in them alone.
+    KeyOnly,
+    /// Types only: the `before` image of a delete where the contract names no key.
+    TypesOnly,
+    /// Nothing is reported and nothing handed on; what rules read of `before` is captured.
+    CaptureOnly,
+}
+
+/// Why a walk ended early.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Stop {
+    /// The bytes are not an event.
+    Decode(DecodeFailure),
+    /// A limit of ours; the violation is recorded.
+    Limit,
+}
+
+/// Buffers that live as long as the judge, so that a valid event allocates nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    /// From the event to the value in hand.
+    pub(crate) steps: Vec<Step>,
+    /// One bit a declared field of every object that is open.
+    pub(crate) seen: Vec<u64>,
+    /// JSON text of a value without a type.
+    pub(crate) text: String,
+    /// Captured values.
+    pub(crate) builder: Builder,
+    /// Columns found unavailable before the walk, by node.
+    pub(crate) unavailable: Vec<usize>,
+}
+
+/// A reader that may know the plain form of a value that it made typed.
+pub(crate) trait Source<'b>: Reader<'b> {
+    /// The last token as the writer wrote it, where that differs.
+    fn plain(&self) -> Option<Token<'b>>;
+}
+
+impl<'b> Source<'b> for JsonReader<'b> {
+    fn plain(&self) -> Option<Token<'b>> {
+        None
+    }
+}
+
+impl<'b> Source<'b> for AvroReader<'b> {
+    fn plain(&self) -> Option<Token<'b>> {
+        self.raw()
+    }
+}
+
+impl<'b> Source<'b> for ImageReader<'b> {
+    fn plain(&self) -> Option<Token<'b>> {
+        self.raw()
+    }
+}
+
+/// The walk.
+pub(crate) struct Walk<'w, R> {
+    pub(crate) plan: &'w Plan,
+    /// Prefix of pointers: which image of a change event is walked.
+    pub(crate) image: &'static str,
+    pub(crate) mode: Mode,
+    /// The image carries no schema, so columns are read by their `Column`.
+    pub(crate) schemaless: bool,
+    /// Values that the source did not send are looked for.
+    pub(crate) placeholders: bool,
+    pub(crate) row: &'w mut R,
+    pub(crate) findings: &'w mut Findings,
+    pub(crate) scratch: &'w mut Scratch,
+    pub(crate) scope: &'w cel::Scope<'w>,
+    pub(crate) event_time: Option<i64>,
+    /// The row as captured, once the walk is over.
+    pub(crate) captured: Option<Datum>,
+}
+
+impl From<DecodeFailure> for Stop {
+    fn from(failure: DecodeFailure) -> Self {
+        Stop::Decode(failure)
+    }
+}
+
+impl<R: RowSink> Walk<'_, R> {
+    /// Walks one document as the row and proves that nothing follows it.
+    pub(crate) fn document<'b>(&mut self, reader: &mut impl Source<'b>) -> Result<(), Stop> {
+        self.row(reader)?;
+        match reader.next()? {
+            Token::End => Ok(()),
+            _ => Err(Stop::Decode(DecodeFailure {
+                detail: Detail::TrailingBytes,
+                offset: reader.position(),
+            })),
+        }
+    }
+
+    /// Walks one value as the row.
+    pub(crate) fn row<'b>(&mut self, reader: &mut impl Source<'b>) -> Result<(), Stop> {
+        let token = reader.next()?;
+        self.value(reader, 0, token)
+    }
+
+    fn value<'b>(&mut self, reader: &mut impl Source<'b>, node: usize, token: Token<'b>) -> Result<(), Stop> {
+        let plan = self.plan;
+        match (&plan.nodes[node].kind, token) {
+            (Kind::Object(_), Token::Null) if node == 0 => self.mismatch(reader, node, Token::Null),
+            (_, Token::Null) => self.null(node),
+            (Kind::Leaf(leaf), token) => self.leaf(reader, node, *leaf, token),
+            (Kind::Object(children), Token::BeginObject) => self.object(reader, node, children),
+            (Kind::Array(item), Token::BeginArray) => self.list(reader, node, *item),
+            (Kind::Map(key, value), Token::BeginObject) => self.map(reader, node, *key, *value),
+            (Kind::Any, token) => self.any(reader, node, token),
+            (_, token) => self.mismatch(reader, node, token),
+        }
+    }
+
+    fn null(&mut self, node: usize) -> Result<(), Stop> {
+        let check = &self.plan.checks[node];
+        if self.reports_clauses() && check.required {
+            self.report(Reason::RequiredMissing, Some(Detail::Null), "required", node);
+            self.capture(node, || Datum::Broken);
+            return Ok(());
+        }
+        if self.reports_clauses() {
+            self.library_null(node, false);
+        }
+        if self.hands_on() {
+            self.row.null(node);
+        }
+        self.capture(node, || Datum::Null);
+        Ok(())
+    }
+
+    fn leaf<'b>(&mut self, reader: &mut impl Source<'b>, node: usize, leaf: LeafType, token: Token<'b>) -> Result<(), Stop> {
+        let plan = self.plan;
+        let check = &plan.checks[node];
+        let token = match &check.wire.column {
+            Some(column) if self.schemaless || column.speaks_of(&token) => match column.read(reader, token)? {
+                Ok(token) => token,
+                Err(token) => return self.mismatch(reader, node, token),
+            },
+            _ => token,
+        };
+        if matches!(token, Token::Null) {
+            return self.null(node);
+        }
+        let begun = matches!(token, Token::BeginObject | Token::BeginArray);
+        if begun {
+            return self.mismatch(reader, node, token);
+        }
+        let context = LeafContext { leaf, wire: &check.wire };
+        let converted = leaf::convert(token, &context).or_else(|refusal| match (refusal, reader.plain()) {
+            // The contract may declare the plain form: text of an instant, days of a date.
+            (Refusal::Type, Some(plain)) => leaf::convert(plain, &context),
+            (refusal, _) => Err(refusal),
+        });
+        match converted {
+            Ok(scalar) => {
+                self.scalar(node, &scalar);
+                Ok(())
+            }
+            Err(refusal) => {
+                self.refuse(node, refusal);
+                Ok(())
+            }
+        }
+    }
+
+    fn refuse(&mut self, node: usize, refusal: Refusal) {
+        let clause = if self.plan.checks[node].wire.pattern.is_some() {
+            "format"
+        } else {
+            "type"
+        };
+        match refusal {
+            Refusal::Type => self.report(Reason::TypeMismatch, None, "type", node),
+            Refusal::Form => self.report(Reason::TypeMismatch, None, clause, node),
+            Refusal::Range => self.report(Reason::ConstraintViolation, Some(Detail::NumberOutOfRange), "range", node),
+        }
+        self.capture(node, || Datum::Broken);
+    }
+
+    fn scalar(&mut self, node: usize, scalar: &Scalar<'_>) {
+        let check = &self.plan.checks[node];
+        if self.reports_clauses() {
+            self.clauses(node, scalar);
+        }
+        if check.event_time && self.mode != Mode::CaptureOnly {
+            self.event_time = match scalar {
+                Scalar::Timestamp(micros) => Some(*micros),
+                Scalar::Date(days) => Some(i64::from(*days) * DAY_MICROS),
+                _ => None,
+            };
+        }
+        if self.hands_on() {
+            self.row.scalar(node, scalar);
+        }
+        self.capture(node, || Datum::of(scalar));
+    }
+
+    fn clauses(&mut self, node: usize, scalar: &Scalar<'_>) {
+        let plan = self.plan;
+        let check = &plan.checks[node];
+        let broken = |walk: &mut Self, clause| walk.report(Reason::ConstraintViolation, None, clause, node);
+        match (&check.body, scalar) {
+            (Body::Text(limits), Scalar::Str(text)) => limits.check(text, |clause| broken(self, clause)),
+            (Body::Number { limits, multiple_of }, number) => {
+                let exact = match number {
+                    Scalar::Int(value) => Some(Exact::int(*value)),
+                    Scalar::Decimal { unscaled, scale } => Some(Exact {
+                        unscaled: *unscaled,
+                        scale: *scale,
+                    }),
+                    _ => None,
+                };
+                let float = if let Scalar::Float(value) = number { *value } else { 0.0 };
+                match exact {
+                    Some(value) => limits.check(value, |clause| broken(self, clause)),
+                    None => limits.check_f64(float, |clause| broken(self, clause)),
+                }
+                let is_multiple = multiple_of.is_none_or(|factor| match exact {
+                    Some(value) => factor.holds(value),
+                    None => factor.holds_f64(float),
+                });
+                if !is_multiple {
+                    broken(self, "multipleOf");
+                }
+            }
+            (Body::Temporal(limits), Scalar::Date(days)) => limits.check(i64::from(*days), |clause| broken(self, clause)),
+            (Body::Temporal(limits), Scalar::Time(micros) | Scalar::Timestamp(micros)) => {
+                limits.check(*micros, |clause| broken(self, clause));
+            }
+            _ => {}
+        }
+        if check.allowed.as_ref().is_some_and(|allowed| !allowed.holds(scalar)) {
+            broken(self, "enum");
+        }
+        for rule in &check.library {
+            if rule.counts(scalar) {
+                self.quality(None, rule);
+            }
+        }
+    }
+
+    fn object<'b>(&mut self, reader: &mut impl Source<'b>, node: usize, children: &[usize]) -> Result<(), Stop> {
+        let plan = self.plan;
+        let check = &plan.checks[node];
+        let Body::Object { fields, unknown, limits } = &check.body else {
+            unreachable!("the compiler gives every object node an object body");
+        };
+        let first_word = self.scratch.seen.len();
+        self.scratch.seen.resize(first_word + children.len().div_ceil(64), 0);
+        self.begin(node, true);
+        let (mut count, mut expected) = (0_u64, 0);
+        while let Token::Key(key) = reader.next()? {
+            count += 1;
+            let Some(at) = fields.find(&key, expected) else {
+                if let Some(severity) = unknown.severity()
+                    && self.reports_clauses()
+                {
+                    self.unknown(severity, &key, node);
+                }
+                reader.skip()?;
+                continue;
+            };
+            expected = at + 1;
+            self.scratch.seen[first_word + at / 64] |= 1 << (at % 64);
+            self.field(reader, node, children[at])?;
+        }
+        if self.reports_clauses()
+            && let Some(clause) = rules::properties::broken(*limits, count)
+        {
+            self.report(Reason::ConstraintViolation, None, clause, node);
+        }
+        for (at, child) in children.iter().enumerate() {
+            if self.scratch.seen[first_word + at / 64] & (1 << (at % 64)) == 0 {
+                self.missing(*child);
+            }
+        }
+        self.scratch.seen.truncate(first_word);
+        self.end(node);
+        Ok(())
+    }
+
+    fn field<'b>(&mut self, reader: &mut impl Source<'b>, parent: usize, node: usize) -> Result<(), Stop> {
+        let plan = self.plan;
+        let skipped = match self.mode {
+            Mode::KeyOnly => parent == 0 && !plan.checks[node].key,
+            Mode::CaptureOnly => !plan.checks[node].captured,
+            Mode::Whole | Mode::TypesOnly => false,
+        };
+        if skipped {
+            reader.skip()?;
+            return Ok(());
+        }
+        self.scratch.steps.push(Step::Field(node));
+        self.name_capture(node);
+        if self.placeholders && parent == 0 && self.scratch.unavailable.contains(&node) {
+            reader.skip()?;
+            self.unavailable(node);
+        } else {
+            let token = reader.next()?;
+            if self.placeholders && parent == 0 && crate::change::is_placeholder(plan, &token) {
+                self.unavailable(node);
+            } else {
+                self.value(reader, node, token)?;
+            }
+        }
+        self.scratch.steps.pop();
+        Ok(())
+    }
+
+    fn missing(&mut self, node: usize) {
+        let plan = self.plan;
+        let check = &plan.checks[node];
+        let asked = match self.mode {
+            Mode::Whole => true,
+            Mode::KeyOnly => check.key,
+            Mode::TypesOnly | Mode::CaptureOnly => false,
+        };
+        if !asked {
+            return;
+        }
+        self.scratch.steps.push(Step::Field(node));
+        if check.required {
+            self.report(Reason::RequiredMissing, Some(Detail::Missing), "required", node);
+            self.name_capture(node);
+            self.capture(node, || Datum::Broken);
+        } else {
+            self.library_null(node, true);
+        }
+        self.scratch.steps.pop();
+    }
+
+    fn unavailable(&mut self, node: usize) {
+        if self.hands_on() {
+            self.row.unavailable(node);
+        }
+        self.capture(node, || Datum::Unavailable);
+    }
+
+    fn list<'b>(&mut self, reader: &mut impl Source<'b>, node: usize, item: usize) -> Result<(), Stop> {
+        let limits = self.item_limits(node);
+        self.begin(node, false);
+        let mut count = 0_u64;
+        loop {
+            let token = reader.next()?;
+            if token == Token::EndArray {
+                break;
+            }
+            if count >= ITEMS_MAX {
+                return Err(self.limit(node));
+            }
+            self.scratch.steps.push(Step::Index(count));
+            self.value(reader, item, token)?;
+            self.scratch.steps.pop();
+            count += 1;
+        }
+        if self.reports_clauses()
+            && let Some(clause) = rules::items::broken(limits, count)
+        {
+            self.report(Reason::ConstraintViolation, None, clause, node);
+        }
+        self.end(node);
+        Ok(())
+    }
+
+    fn map<'b>(&mut self, reader: &mut impl Source<'b>, node: usize, key: usize, value: usize) -> Result<(), Stop> {
+        let plan = self.plan;
+        let limits = self.item_limits(node);
+        let Kind::Leaf(key_leaf) = plan.nodes[key].kind else {
+            unreachable!("the compiler refuses map keys that are no leaf");
+        };
+        let context = LeafContext {
+            leaf: key_leaf,
+            wire: &plan.checks[key].wire,
+        };
+        self.begin(node, true);
+        let mut count = 0_u64;
+        while let Token::Key(text) = reader.next()? {
+            if count >= ITEMS_MAX {
+                return Err(self.limit(node));
+            }
+            count += 1;
+            self.scratch.steps.push(Step::Entry);
+            if plan.checks[node].captured {
+                self.scratch.builder.name((&*text).into());
+            }
+            match leaf::convert_key(Cow::Borrowed(&*text), &context) {
+                Ok(scalar) => {
+                    if self.reports_clauses() {
+                        self.clauses(key, &scalar);
+                    }
+                    if self.hands_on() {
+                        self.row.scalar(key, &scalar);
+                    }
+                }
+                Err(refusal) => {
+                    let (reason, detail) = match refusal {
+                        Refusal::Range => (Reason::ConstraintViolation, Some(Detail::NumberOutOfRange)),
+                        Refusal::Type | Refusal::Form => (Reason::TypeMismatch, None),
+                    };
+                    self.report(reason, detail, "key", key);
+                }
+            }
+            let token = reader.next()?;
+            self.value(reader, value, token)?;
+            self.scratch.steps.pop();
+        }
+        if self.reports_clauses()
+            && let Some(clause) = rules::items::broken(limits, count)
+        {
+            self.report(Reason::ConstraintViolation, None, clause, node);
+        }
+        self.end(node);
+        Ok(())
+    }
+
+    fn any<'b>(&mut self, reader: &mut impl Source<'b>, node: usize, token: Token<'b>) -> Result<(), Stop> {
+        let plan = self.plan;
+        let check = &plan.checks[node];
+        let (shape, properties, items) = match &check.body {
+            Body::Any { shape, properties, items } => (*shape, *properties, *items),
+            _ => (AnyShape::Value, PropertyLimits::default(), ItemLimits::default()),
+        };
+        let fits = match shape {
+            AnyShape::Value => true,
+            AnyShape::Object => token == Token::BeginObject,
+            AnyShape::Array => token == Token::BeginArray,
+        };
+        if !fits {
+            return self.mismatch(reader, node, token);
+        }
+        let mut text = std::mem::take(&mut self.scratch.text);
+        text.clear();
+        let found = any::copy(reader, token, &mut text, check.captured.then_some(&mut self.scratch.builder));
+        if self.hands_on() && found.is_ok() {
+            self.row.any(node, &text);
+        }
+        self.scratch.text = text;
+        let clause = match found? {
+            any::Found::Leaf => None,
+            any::Found::List(count) => rules::items::broken(items, count),
+            any::Found::Object(count) => rules::properties::broken(properties, count),
+        };
+        if let Some(clause) = clause
+            && self.reports_clauses()
+        {
+            self.report(Reason::ConstraintViolation, None, clause, node);
+        }
+        Ok(())
+    }
+
+    /// Reports another type and passes over the value.
+    fn mismatch<'b>(&mut self, reader: &mut impl Source<'b>, node: usize, token: Token<'b>) -> Result<(), Stop> {
+        self.report(Reason::TypeMismatch, None, "type", node);
+        self.capture(node, || Datum::Broken);
+        drain(reader, &token)?;
+        Ok(())
+    }
+
+    fn begin(&mut self, node: usize, object: bool) {
+        if self.hands_on() {
+            self.row.begin(node);
+        }
+        if self.plan.checks[node].captured {
+            if object {
+                self.scratch.builder.begin_object()
+            } else {
+                self.scratch.builder.begin_list()
+            }
+        }
+    }
+
+    fn end(&mut self, node: usize) {
+        let plan = self.plan;
+        if self.hands_on() {
+            self.row.end(node);
+        }
+        let check = &plan.checks[node];
+        if !check.captured {
+            return;
+        }
+        let Some(datum) = self.scratch.builder.end() else { return };
+        if let (Body::Items(ItemLimits { unique: true, .. }), Datum::List(items)) = (&check.body, &datum)
+            && self.reports_clauses()
+            && !items.contains(&Datum::Broken)
+            && rules::items::repeats(&mut items.iter().collect::<Vec<_>>())
+        {
+            self.report(Reason::ConstraintViolation, None, "uniqueItems", node);
+        }
+        if node == 0 {
+            self.captured = Some(datum);
+            return;
+        }
+        if self.mode == Mode::Whole {
+            for rule in &check.rules {
+                ask(
+                    self.findings,
+                    plan,
+                    self.image,
+                    &self.scratch.steps,
+                    &plan.programs[*rule],
+                    &datum,
+                    self.scope,
+                );
+            }
+        }
+        self.scratch.builder.put(datum);
+    }
+
+    fn capture(&mut self, node: usize, datum: impl FnOnce() -> Datum) {
+        if self.plan.checks[node].captured {
+            self.scratch.builder.put(datum());
+        }
+    }
+
+    fn name_capture(&mut self, node: usize) {
+        if self.plan.checks[node].captured {
+            self.scratch.builder.name(self.plan.nodes[node].name.clone());
+        }
+    }
+
+    fn library_null(&mut self, node: usize, missing: bool) {
+        let plan = self.plan;
+        for rule in &plan.checks[node].library {
+            if rule.counts_null() {
+                self.quality(Some(rules::library::null_detail(missing)), rule);
+            }
+        }
+    }
+
+    fn quality(&mut self, detail: Option<Detail>, rule: &LibraryRule) {
+        let broken = Broken {
+            reason: Reason::SemanticViolation,
+            detail,
+            rule: Rule::Id(&rule.id),
+            severity: rule.severity,
+            location: &rule.location,
+        };
+        let steps = &self.scratch.steps;
+        self.findings.add(broken, || pointer(self.plan, self.image, steps, None));
+    }
+
+    fn unknown(&mut self, severity: Severity, key: &str, node: usize) {
+        let location = &self.plan.checks[node].location;
+        let broken = Broken {
+            reason: Reason::AdditionalProperties,
+            detail: None,
+            rule: Rule::Clause("unknownFields"),
+            severity,
+            location,
+        };
+        let steps = &self.scratch.steps;
+        self.findings
+            .add(broken, || pointer(self.plan, self.image, steps, Some(presentable(key))));
+    }
+
+    fn report(&mut self, reason: Reason, detail: Option<Detail>, clause: &'static str, node: usize) {
+        if self.mode == Mode::CaptureOnly {
+            return;
+        }
+        let location = &self.plan.checks[node].location;
+        let broken = Broken {
+            reason,
+            detail,
+            rule: Rule::Clause(clause),
+            severity: Severity::Error,
+            location,
+        };
+        let steps = &self.scratch.steps;
+        self.findings.add(broken, || pointer(self.plan, self.image, steps, None));
+    }
+
+    fn limit(&mut self, node: usize) -> Stop {
+        self.report(Reason::LimitExceeded, Some(Detail::TooLarge), "limit", node);
+        Stop::Limit
+    }
+
+    fn item_limits(&self, node: usize) -> ItemLimits {
+        match &self.plan.checks[node].body {
+            Body::Items(limits) => *limits,
+            _ => ItemLimits::default(),
+        }
+    }
+
+    fn reports_clauses(&self) -> bool {
+        matches!(self.mode, Mode::Whole | Mode::KeyOnly)
+    }
+
+    fn hands_on(&self) -> bool {
+        self.mode != Mode::CaptureOnly
+    }
+}
+
+/// Judges one row rule and reports what it says. A rule that could not be judged is as good as broken, with the weight of the rule.
+pub(crate) fn ask(
+    findings: &mut Findings,
+    plan: &Plan,
+    image: &'static str,
+    steps: &[Step],
+    rule: &cel::Rule,
+    value: &Datum,
+    scope: &cel::Scope<'_>,
+) {
+    let (reason, detail) = match rule.evaluate(value, scope) {
+        cel::Outcome::Holds | cel::Outcome::NotAsked => return,
+        cel::Outcome::Broken => (Reason::SemanticViolation, None),
+        cel::Outcome::Failed => (Reason::SemanticViolation, Some(Detail::RuleFailed)),
+        cel::Outcome::OverBudget => (Reason::LimitExceeded, Some(Detail::RuleBudget)),
+    };
+    let broken = Broken {
+        reason,
+        detail,
+        rule: Rule::Id(&rule.id),
+        severity: rule.severity,
+        location: &rule.location,
+    };
+    findings.add(broken, || pointer(plan, image, steps, None));
+}
+
+/// Passes over the rest of a value whose first token was read.
+pub(crate) fn drain<'b>(reader: &mut impl Reader<'b>, first: &Token<'b>) -> Result<(), DecodeFailure> {
+    let mut depth = match first {
+        Token::BeginObject | Token::BeginArray => 1_usize,
+        _ => return Ok(()),
+    };
+    while depth > 0 {
+        match reader.next()? {
+            Token::BeginObject | Token::BeginArray => depth += 1,
+            Token::EndObject | Token::EndArray => depth -= 1,
+            Token::Key(_) => reader.skip()?,
+            _ => {}
+        }
+    }
+    Ok(())
+}

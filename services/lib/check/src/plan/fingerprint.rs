@@ -1,0 +1,65 @@
+//! One hash over everything that judges.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+use tidegate_contract::{Contract, SchemaObject};
+
+/// SHA-256 in hex of the object as the model holds it, with the status and the engine version. Places in the file are left out,
+/// so that a comment or a moved line changes nothing.
+pub(crate) fn fingerprint(contract: &Contract, object: &SchemaObject) -> String {
+    let mut text = String::new();
+    // The derived Debug form names every field of the model, so a field that is added later cannot be forgotten here.
+    let _ = write!(text, "{} {:?} {object:?}", crate::ENGINE_VERSION, contract.status);
+    let text = without_locations(&text);
+    let mut hex = String::with_capacity(64);
+    for byte in Sha256::digest(text.as_bytes()) {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
+}
+
+/// Cuts `Location { … }` out of a Debug text; quoted text is kept whole, whatever it holds.
+fn without_locations(text: &str) -> String {
+    const START: &str = "Location {";
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let (mut quoted, mut escaped, mut depth) = (false, false, 0_usize);
+    while let Some(next) = rest.chars().next() {
+        if !quoted && depth == 0 && rest.starts_with(START) {
+            depth = 1;
+            rest = &rest[START.len()..];
+            continue;
+        }
+        match next {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            '{' if depth > 0 && !quoted => depth += 1,
+            '}' if depth > 0 && !quoted => {
+                depth -= 1;
+                rest = &rest[1..];
+                continue;
+            }
+            _ => {}
+        }
+        if depth == 0 {
+            out.push(next);
+        }
+        rest = &rest[next.len_utf8()..];
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_locations;
+
+    #[test]
+    fn only_places_go() {
+        assert_eq!(
+            without_locations(r#"P { a: "Location { x }", at: Location { file: "a}", line: 3 }, b: 1 }"#),
+            r#"P { a: "Location { x }", at: , b: 1 }"#
+        );
+    }
+}

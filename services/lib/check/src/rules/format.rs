@@ -1,0 +1,134 @@
+//! `format` of a text: email, uuid, uri, hostname, IPv4, IPv6.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// A format that is checked. (`byte` and `binary` make a leaf of bytes, `password` says nothing about the text.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TextFormat {
+    /// RFC 5321 mailbox without quoted local parts or address literals.
+    Email,
+    /// RFC 9562 text form, any case.
+    Uuid,
+    /// RFC 3986 URI with a scheme.
+    Uri,
+    /// RFC 1123 host name.
+    Hostname,
+    /// Dotted decimal, RFC 3986 `IPv4address`.
+    Ipv4,
+    /// RFC 4291 text form without a zone.
+    Ipv6,
+}
+
+// === impl TextFormat ===
+
+impl TextFormat {
+    /// The format of that ODCS name.
+    pub(crate) fn named(name: &str) -> Option<TextFormat> {
+        Some(match name {
+            "email" => TextFormat::Email,
+            "uuid" => TextFormat::Uuid,
+            "uri" => TextFormat::Uri,
+            "hostname" => TextFormat::Hostname,
+            "ipv4" => TextFormat::Ipv4,
+            "ipv6" => TextFormat::Ipv6,
+            _ => return None,
+        })
+    }
+
+    /// Whether `text` has the format.
+    pub(crate) fn holds(self, text: &str) -> bool {
+        match self {
+            TextFormat::Email => email(text),
+            TextFormat::Uuid => uuid(text),
+            TextFormat::Uri => uri(text),
+            TextFormat::Hostname => hostname(text),
+            TextFormat::Ipv4 => text.parse::<Ipv4Addr>().is_ok(),
+            TextFormat::Ipv6 => text.parse::<Ipv6Addr>().is_ok(),
+        }
+    }
+}
+
+fn email(text: &str) -> bool {
+    let Some((local, domain)) = text.rsplit_once('@') else {
+        return false;
+    };
+    let atom = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&byte) || byte >= 0x80;
+    !local.is_empty()
+        && local.len() <= 64
+        && local.bytes().all(atom)
+        && !local.starts_with('.')
+        && !local.ends_with('.')
+        && !local.contains("..")
+        && hostname(domain)
+}
+
+fn uuid(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() == 36
+        && bytes.iter().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+fn uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let scheme_holds = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
+    let escapes_hold = rest.match_indices('%').all(|(at, _)| {
+        rest.as_bytes()
+            .get(at + 1..at + 3)
+            .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
+    });
+    scheme_holds && !rest.is_empty() && rest != "//" && rest.bytes().all(allowed) && escapes_hold
+}
+
+fn hostname(text: &str) -> bool {
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    !text.is_empty() && text.len() <= 253 && text.split('.').all(label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TextFormat;
+
+    #[test]
+    fn formats() {
+        let cases: [(&str, &[&str], &[&str]); 6] = [
+            (
+                "email",
+                &["a@b.org", "a.b+c@x-y.example"],
+                &["", "a", "@b", "a@", ".a@b", "a..b@c", "a b@c", "a@b c", "a@-b"],
+            ),
+            (
+                "uuid",
+                &["a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11"],
+                &["", "a0eebc999c0b4ef8bb6d6bb9bd380a11", "g0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"],
+            ),
+            (
+                "uri",
+                &["https://a.example/b?c=%20#d", "urn:isbn:1", "mailto:a@b"],
+                &["", "a", "http://", "1a:b", "http://a b", "http://a/%zz"],
+            ),
+            ("hostname", &["a", "a-b.example"], &["", "-a", "a-", "a..b", "a_b", "a."]),
+            ("ipv4", &["127.0.0.1"], &["", "1.2.3", "256.1.1.1", "01.2.3.4"]),
+            ("ipv6", &["::1", "2001:db8::1"], &["", ":", "1::2::3", "fe80::1%eth0"]),
+        ];
+        for (name, good, bad) in cases {
+            let format = TextFormat::named(name).unwrap();
+            for text in good {
+                assert!(format.holds(text), "{name} {text}");
+            }
+            for text in bad {
+                assert!(!format.holds(text), "{name} {text}");
+            }
+        }
+    }
+}

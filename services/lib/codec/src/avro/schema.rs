@@ -1,0 +1,83 @@
+//! A writer's schema as a table of nodes.
+
+use crate::semantic::Semantic;
+
+use super::compile::Compiler;
+
+/// A writer schema, parsed and compiled for walking. Immutable; share it by `Arc`.
+#[derive(Debug)]
+pub struct Schema {
+    pub(super) nodes: Vec<Node>,
+    pub(super) root: NodeId,
+}
+
+/// Index into [`Schema::nodes`].
+pub(crate) type NodeId = u32;
+
+#[derive(Debug)]
+pub(super) enum Node {
+    Null,
+    Boolean,
+    Int,
+    Long,
+    Float,
+    Double,
+    Bytes,
+    String,
+    Fixed(usize),
+    Enum(Vec<Box<str>>),
+    Array {
+        item: NodeId,
+        /// Fewest bytes that an item has.
+        least: u64,
+    },
+    Map {
+        value: NodeId,
+        /// Fewest bytes that an entry has.
+        least: u64,
+    },
+    Union(Vec<NodeId>),
+    Record(Vec<Field>),
+    /// A plain value that stands for something.
+    Typed(Plain, Semantic),
+    /// 16 bytes, fixed or with a length before them.
+    UuidBytes {
+        fixed: bool,
+    },
+    /// 12 bytes: months, days, milliseconds, each little-endian.
+    Duration,
+    /// Bytes that hold length, unscaled value and scale.
+    BigDecimal,
+    /// Debezium's record of scale and unscaled value.
+    VariableScaleDecimal,
+}
+
+/// How a typed value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Plain {
+    Int,
+    Long,
+    Bytes,
+    Fixed(usize),
+    String,
+}
+
+#[derive(Debug)]
+pub(super) struct Field {
+    pub(super) name: Box<str>,
+    pub(super) node: NodeId,
+}
+
+// === impl Schema ===
+
+impl Schema {
+    /// Compiles schema text. `references` are the schemas that it names, as (name, text), in any order. The error says what is wrong with
+    /// the schema, without quoting more of it than names.
+    pub fn parse(text: &str, references: &[(&str, &str)]) -> Result<Schema, String> {
+        Compiler::compile(text, references)
+    }
+
+    pub(super) fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id as usize]
+    }
+}

@@ -1,0 +1,336 @@
+//! The walk over JSON text.
+
+use std::borrow::Cow;
+
+use super::{number, text};
+use crate::DEPTH_MAX;
+use crate::failure::{DecodeFailure, Detail};
+use crate::keys::{Keys, Name};
+use crate::token::{Reader, Token};
+
+/// Reads one JSON document, token by token, without building it. Texts and names without escapes are borrowed.
+#[derive(Debug, Clone)]
+pub struct JsonReader<'b> {
+    /// Proven UTF-8.
+    text: &'b str,
+    /// Offset of `text` in the bytes that were given.
+    base: usize,
+    at: usize,
+    state: State,
+    depth: usize,
+    /// Levels allowed; less than the limit where outer levels were already opened.
+    depth_max: usize,
+    /// Bit n: level n is an object.
+    objects: u64,
+    /// The text was read before without a fault, so names need no second look.
+    proven: bool,
+    keys: Keys<'b>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// A value must follow.
+    Value,
+    /// Behind `{`.
+    FirstKey,
+    /// Behind `[`.
+    FirstItem,
+    /// Behind a value.
+    After,
+    /// Nothing follows any more.
+    Spent(DecodeFailure),
+}
+
+// === impl JsonReader ===
+
+impl<'b> JsonReader<'b> {
+    /// Reads the whole of `bytes` as one document. Bytes that are not UTF-8 fail at the first token.
+    pub fn new(bytes: &'b [u8]) -> JsonReader<'b> {
+        JsonReader::fragment(bytes, 0, bytes.len())
+    }
+
+    /// Reads one document that lies at `start..end` of `bytes`; offsets count from the start of `bytes`.
+    /// A range outside of `bytes` is a mistake of the caller and reads as truncated.
+    pub fn fragment(bytes: &'b [u8], start: usize, end: usize) -> JsonReader<'b> {
+        let Some(part) = bytes.get(start..end) else {
+            return JsonReader::failed(Detail::Truncated, bytes.len());
+        };
+        if part.is_empty() {
+            return JsonReader::failed(Detail::Empty, start);
+        }
+        match std::str::from_utf8(part) {
+            Ok(text) if text.starts_with('\u{feff}') => JsonReader::failed(Detail::BadEncoding, start),
+            Ok(text) => JsonReader::of_text(text, start),
+            Err(error) => JsonReader::failed(Detail::BadEncoding, start + error.valid_up_to()),
+        }
+    }
+
+    /// Reads text that lies at `base` of the value.
+    pub(crate) fn of_text(text: &'b str, base: usize) -> JsonReader<'b> {
+        let state = if u32::try_from(text.len()).is_ok() {
+            State::Value
+        } else {
+            State::Spent(DecodeFailure { detail: Detail::TooLarge, offset: base })
+        };
+        JsonReader { text, base, at: 0, state, depth: 0, depth_max: DEPTH_MAX, objects: 0, proven: false, keys: Keys::new() }
+    }
+
+    /// As [`JsonReader::of_text`], for text that a reader has already read or skipped without a fault.
+    pub(crate) fn of_proven(text: &'b str, base: usize) -> JsonReader<'b> {
+        JsonReader { proven: true, ..JsonReader::of_text(text, base) }
+    }
+
+    /// Counts `levels` that are open around this text.
+    pub(crate) fn below(mut self, levels: usize) -> JsonReader<'b> {
+        self.depth_max = DEPTH_MAX - levels;
+        self
+    }
+
+    /// The text between two positions.
+    pub(crate) fn between(&self, start: usize, end: usize) -> &'b str {
+        &self.text[start - self.base..end - self.base]
+    }
+
+    /// Moves over white space; the first byte of what follows.
+    #[inline]
+    pub(crate) fn peek(&mut self) -> Option<u8> {
+        let bytes = self.text.as_bytes();
+        loop {
+            match bytes.get(self.at) {
+                Some(byte) if *byte > b' ' => return Some(*byte),
+                Some(b' ' | b'\n' | b'\t' | b'\r') => self.at += 1,
+                byte => return byte.copied(),
+            }
+        }
+    }
+
+    fn failed(detail: Detail, offset: usize) -> JsonReader<'b> {
+        JsonReader { state: State::Spent(DecodeFailure { detail, offset }), ..JsonReader::of_text("", offset) }
+    }
+
+    #[cold]
+    fn fail<T>(&mut self, detail: Detail, at: usize) -> Result<T, DecodeFailure> {
+        let failure = DecodeFailure { detail, offset: self.base + at };
+        self.state = State::Spent(failure);
+        Err(failure)
+    }
+
+    /// What stands at `at` is not what must stand there.
+    #[cold]
+    fn unexpected<T>(&mut self) -> Result<T, DecodeFailure> {
+        let detail = if self.at >= self.text.len() { Detail::Truncated } else { Detail::Syntax };
+        self.fail(detail, self.at)
+    }
+
+    #[inline]
+    fn in_object(&self) -> bool {
+        self.depth > 0 && self.objects >> (self.depth - 1) & 1 == 1
+    }
+
+    /// The next token; texts are empty unless `KEEP`.
+    #[inline]
+    fn step<const KEEP: bool>(&mut self) -> Result<Token<'b>, DecodeFailure> {
+        let byte = self.peek();
+        match self.state {
+            State::Value => self.value::<KEEP>(byte),
+            State::After if self.in_object() => match byte {
+                Some(b',') => {
+                    self.at += 1;
+                    match self.peek() {
+                        Some(b'"') => self.key::<KEEP>(),
+                        _ => self.unexpected(),
+                    }
+                }
+                Some(b'}') => self.close_object(),
+                _ => self.unexpected(),
+            },
+            State::After if self.depth > 0 => match byte {
+                Some(b',') => {
+                    self.at += 1;
+                    let byte = self.peek();
+                    self.value::<KEEP>(byte)
+                }
+                Some(b']') => self.close_array(),
+                _ => self.unexpected(),
+            },
+            State::After => match byte {
+                None => Ok(Token::End),
+                Some(_) => self.fail(Detail::TrailingBytes, self.at),
+            },
+            State::FirstKey => match byte {
+                Some(b'"') => self.key::<KEEP>(),
+                Some(b'}') => self.close_object(),
+                _ => self.unexpected(),
+            },
+            State::FirstItem => match byte {
+                Some(b']') => self.close_array(),
+                _ => self.value::<KEEP>(byte),
+            },
+            State::Spent(failure) => Err(failure),
+        }
+    }
+
+    #[inline]
+    fn value<const KEEP: bool>(&mut self, byte: Option<u8>) -> Result<Token<'b>, DecodeFailure> {
+        match byte {
+            Some(b'"') => {
+                let text = self.string::<KEEP>()?.0;
+                self.state = State::After;
+                Ok(Token::Str(text))
+            }
+            Some(b'-' | b'0'..=b'9') => match number::scan(self.text.as_bytes(), self.at) {
+                Ok(end) => {
+                    let number = &self.text[self.at..end];
+                    self.at = end;
+                    self.state = State::After;
+                    Ok(Token::Number(number))
+                }
+                Err((detail, at)) => self.fail(detail, at),
+            },
+            Some(b'{') => {
+                self.open(true)?;
+                self.state = State::FirstKey;
+                Ok(Token::BeginObject)
+            }
+            Some(b'[') => {
+                self.open(false)?;
+                self.state = State::FirstItem;
+                Ok(Token::BeginArray)
+            }
+            Some(b't') => self.literal(b"true", Token::Bool(true)),
+            Some(b'f') => self.literal(b"false", Token::Bool(false)),
+            Some(b'n') => self.literal(b"null", Token::Null),
+            _ => self.unexpected(),
+        }
+    }
+
+    #[inline]
+    fn literal(&mut self, word: &[u8], token: Token<'b>) -> Result<Token<'b>, DecodeFailure> {
+        let rest = &self.text.as_bytes()[self.at..];
+        if rest.starts_with(word) {
+            self.at += word.len();
+            self.state = State::After;
+            Ok(token)
+        } else if word.starts_with(rest) {
+            self.fail(Detail::Truncated, self.text.len())
+        } else {
+            self.fail(Detail::Syntax, self.at)
+        }
+    }
+
+    #[inline]
+    fn open(&mut self, object: bool) -> Result<(), DecodeFailure> {
+        if self.depth == self.depth_max {
+            return self.fail(Detail::TooDeep, self.at);
+        }
+        if object {
+            self.objects |= 1 << self.depth;
+            if !self.proven {
+                self.keys.enter(self.depth);
+            }
+        } else {
+            self.objects &= !(1 << self.depth);
+        }
+        self.depth += 1;
+        self.at += 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn close_object(&mut self) -> Result<Token<'b>, DecodeFailure> {
+        self.at += 1;
+        self.depth -= 1;
+        if !self.proven {
+            self.keys.leave(self.depth);
+        }
+        self.state = State::After;
+        Ok(Token::EndObject)
+    }
+
+    #[inline]
+    fn close_array(&mut self) -> Result<Token<'b>, DecodeFailure> {
+        self.at += 1;
+        self.depth -= 1;
+        self.state = State::After;
+        Ok(Token::EndArray)
+    }
+
+    #[inline]
+    fn key<const KEEP: bool>(&mut self) -> Result<Token<'b>, DecodeFailure> {
+        let start = self.at + 1;
+        // A name is needed for the comparison even when its value is skipped.
+        let (key, escaped) = self.string::<true>()?;
+        if !self.proven {
+            let name = Name { start: start as u32, len: (self.at - 1 - start) as u32, escaped };
+            let text = self.text;
+            if !self.keys.insert(self.depth - 1, name, &key, |name| resolve(text, name)) {
+                return self.fail(Detail::DuplicateKey, start - 1);
+            }
+        }
+        if self.peek() != Some(b':') {
+            return self.unexpected();
+        }
+        self.at += 1;
+        self.state = State::Value;
+        Ok(Token::Key(if KEEP { key } else { Cow::Borrowed("") }))
+    }
+
+    /// A string from its opening quote; whether it had escapes.
+    #[inline]
+    fn string<const KEEP: bool>(&mut self) -> Result<(Cow<'b, str>, bool), DecodeFailure> {
+        let bytes = self.text.as_bytes();
+        let start = self.at + 1;
+        let end = text::plain_end(bytes, start);
+        match bytes.get(end) {
+            Some(b'"') => {
+                self.at = end + 1;
+                Ok((Cow::Borrowed(&self.text[start..end]), false))
+            }
+            Some(b'\\') => {
+                let mut out = String::new();
+                match text::escaped_end::<KEEP>(self.text, start, end, &mut out) {
+                    Ok(quote) => {
+                        self.at = quote + 1;
+                        Ok((Cow::Owned(out), true))
+                    }
+                    Err((detail, at)) => self.fail(detail, at),
+                }
+            }
+            _ => {
+                self.at = end;
+                self.unexpected()
+            }
+        }
+    }
+}
+
+impl<'b> Reader<'b> for JsonReader<'b> {
+    #[inline]
+    fn next(&mut self) -> Result<Token<'b>, DecodeFailure> {
+        self.step::<true>()
+    }
+
+    fn skip(&mut self) -> Result<(), DecodeFailure> {
+        let depth = self.depth;
+        loop {
+            let token = self.step::<false>()?;
+            if self.depth <= depth && !matches!(token, Token::Key(_)) {
+                debug_assert_eq!(self.depth, depth, "skip was called where no value can begin");
+                return Ok(());
+            }
+        }
+    }
+
+    #[inline]
+    fn position(&self) -> usize {
+        self.base + self.at
+    }
+}
+
+fn resolve(text: &str, name: Name) -> Cow<'_, str> {
+    let raw = &text[name.start as usize..(name.start + name.len) as usize];
+    if name.escaped { Cow::Owned(text::unescape(raw)) } else { Cow::Borrowed(raw) }
+}
+
+#[cfg(test)]
+mod tests;

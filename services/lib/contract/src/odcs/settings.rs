@@ -1,0 +1,182 @@
+//! Our own settings of an object, under `customProperties`. `schemas/formats/object-settings.schema.json` describes the same.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Reader;
+use crate::codes;
+use crate::model::{
+    BinaryMode, CdcFormat, DecimalMode, Encoding, LakeBucket, LogicalType, ObjectSettings, Property, TimeMode, UnknownFields,
+};
+use crate::nearest::did_you_mean;
+use crate::problems::{listed, quoted};
+use crate::yaml::{At, Value};
+
+const VENDOR: &str = "tidegate";
+const PREFIX: &str = "tidegate.";
+const SETTINGS: [&str; 9] =
+    ["encodings", "cdc", "eventTime", "lakeBucket", "unknownFields", "decimals", "times", "binary", "unavailablePlaceholder"];
+const ENCODINGS: [(&str, Encoding); 2] = [("json", Encoding::Json), ("avro", Encoding::Avro)];
+const CDC: [(&str, CdcFormat); 2] = [("debezium", CdcFormat::Debezium), ("debezium-flat", CdcFormat::DebeziumFlat)];
+const LAKE_BUCKETS: [(&str, LakeBucket); 2] = [("day", LakeBucket::Day), ("hour", LakeBucket::Hour)];
+const UNKNOWN_FIELDS: [(&str, UnknownFields); 3] =
+    [("ignore", UnknownFields::Ignore), ("warn", UnknownFields::Warn), ("fail", UnknownFields::Fail)];
+const DECIMALS: [(&str, DecimalMode); 3] =
+    [("precise", DecimalMode::Precise), ("string", DecimalMode::String), ("double", DecimalMode::Double)];
+const TIMES: [(&str, TimeMode); 6] = [
+    ("adaptive", TimeMode::Adaptive),
+    ("adaptive_time_microseconds", TimeMode::AdaptiveTimeMicroseconds),
+    ("connect", TimeMode::Connect),
+    ("isostring", TimeMode::Isostring),
+    ("microseconds", TimeMode::Microseconds),
+    ("nanoseconds", TimeMode::Nanoseconds),
+];
+const BINARY: [(&str, BinaryMode); 3] = [("bytes", BinaryMode::Bytes), ("base64", BinaryMode::Base64), ("hex", BinaryMode::Hex)];
+
+// === impl Reader ===
+
+impl Reader<'_> {
+    /// Settings of an object. Without `properties` (they have errors) paths into them are not looked up.
+    pub(super) fn read_settings(&mut self, at: &At<'_>, properties: Option<&[Property]>) -> ObjectSettings {
+        let mut settings = ObjectSettings { encodings: vec![Encoding::Json], ..ObjectSettings::default() };
+        let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+        for item in at.list("customProperties") {
+            let Some((name, named_by)) = setting_name(&item) else { continue };
+            if let Some(first) = seen.insert(name.clone(), named_by.node.line) {
+                let problem = format!("the setting `{name}` is written twice; the first is at line {first}");
+                self.setting_error(&named_by, problem, "keep one of the two".to_owned());
+                continue;
+            }
+            if !SETTINGS.contains(&name.as_str()) {
+                let problem = format!("{} is not a setting of Tidegate", quoted(&name));
+                self.setting_error(&named_by, problem, did_you_mean(&name, &SETTINGS));
+                continue;
+            }
+            let Some(value) = item.get("value") else {
+                self.setting_error(&item, format!("the setting `{name}` has no value"), "add `value:`".to_owned());
+                continue;
+            };
+            match name.as_str() {
+                "encodings" => self.read_encodings(&value, &mut settings.encodings),
+                "cdc" => settings.cdc = self.choice(&value, &CDC),
+                "eventTime" => settings.event_time = self.read_event_time(&value, properties),
+                "lakeBucket" => settings.lake_bucket = self.choice(&value, &LAKE_BUCKETS).unwrap_or_default(),
+                "unknownFields" => settings.unknown_fields = self.choice(&value, &UNKNOWN_FIELDS).unwrap_or_default(),
+                "decimals" => settings.decimals = self.choice(&value, &DECIMALS).unwrap_or_default(),
+                "times" => settings.times = self.choice(&value, &TIMES).unwrap_or_default(),
+                "binary" => settings.binary = self.choice(&value, &BINARY).unwrap_or_default(),
+                _ => settings.unavailable_placeholder = self.setting_text(&value),
+            }
+        }
+        for name in ["decimals", "times", "binary", "unavailablePlaceholder"] {
+            if settings.cdc.is_none()
+                && let Some(line) = seen.get(name)
+            {
+                let problem = format!("the setting `{name}` (line {line}) has no effect without `cdc`");
+                self.problems.warning(codes::SETTING, at.place(), problem, "add the setting `cdc: debezium`, or remove it");
+            }
+        }
+        settings
+    }
+
+    /// Settings belong to objects; elsewhere they would silently do nothing.
+    pub(super) fn refuse_settings(&mut self, at: &At<'_>) {
+        for item in at.list("customProperties") {
+            if let Some((name, named_by)) = setting_name(&item) {
+                let problem = format!("the setting {} does not belong here", quoted(&name));
+                self.setting_error(&named_by, problem, "settings of Tidegate are customProperties of a schema object".to_owned());
+            }
+        }
+    }
+
+    pub(super) fn refuse_settings_outside_objects(&mut self, root: &At<'_>) {
+        self.refuse_settings(root);
+    }
+
+    fn read_encodings(&mut self, value: &At<'_>, encodings: &mut Vec<Encoding>) {
+        let items: Vec<At<'_>> = match value.items() {
+            Some(items) => items.collect(),
+            None => vec![value.clone()],
+        };
+        if items.is_empty() {
+            self.setting_error(value, "`encodings` lists none".to_owned(), "write `[json]`, `[avro]` or both".to_owned());
+            return;
+        }
+        encodings.clear();
+        for item in items {
+            let Some(encoding) = self.choice(&item, &ENCODINGS) else { continue };
+            if encodings.contains(&encoding) {
+                self.setting_error(&item, "this encoding is listed twice".to_owned(), "remove one".to_owned());
+            } else {
+                encodings.push(encoding);
+            }
+        }
+    }
+
+    fn read_event_time(&mut self, value: &At<'_>, properties: Option<&[Property]>) -> Option<Arc<str>> {
+        let path = self.setting_text(value)?;
+        let Some(properties) = properties else { return Some(path) };
+        let found = crate::model::property_at(properties, &path);
+        let problem = match found.map(|property| &property.logical_type) {
+            Some(LogicalType::Date { .. } | LogicalType::Timestamp { .. }) => return Some(path),
+            Some(_) => format!("eventTime {} is no date or timestamp", quoted(&path)),
+            None => format!("eventTime {} is not a property of the object", quoted(&path)),
+        };
+        let mut times = Vec::new();
+        time_paths(properties, "", &mut times);
+        let help = match (found, crate::nearest::nearest(&path, times.iter().map(String::as_str))) {
+            (None, Some(near)) => format!("did you mean `{near}`?"),
+            _ if times.is_empty() => "the object has no date or timestamp; leave `eventTime` out to use the record's timestamp".to_owned(),
+            _ => format!("one of {}", listed(times.iter().take(8).map(String::as_str))),
+        };
+        self.problems.error(codes::EVENT_TIME, value.place(), problem, help);
+        None
+    }
+
+    /// A word of a closed list; case, `-` and `_` do not count.
+    fn choice<T: Copy>(&mut self, value: &At<'_>, choices: &[(&str, T)]) -> Option<T> {
+        let fold = |text: &str| text.replace(['-', '_'], "").to_ascii_lowercase();
+        let text = self.setting_text(value)?;
+        let found = choices.iter().find(|(name, _)| fold(name) == fold(&text)).map(|(_, choice)| *choice);
+        if found.is_none() {
+            let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+            self.setting_error(value, format!("{} is not a value of this setting", quoted(&text)), did_you_mean(&text, &names));
+        }
+        found
+    }
+
+    fn setting_text(&mut self, value: &At<'_>) -> Option<Arc<str>> {
+        let text = value.as_text().filter(|text| !text.is_empty());
+        if text.is_none() {
+            let problem = format!("this setting takes text, this is {}", value.node.kind());
+            self.setting_error(value, problem, String::new());
+        }
+        text
+    }
+
+    fn setting_error(&mut self, at: &At<'_>, problem: String, help: String) {
+        self.problems.error(codes::SETTING, at.place(), problem, help);
+    }
+}
+
+/// The name of one of our settings without prefix, and the node that names it; none for other vendors' properties.
+fn setting_name<'a>(item: &At<'a>) -> Option<(String, At<'a>)> {
+    let named_by = item.get("property")?;
+    let Value::String(name) = &named_by.node.value else { return None };
+    let is_ours = item.text("vendor").is_some_and(|vendor| vendor.eq_ignore_ascii_case(VENDOR));
+    match name.strip_prefix(PREFIX) {
+        Some(bare) => Some((bare.to_owned(), named_by)),
+        None if is_ours => Some((name.to_string(), named_by)),
+        None => None,
+    }
+}
+
+fn time_paths(properties: &[Property], prefix: &str, paths: &mut Vec<String>) {
+    for property in properties {
+        match &property.logical_type {
+            LogicalType::Date { .. } | LogicalType::Timestamp { .. } => paths.push(format!("{prefix}{}", property.name)),
+            LogicalType::Object { properties, .. } => time_paths(properties, &format!("{prefix}{}.", property.name), paths),
+            _ => {}
+        }
+    }
+}

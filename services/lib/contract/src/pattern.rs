@@ -1,0 +1,212 @@
+//! ECMA-262 patterns on a linear-time engine.
+//!
+//! The two dialects agree on most of what people write. Where they differ, the pattern is rewritten: `\d \w \b` mean ASCII, `\s` and `.`
+//! follow ECMA's lists, and `[`, `&&`, `--`, `~~` are plain characters inside a class. What only a backtracking engine can do is refused.
+
+use regex::{Regex, RegexBuilder};
+
+const PATTERN_BYTES_MAX: usize = 10_000;
+/// The most memory of one compiled pattern; `{1000}{1000}` needs more.
+const COMPILED_BYTES_MAX: usize = 1 << 20;
+const NESTING_MAX: u32 = 50;
+const SPACES: &str = r"\t\n\x0B\x0C\r \u{A0}\u{1680}\u{2000}-\u{200A}\u{2028}\u{2029}\u{202F}\u{205F}\u{3000}\u{FEFF}";
+
+/// Compiles a pattern; it is searched anywhere in the text. The error is a sentence for the contract's author.
+pub fn compile(pattern: &str) -> Result<Regex, String> {
+    if pattern.len() > PATTERN_BYTES_MAX {
+        return Err(format!("the pattern has more than {PATTERN_BYTES_MAX} bytes"));
+    }
+    let rewritten = rewrite(pattern)?;
+    let mut builder = RegexBuilder::new(&rewritten);
+    builder.size_limit(COMPILED_BYTES_MAX).dfa_size_limit(COMPILED_BYTES_MAX).nest_limit(NESTING_MAX);
+    builder.build().map_err(|error| match error {
+        regex::Error::CompiledTooBig(_) => "the pattern is too large once its repetitions are written out".to_owned(),
+        other => {
+            // The last line of the engine's report is the reason; the lines before draw the rewritten pattern.
+            let text = other.to_string();
+            let reason = text.lines().last().unwrap_or("it is not a pattern").trim();
+            reason.strip_prefix("error: ").unwrap_or(reason).to_owned()
+        }
+    })
+}
+
+fn rewrite(pattern: &str) -> Result<String, String> {
+    let chars: Vec<char> = pattern.chars().collect();
+    let mut out = String::with_capacity(pattern.len() + 16);
+    let mut at = 0;
+    while let Some(&c) = chars.get(at) {
+        match c {
+            '\\' => at = rewrite_escape(&chars, at, false, &mut out)?,
+            '[' => at = rewrite_class(&chars, at, &mut out)?,
+            '(' => at = rewrite_group(&chars, at, &mut out)?,
+            '.' => {
+                out.push_str(r"[^\n\r\u{2028}\u{2029}]");
+                at += 1;
+            }
+            _ => {
+                out.push(c);
+                at += 1;
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// Copies the opening of a group, or refuses it.
+fn rewrite_group(chars: &[char], at: usize, out: &mut String) -> Result<usize, String> {
+    out.push('(');
+    if chars.get(at + 1) != Some(&'?') {
+        return Ok(at + 1);
+    }
+    match (chars.get(at + 2), chars.get(at + 3)) {
+        (Some('='), _) | (Some('!'), _) => Err("look-ahead is not accepted; use two patterns or a CEL rule".to_owned()),
+        (Some('<'), Some('=' | '!')) => Err("look-behind is not accepted; use two patterns or a CEL rule".to_owned()),
+        (Some(':' | '<'), _) => {
+            out.push('?');
+            Ok(at + 2)
+        }
+        (Some('i' | 'm' | 's' | '-'), _) => {
+            out.push('?');
+            Ok(at + 2)
+        }
+        _ => Err("`(?` opens a group that ECMA-262 does not have".to_owned()),
+    }
+}
+
+/// Rewrites the escape at `at`; answers where it ends.
+fn rewrite_escape(chars: &[char], at: usize, in_class: bool, out: &mut String) -> Result<usize, String> {
+    let Some(&c) = chars.get(at + 1) else { return Err("the pattern ends with a backslash".to_owned()) };
+    let after = at + 2;
+    match c {
+        'd' => out.push_str(if in_class { "0-9" } else { "[0-9]" }),
+        'w' => out.push_str(if in_class { "0-9A-Za-z_" } else { "[0-9A-Za-z_]" }),
+        's' if in_class => out.push_str(SPACES),
+        's' => out.push_str(&format!("[{SPACES}]")),
+        'D' => out.push_str("[^0-9]"),
+        'W' => out.push_str("[^0-9A-Za-z_]"),
+        'S' => out.push_str(&format!("[^{SPACES}]")),
+        'b' if in_class => out.push_str(r"\x08"),
+        'b' => out.push_str(r"(?-u:\b)"),
+        // The engine proves that it stays on character boundaries only for the Unicode form; the two differ on non-ASCII letters alone.
+        'B' if !in_class => out.push_str(r"\B"),
+        '0' if !chars.get(after).is_some_and(char::is_ascii_digit) => out.push_str(r"\x00"),
+        '0'..='9' => return Err("back-references are not accepted; write the repeated part out or use a CEL rule".to_owned()),
+        'k' => return Err("back-references are not accepted; write the repeated part out or use a CEL rule".to_owned()),
+        'c' => match chars.get(after) {
+            Some(letter) if letter.is_ascii_alphabetic() => {
+                out.push_str(&format!(r"\x{:02X}", u32::from(*letter) % 32));
+                return Ok(after + 1);
+            }
+            _ => return Err("`\\c` needs a letter".to_owned()),
+        },
+        't' | 'n' | 'r' | 'f' | 'v' | 'x' | 'u' | 'p' | 'P' => {
+            out.push('\\');
+            out.push(c);
+            // Braces of \p{…} and \u{…} are copied here, so that nothing inside is taken for a class.
+            if chars.get(after) == Some(&'{') {
+                let end = chars[after..].iter().position(|next| *next == '}').ok_or("a brace is not closed")?;
+                out.extend(&chars[after..=after + end]);
+                return Ok(after + end + 1);
+            }
+        }
+        _ if c.is_ascii_alphanumeric() => return Err(format!("`\\{c}` is not an escape of ECMA-262")),
+        _ if c.is_ascii() => {
+            out.push('\\');
+            out.push(c);
+        }
+        _ => out.push(c),
+    }
+    Ok(after)
+}
+
+/// Rewrites the class at `at`; answers where it ends.
+fn rewrite_class(chars: &[char], at: usize, out: &mut String) -> Result<usize, String> {
+    out.push('[');
+    let mut at = at + 1;
+    if chars.get(at) == Some(&'^') {
+        out.push('^');
+        at += 1;
+    }
+    if chars.get(at) == Some(&']') {
+        return Err("an empty class matches nothing; escape the bracket as `\\]`".to_owned());
+    }
+    while let Some(&c) = chars.get(at) {
+        match c {
+            ']' => {
+                out.push(']');
+                return Ok(at + 1);
+            }
+            '\\' => at = rewrite_escape(chars, at, true, out)?,
+            '[' | '&' | '~' | '^' => {
+                out.push('\\');
+                out.push(c);
+                at += 1;
+            }
+            '-' if chars.get(at + 1) == Some(&'-') => {
+                out.push_str(r"\-");
+                at += 1;
+            }
+            _ => {
+                out.push(c);
+                at += 1;
+            }
+        }
+    }
+    Err("a class `[` is not closed".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finds(pattern: &str, text: &str) -> bool {
+        compile(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}")).is_match(text)
+    }
+
+    #[test]
+    fn ecma_meaning() {
+        assert!(finds(r"^\d+$", "123") && !finds(r"^\d+$", "١٢٣"));
+        assert!(finds(r"^\w+$", "a_1") && !finds(r"^\w+$", "é"));
+        assert!(finds(r"^[\w.+-]+@[\w-]+\.[\w.]+$", "a.b+c@d-e.fr"));
+        assert!(finds("b", "abc"), "unanchored patterns search");
+        assert!(!finds("^a$", "a\n"), "$ is the end of the text");
+        assert!(finds(r"^[a&&b]+$", "a&b") && finds(r"^[[:a]+$", "[:a") && finds(r"^[a--]+$", "a-"));
+        assert!(finds(r"^[^\s]+$", "ab") && !finds(r"^[^\s]+$", "a\u{FEFF}b"));
+        assert!(!finds("^.$", "\u{2028}") && finds("^.$", "é"));
+        assert!(finds(r"^\/\-\@\u0041\x42\cJ\0$", "/-@AB\n\0"));
+        assert!(finds(r"^(?:a|(?<year>\d{4}))$", "2026") && finds(r"\bcat\b", "a cat."));
+        assert!(finds(r"^\p{Lu}$", "É") && finds(r"^[\D]$", "x") && finds(r"^[\b]$", "\u{8}"));
+    }
+
+    #[test]
+    fn refuses_with_a_sentence() {
+        for (pattern, sentence) in [
+            (r"(?=a)b", "look-ahead"),
+            (r"(?!a)b", "look-ahead"),
+            (r"(?<=a)b", "look-behind"),
+            (r"(?<!a)b", "look-behind"),
+            (r"^(a|a)*\1?$", "back-references"),
+            (r"(?<x>a)\k<x>", "back-references"),
+            (r"a{1000}{1000}", "too large"),
+            (r"(", "unclosed group"),
+            (r"a**|[", "not closed"),
+            (r"\A", "not an escape"),
+            ("[z-a]", "range"),
+            ("a\\", "backslash"),
+        ] {
+            let error = compile(pattern).unwrap_err();
+            assert!(error.contains(sentence), "{pattern}: {error}");
+        }
+        assert!(compile(&"a".repeat(10_001)).is_err());
+        assert!(compile(&"(".repeat(5_000)).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(pattern in r"[\\\[\]\(\)\{\}\?\*\+\.\^\$a-c0-9dwsbDWSBpukxcé<>=!:|&-]{0,20}") {
+            if let Ok(regex) = compile(&pattern) {
+                let _ = regex.is_match("abc 123 é");
+            }
+        }
+    }
+}

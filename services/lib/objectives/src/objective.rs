@@ -1,0 +1,165 @@
+//! The nouns: a clause of a contract, and what has to be measured and compared for it.
+
+use std::sync::Arc;
+
+use tidegate_contract::model::{Literal, Threshold};
+use tidegate_contract::{ContractRef, Location, Severity};
+
+use crate::column::Column;
+use crate::observation::TableSpec;
+
+/// A clause of a contract about its rows in the lake: one quality rule, or one SLA property for one element.
+#[derive(Debug, Clone)]
+pub struct Clause {
+    /// `<contract>@<version>/<object>[.<property>]#<rule>`; unique in a report as long as the contract's own ids are unique per element.
+    pub id: Arc<str>,
+    /// Contract version that says it.
+    pub contract: ContractRef,
+    /// Major version: the folder of the lake.
+    pub major: u64,
+    /// ODCS `apiVersion` of the contract.
+    pub api_version: Arc<str>,
+    /// Object; none for a clause about the contract as a whole.
+    pub object: Option<Arc<str>>,
+    /// Dotted path of the property, if it is about one.
+    pub element: Option<Arc<str>>,
+    /// Rule id or SLA property id.
+    pub rule: Arc<str>,
+    /// `freshness`, `latency`, an ODCS library metric, `sql`, or another SLA property's name.
+    pub metric: Arc<str>,
+    /// What a breach weighs. SLA properties have no severity in the standard and count as [`Severity::Error`].
+    pub severity: Severity,
+    /// ODCS `driver` of an SLA property.
+    pub driver: Option<Arc<str>>,
+    /// Where.
+    pub location: Location,
+}
+
+/// A clause that can be judged.
+#[derive(Debug, Clone)]
+pub struct Objective {
+    /// Which clause.
+    pub clause: Clause,
+    /// Table that it asks about: a name of [`Plan::tables`].
+    pub table: Arc<str>,
+    /// Whether the rows come from change events, where a null may be a value that the source did not send (`_unavailable`).
+    pub cdc: bool,
+    /// What to measure.
+    pub probe: Probe,
+    /// What to compare it with.
+    pub limit: Limit,
+    /// What a reader of the verdict should know, such as how a value of the contract was read.
+    pub notes: Vec<String>,
+}
+
+/// What to measure.
+#[derive(Debug, Clone)]
+pub enum Probe {
+    /// Age of the newest event at `now`.
+    Freshness(EventTime),
+    /// Time from an event to its record's Kafka timestamp: 99th percentile, nearest rank.
+    Latency(EventTime),
+    /// Rows.
+    RowCount,
+    /// Rows where the property is null.
+    NullValues(Column),
+    /// Rows where the property is null or one of these.
+    MissingValues(Column, Vec<Literal>),
+    /// Rows whose value (nulls are not judged) is outside of a list or does not contain a pattern.
+    InvalidValues {
+        /// Property.
+        column: Column,
+        /// Allowed values; empty means any.
+        valid: Vec<Literal>,
+        /// Allowed pattern, unanchored, in the syntax of the `regex` crate.
+        pattern: Option<Arc<str>>,
+    },
+    /// Rows that repeat another one in all of these; a row with a null among them repeats nothing, as in SQL's UNIQUE.
+    DuplicateValues(Vec<Column>),
+    /// First column of the first row of the contract's own query, placeholders filled.
+    Sql(Arc<str>),
+}
+
+/// Where the time of an event stands.
+#[derive(Debug, Clone)]
+pub enum EventTime {
+    /// In this property.
+    Property(Column),
+    /// In `_source_time`: when the database changed the row (CDC).
+    SourceTime,
+    /// Nowhere: the Kafka record's timestamp stands in. Good enough for freshness, meaningless for latency.
+    RecordTimestamp,
+}
+
+/// What a measured value is compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Limit {
+    /// At most so many microseconds.
+    Within(i64),
+    /// One ODCS operator.
+    Operator {
+        /// Operator with its value; it says what is good.
+        threshold: Threshold,
+        /// Percent of the rows rather than rows.
+        percent: bool,
+    },
+}
+
+/// What becomes of a clause.
+#[derive(Debug, Clone)]
+pub enum Planned {
+    /// It is measured and judged.
+    Judge(Objective),
+    /// It should be judged, and what the contract says does not allow it: the verdict is unknown.
+    Undecidable {
+        /// Which.
+        clause: Clause,
+        /// Why, one sentence without a full stop.
+        why: String,
+    },
+    /// It is not executed here, by design.
+    NotExecuted {
+        /// Which.
+        clause: Clause,
+        /// Why, one sentence without a full stop.
+        why: String,
+    },
+}
+
+/// Everything about one contract version.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Contract version.
+    pub contract: ContractRef,
+    /// ODCS `apiVersion`.
+    pub api_version: Arc<str>,
+    /// Clauses in file order: first the objects' rules, then the SLA properties.
+    pub clauses: Vec<Planned>,
+    /// Tables that the queries of this plan may name.
+    pub tables: Vec<TableSpec>,
+    /// How many CEL row rules the validator checks on every record instead.
+    pub per_record: usize,
+}
+
+/// Which rows a contract's rules speak about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowSet {
+    /// Every event; tombstones have no row.
+    Events,
+    /// The table that a change log amounts to: the last change of each key, deleted ones left out. Holds the key's properties in order.
+    Current(Vec<Arc<str>>),
+    /// Every change that carries a row; the contract names no primary key to fold by.
+    Changes,
+}
+
+// === impl Planned ===
+
+impl Planned {
+    /// The clause.
+    pub fn clause(&self) -> &Clause {
+        match self {
+            Planned::Judge(objective) => &objective.clause,
+            Planned::Undecidable { clause, .. } | Planned::NotExecuted { clause, .. } => clause,
+        }
+    }
+}

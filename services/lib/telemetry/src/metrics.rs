@@ -1,0 +1,307 @@
+//! The metrics of all roles, typed. Names start with `tidegate_`, units are base units, counters end in `_total`.
+//!
+//! Methods take counts, because roles call them once per batch and not once per record. One [`Metrics`] belongs to one process;
+//! clones share their series. The roles' metrics are in [`validating`], [`landing`] and [`promising`].
+
+pub mod landing;
+mod meter;
+pub mod promising;
+pub mod reference;
+pub mod validating;
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus::{CounterVec, Encoder, Gauge, IntCounterVec, IntGaugeVec, Registry, TextEncoder};
+use tidegate_flow::{Remedy, TopicPartition, WorldError};
+
+pub use landing::SlotOutcome;
+pub use meter::{Definition, Kind};
+pub use promising::ObjectiveStatus;
+pub use validating::{BatchOutcome, DeliveryMode, TransactionOutcome};
+
+use landing::Landing;
+use meter::Meter;
+use promising::Promising;
+use validating::Validating;
+
+/// Content type of [`Metrics::render`]: Prometheus' text format 0.0.4.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Every metric of the process.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Registry,
+    definitions: Arc<[Definition]>,
+    shared: Shared,
+    validating: Validating,
+    landing: Landing,
+    promising: Promising,
+}
+
+/// An outside party that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Port {
+    /// Kafka.
+    Kafka,
+    /// The lake's object store.
+    Lake,
+    /// The schema registry.
+    Schemas,
+    /// The repository of contracts.
+    Contracts,
+    /// The query engine over the lake.
+    Query,
+}
+
+/// What came of asking for a new snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refresh {
+    /// The same commit.
+    Unchanged,
+    /// A newer one is in force.
+    Loaded,
+    /// It does not compile, or is not a descendant: the last good one stays.
+    Refused,
+    /// The repository could not be read.
+    Failed,
+}
+
+/// What came of asking the schema registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SchemaAnswer {
+    /// A schema.
+    Found,
+    /// There is none of that id.
+    Unknown,
+    /// There is one that cannot be used.
+    Unusable,
+    /// No answer, or not one to rely on.
+    Failed,
+}
+
+#[derive(Debug, Clone)]
+struct Shared {
+    world_errors: IntCounterVec,
+    snapshot_info: IntGaugeVec,
+    snapshot_refreshes: IntCounterVec,
+    snapshot_age: Gauge,
+    snapshot_confirmed: Arc<AtomicI64>,
+    snapshot_commit: Arc<Mutex<Option<String>>>,
+    schema_requests: IntCounterVec,
+    partition_paused: IntGaugeVec,
+    partition_halted: IntGaugeVec,
+    partition_lag: IntGaugeVec,
+    thread_busy: CounterVec,
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    /// All metrics, at zero. `version` and `commit` are those of the executable.
+    pub fn new(version: &str, commit: &str) -> Self {
+        let mut meter = Meter::new();
+        let build = meter.gauge_vec(
+            "build_info",
+            "Always 1; version and commit of the executable",
+            &["version", "commit"],
+        );
+        build.with_label_values(&[version, commit]).set(1);
+        let shared = Shared::new(&mut meter);
+        let validating = Validating::new(&mut meter);
+        let landing = Landing::new(&mut meter);
+        let promising = Promising::new(&mut meter);
+        let (registry, definitions) = meter.finish();
+        Metrics {
+            registry,
+            definitions: definitions.into(),
+            shared,
+            validating,
+            landing,
+            promising,
+        }
+    }
+
+    /// Prometheus' text format. `now` is in microseconds since the epoch; ages are counted from it.
+    pub fn render(&self, now: i64) -> String {
+        let confirmed = self.shared.snapshot_confirmed.load(Ordering::Relaxed);
+        if confirmed != i64::MIN {
+            self.shared.snapshot_age.set((now - confirmed).max(0) as f64 / 1e6);
+        }
+        let mut text = Vec::new();
+        TextEncoder::new()
+            .encode(&self.registry.gather(), &mut text)
+            .expect("writing to memory cannot fail");
+        String::from_utf8(text).expect("label values and help texts are UTF-8")
+    }
+
+    /// What every metric is called and means, in the order of the reference page.
+    pub fn definitions(&self) -> &[Definition] {
+        &self.definitions
+    }
+
+    /// A call to the outside world failed.
+    pub fn world_error(&self, port: Port, error: &WorldError) {
+        self.shared
+            .world_errors
+            .with_label_values(&[port.as_str(), remedy_name(error.remedy)])
+            .inc();
+    }
+
+    /// This commit's snapshot is in force and was found current at `confirmed` (microseconds since the epoch).
+    pub fn snapshot(&self, commit: &str, confirmed: i64) {
+        let mut current = self.shared.snapshot_commit.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.as_deref() != Some(commit) {
+            // One series at a time: the old commit's would stay at 1 for ever.
+            self.shared.snapshot_info.reset();
+            self.shared.snapshot_info.with_label_values(&[commit]).set(1);
+            *current = Some(commit.to_owned());
+        }
+        self.shared.snapshot_confirmed.store(confirmed, Ordering::Relaxed);
+    }
+
+    /// The repository of contracts was asked.
+    pub fn snapshot_refresh(&self, outcome: Refresh) {
+        self.shared.snapshot_refreshes.with_label_values(&[outcome.as_str()]).inc();
+    }
+
+    /// The schema registry was asked.
+    pub fn schema_request(&self, answer: SchemaAnswer) {
+        self.shared.schema_requests.with_label_values(&[answer.as_str()]).inc();
+    }
+
+    /// A partition waits for the outside world (or no longer).
+    pub fn partition_paused(&self, at: &TopicPartition, paused: bool) {
+        partition_gauge(&self.shared.partition_paused, at, i64::from(paused));
+    }
+
+    /// A partition was stopped for an operator (or no longer).
+    pub fn partition_halted(&self, at: &TopicPartition, halted: bool) {
+        partition_gauge(&self.shared.partition_halted, at, i64::from(halted));
+    }
+
+    /// Records between the position and the end of a partition.
+    pub fn partition_lag(&self, at: &TopicPartition, records: i64) {
+        partition_gauge(&self.shared.partition_lag, at, records);
+    }
+
+    /// A partition went to somebody else: its gauges would lie from now on.
+    pub fn partition_gone(&self, at: &TopicPartition) {
+        for gauge in [
+            &self.shared.partition_paused,
+            &self.shared.partition_halted,
+            &self.shared.partition_lag,
+        ] {
+            // An error only says that there was no such series.
+            let _ = gauge.remove_label_values(&[&*at.topic, &at.partition.to_string()]);
+        }
+    }
+
+    /// A worker thread was busy, not waiting, for so long.
+    pub fn thread_busy(&self, role: &'static str, seconds: f64) {
+        self.shared.thread_busy.with_label_values(&[role]).inc_by(seconds.max(0.0));
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    fn new(meter: &mut Meter) -> Self {
+        let partition = &["topic", "partition"];
+        Shared {
+            world_errors: meter.counter_vec(
+                "world_errors_total",
+                "Failed calls to the outside world, by what was called and what heals it (retry, reread, operator, bug)",
+                &["port", "remedy"],
+            ),
+            snapshot_info: meter.gauge_vec("snapshot_info", "Always 1; the commit whose contracts are in force", &["commit"]),
+            snapshot_refreshes: meter.counter_vec(
+                "snapshot_refreshes_total",
+                "Looks for newer contracts, by outcome (unchanged, loaded, refused, failed)",
+                &["outcome"],
+            ),
+            snapshot_age: meter.gauge(
+                "snapshot_age_seconds",
+                "Time since the contracts in force were last found to be the newest",
+            ),
+            snapshot_confirmed: Arc::new(AtomicI64::new(i64::MIN)),
+            snapshot_commit: Arc::default(),
+            schema_requests: meter.counter_vec(
+                "schema_requests_total",
+                "Questions to the schema registry, by outcome (found, unknown, unusable, failed)",
+                &["outcome"],
+            ),
+            partition_paused: meter.gauge_vec("partition_paused", "1 while a partition waits for the outside world", partition),
+            partition_halted: meter.gauge_vec(
+                "partition_halted",
+                "1 while a partition is stopped and needs an operator",
+                partition,
+            ),
+            partition_lag: meter.gauge_vec(
+                "partition_lag_records",
+                "Records between position and end of a partition",
+                partition,
+            ),
+            thread_busy: meter.seconds_vec("thread_busy_seconds_total", "Time that worker threads were not waiting", &["role"]),
+        }
+    }
+}
+
+// === impl Port ===
+
+impl Port {
+    /// Label value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Port::Kafka => "kafka",
+            Port::Lake => "lake",
+            Port::Schemas => "schemas",
+            Port::Contracts => "contracts",
+            Port::Query => "query",
+        }
+    }
+}
+
+// === impl Refresh ===
+
+impl Refresh {
+    /// Label value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Refresh::Unchanged => "unchanged",
+            Refresh::Loaded => "loaded",
+            Refresh::Refused => "refused",
+            Refresh::Failed => "failed",
+        }
+    }
+}
+
+// === impl SchemaAnswer ===
+
+impl SchemaAnswer {
+    /// Label value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            SchemaAnswer::Found => "found",
+            SchemaAnswer::Unknown => "unknown",
+            SchemaAnswer::Unusable => "unusable",
+            SchemaAnswer::Failed => "failed",
+        }
+    }
+}
+
+const fn remedy_name(remedy: Remedy) -> &'static str {
+    match remedy {
+        Remedy::Retry => "retry",
+        Remedy::Reread => "reread",
+        Remedy::Operator => "operator",
+        Remedy::Bug => "bug",
+    }
+}
+
+fn partition_gauge(gauge: &IntGaugeVec, at: &TopicPartition, value: i64) {
+    gauge.with_label_values(&[&*at.topic, &at.partition.to_string()]).set(value);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! One owned partition: what the loop knows of it between two polls.
+
+use std::sync::Arc;
+
+use tidegate_flow::{NextOffset, TopicPartition};
+
+use crate::batch::{Closed, Gather};
+use crate::chain::{ChainName, ChainState, Sources};
+use crate::document::Claim;
+use crate::slot::Close;
+
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) at: TopicPartition,
+    /// None until the chain was read.
+    pub(crate) tip: Option<Tip>,
+    /// The record that is wanted next; what lies before it was fetched before a seek.
+    pub(crate) position: NextOffset,
+    pub(crate) work: Work,
+    pub(crate) hold: Hold,
+    /// What halts the partition once its closing slot is in the lake.
+    pub(crate) doom: Option<String>,
+    /// Failures in a row, for the backoff.
+    pub(crate) attempts: u32,
+    /// The consumer was told where to start.
+    pub(crate) started: bool,
+    pub(crate) paused: bool,
+    /// Ignores the rest of what the last poll brought, because the position changed.
+    pub(crate) stale: bool,
+}
+
+/// The head of a chain as this worker knows it.
+#[derive(Debug)]
+pub(crate) struct Tip {
+    pub(crate) name: ChainName,
+    pub(crate) next_seq: u64,
+    pub(crate) end: NextOffset,
+    pub(crate) sources: Sources,
+}
+
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// No record since the last slot.
+    Idle,
+    /// A slot of our own.
+    Gathering(Gather),
+    /// Re-reading the range of a claim that has no manifest yet.
+    Following(Box<Claim>, Gather),
+    /// A slot on its way into the store. `placed`: its claim is known to hold the position.
+    Closing { closed: Box<Closed>, placed: bool, why: Close },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Hold {
+    /// Reads on.
+    None,
+    /// Tries again at that time (microseconds since the epoch). `operator`: somebody has to do something before it can succeed.
+    Retry { at: i64, operator: bool },
+    /// Tries again when the snapshot is another one.
+    Version { commit: Arc<str> },
+    /// Only a restart after somebody looked.
+    Halted,
+}
+
+// === impl Lane ===
+
+impl Lane {
+    pub(crate) fn new(at: TopicPartition) -> Self {
+        Lane {
+            at,
+            tip: None,
+            position: NextOffset(0),
+            work: Work::Idle,
+            hold: Hold::Retry {
+                at: i64::MIN,
+                operator: false,
+            },
+            doom: None,
+            attempts: 0,
+            started: false,
+            paused: false,
+            stale: false,
+        }
+    }
+
+    /// Bytes of rows in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        match &self.work {
+            Work::Gathering(gather) | Work::Following(_, gather) => gather.fill().bytes,
+            Work::Idle | Work::Closing { .. } => 0,
+        }
+    }
+
+    /// When the oldest record of an open slot came, microseconds since the epoch.
+    pub(crate) fn open_since(&self) -> Option<i64> {
+        match &self.work {
+            Work::Gathering(gather) if !gather.is_empty() => Some(gather.fill().opened_at),
+            _ => None,
+        }
+    }
+}
+
+// === impl Tip ===
+
+impl Tip {
+    /// The head of a chain that was read. An empty chain starts at the first offset that the partition still has: what was deleted before
+    /// the first claim was never the lake's.
+    pub(crate) fn new(name: ChainName, state: ChainState, low: NextOffset) -> Self {
+        Tip {
+            name,
+            next_seq: state.next_seq,
+            end: state.end.unwrap_or(low),
+            sources: state.sources,
+        }
+    }
+
+    /// Moves past a committed slot.
+    pub(crate) fn advance(&mut self, end: NextOffset, sources: Sources) {
+        self.next_seq += 1;
+        self.end = end;
+        self.sources = sources;
+    }
+}

@@ -1,0 +1,42 @@
+//! What the sink tells about itself. Labels are bounded: topics, contract ids, objects and closed lists; never event content.
+
+use std::time::Duration;
+
+use tidegate_flow::TopicPartition;
+
+use crate::batch::SkipPolicy;
+use crate::slot::Close;
+
+/// Receives the sink's numbers. Called from the sink's thread; must not block.
+pub trait Metrics {
+    /// A slot is in the lake.
+    fn slot(&self, at: &TopicPartition, why: Close);
+    /// A file is in the lake.
+    fn file(&self, contract: &str, object: &str, rows: u64, bytes: u64);
+    /// Records of a committed slot that made no row.
+    fn skipped(&self, topic: &str, policy: SkipPolicy, records: u64);
+    /// A call to broker, store or registry failed and will be tried again.
+    fn retried(&self, at: &TopicPartition);
+    /// How long the oldest record has been waiting in an open slot; zero when none is open.
+    fn oldest_open(&self, age: Duration);
+    /// Bytes in open slots.
+    fn open_bytes(&self, bytes: usize);
+    /// Partitions that wait for somebody: halted, or asking for an operator.
+    fn halted(&self, partitions: usize);
+    /// Partitions that wait for a snapshot with the version that their next record names.
+    fn waiting_for_snapshot(&self, partitions: usize);
+    /// Whether everything that is owned makes progress.
+    fn ready(&self, ready: bool);
+}
+
+impl Metrics for () {
+    fn slot(&self, _: &TopicPartition, _: Close) {}
+    fn file(&self, _: &str, _: &str, _: u64, _: u64) {}
+    fn skipped(&self, _: &str, _: SkipPolicy, _: u64) {}
+    fn retried(&self, _: &TopicPartition) {}
+    fn oldest_open(&self, _: Duration) {}
+    fn open_bytes(&self, _: usize) {}
+    fn halted(&self, _: usize) {}
+    fn waiting_for_snapshot(&self, _: usize) {}
+    fn ready(&self, _: bool) {}
+}

@@ -1,0 +1,180 @@
+//! The command line. Each flag can also come from the environment (`TIDEGATE_…`) or from the config file; the flag wins, then the
+//! environment, then the file.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Checks every event of Kafka topics against data contracts kept in Git, and lands the valid ones as exact Parquet.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version = version(), arg_required_else_help = true, max_term_width = 100, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+const EXAMPLES: &str = "Examples:
+  tidegate demo                                     see the whole path run, without Kafka or an account
+  tidegate check orders.odcs.yaml events.jsonl      judge events on your laptop
+  tidegate validate --config tidegate.yaml          judge topics: validated and dead-letter topics
+  tidegate sink --config tidegate.yaml              land validated topics as Parquet
+  tidegate sla run --once --config tidegate.yaml    check the contracts' SLAs on the lake
+  tidegate audit --config tidegate.yaml             prove that nothing was lost or doubled
+
+Exit codes: offline tools 0 clean, 1 findings, 2 misuse or could not tell; roles 69 unreachable, 75 try again, 78 config.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Judge events of a file against a contract, without Kafka.
+    Check(CheckArgs),
+    /// Judge topics: valid records go to validated topics, the others to dead-letter topics with all reasons.
+    Validate(RoleArgs),
+    /// Land validated topics as Parquet on local disk, S3 or Azure Blob.
+    Sink(RoleArgs),
+    /// Check the contracts' SLAs and lake rules.
+    Sla {
+        #[command(subcommand)]
+        command: SlaCommand,
+    },
+    /// Prove from topics and lake that every source offset has exactly one outcome. Reads only.
+    Audit(AuditArgs),
+    /// Run everything in one process on an embedded broker, with planted faults that must be found again.
+    Demo(DemoArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SlaCommand {
+    /// Measure and evaluate every objective of the contracts in force.
+    Run(SlaArgs),
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
+    /// Log level.
+    #[arg(long, global = true, env = "TIDEGATE_LOG_LEVEL", default_value = "info", value_parser = ["error", "warn", "info", "debug", "trace"])]
+    pub(crate) log_level: String,
+    /// Log format.
+    #[arg(long, global = true, env = "TIDEGATE_LOG_FORMAT", default_value = "human")]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate check contracts/shop/orders/v1.odcs.yaml events.jsonl
+  kcat -C -t orders -e | tidegate check orders.odcs.yaml -
+
+Each line is the value of one event. A line {\"tidegate\":{\"key\":…,\"value\":…,\"headers\":{…}}} also gives key and headers.
+Exit 0: every event is valid; 1: some are not; 2: misuse, or the contract does not load.")]
+pub(crate) struct CheckArgs {
+    /// Contract file (ODCS YAML).
+    pub(crate) contract: PathBuf,
+    /// Events, one a line; `-` reads standard input.
+    pub(crate) events: PathBuf,
+    /// Which object of the contract judges; needed when it has several.
+    #[arg(long)]
+    pub(crate) object: Option<String>,
+    /// The clock that rules see (RFC 3339); default: now.
+    #[arg(long)]
+    pub(crate) now: Option<String>,
+    #[arg(long, default_value = "human")]
+    pub(crate) output: Output,
+}
+
+/// Flags of roles; all of them can stand in the config file.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct RoleArgs {
+    /// Config file (YAML).
+    #[arg(long, short, env = "TIDEGATE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Kafka brokers, host:port, comma separated.
+    #[arg(long, env = "TIDEGATE_BROKERS")]
+    pub(crate) brokers: Option<String>,
+    /// Contracts: a directory, or a Git repository with an optional #ref.
+    #[arg(long, env = "TIDEGATE_CONTRACTS")]
+    pub(crate) contracts: Option<String>,
+    /// Consumer group.
+    #[arg(long, env = "TIDEGATE_GROUP")]
+    pub(crate) group: Option<String>,
+    /// Delivery mode: exactly_once or at_least_once.
+    #[arg(long, env = "TIDEGATE_MODE")]
+    pub(crate) mode: Option<String>,
+    /// Schema registry with Confluent's API.
+    #[arg(long, env = "TIDEGATE_REGISTRY")]
+    pub(crate) registry: Option<String>,
+    /// The lake: a folder, s3://bucket/prefix or az://container/prefix.
+    #[arg(long, env = "TIDEGATE_LAKE")]
+    pub(crate) lake: Option<String>,
+    /// Address of /livez, /readyz and /metrics.
+    #[arg(long, env = "TIDEGATE_HTTP")]
+    pub(crate) http: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SlaArgs {
+    /// Evaluate once and exit (the schedule is the CronJob's).
+    #[arg(long, required = true)]
+    pub(crate) once: bool,
+    #[arg(long, default_value = "human")]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) role: RoleArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// Only these source topics; default: every topic that a contract binds.
+    #[arg(long = "topic")]
+    pub(crate) topics: Vec<String>,
+    #[arg(long, default_value = "human")]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) role: RoleArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate demo
+  tidegate demo --seconds 20 --check          for scripts: exit 1 when planted and found differ or the audit is not clean
+  tidegate demo --brokers localhost:9092      the same on a real Kafka")]
+pub(crate) struct DemoArgs {
+    /// Stop after this long; without it, Ctrl-C stops.
+    #[arg(long)]
+    pub(crate) seconds: Option<u64>,
+    /// Exit 1 when planted faults and found ones differ, or the audit is not clean.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Use a real Kafka instead of the embedded broker; topics get the prefix `tidegate-demo.`.
+    #[arg(long)]
+    pub(crate) brokers: Option<String>,
+    /// Events per second.
+    #[arg(long, default_value_t = 500)]
+    pub(crate) rate: u64,
+    /// Where the lake goes.
+    #[arg(long, default_value = "./demo-lake")]
+    pub(crate) lake: PathBuf,
+    /// Address of /livez, /readyz and /metrics.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub(crate) http: String,
+    /// Seed of the events.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}

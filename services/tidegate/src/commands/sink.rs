@@ -1,0 +1,81 @@
+//! `tidegate sink`.
+
+use std::sync::Arc;
+
+use tidegate_flow::WorldError;
+use tidegate_flow::ports::Cluster as _;
+use tidegate_kafka::{ClusterClient, GroupConsumer};
+use tidegate_sink::Parts;
+use tidegate_telemetry::{Health, Metrics, Server};
+
+use crate::cli::RoleArgs;
+use crate::config::{Config, LakeConfig};
+use crate::exit::Exit;
+use crate::signals::stop_flag;
+use crate::wiring::clock::SystemClock;
+use crate::wiring::contracts::LiveContracts;
+use crate::wiring::meters::SinkMeter;
+use crate::wiring::rulings::LiveRulings;
+use crate::wiring::schemas::RegistrySchemas;
+
+pub(crate) fn run(args: &RoleArgs) -> Exit {
+    let loaded = Config::load(args).and_then(|config| {
+        config.require_brokers()?;
+        let lake = config.require_lake()?.clone();
+        Ok((config, lake))
+    });
+    let (config, lake) = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return Exit::Config;
+        }
+    };
+    let contracts = match LiveContracts::open(&config.contracts) {
+        Ok(contracts) => contracts,
+        Err(report) => {
+            eprintln!("error: {report}");
+            return Exit::Config;
+        }
+    };
+    match sink(&config, &lake, contracts) {
+        Ok(()) => Exit::Clean,
+        Err(error) => {
+            tracing::error!(remedy = ?error.remedy, "{error}");
+            Exit::of_role(&error)
+        }
+    }
+}
+
+fn sink(config: &Config, lake: &LakeConfig, contracts: LiveContracts) -> Result<(), WorldError> {
+    let stop = stop_flag();
+    let clock = SystemClock { stop: stop.clone() };
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), "");
+    let health = Health::starting();
+    let server = Server::start(super::address(&config.http)?, metrics.clone(), health.clone())?;
+    tracing::info!(address = %server.address(), "/livez /readyz /metrics");
+    let contracts = contracts.counted_by(&metrics);
+    let validated: Vec<Arc<str>> = contracts.current().topics().iter().map(|topic| config.validator.validated(topic)).collect();
+
+    let mut cluster = ClusterClient::connect(&config.kafka)?;
+    super::patiently(&clock, &health, || super::require_topics(&mut cluster, &validated))?;
+    tidegate_sink::run::check_topics(&cluster.topics(&validated)?)?;
+    let store = super::patiently(&clock, &health, || tidegate_lake::open(&lake.location, &lake.options))?;
+    let schemas = RegistrySchemas(super::registry(config.registry.as_deref())?);
+    let mut rulings = LiveRulings::new(contracts, schemas);
+    let mut consumer = GroupConsumer::join(&config.kafka, "sink", &config.sink_group, &validated)?;
+    let meter = SinkMeter::new(&metrics, &health);
+    tracing::info!(lake = lake.location, topics = validated.len(), "sinking");
+    let parts = Parts {
+        consumer: &mut consumer,
+        cluster: &mut cluster,
+        store: &*store,
+        rulings: &mut rulings,
+        clock: &clock,
+        metrics: &meter,
+    };
+    let result = tidegate_sink::run(&config.sink, parts, &stop);
+    tracing::info!("stopped");
+    drop(server);
+    result
+}

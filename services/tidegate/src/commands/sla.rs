@@ -1,0 +1,50 @@
+//! `tidegate sla run --once`.
+
+use tidegate_sla::{Filter, Report, run_once};
+
+use crate::cli::{Output, SlaArgs};
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::table::table;
+use crate::wiring::clock::now_micros;
+use crate::wiring::contracts::LiveContracts;
+
+pub(crate) fn run(args: &SlaArgs) -> Exit {
+    match report(args) {
+        Ok(report) => {
+            show(&report, args.output);
+            match report.exit_code() {
+                0 => Exit::Clean,
+                1 => Exit::Findings,
+                _ => Exit::CouldNotTell,
+            }
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            Exit::CouldNotTell
+        }
+    }
+}
+
+fn report(args: &SlaArgs) -> anyhow::Result<Report> {
+    let config = Config::load(&args.role)?;
+    let lake = config.require_lake()?;
+    let contracts = LiveContracts::open(&config.contracts).map_err(anyhow::Error::msg)?;
+    let store = tidegate_lake::open(&lake.location, &lake.options)?;
+    let engine = tidegate_query::Lake::new(store, tidegate_query::Limits::default())?;
+    Ok(run_once(&contracts.current().snapshot, &engine, now_micros(), &Filter::default()))
+}
+
+/// Prints a report.
+pub(crate) fn show(report: &Report, output: Output) {
+    if output == Output::Json {
+        println!("{}", report.to_json());
+        return;
+    }
+    println!("{}", table(Report::HEADINGS, report.rows()));
+    let counts = report.counts();
+    println!(
+        "\n{} pass, {} warn, {} fail, {} could not be told, {} not executed; {} row rules are checked on every record by the validator",
+        counts.pass, counts.warn, counts.fail, counts.error, counts.skip, report.per_record
+    );
+}

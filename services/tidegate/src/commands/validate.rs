@@ -1,0 +1,92 @@
+//! `tidegate validate`.
+
+use std::sync::Arc;
+
+use tidegate_flow::WorldError;
+use tidegate_kafka::{ClusterClient, Delivering, GroupExchange, Transactions, probe_transactions};
+use tidegate_telemetry::metrics::DeliveryMode;
+use tidegate_telemetry::{Health, Metrics, Server};
+use tidegate_validator::{Mode, Parts, startup};
+
+use crate::cli::RoleArgs;
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::signals::stop_flag;
+use crate::wiring::clock::{SystemClock, now_micros};
+use crate::wiring::contracts::LiveContracts;
+use crate::wiring::meters::ValidatorMeter;
+use crate::wiring::schemas::RegistrySchemas;
+
+pub(crate) fn run(args: &RoleArgs) -> Exit {
+    let config = match Config::load(args).and_then(|config| config.require_brokers().map(|()| config)) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return Exit::Config;
+        }
+    };
+    let contracts = match LiveContracts::open(&config.contracts) {
+        Ok(contracts) => contracts,
+        Err(report) => {
+            eprintln!("error: {report}");
+            return Exit::Config;
+        }
+    };
+    match validate(&config, contracts) {
+        Ok(()) => Exit::Clean,
+        Err(error) => {
+            tracing::error!(remedy = ?error.remedy, "{error}");
+            Exit::of_role(&error)
+        }
+    }
+}
+
+fn validate(config: &Config, contracts: LiveContracts) -> Result<(), WorldError> {
+    let stop = stop_flag();
+    let clock = SystemClock { stop: stop.clone() };
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), "");
+    let health = Health::starting();
+    let server = Server::start(super::address(&config.http)?, metrics.clone(), health.clone())?;
+    tracing::info!(address = %server.address(), "/livez /readyz /metrics");
+    let contracts = contracts.counted_by(&metrics);
+    let snapshot = contracts.current();
+    let topics = snapshot.topics();
+    if topics.is_empty() {
+        let what = format!("{} binds no topic: give an object `physicalType: topic` and an enforced status", config.contracts);
+        return Err(WorldError::new(tidegate_flow::Remedy::Operator, what));
+    }
+
+    let mut cluster = ClusterClient::connect(&config.kafka)?;
+    super::patiently(&clock, &health, || startup::check_topics(&mut cluster, &config.validator, &topics))?;
+    let mode = config.validator.mode;
+    let delivering = match mode {
+        Mode::AtLeastOnce => Delivering::Acknowledged,
+        Mode::ExactlyOnce => {
+            let token = super::unique();
+            match super::patiently(&clock, &health, || probe_transactions(&config.kafka, &config.probe_topic, &token))? {
+                Transactions::Proved => Delivering::Transactional(format!("{}-{}", config.validator_group, super::unique())),
+                Transactions::Refuted(why) => {
+                    let what = format!("exactly_once was asked for and these brokers do not hold it: {why}; set validator.mode to at_least_once");
+                    return Err(WorldError::new(tidegate_flow::Remedy::Operator, what));
+                }
+            }
+        }
+    };
+    metrics.delivery_mode(match mode {
+        Mode::ExactlyOnce => DeliveryMode::ExactlyOnce,
+        Mode::AtLeastOnce => DeliveryMode::AtLeastOnce,
+    });
+    tracing::info!(mode = mode.as_str(), snapshot = %snapshot.commit(), topics = topics.len(), "validating");
+
+    let schemas = RegistrySchemas(super::registry(config.registry.as_deref())?);
+    let mut live = contracts;
+    let mut exchange = super::patiently(&clock, &health, || {
+        GroupExchange::join(&config.kafka, "validator", &config.validator_group, &topics, delivering.clone())
+    })?;
+    let meter = ValidatorMeter::new(&metrics, &health, "validator");
+    let parts = Parts { exchange: &mut exchange, contracts: &mut live, schemas: &schemas, clock: &clock, meter: &meter };
+    let result = tidegate_validator::run(&config.validator, parts, &stop);
+    tracing::info!(at = now_micros(), "stopped");
+    drop(Arc::new(server));
+    result
+}

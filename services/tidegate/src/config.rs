@@ -1,0 +1,247 @@
+//! The config file, merged with flags and environment, proven before any connection is made.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use serde::Deserialize;
+use tidegate_validator::{Mode, StartAt};
+
+use crate::cli::RoleArgs;
+
+/// As written; every key is described in docs/config.md. Unknown keys are refused.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    kafka: KafkaSection,
+    contracts: Option<String>,
+    validator: ValidatorSection,
+    sink: SinkSection,
+    lake: LakeSection,
+    registry: RegistrySection,
+    http: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct KafkaSection {
+    brokers: Option<String>,
+    client: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ValidatorSection {
+    group: Option<String>,
+    mode: Option<String>,
+    start_at: Option<String>,
+    validated_topic: Option<String>,
+    dead_letter_topic: Option<String>,
+    probe_topic: Option<String>,
+    batch_records: Option<usize>,
+    batch_age_ms: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct SinkSection {
+    group: Option<String>,
+    slot_rows: Option<u64>,
+    slot_bytes: Option<u64>,
+    slot_age_ms: Option<u64>,
+    topic_epoch: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LakeSection {
+    location: Option<String>,
+    endpoint: Option<String>,
+    region: Option<String>,
+    account: Option<String>,
+    allow_http: bool,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RegistrySection {
+    url: Option<String>,
+}
+
+/// Proven configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) kafka: tidegate_kafka::Settings,
+    pub(crate) contracts: String,
+    pub(crate) validator: tidegate_validator::Settings,
+    pub(crate) validator_group: String,
+    pub(crate) probe_topic: String,
+    pub(crate) sink: tidegate_sink::Settings,
+    pub(crate) sink_group: String,
+    pub(crate) lake: Option<LakeConfig>,
+    pub(crate) registry: Option<String>,
+    pub(crate) http: String,
+}
+
+/// Where the lake is.
+#[derive(Debug, Clone)]
+pub(crate) struct LakeConfig {
+    pub(crate) location: String,
+    pub(crate) options: tidegate_lake::LakeOptions,
+}
+
+// === impl Config ===
+
+impl Config {
+    /// Reads file, environment and flags. Nothing is connected to.
+    pub(crate) fn load(args: &RoleArgs) -> anyhow::Result<Config> {
+        let file = match &args.config {
+            Some(path) => read(path)?,
+            None => File::default(),
+        };
+        Config::merge(file, args)
+    }
+
+    fn merge(file: File, args: &RoleArgs) -> anyhow::Result<Config> {
+        let brokers = args.brokers.clone().or(file.kafka.brokers).unwrap_or_default();
+        let kafka = tidegate_kafka::Settings { brokers, client: file.kafka.client };
+        kafka.check().map_err(|refused| {
+            let lines: Vec<String> = refused.iter().map(ToString::to_string).collect();
+            anyhow!("kafka.client: {}", lines.join("; "))
+        })?;
+        let contracts = args.contracts.clone().or(file.contracts).context(
+            "no contracts are named: set `contracts` in the config file, TIDEGATE_CONTRACTS or --contracts to a directory or Git repository",
+        )?;
+        Ok(Config {
+            kafka,
+            contracts,
+            validator: validator(&file.validator, args)?,
+            validator_group: args.group.clone().or_else(|| file.validator.group.clone()).unwrap_or_else(|| "tidegate-validator".to_owned()),
+            probe_topic: file.validator.probe_topic.clone().unwrap_or_else(|| "tidegate.probe".to_owned()),
+            sink: sink(&file.sink),
+            sink_group: args.group.clone().or(file.sink.group).unwrap_or_else(|| "tidegate-sink".to_owned()),
+            lake: args.lake.clone().or(file.lake.location.clone()).map(|location| {
+                let mut options = tidegate_lake::LakeOptions::from_env();
+                options.endpoint = file.lake.endpoint.clone().or(options.endpoint);
+                options.region = file.lake.region.clone().or(options.region);
+                options.account = file.lake.account.clone().or(options.account);
+                options.allow_http = file.lake.allow_http;
+                LakeConfig { location, options }
+            }),
+            registry: args.registry.clone().or(file.registry.url),
+            http: args.http.clone().or(file.http).unwrap_or_else(|| "127.0.0.1:9464".to_owned()),
+        })
+    }
+
+    /// The brokers, for commands that need them.
+    pub(crate) fn require_brokers(&self) -> anyhow::Result<()> {
+        if self.kafka.brokers.is_empty() {
+            bail!("no Kafka brokers are named: set `kafka.brokers` in the config file, TIDEGATE_BROKERS or --brokers");
+        }
+        Ok(())
+    }
+
+    /// The lake, for commands that need it.
+    pub(crate) fn require_lake(&self) -> anyhow::Result<&LakeConfig> {
+        self.lake.as_ref().context("no lake is named: set `lake.location` in the config file, TIDEGATE_LAKE or --lake")
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<File> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    parse(&text).map_err(|problem| anyhow!("{}:{problem}", path.display()))
+}
+
+/// `line:column: problem`, with the source below it.
+fn parse(text: &str) -> Result<File, String> {
+    if text.trim().is_empty() {
+        return Ok(File::default());
+    }
+    serde_saphyr::from_str(text).map_err(|error| match error.location() {
+        Some(at) => format!("{}:{}: {error}", at.line(), at.column()),
+        None => format!("1:1: {error}"),
+    })
+}
+
+fn validator(section: &ValidatorSection, args: &RoleArgs) -> anyhow::Result<tidegate_validator::Settings> {
+    let mut settings = tidegate_validator::Settings::default();
+    settings.mode = match args.mode.as_deref().or(section.mode.as_deref()) {
+        None | Some("exactly_once") => Mode::ExactlyOnce,
+        Some("at_least_once") => Mode::AtLeastOnce,
+        Some(other) => bail!("validator.mode: `{other}` is neither exactly_once nor at_least_once"),
+    };
+    settings.start_at = match section.start_at.as_deref() {
+        None | Some("earliest") => StartAt::Earliest,
+        Some("latest") => StartAt::Latest,
+        Some(other) => bail!("validator.start_at: `{other}` is neither earliest nor latest"),
+    };
+    if let Some(template) = &section.validated_topic {
+        settings.validated_topic.clone_from(template);
+    }
+    if let Some(template) = &section.dead_letter_topic {
+        settings.dead_letter_topic.clone_from(template);
+    }
+    if settings.validated("x") == settings.dead_letters("x") || settings.validated("x").as_ref() == "x" || settings.dead_letters("x").as_ref() == "x" {
+        bail!("validator: source, validated and dead-letter topic must be three different topics");
+    }
+    if let Some(records) = section.batch_records {
+        if records == 0 {
+            bail!("validator.batch_records: must be at least 1");
+        }
+        settings.batch_records_max = records;
+    }
+    if let Some(age) = section.batch_age_ms {
+        if !(10..=5_000).contains(&age) {
+            bail!("validator.batch_age_ms: must be 10 to 5000 (a batch must end well within the transaction timeout)");
+        }
+        settings.batch_age_max = Duration::from_millis(age);
+    }
+    Ok(settings)
+}
+
+fn sink(section: &SinkSection) -> tidegate_sink::Settings {
+    let mut settings = tidegate_sink::Settings { topic_epoch: section.topic_epoch, ..tidegate_sink::Settings::default() };
+    if let Some(rows) = section.slot_rows {
+        settings.limits.rows_max = rows as _;
+    }
+    if let Some(bytes) = section.slot_bytes {
+        settings.limits.bytes_max = bytes as _;
+    }
+    if let Some(age) = section.slot_age_ms {
+        settings.limits.age_max = Duration::from_millis(age);
+    }
+    settings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_place() {
+        let problem = parse("kafka:\n  brokers: a:1\nvalidatr:\n  mode: exactly_once\n").unwrap_err();
+        assert!(problem.starts_with("3:1:") && problem.contains("validatr"), "{problem}");
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let file = parse("kafka:\n  brokers: file:1\ncontracts: ./c\n").unwrap();
+        let args = RoleArgs { brokers: Some("flag:1".into()), ..RoleArgs::default() };
+        let config = Config::merge(file, &args).unwrap();
+        assert_eq!((config.kafka.brokers.as_str(), config.contracts.as_str()), ("flag:1", "./c"));
+    }
+
+    #[test]
+    fn properties_that_guarantees_hang_on_cannot_be_set() {
+        let file = parse("kafka:\n  brokers: a:1\n  client:\n    enable.auto.commit: \"true\"\ncontracts: ./c\n").unwrap();
+        let problem = Config::merge(file, &RoleArgs::default()).unwrap_err().to_string();
+        assert!(problem.contains("enable.auto.commit"), "{problem}");
+    }
+
+    #[test]
+    fn outcome_topics_must_differ() {
+        let file = parse("contracts: ./c\nvalidator:\n  dead_letter_topic: \"{topic}.validated\"\n").unwrap();
+        assert!(Config::merge(file, &RoleArgs::default()).is_err());
+    }
+}

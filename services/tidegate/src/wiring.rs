@@ -1,0 +1,7 @@
+//! Where shells meet roles: each file fits one shell to the ports of the roles.
+
+pub(crate) mod clock;
+pub(crate) mod contracts;
+pub(crate) mod meters;
+pub(crate) mod rulings;
+pub(crate) mod schemas;

@@ -1,0 +1,149 @@
+//! The roles' numbers into Prometheus metrics and health.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tidegate_check::{Reason, Skip};
+use tidegate_contract::ContractRef;
+use tidegate_flow::TopicPartition;
+use tidegate_telemetry::metrics::{BatchOutcome, Port, SlotOutcome};
+use tidegate_telemetry::{Health, Metrics, Pulse};
+
+/// A role's loop must turn at least this often to count as live. A commit may take the transaction timeout and some retries.
+const TURN_MAX: Duration = Duration::from_secs(120);
+
+/// For the validator.
+pub(crate) struct ValidatorMeter {
+    metrics: Metrics,
+    health: Health,
+    pulse: Pulse,
+    held: Mutex<BTreeSet<TopicPartition>>,
+}
+
+/// For the sink.
+pub(crate) struct SinkMeter {
+    metrics: Metrics,
+    health: Health,
+    pulse: Pulse,
+}
+
+// === impl ValidatorMeter ===
+
+impl ValidatorMeter {
+    pub(crate) fn new(metrics: &Metrics, health: &Health, name: &str) -> Self {
+        let pulse = health.pulse(name, TURN_MAX);
+        ValidatorMeter { metrics: metrics.clone(), health: health.clone(), pulse, held: Mutex::new(BTreeSet::new()) }
+    }
+}
+
+impl tidegate_validator::Meter for ValidatorMeter {
+    fn validated(&self, topic: &str, contract: &ContractRef, records: u64) {
+        self.metrics.consumed(topic, records);
+        self.metrics.validated(topic, contract, records);
+    }
+
+    fn dead_letters(&self, topic: &str, contract: Option<&ContractRef>, reason: Reason, records: u64) {
+        self.metrics.consumed(topic, records);
+        self.metrics.dead_letters(topic, contract, reason, records);
+    }
+
+    fn skipped(&self, topic: &str, policy: Skip, records: u64) {
+        self.metrics.consumed(topic, records);
+        self.metrics.skipped(topic, policy, records);
+    }
+
+    fn committed(&self, records: usize, judging_micros: i64) {
+        self.metrics.batch(BatchOutcome::Committed, records, Duration::from_micros(u64::try_from(judging_micros).unwrap_or(0)));
+    }
+
+    fn aborted(&self) {
+        self.metrics.batch(BatchOutcome::Aborted, 0, Duration::ZERO);
+    }
+
+    fn held(&self, at: &TopicPartition, operator: bool, why: &str) {
+        self.held.lock().expect("no panic happens while it is held").insert(at.clone());
+        self.metrics.partition_paused(at, !operator);
+        self.metrics.partition_halted(at, operator);
+        if operator {
+            self.health.hinder(&format!("partition {at}"), why);
+        }
+    }
+
+    fn released(&self, at: &TopicPartition) {
+        if self.held.lock().expect("no panic happens while it is held").remove(at) {
+            self.metrics.partition_paused(at, false);
+            self.metrics.partition_halted(at, false);
+            self.health.clear(&format!("partition {at}"));
+        }
+    }
+
+    fn turned(&self, ready: Result<(), &str>) {
+        self.pulse.beat();
+        match ready {
+            Ok(()) => self.health.clear("kafka"),
+            Err(why) => self.health.hinder("kafka", why),
+        }
+        self.health.clear("starting");
+    }
+
+    fn snapshot(&self, commit: &str) {
+        self.metrics.snapshot(commit, super::clock::now_micros());
+    }
+}
+
+// === impl SinkMeter ===
+
+impl SinkMeter {
+    pub(crate) fn new(metrics: &Metrics, health: &Health) -> Self {
+        SinkMeter { metrics: metrics.clone(), health: health.clone(), pulse: health.pulse("sink", TURN_MAX) }
+    }
+}
+
+impl tidegate_sink::Metrics for SinkMeter {
+    fn slot(&self, at: &TopicPartition, why: tidegate_sink::Close) {
+        tracing::debug!(partition = %at, why = why.as_str(), "slot committed");
+        self.metrics.slot(&at.topic, SlotOutcome::Committed);
+    }
+
+    fn file(&self, contract: &str, object: &str, rows: u64, bytes: u64) {
+        self.metrics.landed(object, contract, rows, 1, bytes);
+    }
+
+    fn skipped(&self, topic: &str, policy: tidegate_sink::batch::SkipPolicy, records: u64) {
+        self.metrics.landing_skipped(topic, policy.as_str(), records);
+    }
+
+    fn retried(&self, at: &TopicPartition) {
+        tracing::debug!(partition = %at, "a call failed and is tried again");
+    }
+
+    fn oldest_open(&self, age: Duration) {
+        self.metrics.oldest_open("", age);
+    }
+
+    fn open_bytes(&self, _: usize) {}
+
+    fn halted(&self, partitions: usize) {
+        match partitions {
+            0 => self.health.clear("halted"),
+            _ => self.health.hinder("halted", format!("{partitions} partitions wait for an operator; the log says why")),
+        }
+    }
+
+    fn waiting_for_snapshot(&self, partitions: usize) {
+        match partitions {
+            0 => self.health.clear("contracts"),
+            _ => self.health.hinder("contracts", format!("{partitions} partitions wait for a contract version that is not in the snapshot yet")),
+        }
+    }
+
+    fn ready(&self, ready: bool) {
+        self.pulse.beat();
+        self.health.clear("starting");
+        match ready {
+            true => self.health.clear("progress"),
+            false => self.health.hinder("progress", "not every partition makes progress; the log says why"),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The validator on the in-memory broker: every planted event gets exactly one outcome, the right one, byte for byte.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tidegate_check::input::Known;
+use tidegate_check::{Reason, SchemaLookup, SchemaNeed, Skip};
+use tidegate_contract::{ContractFile, ContractRef, Snapshot};
+use tidegate_flow::ports::{Clock, Cluster, NewTopic, Scan};
+use tidegate_flow::record::{Outgoing, header_text};
+use tidegate_flow::{NextOffset, Offset, Record, Remedy, TopicPartition, WorldError, stamp};
+use tidegate_sim::traffic::{Expected, Planted, Route, Traffic};
+use tidegate_sim::{Broker, BrokerExchange, ManualClock};
+use tidegate_validator::{Contracts, JudgingSnapshot, Meter, Mode, Parts, Schemas, Settings, run};
+
+const SCHEMA: u32 = 7;
+
+/// One Avro schema, and an outage that can be switched on.
+struct OneSchema {
+    schema: Arc<tidegate_codec::avro::Schema>,
+    asked: std::sync::Mutex<BTreeSet<u32>>,
+    down: AtomicBool,
+}
+
+impl SchemaLookup for OneSchema {
+    fn lookup(&self, need: &SchemaNeed) -> Known {
+        match need {
+            SchemaNeed::Id(id) if !self.asked.lock().unwrap().contains(id) => Known::NotCached,
+            SchemaNeed::Id(SCHEMA) => Known::Avro(self.schema.clone()),
+            _ => Known::Unknown,
+        }
+    }
+}
+
+impl Schemas for OneSchema {
+    fn fetch(&self, need: &SchemaNeed) -> Result<(), WorldError> {
+        if self.down.load(Ordering::Acquire) {
+            return Err(WorldError::new(Remedy::Retry, "registry down"));
+        }
+        let SchemaNeed::Id(id) = need else { panic!("only ids are used here") };
+        self.asked.lock().unwrap().insert(*id);
+        Ok(())
+    }
+}
+
+struct Fixed(Arc<JudgingSnapshot>);
+
+impl Contracts for Fixed {
+    fn latest(&mut self) -> Arc<JudgingSnapshot> {
+        self.0.clone()
+    }
+
+    fn at(&mut self, _: &str) -> Option<Arc<JudgingSnapshot>> {
+        None
+    }
+}
+
+struct Quiet;
+
+impl Meter for Quiet {
+    fn validated(&self, _: &str, _: &ContractRef, _: u64) {}
+    fn dead_letters(&self, _: &str, _: Option<&ContractRef>, _: Reason, _: u64) {}
+    fn skipped(&self, _: &str, _: Skip, _: u64) {}
+    fn committed(&self, _: usize, _: i64) {}
+    fn aborted(&self) {}
+    fn held(&self, _: &TopicPartition, _: bool, _: &str) {}
+    fn released(&self, _: &TopicPartition) {}
+    fn turned(&self, _: Result<(), &str>) {}
+    fn snapshot(&self, _: &str) {}
+}
+
+fn snapshot() -> Arc<JudgingSnapshot> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts");
+    let files: Vec<ContractFile> = ["shop/orders/v1", "payments/payments/v1", "crm/customers/v1"]
+        .iter()
+        .map(|name| format!("{name}.odcs.yaml"))
+        .map(|path| ContractFile { text: std::fs::read_to_string(root.join(&path)).unwrap(), path: path.into() })
+        .collect();
+    let (snapshot, _) = Snapshot::build("c0ffee", &files).unwrap();
+    Arc::new(JudgingSnapshot::compile(Arc::new(snapshot)).unwrap())
+}
+
+fn schemas() -> OneSchema {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/payments/payment.avsc")).unwrap();
+    let schema = Arc::new(tidegate_codec::avro::Schema::parse(&text, &[]).unwrap());
+    OneSchema { schema, asked: std::sync::Mutex::default(), down: AtomicBool::new(false) }
+}
+
+fn route() -> Route {
+    Route { prefix: String::new(), partitions: 3, payment_schema: SCHEMA, fault_every: 12 }
+}
+
+fn broker_with(events: usize, seed: u64) -> (Broker, Vec<Planted>, Settings) {
+    let broker = Broker::new();
+    let settings = Settings { batch_age_max: Duration::from_millis(20), batch_records_max: 500, ..Settings::default() };
+    let mut topics = Vec::new();
+    for topic in route().topics() {
+        for name in [topic.clone(), settings.validated(&topic).to_string(), settings.dead_letters(&topic).to_string()] {
+            topics.push(NewTopic { topic: name, partitions: 3, config: Vec::new() });
+        }
+    }
+    broker.cluster().create(&topics).unwrap();
+    let mut traffic = Traffic::new(route(), seed);
+    let planted: Vec<Planted> = (0..events as i64).map(|i| traffic.next(1_700_000_000_000_000 + i * 1000)).collect();
+    let records: Vec<Outgoing> = planted.iter().map(|planted| planted.record.clone()).collect();
+    broker.writer().write(&records).unwrap();
+    (broker, planted, settings)
+}
+
+fn topics() -> Vec<Arc<str>> {
+    route().topics().iter().map(|topic| Arc::from(topic.as_str())).collect()
+}
+
+fn all_committed(broker: &Broker, group: &str) -> bool {
+    topics().iter().all(|topic| {
+        let ends = broker.cluster().offsets(topic).unwrap();
+        ends.iter().enumerate().all(|(partition, (_, end))| {
+            let at = TopicPartition { topic: topic.clone(), partition: partition as i32 };
+            end.0 == 0 || broker.committed(group, &at) == Some(*end)
+        })
+    })
+}
+
+fn work(broker: &Broker, settings: &Settings, schemas: &OneSchema, id: &str, stop: &AtomicBool) {
+    let transactional = (settings.mode == Mode::ExactlyOnce).then_some(id);
+    let mut exchange = BrokerExchange::join(broker, "g", &topics(), transactional);
+    let mut contracts = Fixed(snapshot());
+    let clock = RealClock;
+    let parts = Parts { exchange: &mut exchange, contracts: &mut contracts, schemas, clock: &clock, meter: &Quiet };
+    run(settings, parts, stop).unwrap();
+}
+
+struct RealClock;
+
+impl Clock for RealClock {
+    fn now_micros(&self) -> i64 {
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros() as i64
+    }
+
+    fn sleep(&self, duration: Duration) {
+        std::thread::sleep(duration.min(Duration::from_millis(10)));
+    }
+}
+
+fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what} did not come in time");
+        std::thread::yield_now();
+    }
+}
+
+fn read_all(broker: &Broker, topic: &str) -> Vec<Record> {
+    let ends = broker.cluster().offsets(topic).unwrap();
+    let mut scan = broker.scan();
+    (0..ends.len())
+        .flat_map(|partition| scan.scan(&TopicPartition::new(topic, partition as i32), NextOffset(0), ends[partition].1, usize::MAX).unwrap())
+        .collect()
+}
+
+/// Every planted event has exactly its outcome, unchanged, in order, on its partition.
+fn prove(broker: &Broker, planted: &[Planted], settings: &Settings) {
+    let mut next: HashMap<TopicPartition, i64> = HashMap::new();
+    let mut expected: BTreeMap<(TopicPartition, Offset), &Planted> = BTreeMap::new();
+    for event in planted {
+        let offset = next.entry(event.record.to.clone()).or_default();
+        expected.insert((event.record.to.clone(), Offset(*offset)), event);
+        *offset += 1;
+    }
+    for topic in topics() {
+        for (outcome_topic, valid) in [(settings.validated(&topic), true), (settings.dead_letters(&topic), false)] {
+            let mut last: HashMap<TopicPartition, Offset> = HashMap::new();
+            for record in read_all(broker, &outcome_topic) {
+                let origin = stamp::read(&record.headers).unwrap().origin;
+                let event = expected.remove(&(origin.at.clone(), origin.offset)).unwrap_or_else(|| panic!("{origin:?} twice or never planted"));
+                assert_eq!(record.origin.at.partition, origin.at.partition);
+                assert_eq!((&record.key, &record.value, record.timestamp), (&event.record.key, &event.record.value, event.record.timestamp));
+                assert_eq!(&record.headers[..event.record.headers.len()], &event.record.headers[..]);
+                let found = match valid {
+                    true => Expected::Valid,
+                    false => Expected::DeadLetter(Reason::from_name(header_text(&record.headers, stamp::REASON).unwrap()).unwrap().as_str()),
+                };
+                assert_eq!(found, event.expected, "{} {:?}", header_text(&record.headers, stamp::ERRORS).unwrap_or_default(), event.record.value);
+                let earlier = last.insert(record.origin.at.clone(), origin.offset);
+                assert!(earlier.is_none_or(|earlier| earlier < origin.offset), "source order is kept");
+            }
+        }
+    }
+    assert!(expected.values().all(|event| matches!(event.expected, Expected::Skipped(_))), "{:?}", expected.values().find(|e| !matches!(e.expected, Expected::Skipped(_))));
+}
+
+#[test]
+fn two_workers_and_one_that_leaves_give_every_event_its_outcome() {
+    for mode in [Mode::ExactlyOnce, Mode::AtLeastOnce] {
+        let (broker, planted, mut settings) = broker_with(20_000, 3);
+        settings.mode = mode;
+        let schemas = schemas();
+        let stop = AtomicBool::new(false);
+        let stop_first = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| work(&broker, &settings, &schemas, "a", &stop_first));
+            scope.spawn(|| work(&broker, &settings, &schemas, "b", &stop));
+            wait_for("the first commit", || topics().iter().any(|t| broker.committed("g", &TopicPartition { topic: t.clone(), partition: 0 }).is_some()));
+            stop_first.store(true, Ordering::Release);
+            wait_for("the end", || all_committed(&broker, "g"));
+            stop.store(true, Ordering::Release);
+        });
+        prove(&broker, &planted, &settings);
+    }
+}
+
+#[test]
+fn a_registry_outage_holds_only_what_needs_it_and_dead_letters_nothing() {
+    let (broker, planted, mut settings) = broker_with(3_000, 5);
+    settings.retry_after = Duration::from_millis(30);
+    let schemas = schemas();
+    schemas.down.store(true, Ordering::Release);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| work(&broker, &settings, &schemas, "a", &stop));
+        let done = |topic: &str| {
+            let ends = broker.cluster().offsets(topic).unwrap();
+            ends.iter().enumerate().all(|(p, (_, end))| broker.committed("g", &TopicPartition::new(topic, p as i32)) == Some(*end))
+        };
+        wait_for("orders and customers", || done("orders") && done("customers"));
+        assert!(!done("payments"));
+        let dead = read_all(&broker, "payments.dlq");
+        assert!(dead.iter().all(|record| header_text(&record.headers, stamp::REASON) == Some("unknown_framing")), "an outage is not bad data");
+        schemas.down.store(false, Ordering::Release);
+        wait_for("payments", || done("payments"));
+        stop.store(true, Ordering::Release);
+    });
+    prove(&broker, &planted, &settings);
+}
+
+#[test]
+fn the_clock_of_tests_moves_when_it_sleeps() {
+    let clock = ManualClock::at(5);
+    clock.sleep(Duration::from_micros(7));
+    assert_eq!(clock.now_micros(), 12);
+}
