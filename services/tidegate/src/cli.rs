@@ -78,7 +78,8 @@ pub(crate) enum Output {
   tidegate check contracts/shop/orders/v1.odcs.yaml events.jsonl
   kcat -C -t orders -e | tidegate check orders.odcs.yaml -
 
-Each line is the value of one event. A line {\"tidegate\":{\"key\":…,\"value\":…,\"headers\":{…}}} also gives key and headers.
+Each line is the value of one event. A line that begins with @ is followed by a JSON object with
+key, value (text or null) and headers (list of [name, text or null]).
 Exit 0: every event is valid; 1: some are not; 2: misuse, or the contract does not load.")]
 pub(crate) struct CheckArgs {
     /// Contract file (ODCS YAML).

@@ -18,6 +18,7 @@ use tidegate_schemas::{Auth, Registry};
 use tidegate_telemetry::Health;
 
 use crate::wiring::clock::{SystemClock, now_micros};
+use crate::wiring::schemas::SchemaSource;
 
 /// Calls until the world answers: a broker or store that is down at the start is waited for, loudly and not ready. What an operator
 /// must mend, and a stop request, end the wait.
@@ -40,9 +41,12 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, WorldError> {
     text.parse().map_err(|_| WorldError::new(Remedy::Operator, format!("http: `{text}` is not an address such as 127.0.0.1:9464")))
 }
 
-/// The registry, if one is configured.
-pub(crate) fn registry(url: Option<&str>) -> Result<Option<Registry>, WorldError> {
-    url.map(|url| Registry::connect(url, Auth::Nobody)).transpose()
+/// The registry, if one is configured; credentials come from the environment.
+pub(crate) fn schemas(url: Option<&str>) -> Result<SchemaSource, WorldError> {
+    match url {
+        Some(url) => Ok(SchemaSource::Registry(Registry::connect(url, Auth::from_env()?)?)),
+        None => Ok(SchemaSource::Nowhere),
+    }
 }
 
 /// Refuses to start without all of these topics.

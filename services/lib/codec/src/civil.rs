@@ -38,7 +38,9 @@ pub fn parse_time(text: &str) -> Option<i64> {
     let mut at = Cursor { rest: text.as_bytes() };
     let (seconds, nanos) = at.time()?;
     let offset = if at.rest.is_empty() { 0 } else { at.zone()? };
-    at.rest.is_empty().then_some((seconds - offset).rem_euclid(86_400) * 1_000_000_000 + i64::from(nanos))
+    at.rest
+        .is_empty()
+        .then_some((seconds - offset).rem_euclid(86_400) * 1_000_000_000 + i64::from(nanos))
 }
 
 /// `2024-02-29T13:14:15.123456Z`; a zone may be left out, which then means UTC.
@@ -48,7 +50,10 @@ pub fn parse_instant(text: &str) -> Option<Instant> {
     at.one_of(b"Tt ")?;
     let (seconds, nanos) = at.time()?;
     let offset = if at.rest.is_empty() { 0 } else { at.zone()? };
-    at.rest.is_empty().then_some(Instant { seconds: days * 86_400 + seconds - offset, nanos })
+    at.rest.is_empty().then_some(Instant {
+        seconds: days * 86_400 + seconds - offset,
+        nanos,
+    })
 }
 
 struct Cursor<'t> {
@@ -137,17 +142,54 @@ mod tests {
         assert_eq!(parse_date("+5877611-06-21Z"), Some(2_146_033_979));
         assert_eq!(parse_time("07:44:15.123456Z"), Some(27_855_123_456_000));
         assert_eq!(parse_time("01:00:00+05:30"), Some(70_200_000_000_000));
-        assert_eq!(parse_instant("1969-12-31T23:59:59.999999Z"), Some(Instant { seconds: -1, nanos: 999_999_000 }));
-        assert_eq!(parse_instant("+292278994-08-16T23:00:00Z"), Some(Instant { seconds: 9_223_372_036_825_200, nanos: 0 }));
-        assert_eq!(parse_instant("-292275055-05-16T23:00:00Z"), Some(Instant { seconds: -9_223_372_036_832_400, nanos: 0 }));
+        assert_eq!(
+            parse_instant("1969-12-31T23:59:59.999999Z"),
+            Some(Instant {
+                seconds: -1,
+                nanos: 999_999_000
+            })
+        );
+        assert_eq!(
+            parse_instant("+292278994-08-16T23:00:00Z"),
+            Some(Instant {
+                seconds: 9_223_372_036_825_200,
+                nanos: 0
+            })
+        );
+        assert_eq!(
+            parse_instant("-292275055-05-16T23:00:00Z"),
+            Some(Instant {
+                seconds: -9_223_372_036_832_400,
+                nanos: 0
+            })
+        );
     }
 
     #[test]
     fn what_is_no_date_is_refused() {
-        for text in ["", "2024-02-30", "2023-02-29", "24-01-01", "2024-1-01", "2024-13-01", "2024-01-01X", "20240101", "12024-01-01", "2024-00-00"] {
+        for text in [
+            "",
+            "2024-02-30",
+            "2023-02-29",
+            "24-01-01",
+            "2024-1-01",
+            "2024-13-01",
+            "2024-01-01X",
+            "20240101",
+            "12024-01-01",
+            "2024-00-00",
+        ] {
             assert_eq!(parse_date(text), None, "{text}");
         }
-        for text in ["24:00:00", "23:60:00", "23:59:60", "1:00:00", "12:00:00.", "12:00:00.1234567890", "12:00:00+24:00"] {
+        for text in [
+            "24:00:00",
+            "23:60:00",
+            "23:59:60",
+            "1:00:00",
+            "12:00:00.",
+            "12:00:00.1234567890",
+            "12:00:00+24:00",
+        ] {
             assert_eq!(parse_time(text), None, "{text}");
         }
         for text in ["2024-01-01", "2024-01-01T", "2024-01-01T00:00:00ZZ", "2024-01-01T25:00:00Z"] {

@@ -83,7 +83,9 @@ fn rescale_small(mut value: i128, mut shift: i64) -> DecimalRead {
 
 /// For values past 128 bits, so never zero: only dividing can bring them back.
 fn rescale_large(bytes: &[u8], shift: i64) -> DecimalRead {
-    let Ok(places) = u32::try_from(-shift) else { return DecimalRead::TooLarge };
+    let Ok(places) = u32::try_from(-shift) else {
+        return DecimalRead::TooLarge;
+    };
     if bytes.len() > BYTES_MAX {
         return DecimalRead::TooLarge;
     }

@@ -60,7 +60,10 @@ pub fn open<'b>(accepted: &[Encoding], part: Part, headers: &[(&str, Option<&[u8
     if accepted.contains(&Encoding::Avro) {
         if let Some(header) = schema_header(part, headers) {
             let guid = header.and_then(guid).ok_or(Detail::UnknownFraming)?;
-            return Ok(Framed::Avro { schema: SchemaRef::Guid(guid), datum: bytes });
+            return Ok(Framed::Avro {
+                schema: SchemaRef::Guid(guid),
+                datum: bytes,
+            });
         }
         if let Some(framed) = prefixed(bytes) {
             return Ok(framed);
@@ -93,11 +96,17 @@ fn prefixed(bytes: &[u8]) -> Option<Framed<'_>> {
     match bytes {
         [MAGIC_ID, rest @ ..] => {
             let (id, datum) = rest.split_first_chunk::<4>()?;
-            Some(Framed::Avro { schema: SchemaRef::Id(u32::from_be_bytes(*id)), datum })
+            Some(Framed::Avro {
+                schema: SchemaRef::Id(u32::from_be_bytes(*id)),
+                datum,
+            })
         }
         [MAGIC_GUID, rest @ ..] => {
             let (guid, datum) = rest.split_first_chunk::<16>()?;
-            Some(Framed::Avro { schema: SchemaRef::Guid(*guid), datum })
+            Some(Framed::Avro {
+                schema: SchemaRef::Guid(*guid),
+                datum,
+            })
         }
         _ => None,
     }
@@ -114,7 +123,10 @@ mod tests {
     #[test]
     fn prefix_is_taken_off_where_avro_is_accepted() {
         let bytes = [0, 0, 0, 1, 2, 9, 9];
-        let framed = Framed::Avro { schema: SchemaRef::Id(258), datum: &[9, 9] };
+        let framed = Framed::Avro {
+            schema: SchemaRef::Id(258),
+            datum: &[9, 9],
+        };
         assert_eq!(open(AVRO, Part::Value, &[], &bytes), Ok(framed));
         assert_eq!(open(BOTH, Part::Key, &[], &bytes), Ok(framed));
         assert_eq!(open(JSON, Part::Value, &[], &bytes), Err(Detail::UnknownFraming));
@@ -127,13 +139,25 @@ mod tests {
         header.extend([7; 16]);
         let headers = [("__value_schema_id", Some(&header[..])), ("__key_schema_id", Some(&[1, 2][..]))];
         let bytes = [0, 0, 0, 0, 5];
-        let framed = Framed::Avro { schema: SchemaRef::Guid([7; 16]), datum: &bytes };
+        let framed = Framed::Avro {
+            schema: SchemaRef::Guid([7; 16]),
+            datum: &bytes,
+        };
         assert_eq!(open(BOTH, Part::Value, &headers, &bytes), Ok(framed));
         assert_eq!(open(BOTH, Part::Key, &headers, &bytes), Err(Detail::UnknownFraming));
         assert_eq!(open(JSON, Part::Value, &headers, b"{}"), Ok(Framed::Json(b"{}")));
-        assert_eq!(open(AVRO, Part::Value, &[("__value_schema_id", None)], &bytes), Err(Detail::UnknownFraming));
+        assert_eq!(
+            open(AVRO, Part::Value, &[("__value_schema_id", None)], &bytes),
+            Err(Detail::UnknownFraming)
+        );
         header.push(3);
-        assert_eq!(open(AVRO, Part::Value, &[], &header), Ok(Framed::Avro { schema: SchemaRef::Guid([7; 16]), datum: &[3] }));
+        assert_eq!(
+            open(AVRO, Part::Value, &[], &header),
+            Ok(Framed::Avro {
+                schema: SchemaRef::Guid([7; 16]),
+                datum: &[3]
+            })
+        );
     }
 
     #[test]

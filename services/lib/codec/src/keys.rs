@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use crate::DEPTH_MAX;
 
 /// How many names of all open objects are kept without a set.
-const INLINE: usize = 64;
+const INLINE: usize = 48;
 
 /// A stack of name sets, one for each open object. Comparing is by a 32-bit tag first, so ordinary objects cost a few compares and no
 /// allocation; an object for which the room does not suffice moves to a hash set with random keys, so that no input can make it slow.
@@ -14,106 +14,173 @@ const INLINE: usize = 64;
 pub(crate) struct Keys<'b> {
     tags: [u32; INLINE],
     names: [Name; INLINE],
-    len: usize,
-    levels: [Level; DEPTH_MAX],
-    large: Vec<(usize, HashSet<Cow<'b, str>>)>,
+    len: u32,
+    /// For each open object one bit for each tag seen; a clear bit proves a new name.
+    seen: [u64; DEPTH_MAX],
+    /// Where its names begin; those of outer objects come before. [`LARGE`] when it has a set.
+    starts: [u8; DEPTH_MAX],
+    large: Vec<Large<'b>>,
 }
 
-/// Where a name lies in the text.
+#[derive(Debug, Clone)]
+struct Large<'b> {
+    start: u8,
+    names: HashSet<Cow<'b, str>>,
+}
+
+const LARGE: u8 = u8::MAX;
+
+/// Where a name lies in the text, which must be shorter than 2^31 bytes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Name {
     /// First byte behind the quote.
-    pub(crate) start: u32,
-    /// Bytes.
-    pub(crate) len: u32,
-    /// Has escapes, so that its bytes are not the name yet.
-    pub(crate) escaped: bool,
+    start: u32,
+    /// Bytes, and the highest bit where it has escapes, so that its bytes are not the name yet.
+    len: u32,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Level {
-    /// Names of outer objects come before this one.
-    start: u32,
-    large: bool,
-    /// One bit for each tag seen; a clear bit proves a new name.
-    seen: u64,
+const ESCAPED: u32 = 1 << 31;
+
+// === impl Name ===
+
+impl Name {
+    #[inline]
+    pub(crate) fn new(start: usize, end: usize, escaped: bool) -> Name {
+        Name {
+            start: start as u32,
+            len: (end - start) as u32 | if escaped { ESCAPED } else { 0 },
+        }
+    }
+
+    pub(crate) fn escaped(self) -> bool {
+        self.len & ESCAPED != 0
+    }
+
+    pub(crate) fn range(self) -> std::ops::Range<usize> {
+        let start = self.start as usize;
+        start..start + (self.len & !ESCAPED) as usize
+    }
 }
 
 // === impl Keys ===
 
 impl<'b> Keys<'b> {
+    #[inline(always)]
     pub(crate) fn new() -> Keys<'b> {
-        Keys { tags: [0; INLINE], names: [Name::default(); INLINE], len: 0, levels: [Level::default(); DEPTH_MAX], large: Vec::new() }
+        Keys {
+            tags: [0; INLINE],
+            names: [Name::default(); INLINE],
+            len: 0,
+            seen: [0; DEPTH_MAX],
+            starts: [0; DEPTH_MAX],
+            large: Vec::new(),
+        }
     }
 
     /// An object begins at this level (0 is the outermost).
     #[inline]
     pub(crate) fn enter(&mut self, level: usize) {
-        self.levels[level] = Level { start: self.len as u32, large: false, seen: 0 };
+        self.seen[level] = 0;
+        self.starts[level] = self.len as u8;
     }
 
     /// It ends.
     #[inline]
     pub(crate) fn leave(&mut self, level: usize) {
-        let Level { start, large, .. } = self.levels[level];
-        self.len = start as usize;
-        if large {
-            self.large.pop();
+        match self.starts[level] {
+            LARGE => self.len = self.large.pop().map_or(0, |large| u32::from(large.start)),
+            start => self.len = u32::from(start),
         }
     }
 
-    /// Notes a name of the object at this level; false when the object already has it. `resolve` gives the text of a noted name.
+    /// Notes a name of the object at this level, whose text is `key`; false when the object already has it. `resolve` gives the text of a
+    /// noted name.
     #[inline]
-    pub(crate) fn insert(&mut self, level: usize, name: Name, key: &str, resolve: impl Fn(Name) -> Cow<'b, str>) -> bool {
-        let tag = tag(key.as_bytes());
+    pub(crate) fn insert(&mut self, level: usize, name: Name, key: &str, tag: u32, resolve: impl Fn(Name) -> Cow<'b, str>) -> bool {
         let bit = 1_u64 << (tag & 63);
-        let Level { start, large, seen } = self.levels[level];
-        if large {
-            return self.insert_large(name, resolve);
+        let at = self.len as usize;
+        let start = self.starts[level];
+        if start == LARGE || at == INLINE {
+            return self.insert_large(level, name, key, tag, resolve);
         }
-        if seen & bit != 0 {
-            for index in start as usize..self.len {
-                if self.tags[index] == tag && resolve(self.names[index]) == key {
-                    return false;
-                }
-            }
+        if self.seen[level] & bit != 0 && self.has(start, key, tag, &resolve) {
+            return false;
         }
-        if self.len == INLINE {
-            return self.grow(level, name, resolve);
-        }
-        self.levels[level].seen = seen | bit;
-        self.tags[self.len] = tag;
-        self.names[self.len] = name;
+        self.seen[level] |= bit;
+        self.tags[at] = tag;
+        self.names[at] = name;
         self.len += 1;
         true
     }
 
-    #[cold]
-    fn insert_large(&mut self, name: Name, resolve: impl Fn(Name) -> Cow<'b, str>) -> bool {
-        self.large.last_mut().is_some_and(|(_, set)| set.insert(resolve(name)))
+    #[inline]
+    fn has(&self, start: u8, key: &str, tag: u32, resolve: &impl Fn(Name) -> Cow<'b, str>) -> bool {
+        let noted = start as usize..self.len as usize;
+        self.tags[noted.clone()]
+            .iter()
+            .zip(&self.names[noted])
+            .any(|(other, name)| *other == tag && resolve(*name) == key)
     }
 
     #[cold]
-    fn grow(&mut self, level: usize, name: Name, resolve: impl Fn(Name) -> Cow<'b, str>) -> bool {
-        let start = self.levels[level].start as usize;
-        let set = self.names[start..self.len].iter().map(|name| resolve(*name)).collect();
-        self.large.push((level, set));
-        self.len = start;
-        self.levels[level].large = true;
-        self.insert_large(name, resolve)
+    fn insert_large(&mut self, level: usize, name: Name, key: &str, tag: u32, resolve: impl Fn(Name) -> Cow<'b, str>) -> bool {
+        let start = self.starts[level];
+        if start != LARGE {
+            if self.has(start, key, tag, &resolve) {
+                return false;
+            }
+            let names = self.names[start as usize..self.len as usize]
+                .iter()
+                .map(|name| resolve(*name))
+                .collect();
+            self.large.push(Large { start, names });
+            self.len = u32::from(start);
+            self.starts[level] = LARGE;
+        }
+        // The innermost open object is the one that asks, and inner large ones are gone.
+        self.large.last_mut().is_some_and(|large| large.names.insert(resolve(name)))
     }
 }
 
-/// Length and both ends; equal names have equal tags.
+/// Equal names have equal tags: made of the length, the first and the last bytes.
 #[inline]
-fn tag(key: &[u8]) -> u32 {
-    let (head, tail) = match (key.first_chunk::<8>(), key.last_chunk::<8>()) {
-        (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
-        _ => match (key.first_chunk::<4>(), key.last_chunk::<4>()) {
-            (Some(head), Some(tail)) => (u64::from(u32::from_le_bytes(*head)), u64::from(u32::from_le_bytes(*tail))),
-            _ => (key.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)), 0),
-        },
+pub(crate) fn tag(key: &[u8]) -> u32 {
+    let head = match key.first_chunk::<8>() {
+        Some(head) => u64::from_le_bytes(*head),
+        None => key.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
     };
+    mix(head, key)
+}
+
+/// As [`tag`] for `key = text[start..end]`, without a loop for short names.
+#[inline]
+pub(crate) fn tag_within(text: &[u8], start: usize, end: usize) -> u32 {
+    let key = &text[start..end];
+    match text[start..].first_chunk::<8>() {
+        Some(head) if key.len() < 8 => mix(u64::from_le_bytes(*head) & ((1 << (key.len() * 8)) - 1), key),
+        Some(head) => mix(u64::from_le_bytes(*head), key),
+        None => tag(key),
+    }
+}
+
+#[inline]
+fn mix(head: u64, key: &[u8]) -> u32 {
+    let tail = key.last_chunk::<8>().map_or(0, |tail| u64::from_le_bytes(*tail));
     let mixed = (head ^ (key.len() as u64).rotate_right(8)).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ tail.wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
     (mixed >> 32) as u32 ^ mixed as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn tags_do_not_depend_on_the_way(before in ".{0,3}", key in ".{0,20}", after in ".{0,12}") {
+            let text = format!("{before}{key}{after}");
+            let start = before.len();
+            prop_assert_eq!(tag_within(text.as_bytes(), start, start + key.len()), tag(key.as_bytes()));
+        }
+    }
 }

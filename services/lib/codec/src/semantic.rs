@@ -124,7 +124,9 @@ impl Semantic {
         let small = i64::try_from(value).map_err(|_| WrongForm)?;
         Ok(match self {
             Semantic::Date => date(value),
-            Semantic::TimeMillis => small.checked_mul(1000).map_or(Token::Special(Special::OutOfRange), Token::TimeMicros),
+            Semantic::TimeMillis => small
+                .checked_mul(1000)
+                .map_or(Token::Special(Special::OutOfRange), Token::TimeMicros),
             Semantic::TimeMicros => Token::TimeMicros(small),
             Semantic::TimeNanos => time_nanos(value),
             Semantic::TimestampMillis => timestamp(small.div_euclid(1000), small.rem_euclid(1000) as u32 * 1_000_000),
@@ -142,17 +144,24 @@ impl Semantic {
 /// Reads a `VariableScaleDecimal` (`{"scale": 2, "value": "base64"}`) whose `BeginObject` was just read, up to its end.
 pub fn variable_scale_decimal<'b>(reader: &mut impl Reader<'b>) -> Result<Token<'b>, DecodeFailure> {
     let start = reader.position();
-    let wrong = DecodeFailure { detail: Detail::BadEnvelope, offset: start };
+    let wrong = DecodeFailure {
+        detail: Detail::BadEnvelope,
+        offset: start,
+    };
     let (mut scale, mut value) = (None, None);
     loop {
         match reader.next()? {
-            Token::Key(key) if key == "scale" => scale = Some(as_i64(&reader.next()?).and_then(|scale| i32::try_from(scale).ok()).ok_or(wrong)?),
+            Token::Key(key) if key == "scale" => {
+                scale = Some(as_i64(&reader.next()?).and_then(|scale| i32::try_from(scale).ok()).ok_or(wrong)?)
+            }
             Token::Key(key) if key == "value" => value = Some(reader.next()?),
             Token::EndObject => break,
             _ => return Err(wrong),
         }
     }
-    let (Some(scale), Some(value @ (Token::Str(_) | Token::Bytes(_)))) = (scale, value) else { return Err(wrong) };
+    let (Some(scale), Some(value @ (Token::Str(_) | Token::Bytes(_)))) = (scale, value) else {
+        return Err(wrong);
+    };
     Semantic::Decimal { scale }.apply(value).map_err(|WrongForm| wrong)
 }
 
@@ -167,7 +176,11 @@ pub(crate) fn as_i64(token: &Token<'_>) -> Option<i64> {
 }
 
 fn decimal_of(unscaled: Cow<'_, [u8]>, scale: i32) -> Result<Token<'_>, WrongForm> {
-    if unscaled.is_empty() { Err(WrongForm) } else { Ok(Token::Decimal { unscaled, scale }) }
+    if unscaled.is_empty() {
+        Err(WrongForm)
+    } else {
+        Ok(Token::Decimal { unscaled, scale })
+    }
 }
 
 /// Text that already is a JSON number stays one; others that Java's BigDecimal would not write are refused.
@@ -206,7 +219,7 @@ fn timestamp<'b>(seconds: i64, nanos: u32) -> Token<'b> {
         -9_223_372_036_832_400 => return Token::Special(Special::NegativeInfinity),
         _ => {}
     }
-    if nanos % 1000 != 0 {
+    if !nanos.is_multiple_of(1000) {
         return Token::Special(Special::FinerThanMicros);
     }
     let micros = i128::from(seconds) * 1_000_000 + i128::from(nanos / 1000);
@@ -233,7 +246,11 @@ fn from_hex(text: &str) -> Result<Vec<u8>, WrongForm> {
     if !rest.is_empty() {
         return Err(WrongForm);
     }
-    pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect::<Option<_>>().ok_or(WrongForm)
+    pairs
+        .iter()
+        .map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?))
+        .collect::<Option<_>>()
+        .ok_or(WrongForm)
 }
 
 #[cfg(test)]
@@ -252,28 +269,63 @@ mod tests {
             (Semantic::TimeMicros, "86400000000", Token::TimeMicros(86_400_000_000)),
             (Semantic::TimeNanos, "1001", Token::Special(Special::FinerThanMicros)),
             (Semantic::TimestampMillis, "-1", Token::TimestampMicros(-1000)),
-            (Semantic::TimestampMillis, "9223372036825200000", Token::Special(Special::PositiveInfinity)),
-            (Semantic::TimestampMillis, "-9223372036832400000", Token::Special(Special::NegativeInfinity)),
-            (Semantic::TimestampMillis, "9223372036825100000", Token::Special(Special::OutOfRange)),
-            (Semantic::TimestampMicros, "9223372036854775807", Token::Special(Special::PositiveInfinity)),
-            (Semantic::TimestampMicros, "-9223372036854775808", Token::Special(Special::NegativeInfinity)),
+            (
+                Semantic::TimestampMillis,
+                "9223372036825200000",
+                Token::Special(Special::PositiveInfinity),
+            ),
+            (
+                Semantic::TimestampMillis,
+                "-9223372036832400000",
+                Token::Special(Special::NegativeInfinity),
+            ),
+            (
+                Semantic::TimestampMillis,
+                "9223372036825100000",
+                Token::Special(Special::OutOfRange),
+            ),
+            (
+                Semantic::TimestampMicros,
+                "9223372036854775807",
+                Token::Special(Special::PositiveInfinity),
+            ),
+            (
+                Semantic::TimestampMicros,
+                "-9223372036854775808",
+                Token::Special(Special::NegativeInfinity),
+            ),
             (Semantic::TimestampNanos, "-1000", Token::TimestampMicros(-1)),
         ] {
             assert_eq!(semantic.apply(Token::Number(text)), Ok(token), "{semantic:?} {text}");
         }
         assert_eq!(Semantic::Date.apply(Token::Number("1.5")), Err(WrongForm));
         assert_eq!(Semantic::Date.apply(Token::Str("19782".into())), Err(WrongForm));
-        assert_eq!(Semantic::TimestampMicros.apply(Token::Number("9223372036854775808")), Err(WrongForm));
+        assert_eq!(
+            Semantic::TimestampMicros.apply(Token::Number("9223372036854775808")),
+            Err(WrongForm)
+        );
     }
 
     #[test]
     fn text_becomes_what_it_stands_for() {
         let special = Token::Special;
         for (semantic, text, token) in [
-            (Semantic::Timestamp, "2024-02-29T11:14:15.123456Z", Token::TimestampMicros(1_709_205_255_123_456)),
+            (
+                Semantic::Timestamp,
+                "2024-02-29T11:14:15.123456Z",
+                Token::TimestampMicros(1_709_205_255_123_456),
+            ),
             (Semantic::Timestamp, "infinity", special(Special::PositiveInfinity)),
-            (Semantic::Timestamp, "-292275055-05-16T23:00:00Z", special(Special::NegativeInfinity)),
-            (Semantic::Timestamp, "2024-02-29T11:14:15.123456789Z", special(Special::FinerThanMicros)),
+            (
+                Semantic::Timestamp,
+                "-292275055-05-16T23:00:00Z",
+                special(Special::NegativeInfinity),
+            ),
+            (
+                Semantic::Timestamp,
+                "2024-02-29T11:14:15.123456789Z",
+                special(Special::FinerThanMicros),
+            ),
             (Semantic::DateText, "2024-02-29Z", Token::Date(19_782)),
             (Semantic::DateText, "+5877611-06-21Z", special(Special::PositiveInfinity)),
             (Semantic::DateText, "-5877611-06-22Z", special(Special::NegativeInfinity)),
@@ -282,7 +334,14 @@ mod tests {
             (Semantic::Hex, "00fF", Token::Bytes(vec![0, 0xff].into())),
             (Semantic::DecimalText, "-12.34", Token::Number("-12.34")),
             (Semantic::DecimalText, "NAN", special(Special::NotANumber)),
-            (Semantic::Decimal { scale: 2 }, "+y4=", Token::Decimal { unscaled: vec![0xfb, 0x2e].into(), scale: 2 }),
+            (
+                Semantic::Decimal { scale: 2 },
+                "+y4=",
+                Token::Decimal {
+                    unscaled: vec![0xfb, 0x2e].into(),
+                    scale: 2,
+                },
+            ),
         ] {
             assert_eq!(semantic.apply(Token::Str(text.into())), Ok(token), "{semantic:?} {text}");
         }
@@ -303,13 +362,28 @@ mod tests {
     fn scale_travels_with_the_value() {
         let mut reader = crate::json::JsonReader::new(br#"{"value":"EQfV61tbpNfG","scale":20}"#);
         assert_eq!(reader.next(), Ok(Token::BeginObject));
-        let Ok(Token::Decimal { unscaled, scale }) = variable_scale_decimal(&mut reader) else { panic!("a decimal") };
-        assert_eq!((decimal::rescale(&unscaled, scale, 20), scale), (DecimalRead::Exact(314_159_265_358_979_323_846), 20));
+        let Ok(Token::Decimal { unscaled, scale }) = variable_scale_decimal(&mut reader) else {
+            panic!("a decimal")
+        };
+        assert_eq!(
+            (decimal::rescale(&unscaled, scale, 20), scale),
+            (DecimalRead::Exact(314_159_265_358_979_323_846), 20)
+        );
         assert_eq!(reader.next(), Ok(Token::End));
-        for bad in ["{}", r#"{"scale":1}"#, r#"{"scale":1.5,"value":"AA=="}"#, r#"{"scale":1,"value":7}"#, r#"{"scale":1,"value":"AA==","x":1}"#] {
+        for bad in [
+            "{}",
+            r#"{"scale":1}"#,
+            r#"{"scale":1.5,"value":"AA=="}"#,
+            r#"{"scale":1,"value":7}"#,
+            r#"{"scale":1,"value":"AA==","x":1}"#,
+        ] {
             let mut reader = crate::json::JsonReader::new(bad.as_bytes());
             assert_eq!(reader.next(), Ok(Token::BeginObject));
-            assert_eq!(variable_scale_decimal(&mut reader).map_err(|failure| failure.detail), Err(Detail::BadEnvelope), "{bad}");
+            assert_eq!(
+                variable_scale_decimal(&mut reader).map_err(|failure| failure.detail),
+                Err(Detail::BadEnvelope),
+                "{bad}"
+            );
         }
     }
 }

@@ -54,12 +54,18 @@ struct Schemas(BTreeMap<u32, (Schema, apache_avro::Schema)>);
 type Counts = BTreeMap<(String, String), usize>;
 
 fn corpus(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../tests/corpus/debezium").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../tests/corpus/debezium")
+        .join(name)
 }
 
 fn records(name: &str) -> Vec<Record> {
     let file = File::open(corpus(name)).unwrap();
-    let input: Box<dyn Read> = if name.ends_with(".gz") { Box::new(flate2::read::GzDecoder::new(file)) } else { Box::new(file) };
+    let input: Box<dyn Read> = if name.ends_with(".gz") {
+        Box::new(flate2::read::GzDecoder::new(file))
+    } else {
+        Box::new(file)
+    };
     let bytes = |value: &Value| value.as_str().map(|text| STANDARD.decode(text).unwrap());
     let record = |line: std::io::Result<String>| {
         let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
@@ -68,7 +74,10 @@ fn records(name: &str) -> Vec<Record> {
             topic: line["topic"].as_str().unwrap().to_owned(),
             key: bytes(&line["key_b64"]),
             value: bytes(&line["value_b64"]),
-            headers: headers.iter().map(|header| (header[0].as_str().unwrap().to_owned(), bytes(&header[1]))).collect(),
+            headers: headers
+                .iter()
+                .map(|header| (header[0].as_str().unwrap().to_owned(), bytes(&header[1])))
+                .collect(),
         }
     };
     BufReader::new(input).lines().map(record).collect()
@@ -89,7 +98,10 @@ fn read(mut reader: ImageReader<'_>, specials: &mut Vec<(String, Special)>, labe
     let (mut column, mut depth) = (String::new(), 0);
     loop {
         let at = reader.position();
-        match reader.next().unwrap_or_else(|failure| panic!("{label} after byte {at}: {failure:?}")) {
+        match reader
+            .next()
+            .unwrap_or_else(|failure| panic!("{label} after byte {at}: {failure:?}"))
+        {
             Token::End => return assert_eq!(depth, 0),
             Token::Key(key) if depth == 1 => column = key.into_owned(),
             Token::BeginObject | Token::BeginArray => depth += 1,
@@ -114,7 +126,10 @@ fn unwrap<'b>(
     let value = record.value.as_deref().unwrap();
     let accepted = if form == Form::Avro { Encoding::Avro } else { Encoding::Json };
     let unwrapped = match framing::open(&[accepted], Part::Value, headers, value).unwrap() {
-        Framed::Avro { schema: SchemaRef::Id(id), datum } => cdc::unwrap_avro(&schemas.0[&id].0, datum, 5),
+        Framed::Avro {
+            schema: SchemaRef::Id(id),
+            datum,
+        } => cdc::unwrap_avro(&schemas.0[&id].0, datum, 5),
         // Logical messages are not flattened.
         Framed::Json(json) if form == Form::Flat && !record.topic.ends_with(".message") => cdc::unwrap_flat_json(json, headers, cache),
         Framed::Json(json) => cdc::unwrap_json(json, cache),
@@ -125,11 +140,19 @@ fn unwrap<'b>(
 
 /// What we make of a record: letter of the operation or name of the kind.
 fn ours(record: &Record, form: Form, schemas: &Schemas, cache: &mut SchemaBlockCache, specials: &mut Vec<(String, Special)>) -> String {
-    let headers: Vec<_> = record.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
+    let headers: Vec<_> = record
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_deref()))
+        .collect();
     if let Some(key) = &record.key {
         match form {
             Form::Avro => {
-                let Ok(Framed::Avro { schema: SchemaRef::Id(id), datum }) = framing::open(&[Encoding::Avro], Part::Key, &headers, key) else {
+                let Ok(Framed::Avro {
+                    schema: SchemaRef::Id(id),
+                    datum,
+                }) = framing::open(&[Encoding::Avro], Part::Key, &headers, key)
+                else {
                     panic!("frame of the key")
                 };
                 read(cdc::key_avro(&schemas.0[&id].0, datum, 5), specials, "key");
@@ -182,8 +205,12 @@ fn referee(record: &Record, form: Form, schemas: &Schemas) -> String {
     };
     if form == Form::Avro {
         let id = u32::from_be_bytes(value[1..5].try_into().unwrap());
-        let datum = apache_avro::reader::datum::GenericDatumReader::builder(&schemas.0[&id].1).build().unwrap();
-        let AvroValue::Record(fields) = datum.read_value(&mut &value[5..]).unwrap() else { panic!("a record") };
+        let datum = apache_avro::reader::datum::GenericDatumReader::builder(&schemas.0[&id].1)
+            .build()
+            .unwrap();
+        let AvroValue::Record(fields) = datum.read_value(&mut &value[5..]).unwrap() else {
+            panic!("a record")
+        };
         return match fields.iter().find(|(name, _)| name == "op") {
             Some((_, AvroValue::String(op))) => op.clone(),
             _ => "Transaction".to_owned(),
@@ -193,7 +220,11 @@ fn referee(record: &Record, form: Form, schemas: &Schemas) -> String {
     if value.get("schema").is_some() && value.get("payload").is_some() {
         value = value["payload"].take();
     }
-    let header = record.headers.iter().find(|(name, _)| name == "__op").and_then(|(_, value)| value.clone());
+    let header = record
+        .headers
+        .iter()
+        .find(|(name, _)| name == "__op")
+        .and_then(|(_, value)| value.clone());
     let text = |value: &Value| value.as_str().map(str::to_owned);
     match &value {
         Value::Null => "null payload".to_owned(),
@@ -229,7 +260,9 @@ fn every_record_is_what_the_referees_say() {
                 specials.entry(format!("{name} {column}")).or_default().push(special);
             }
             *found.entry((record.topic.clone(), kind)).or_default() += 1;
-            *expected.entry((record.topic.clone(), referee(&record, form, &schemas))).or_default() += 1;
+            *expected
+                .entry((record.topic.clone(), referee(&record, form, &schemas)))
+                .or_default() += 1;
             total += 1;
         }
         assert_eq!(found, expected, "{name}");
@@ -267,8 +300,12 @@ fn truth() -> BTreeMap<(String, String), BTreeMap<String, Option<String>>> {
         let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
         let table = line["table"].as_str().unwrap().trim_start_matches("shop.").to_owned();
         for row in line["rows"].as_array().into_iter().flatten() {
-            let columns: BTreeMap<String, Option<String>> =
-                row.as_object().unwrap().iter().map(|(name, value)| (name.clone(), value.as_str().map(str::to_owned))).collect();
+            let columns: BTreeMap<String, Option<String>> = row
+                .as_object()
+                .unwrap()
+                .iter()
+                .map(|(name, value)| (name.clone(), value.as_str().map(str::to_owned)))
+                .collect();
             if let Some(Some(id)) = columns.get("id") {
                 rows.insert((table.clone(), id.clone()), columns.clone());
             }
@@ -333,13 +370,19 @@ fn differs_by_nature(table: &str, column: &str, printed: Option<&str>) -> bool {
 fn typed_rows_say_what_the_database_held() {
     let schemas = schemas();
     let truth = truth();
-    for (name, form) in [("pg-schema.jsonl.gz", Form::Envelope), ("pg-avro.jsonl", Form::Avro), ("pg-string.jsonl.gz", Form::Envelope)] {
+    for (name, form) in [
+        ("pg-schema.jsonl.gz", Form::Envelope),
+        ("pg-avro.jsonl", Form::Avro),
+        ("pg-string.jsonl.gz", Form::Envelope),
+    ] {
         let recorded = records(name);
         let mut cache = SchemaBlockCache::new();
         // The last image of each row; keys carry only the table's primary key, here always `id`.
         let mut last = BTreeMap::new();
         for record in recorded.iter().filter(|record| record.value.is_some()) {
-            let Unwrapped::Change(envelope) = unwrap(record, form, &[], &schemas, &mut cache) else { continue };
+            let Unwrapped::Change(envelope) = unwrap(record, form, &[], &schemas, &mut cache) else {
+                continue;
+            };
             let table = envelope.table.clone().unwrap().into_owned();
             if !["t_num", "t_time", "t_text", "orders", "customers"].contains(&table.as_str()) {
                 continue;
@@ -371,7 +414,10 @@ fn typed_rows_say_what_the_database_held() {
                 if differs_by_nature(table, column, printed) || end_of_day {
                     continue;
                 }
-                assert!(says(token, column, printed), "{name} {table} {id} {column}: {token:?} for {printed:?}");
+                assert!(
+                    says(token, column, printed),
+                    "{name} {table} {id} {column}: {token:?} for {printed:?}"
+                );
                 compared += 1;
             }
         }

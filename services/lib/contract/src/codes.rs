@@ -51,7 +51,7 @@ codes! {
         "The major number selects the lake folder and the order of versions decides which one judges a topic, so `version` must be one to \
          three numbers with dots. Quote it: unquoted, other YAML readers turn 1.10 into 1.1."
     KIND "TG0112" "this is not a data contract"
-        "`kind` must be `DataContract`."
+        "`kind` must be `DataContract`: other kinds of the standard, such as data products, hold no rules for events."
     DUPLICATE_NAME "TG0113" "two things share one name"
         "Objects of a contract, properties of an object, fields on the wire and rule ids must be told apart by name."
     RESERVED_NAME "TG0114" "a reserved name"

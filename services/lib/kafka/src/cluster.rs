@@ -7,8 +7,9 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic as KafkaNewTopic, Resou
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use tidegate_flow::ports::{Cluster, NewTopic, TopicFacts};
-use tidegate_flow::{NextOffset, Remedy, WorldError};
+use tidegate_flow::{NextOffset, Remedy, TopicPartition, WorldError};
 
 use crate::fault::world_error;
 use crate::settings::Settings;
@@ -102,6 +103,33 @@ impl Cluster for ClusterClient {
         }
         Ok(())
     }
+}
+
+/// What a group has committed, without joining it. Waits for pending transactions, as members do.
+pub fn group_positions(
+    settings: &Settings,
+    group: &str,
+    partitions: &[TopicPartition],
+) -> Result<Vec<(TopicPartition, Option<NextOffset>)>, WorldError> {
+    let asking = |error| world_error(format!("asking what group {group} has committed"), error);
+    let reader: BaseConsumer = settings.member("positions", group).create().map_err(asking)?;
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for at in partitions {
+        list.add_partition(&at.topic, at.partition);
+    }
+    let answer = reader.committed_offsets(list, QUESTION_TIMEOUT).map_err(asking)?;
+    answer
+        .elements()
+        .iter()
+        .map(|element| {
+            element.error().map_err(asking)?;
+            let next = match element.offset() {
+                KafkaOffset::Offset(offset) => Some(NextOffset(offset)),
+                _ => None,
+            };
+            Ok((TopicPartition::new(element.topic(), element.partition()), next))
+        })
+        .collect()
 }
 
 /// The admin client answers with futures that its own thread completes; this thread waits for them.

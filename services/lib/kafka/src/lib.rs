@@ -13,10 +13,12 @@ mod probe;
 mod scan;
 mod settings;
 mod topic_id;
+mod writer;
 
-pub use cluster::ClusterClient;
+pub use cluster::{ClusterClient, group_positions};
 pub use consumer::GroupConsumer;
 pub use exchange::{Delivering, GroupExchange};
 pub use probe::{Transactions, probe_transactions};
 pub use scan::PartitionScan;
 pub use settings::{Settings, SettingsError};
+pub use writer::RecordWriter;

@@ -4,7 +4,7 @@
 //! here, see [`store`](mod@store): a conflict is believed only when there is an object behind it, errors become a
 //! [`WorldError`] with its remedy, and no text holds a secret.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests"))]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 pub mod conformance;
 mod disk;

@@ -53,7 +53,7 @@ pub fn tables(object: &SchemaObject, rows: &RowSet, prefix: String) -> Vec<Table
         RowSet::Current(keys) => format!(
             "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY {keys} ORDER BY \"_tidegate_offset\" DESC) AS \"_tidegate_age\" FROM {from} \
              WHERE (\"_op\" IS NULL OR \"_op\" NOT IN ('t', 'm', 'tombstone')) \
-             AND COALESCE(\"_source_time\" >= (SELECT min(_x) FROM (SELECT max(\"_source_time\") FROM {from} WHERE \"_op\" = 't'), true)) \
+             AND COALESCE(\"_source_time\" >= (SELECT max(\"_source_time\") FROM {from} WHERE \"_op\" = 't'), true)) \
              WHERE \"_tidegate_age\" = 1 AND (\"_op\" IS NULL OR \"_op\" <> 'd')",
             keys = keys.iter().map(|key| quoted(key)).collect::<Vec<_>>().join(", "),
         ),

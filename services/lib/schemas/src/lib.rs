@@ -6,7 +6,7 @@
 //! Calls go through `schema_registry_converter`. Its decoders are not used: they keep an unknown id for ever, and resolve references
 //! by textual replacement, which fails for full names. Its errors hide the HTTP status in a text, from where [`fault`] takes it.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests"))]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 pub mod auth;
 mod cache;

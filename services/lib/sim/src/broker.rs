@@ -29,6 +29,7 @@ pub(crate) struct State {
     pub(crate) groups: HashMap<String, Group>,
     producers: HashMap<String, Producer>,
     next_id: u64,
+    incarnation: u64,
 }
 
 #[derive(Debug)]
@@ -77,6 +78,13 @@ impl Broker {
     /// An empty broker.
     pub fn new() -> Broker {
         Broker::default()
+    }
+
+    /// An empty broker whose topic ids differ from those of other incarnations, as a real cluster's do. A lake outlives a broker.
+    pub fn incarnation(number: u64) -> Broker {
+        let broker = Broker::default();
+        broker.lock().incarnation = number;
+        broker
     }
 
     /// Facts and topic creation.
@@ -280,7 +288,7 @@ impl Cluster for BrokerCluster {
     fn create(&mut self, topics: &[NewTopic]) -> Result<(), WorldError> {
         let mut state = self.0.lock();
         for topic in topics {
-            let id: Arc<str> = format!("mem{:019}", state.fresh_id()).into();
+            let id: Arc<str> = format!("mem{:016x}{:03}", state.incarnation, state.fresh_id()).into();
             let policy = topic.config.iter().find(|(key, _)| key == "cleanup.policy").map_or("delete", |(_, value)| value).to_owned();
             state.topics.entry(topic.topic.as_str().into()).or_insert_with(|| Topic {
                 id,

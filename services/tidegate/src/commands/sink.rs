@@ -16,7 +16,7 @@ use crate::wiring::clock::SystemClock;
 use crate::wiring::contracts::LiveContracts;
 use crate::wiring::meters::SinkMeter;
 use crate::wiring::rulings::LiveRulings;
-use crate::wiring::schemas::RegistrySchemas;
+
 
 pub(crate) fn run(args: &RoleArgs) -> Exit {
     let loaded = Config::load(args).and_then(|config| {
@@ -61,7 +61,7 @@ fn sink(config: &Config, lake: &LakeConfig, contracts: LiveContracts) -> Result<
     super::patiently(&clock, &health, || super::require_topics(&mut cluster, &validated))?;
     tidegate_sink::run::check_topics(&cluster.topics(&validated)?)?;
     let store = super::patiently(&clock, &health, || tidegate_lake::open(&lake.location, &lake.options))?;
-    let schemas = RegistrySchemas(super::registry(config.registry.as_deref())?);
+    let schemas = super::schemas(config.registry.as_deref())?;
     let mut rulings = LiveRulings::new(contracts, schemas);
     let mut consumer = GroupConsumer::join(&config.kafka, "sink", &config.sink_group, &validated)?;
     let meter = SinkMeter::new(&metrics, &health);

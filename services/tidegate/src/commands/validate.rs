@@ -15,7 +15,7 @@ use crate::signals::stop_flag;
 use crate::wiring::clock::{SystemClock, now_micros};
 use crate::wiring::contracts::LiveContracts;
 use crate::wiring::meters::ValidatorMeter;
-use crate::wiring::schemas::RegistrySchemas;
+
 
 pub(crate) fn run(args: &RoleArgs) -> Exit {
     let config = match Config::load(args).and_then(|config| config.require_brokers().map(|()| config)) {
@@ -78,7 +78,7 @@ fn validate(config: &Config, contracts: LiveContracts) -> Result<(), WorldError>
     });
     tracing::info!(mode = mode.as_str(), snapshot = %snapshot.commit(), topics = topics.len(), "validating");
 
-    let schemas = RegistrySchemas(super::registry(config.registry.as_deref())?);
+    let schemas = super::schemas(config.registry.as_deref())?;
     let mut live = contracts;
     let mut exchange = super::patiently(&clock, &health, || {
         GroupExchange::join(&config.kafka, "validator", &config.validator_group, &topics, delivering.clone())

@@ -13,12 +13,12 @@ use tidegate_sink::{Bound, Rulings};
 use tidegate_validator::Schemas as _;
 
 use super::contracts::LiveContracts;
-use super::schemas::RegistrySchemas;
+use super::schemas::SchemaSource;
 
 /// Plans by topic and version, compiled once: a published version never changes.
 pub(crate) struct LiveRulings {
     contracts: LiveContracts,
-    schemas: RegistrySchemas,
+    schemas: SchemaSource,
     judge: Judge,
     plans: Vec<Plan>,
     bound: HashMap<(Arc<str>, ContractRef), Arc<Bound>>,
@@ -27,7 +27,7 @@ pub(crate) struct LiveRulings {
 // === impl LiveRulings ===
 
 impl LiveRulings {
-    pub(crate) fn new(contracts: LiveContracts, schemas: RegistrySchemas) -> Self {
+    pub(crate) fn new(contracts: LiveContracts, schemas: SchemaSource) -> Self {
         LiveRulings { contracts, schemas, judge: Judge::new(), plans: Vec::new(), bound: HashMap::new() }
     }
 }

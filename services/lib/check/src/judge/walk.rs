@@ -3,20 +3,18 @@
 use std::borrow::Cow;
 
 use tidegate_codec::cdc::ImageReader;
-use tidegate_codec::{AvroReader, DecodeFailure, Detail, JsonReader, Reader, Scalar, Token};
-use tidegate_contract::Severity;
+use tidegate_codec::{AvroReader, DecodeFailure, Detail, JsonReader, Reader, Token};
 
 use super::any;
-use super::findings::{Broken, Findings, Rule, Step, pointer, presentable};
+use super::findings::{Broken, Findings, Rule, Step, pointer};
 use crate::datum::{Builder, Datum};
-use crate::exact::Exact;
 use crate::leaf::{self, LeafContext, Refusal};
 use crate::plan::{AnyShape, Body, ItemLimits, Kind, LeafType, Plan, PropertyLimits};
 use crate::row::RowSink;
-use crate::rules::library::LibraryRule;
 use crate::rules::{self, cel};
-use crate::temporal::DAY_MICROS;
 use crate::verdict::Reason;
+
+mod clauses;
 
 /// The most items of one list or entries of one map.
 const ITEMS_MAX: u64 = 1 << 20;
@@ -188,82 +186,6 @@ impl<R: RowSink> Walk<'_, R> {
             Err(refusal) => {
                 self.refuse(node, refusal);
                 Ok(())
-            }
-        }
-    }
-
-    fn refuse(&mut self, node: usize, refusal: Refusal) {
-        let clause = if self.plan.checks[node].wire.pattern.is_some() {
-            "format"
-        } else {
-            "type"
-        };
-        match refusal {
-            Refusal::Type => self.report(Reason::TypeMismatch, None, "type", node),
-            Refusal::Form => self.report(Reason::TypeMismatch, None, clause, node),
-            Refusal::Range => self.report(Reason::ConstraintViolation, Some(Detail::NumberOutOfRange), "range", node),
-        }
-        self.capture(node, || Datum::Broken);
-    }
-
-    fn scalar(&mut self, node: usize, scalar: &Scalar<'_>) {
-        let check = &self.plan.checks[node];
-        if self.reports_clauses() {
-            self.clauses(node, scalar);
-        }
-        if check.event_time && self.mode != Mode::CaptureOnly {
-            self.event_time = match scalar {
-                Scalar::Timestamp(micros) => Some(*micros),
-                Scalar::Date(days) => Some(i64::from(*days) * DAY_MICROS),
-                _ => None,
-            };
-        }
-        if self.hands_on() {
-            self.row.scalar(node, scalar);
-        }
-        self.capture(node, || Datum::of(scalar));
-    }
-
-    fn clauses(&mut self, node: usize, scalar: &Scalar<'_>) {
-        let plan = self.plan;
-        let check = &plan.checks[node];
-        let broken = |walk: &mut Self, clause| walk.report(Reason::ConstraintViolation, None, clause, node);
-        match (&check.body, scalar) {
-            (Body::Text(limits), Scalar::Str(text)) => limits.check(text, |clause| broken(self, clause)),
-            (Body::Number { limits, multiple_of }, number) => {
-                let exact = match number {
-                    Scalar::Int(value) => Some(Exact::int(*value)),
-                    Scalar::Decimal { unscaled, scale } => Some(Exact {
-                        unscaled: *unscaled,
-                        scale: *scale,
-                    }),
-                    _ => None,
-                };
-                let float = if let Scalar::Float(value) = number { *value } else { 0.0 };
-                match exact {
-                    Some(value) => limits.check(value, |clause| broken(self, clause)),
-                    None => limits.check_f64(float, |clause| broken(self, clause)),
-                }
-                let is_multiple = multiple_of.is_none_or(|factor| match exact {
-                    Some(value) => factor.holds(value),
-                    None => factor.holds_f64(float),
-                });
-                if !is_multiple {
-                    broken(self, "multipleOf");
-                }
-            }
-            (Body::Temporal(limits), Scalar::Date(days)) => limits.check(i64::from(*days), |clause| broken(self, clause)),
-            (Body::Temporal(limits), Scalar::Time(micros) | Scalar::Timestamp(micros)) => {
-                limits.check(*micros, |clause| broken(self, clause));
-            }
-            _ => {}
-        }
-        if check.allowed.as_ref().is_some_and(|allowed| !allowed.holds(scalar)) {
-            broken(self, "enum");
-        }
-        for rule in &check.library {
-            if rule.counts(scalar) {
-                self.quality(None, rule);
             }
         }
     }
@@ -545,73 +467,6 @@ impl<R: RowSink> Walk<'_, R> {
         if self.plan.checks[node].captured {
             self.scratch.builder.name(self.plan.nodes[node].name.clone());
         }
-    }
-
-    fn library_null(&mut self, node: usize, missing: bool) {
-        let plan = self.plan;
-        for rule in &plan.checks[node].library {
-            if rule.counts_null() {
-                self.quality(Some(rules::library::null_detail(missing)), rule);
-            }
-        }
-    }
-
-    fn quality(&mut self, detail: Option<Detail>, rule: &LibraryRule) {
-        let broken = Broken {
-            reason: Reason::SemanticViolation,
-            detail,
-            rule: Rule::Id(&rule.id),
-            severity: rule.severity,
-            location: &rule.location,
-        };
-        let steps = &self.scratch.steps;
-        self.findings.add(broken, || pointer(self.plan, self.image, steps, None));
-    }
-
-    fn unknown(&mut self, severity: Severity, key: &str, node: usize) {
-        let location = &self.plan.checks[node].location;
-        let broken = Broken {
-            reason: Reason::AdditionalProperties,
-            detail: None,
-            rule: Rule::Clause("unknownFields"),
-            severity,
-            location,
-        };
-        let steps = &self.scratch.steps;
-        self.findings
-            .add(broken, || pointer(self.plan, self.image, steps, Some(presentable(key))));
-    }
-
-    fn report(&mut self, reason: Reason, detail: Option<Detail>, clause: &'static str, node: usize) {
-        if self.mode == Mode::CaptureOnly {
-            return;
-        }
-        let location = &self.plan.checks[node].location;
-        let broken = Broken {
-            reason,
-            detail,
-            rule: Rule::Clause(clause),
-            severity: Severity::Error,
-            location,
-        };
-        let steps = &self.scratch.steps;
-        self.findings.add(broken, || pointer(self.plan, self.image, steps, None));
-    }
-
-    fn limit(&mut self, node: usize) -> Stop {
-        self.report(Reason::LimitExceeded, Some(Detail::TooLarge), "limit", node);
-        Stop::Limit
-    }
-
-    fn item_limits(&self, node: usize) -> ItemLimits {
-        match &self.plan.checks[node].body {
-            Body::Items(limits) => *limits,
-            _ => ItemLimits::default(),
-        }
-    }
-
-    fn reports_clauses(&self) -> bool {
-        matches!(self.mode, Mode::Whole | Mode::KeyOnly)
     }
 
     fn hands_on(&self) -> bool {

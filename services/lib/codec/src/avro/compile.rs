@@ -30,13 +30,22 @@ pub(super) struct Compiler<'t> {
 impl<'t> Compiler<'t> {
     pub(super) fn compile(text: &str, references: &'t [(&'t str, &'t str)]) -> Result<Schema, String> {
         let begun = vec![false; references.len()];
-        let mut compiler = Compiler { nodes: Vec::new(), names: HashMap::new(), references, begun, depth: 0 };
+        let mut compiler = Compiler {
+            nodes: Vec::new(),
+            names: HashMap::new(),
+            references,
+            begun,
+            depth: 0,
+        };
         for index in 0..references.len() {
             compiler.reference(index)?;
         }
         let root = compiler.document(text)?;
         compiler.measure();
-        Ok(Schema { nodes: compiler.nodes, root })
+        Ok(Schema {
+            nodes: compiler.nodes,
+            root,
+        })
     }
 
     fn document(&mut self, text: &str) -> Result<NodeId, String> {
@@ -91,7 +100,10 @@ impl<'t> Compiler<'t> {
         if let Some(node) = self.names.get(&full).or_else(|| self.names.get(name)) {
             return Ok(*node);
         }
-        let wanted = self.references.iter().position(|(reference, _)| *reference == full || *reference == name);
+        let wanted = self
+            .references
+            .iter()
+            .position(|(reference, _)| *reference == full || *reference == name);
         if let Some(index) = wanted {
             self.reference(index)?;
         }
@@ -154,7 +166,9 @@ impl<'t> Compiler<'t> {
 
     fn record(&mut self, object: &Map<String, Value>, namespace: &str) -> Result<NodeId, String> {
         let (id, namespace) = self.define(object, namespace)?;
-        let Some(Value::Array(listed)) = object.get("fields") else { return Err("a record without fields".to_owned()) };
+        let Some(Value::Array(listed)) = object.get("fields") else {
+            return Err("a record without fields".to_owned());
+        };
         let mut fields: Vec<Field> = Vec::with_capacity(listed.len());
         let mut seen = std::collections::HashSet::new();
         for field in listed {
@@ -182,7 +196,9 @@ impl<'t> Compiler<'t> {
 
     fn enumeration(&mut self, object: &Map<String, Value>, namespace: &str) -> Result<NodeId, String> {
         let (id, _) = self.define(object, namespace)?;
-        let Some(Value::Array(symbols)) = object.get("symbols") else { return Err("an enum without symbols".to_owned()) };
+        let Some(Value::Array(symbols)) = object.get("symbols") else {
+            return Err("an enum without symbols".to_owned());
+        };
         let symbols = symbols.iter().map(|symbol| symbol.as_str().map(Box::from)).collect::<Option<_>>();
         self.nodes[id as usize] = Node::Enum(symbols.ok_or("a symbol that is no text")?);
         Ok(id)
@@ -190,7 +206,11 @@ impl<'t> Compiler<'t> {
 
     fn fixed(&mut self, object: &Map<String, Value>, namespace: &str) -> Result<NodeId, String> {
         let (id, _) = self.define(object, namespace)?;
-        let size = object.get("size").and_then(Value::as_u64).filter(|size| *size <= FIXED_MAX).ok_or("a fixed type without a usable size")?;
+        let size = object
+            .get("size")
+            .and_then(Value::as_u64)
+            .filter(|size| *size <= FIXED_MAX)
+            .ok_or("a fixed type without a usable size")?;
         self.nodes[id as usize] = annotated(Node::Fixed(size as usize), object);
         Ok(id)
     }
@@ -199,7 +219,9 @@ impl<'t> Compiler<'t> {
     fn measure(&mut self) {
         let mut memo = vec![None; self.nodes.len()];
         for id in 0..self.nodes.len() {
-            let (Node::Array { item: of, .. } | Node::Map { value: of, .. }) = self.nodes[id] else { continue };
+            let (Node::Array { item: of, .. } | Node::Map { value: of, .. }) = self.nodes[id] else {
+                continue;
+            };
             let size = self.least(of, &mut memo, 0);
             match &mut self.nodes[id] {
                 Node::Array { least, .. } => *least = size,
@@ -227,9 +249,15 @@ impl<'t> Compiler<'t> {
             Node::UuidBytes { fixed: true } => 16,
             Node::Duration => 12,
             Node::VariableScaleDecimal => 2,
-            Node::Record(fields) => fields.iter().fold(0, |sum, field| self.least(field.node, memo, depth + 1).saturating_add(sum)),
+            Node::Record(fields) => fields
+                .iter()
+                .fold(0, |sum, field| self.least(field.node, memo, depth + 1).saturating_add(sum)),
             Node::Union(branches) => {
-                let smallest = branches.iter().map(|branch| self.least(*branch, memo, depth + 1)).min().unwrap_or(0);
+                let smallest = branches
+                    .iter()
+                    .map(|branch| self.least(*branch, memo, depth + 1))
+                    .min()
+                    .unwrap_or(0);
                 smallest.saturating_add(1)
             }
             _ => 1,
@@ -244,7 +272,11 @@ fn text<'o>(object: &'o Map<String, Value>, key: &str) -> Option<&'o str> {
 }
 
 fn full_name(name: &str, namespace: &str) -> String {
-    if name.contains('.') || namespace.is_empty() { name.to_owned() } else { format!("{namespace}.{name}") }
+    if name.contains('.') || namespace.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{namespace}.{name}")
+    }
 }
 
 fn primitive(name: &str) -> Option<Node> {
@@ -271,7 +303,11 @@ fn annotated(node: Node, object: &Map<String, Value>) -> Node {
         Node::Fixed(size) => Plain::Fixed(size),
         other => return other,
     };
-    match (connect(plain, object).or_else(|| logical(plain, object)), text(object, "logicalType"), plain) {
+    match (
+        connect(plain, object).or_else(|| logical(plain, object)),
+        text(object, "logicalType"),
+        plain,
+    ) {
         (Some(semantic), _, plain) => Node::Typed(plain, semantic),
         (None, Some("uuid"), Plain::Fixed(16)) => Node::UuidBytes { fixed: true },
         (None, Some("uuid"), Plain::Bytes) => Node::UuidBytes { fixed: false },
@@ -284,7 +320,10 @@ fn annotated(node: Node, object: &Map<String, Value>) -> Node {
 /// What Kafka Connect's name says, where it fits the type.
 fn connect(plain: Plain, object: &Map<String, Value>) -> Option<Semantic> {
     let name = text(object, "connect.name")?;
-    let parameter = object.get("connect.parameters").and_then(|parameters| parameters.get("scale")).and_then(Value::as_str);
+    let parameter = object
+        .get("connect.parameters")
+        .and_then(|parameters| parameters.get("scale"))
+        .and_then(Value::as_str);
     let scale = parameter.and_then(|scale| scale.parse().ok()).or_else(|| scale(object));
     let semantic = Semantic::of_connect("", Some(name), scale)?;
     fits(plain, semantic).then_some(semantic)
@@ -294,7 +333,11 @@ fn logical(plain: Plain, object: &Map<String, Value>) -> Option<Semantic> {
     let semantic = match text(object, "logicalType")? {
         "decimal" => {
             object.get("precision").and_then(Value::as_u64).filter(|precision| *precision > 0)?;
-            Semantic::Decimal { scale: scale(object).or(object.get("scale").is_none().then_some(0)).filter(|scale| *scale >= 0)? }
+            Semantic::Decimal {
+                scale: scale(object)
+                    .or(object.get("scale").is_none().then_some(0))
+                    .filter(|scale| *scale >= 0)?,
+            }
         }
         "date" => Semantic::Date,
         "time-millis" => Semantic::TimeMillis,
@@ -304,7 +347,10 @@ fn logical(plain: Plain, object: &Map<String, Value>) -> Option<Semantic> {
         "timestamp-nanos" | "local-timestamp-nanos" => Semantic::TimestampNanos,
         _ => return None,
     };
-    let wide = matches!(semantic, Semantic::TimeMicros | Semantic::TimestampMillis | Semantic::TimestampMicros | Semantic::TimestampNanos);
+    let wide = matches!(
+        semantic,
+        Semantic::TimeMicros | Semantic::TimestampMillis | Semantic::TimestampMicros | Semantic::TimestampNanos
+    );
     (fits(plain, semantic) && (plain == Plain::Long) == wide).then_some(semantic)
 }
 
@@ -317,5 +363,8 @@ fn fits(plain: Plain, semantic: Semantic) -> bool {
 }
 
 fn scale(object: &Map<String, Value>) -> Option<i32> {
-    object.get("scale").and_then(Value::as_i64).and_then(|scale| i32::try_from(scale).ok())
+    object
+        .get("scale")
+        .and_then(Value::as_i64)
+        .and_then(|scale| i32::try_from(scale).ok())
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::schema::{Node, NodeId, Plain, Schema};
 use crate::DEPTH_MAX;
 use crate::failure::{DecodeFailure, Detail};
-use crate::keys::{Keys, Name};
+use crate::keys::{self, Keys, Name};
 use crate::semantic::{Semantic, WrongForm};
 use crate::token::{Reader, Token};
 
@@ -77,7 +77,11 @@ impl<'b> AvroReader<'b> {
 
     /// Reads a part of a datum that holds one value of that node; `datum` ends where the part ends.
     pub(crate) fn at_node(schema: &'b Schema, node: NodeId, datum: &'b [u8], start: usize) -> AvroReader<'b> {
-        let frame = Frame { node: 0, count: 0, block_end: 0 };
+        let frame = Frame {
+            node: 0,
+            count: 0,
+            block_end: 0,
+        };
         AvroReader {
             schema,
             datum,
@@ -104,7 +108,9 @@ impl<'b> AvroReader<'b> {
 
     /// Looks through unions at the value that comes next: its node and where it begins in the datum. A null is read, and gives none.
     pub(crate) fn enter(&mut self) -> Result<Option<(NodeId, usize)>, DecodeFailure> {
-        let Pending::Value(node) = self.pending else { return self.fail(Detail::BadEnvelope, self.at) };
+        let Pending::Value(node) = self.pending else {
+            return self.fail(Detail::BadEnvelope, self.at);
+        };
         let node = self.resolve(node)?;
         if matches!(self.schema.node(node), Node::Null) {
             self.after_value();
@@ -139,7 +145,10 @@ impl<'b> AvroReader<'b> {
 
     #[cold]
     fn fail<T>(&mut self, detail: Detail, at: usize) -> Result<T, DecodeFailure> {
-        let failure = DecodeFailure { detail, offset: self.base + at };
+        let failure = DecodeFailure {
+            detail,
+            offset: self.base + at,
+        };
         self.pending = Pending::Spent(failure);
         Err(failure)
     }
@@ -197,12 +206,18 @@ impl<'b> AvroReader<'b> {
             Node::Typed(plain, semantic) => self.typed::<KEEP>(*plain, *semantic)?,
             Node::UuidBytes { fixed } => {
                 let bytes = if *fixed { self.take(16)? } else { self.bytes()? };
-                let Ok(bytes) = <[u8; 16]>::try_from(bytes) else { return self.fail(Detail::Syntax, start) };
+                let Ok(bytes) = <[u8; 16]>::try_from(bytes) else {
+                    return self.fail(Detail::Syntax, start);
+                };
                 if KEEP { Token::Str(Cow::Owned(uuid(&bytes))) } else { Token::Null }
             }
             Node::Duration => {
                 let parts: [u8; 12] = self.array()?;
-                if KEEP { Token::Str(Cow::Owned(duration(&parts))) } else { Token::Null }
+                if KEEP {
+                    Token::Str(Cow::Owned(duration(&parts)))
+                } else {
+                    Token::Null
+                }
             }
             Node::BigDecimal => self.big_decimal()?,
             Node::VariableScaleDecimal => {
@@ -211,7 +226,10 @@ impl<'b> AvroReader<'b> {
                 if unscaled.is_empty() {
                     return self.fail(Detail::Syntax, start);
                 }
-                Token::Decimal { unscaled: Cow::Borrowed(unscaled), scale }
+                Token::Decimal {
+                    unscaled: Cow::Borrowed(unscaled),
+                    scale,
+                }
             }
             Node::Record(_) => {
                 self.open(node)?;
@@ -242,7 +260,9 @@ impl<'b> AvroReader<'b> {
         let mut node = node;
         // A name inside of a union may itself stand for a union only through a schema that refers to a document of one.
         for _ in 0..DEPTH_MAX {
-            let Node::Union(branches) = schema.node(node) else { return Ok(node) };
+            let Node::Union(branches) = schema.node(node) else {
+                return Ok(node);
+            };
             let start = self.at;
             let index = self.long()?;
             match usize::try_from(index).ok().and_then(|index| branches.get(index)) {
@@ -296,7 +316,10 @@ impl<'b> AvroReader<'b> {
         let read = (|| Ok::<_, DecodeFailure>((parts.bytes()?, parts.long()?)))();
         match read {
             Ok((unscaled, scale)) if parts.at == inside.len() && !unscaled.is_empty() => match i32::try_from(scale) {
-                Ok(scale) => Ok(Token::Decimal { unscaled: Cow::Borrowed(unscaled), scale }),
+                Ok(scale) => Ok(Token::Decimal {
+                    unscaled: Cow::Borrowed(unscaled),
+                    scale,
+                }),
                 Err(_) => self.fail(Detail::NumberOutOfRange, start),
             },
             _ => self.fail(Detail::Syntax, start),
@@ -308,7 +331,11 @@ impl<'b> AvroReader<'b> {
         if self.depth == DEPTH_MAX {
             return self.fail(Detail::TooDeep, self.at);
         }
-        self.frames[self.depth] = Frame { node, count: 0, block_end: 0 };
+        self.frames[self.depth] = Frame {
+            node,
+            count: 0,
+            block_end: 0,
+        };
         self.depth += 1;
         self.pending = Pending::Part;
         Ok(())
@@ -394,9 +421,10 @@ impl<'b> AvroReader<'b> {
         let start = self.at;
         let key = self.string()?;
         let begin = self.at - key.len();
-        let (Ok(name_start), Ok(len)) = (u32::try_from(begin), u32::try_from(key.len())) else {
+        if i32::try_from(self.at).is_err() {
             return self.fail(Detail::TooLarge, start);
-        };
+        }
+        let name = Name::new(begin, self.at, false);
         let level = self.depth - 1;
         let datum = self.datum;
         if self.keys.is_none() {
@@ -405,12 +433,14 @@ impl<'b> AvroReader<'b> {
             self.keys = Some(keys);
         }
         let resolve = |name: Name| {
-            let bytes = &datum[name.start as usize..(name.start + name.len) as usize];
+            let bytes = &datum[name.range()];
             // The bytes were proven when the key was noted.
             Cow::Borrowed(std::str::from_utf8(bytes).unwrap_or_default())
         };
-        let name = Name { start: name_start, len, escaped: false };
-        let fresh = self.keys.as_mut().is_none_or(|keys| keys.insert(level, name, key, resolve));
+        let fresh = self
+            .keys
+            .as_mut()
+            .is_none_or(|open| open.insert(level, name, key, keys::tag(key.as_bytes()), resolve));
         if fresh { Ok(key) } else { self.fail(Detail::DuplicateKey, start) }
     }
 
@@ -498,10 +528,15 @@ impl<'b> Reader<'b> for AvroReader<'b> {
     fn skip(&mut self) -> Result<(), DecodeFailure> {
         let depth = self.depth;
         loop {
-            let token = self.step::<false>()?;
-            if self.depth <= depth && !matches!(token, Token::Key(_)) {
-                debug_assert_eq!(self.depth, depth, "skip was called where no value can begin");
-                return Ok(());
+            // Matched in place: moving a token that was just written costs more than making it.
+            match self.step::<false>() {
+                Ok(Token::Key(_)) => {}
+                Ok(_) if self.depth > depth => {}
+                Ok(_) => {
+                    debug_assert_eq!(self.depth, depth, "skip was called where no value can begin");
+                    return Ok(());
+                }
+                Err(failure) => return Err(failure),
             }
         }
     }

@@ -94,12 +94,20 @@ impl SchemaBlockCache {
         let base = value.len() - payload.len();
         let text = std::str::from_utf8(payload.trim_ascii_end().strip_suffix(b"}")?).ok()?;
         self.entries[..=index].rotate_right(1);
-        Some(Payload { reader: JsonReader::of_text(text, base).below(1), shapes: Some(self.entries[0].shapes.clone()) })
+        Some(Payload {
+            reader: JsonReader::of_text(text, base).below(1),
+            shapes: Some(self.entries[0].shapes.clone()),
+        })
     }
 
     fn open<'b>(&mut self, value: &'b [u8]) -> Result<Payload<'b>, DecodeFailure> {
-        let plain = || Payload { reader: JsonReader::new(value), shapes: None };
-        let Some((schema, payload)) = parts(value) else { return Ok(plain()) };
+        let plain = || Payload {
+            reader: JsonReader::new(value),
+            shapes: None,
+        };
+        let Some((schema, payload)) = parts(value) else {
+            return Ok(plain());
+        };
         let (schema_text, schema_base) = schema;
         let shapes = match schema_text.as_bytes().first() {
             Some(b'{') => Some(self.shapes(schema_text, schema_base)?),
@@ -107,7 +115,10 @@ impl SchemaBlockCache {
             _ => return Ok(plain()),
         };
         let (text, base) = payload;
-        Ok(Payload { reader: JsonReader::of_proven(text, base), shapes })
+        Ok(Payload {
+            reader: JsonReader::of_proven(text, base),
+            shapes,
+        })
     }
 
     fn shapes(&mut self, text: &str, base: usize) -> Result<Arc<Shapes>, DecodeFailure> {
@@ -121,7 +132,13 @@ impl SchemaBlockCache {
                 self.bytes -= oldest.text.len();
             }
             self.bytes += text.len();
-            self.entries.insert(0, Entry { text: text.as_bytes().into(), shapes: shapes.clone() });
+            self.entries.insert(
+                0,
+                Entry {
+                    text: text.as_bytes().into(),
+                    shapes: shapes.clone(),
+                },
+            );
         }
         Ok(shapes)
     }
@@ -158,7 +175,10 @@ fn parts(value: &[u8]) -> Option<(Span<'_>, Span<'_>)> {
 
 impl Shapes {
     fn compile(text: &str, base: usize) -> Result<Shapes, DecodeFailure> {
-        let mut shapes = Shapes { nodes: vec![Shape::Plain], root: PLAIN };
+        let mut shapes = Shapes {
+            nodes: vec![Shape::Plain],
+            root: PLAIN,
+        };
         let mut reader = JsonReader::of_proven(text, base);
         reader.next()?;
         shapes.root = shapes.schema(&mut reader)?.1;
@@ -190,7 +210,10 @@ impl Shapes {
     /// Reads one schema whose `BeginObject` was read: its field name and shape. Nesting is bounded by that of the text.
     fn schema(&mut self, reader: &mut JsonReader<'_>) -> Result<(Option<Box<str>>, ShapeId), DecodeFailure> {
         let start = reader.position();
-        let bad = DecodeFailure { detail: Detail::BadSchema, offset: start };
+        let bad = DecodeFailure {
+            detail: Detail::BadSchema,
+            offset: start,
+        };
         let (mut kind, mut name, mut field, mut scale) = (None, None, None, None);
         let (mut fields, mut of, mut text_keys) = (Vec::new(), None, true);
         loop {

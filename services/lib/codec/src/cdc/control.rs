@@ -32,7 +32,9 @@ pub fn control_kind(topic: &str, unwrapped: &Unwrapped<'_>) -> Option<ControlKin
 }
 
 fn is_signal(envelope: &Envelope<'_>) -> bool {
-    let Some(row) = envelope.after.as_ref().or(envelope.before.as_ref()) else { return false };
+    let Some(row) = envelope.after.as_ref().or(envelope.before.as_ref()) else {
+        return false;
+    };
     if !envelope.table.as_deref().is_some_and(|table| table.contains("signal")) {
         return false;
     }

@@ -108,7 +108,10 @@ fn drain<'b>(rows: &mut impl Rows<'b>) -> Result<(), DecodeFailure> {
 
 #[cold]
 pub(super) fn bad<T>(offset: usize) -> Result<T, DecodeFailure> {
-    Err(DecodeFailure { detail: Detail::BadEnvelope, offset })
+    Err(DecodeFailure {
+        detail: Detail::BadEnvelope,
+        offset,
+    })
 }
 
 /// The text that comes next; none for null.
@@ -133,7 +136,10 @@ pub(super) fn integer<'b>(reader: &mut impl Reader<'b>) -> Result<Option<i64>, D
 /// Without what differs between events of one transaction: PostgreSQL's `txid:lsn`, both numbers. A GTID with a colon is left alone.
 pub(super) fn transaction_of(id: Cow<'_, str>) -> Cow<'_, str> {
     let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let cut = id.split_once(':').filter(|(txid, lsn)| number(txid) && number(lsn)).map(|(txid, _)| txid.len());
+    let cut = id
+        .split_once(':')
+        .filter(|(txid, lsn)| number(txid) && number(lsn))
+        .map(|(txid, _)| txid.len());
     match (cut, id) {
         (None, id) => id,
         (Some(at), Cow::Borrowed(id)) => Cow::Borrowed(&id[..at]),
@@ -176,7 +182,10 @@ impl<'b> Found<'b> {
     fn judge(self, start: usize) -> Result<Unwrapped<'b>, DecodeFailure> {
         let Some(letter) = &self.op else { return self.control(start) };
         let Some(op) = Op::from_letter(letter) else {
-            return Err(DecodeFailure { detail: Detail::UnknownOperation, offset: start });
+            return Err(DecodeFailure {
+                detail: Detail::UnknownOperation,
+                offset: start,
+            });
         };
         let complete = match op {
             Op::Create | Op::Read | Op::Update => self.after.is_some(),
@@ -184,7 +193,9 @@ impl<'b> Found<'b> {
             Op::Truncate => true,
             Op::Message => self.message,
         };
-        let (true, Some(source)) = (complete, self.source) else { return bad(start) };
+        let (true, Some(source)) = (complete, self.source) else {
+            return bad(start);
+        };
         let images = matches!(op, Op::Create | Op::Read | Op::Update | Op::Delete);
         let envelope = Envelope {
             op: Some(op),
@@ -197,7 +208,11 @@ impl<'b> Found<'b> {
             table: source.table,
             transaction: self.transaction,
         };
-        Ok(if op == Op::Message { Unwrapped::LogicalMessage(envelope) } else { Unwrapped::Change(envelope) })
+        Ok(if op == Op::Message {
+            Unwrapped::LogicalMessage(envelope)
+        } else {
+            Unwrapped::Change(envelope)
+        })
     }
 
     /// Records without `op`, by what they hold.
@@ -260,7 +275,9 @@ impl<'b> Source<'b> {
 
 /// The most exact of the times that the source gave.
 pub(super) fn source_time(micros: Option<i64>, nanos: Option<i64>, millis: Option<i64>) -> Option<i64> {
-    micros.or_else(|| nanos.map(|nanos| nanos.div_euclid(1000))).or_else(|| millis.and_then(|millis| millis.checked_mul(1000)))
+    micros
+        .or_else(|| nanos.map(|nanos| nanos.div_euclid(1000)))
+        .or_else(|| millis.and_then(|millis| millis.checked_mul(1000)))
 }
 
 pub(super) fn position<'b>(
@@ -296,7 +313,10 @@ fn transaction<'b>(reader: &mut impl Reader<'b>) -> Result<Option<Cow<'b, str>>,
 
 impl<'b> JsonRows<'b> {
     pub(super) fn new(payload: Payload<'b>) -> JsonRows<'b> {
-        JsonRows { reader: payload.reader, shapes: payload.shapes }
+        JsonRows {
+            reader: payload.reader,
+            shapes: payload.shapes,
+        }
     }
 }
 
@@ -336,7 +356,9 @@ impl<'b> Rows<'b> for JsonRows<'b> {
 
 impl<'b> AvroRows<'b> {
     pub(super) fn new(schema: &'b Schema, datum: &'b [u8], base: usize) -> AvroRows<'b> {
-        AvroRows { reader: AvroReader::new(schema, datum).with_base(base) }
+        AvroRows {
+            reader: AvroReader::new(schema, datum).with_base(base),
+        }
     }
 }
 
@@ -357,7 +379,9 @@ impl<'b> Reader<'b> for AvroRows<'b> {
 impl<'b> Rows<'b> for AvroRows<'b> {
     fn row(&mut self, _: &str) -> Result<Option<Image<'b>>, DecodeFailure> {
         let at = self.reader.position();
-        let Some((node, start)) = self.reader.enter()? else { return Ok(None) };
+        let Some((node, start)) = self.reader.enter()? else {
+            return Ok(None);
+        };
         if !self.reader.is_record(node) {
             return bad(at);
         }

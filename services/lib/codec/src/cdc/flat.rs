@@ -36,9 +36,23 @@ pub(super) fn is_marker(name: &str) -> bool {
         || name.starts_with("transaction_")
         || matches!(
             name,
-            "op" | "deleted" | "table" | "lsn" | "ts_ms" | "ts_us" | "ts_ns" | "db" | "schema" | "connector" | "name" | "version" | "snapshot"
+            "op" | "deleted"
+                | "table"
+                | "lsn"
+                | "ts_ms"
+                | "ts_us"
+                | "ts_ns"
+                | "db"
+                | "schema"
+                | "connector"
+                | "name"
+                | "version"
+                | "snapshot"
         )
-        || matches!(name, "sequence" | "txId" | "xmin" | "file" | "pos" | "row" | "gtid" | "server_id" | "thread" | "query" | "scn" | "change_lsn")
+        || matches!(
+            name,
+            "sequence" | "txId" | "xmin" | "file" | "pos" | "row" | "gtid" | "server_id" | "thread" | "query" | "scn" | "change_lsn"
+        )
 }
 
 #[derive(Default)]
@@ -128,7 +142,9 @@ impl<'b> Markers<'b> {
 
     /// Headers are plain text; one that cannot be read as what it should be says nothing.
     fn header(&mut self, name: &str, value: Option<&'b [u8]>) {
-        let Some(value) = value.and_then(|value| std::str::from_utf8(value).ok()) else { return };
+        let Some(value) = value.and_then(|value| std::str::from_utf8(value).ok()) else {
+            return;
+        };
         let text = || Some(Cow::Borrowed(value));
         let number = || value.parse().ok();
         match plain(name) {
@@ -151,8 +167,15 @@ impl<'b> Markers<'b> {
 
     /// `__deleted` and `__op` must not contradict each other.
     fn op(&self, offset: usize) -> Result<Option<Op>, DecodeFailure> {
-        let unknown = DecodeFailure { detail: Detail::UnknownOperation, offset };
-        let op = self.op.as_deref().map(|letter| Op::from_letter(letter).filter(|op| *op != Op::Message).ok_or(unknown)).transpose()?;
+        let unknown = DecodeFailure {
+            detail: Detail::UnknownOperation,
+            offset,
+        };
+        let op = self
+            .op
+            .as_deref()
+            .map(|letter| Op::from_letter(letter).filter(|op| *op != Op::Message).ok_or(unknown))
+            .transpose()?;
         match (op, self.deleted) {
             (None, Some(true)) => Ok(Some(Op::Delete)),
             (Some(op), Some(deleted)) if (op == Op::Delete) != deleted => bad(offset),

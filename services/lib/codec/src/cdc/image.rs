@@ -45,7 +45,10 @@ pub struct ImageReader<'b> {
 }
 
 #[derive(Debug, Clone)]
-#[allow(clippy::large_enum_variant, reason = "lives on the stack of one call; boxing would allocate for each event")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "lives on the stack of one call; boxing would allocate for each event"
+)]
 enum Inner<'b> {
     Json(JsonReader<'b>),
     Typed(TypedJson<'b>),
@@ -66,24 +69,44 @@ pub fn key_json<'b>(key: &'b [u8], cache: &mut SchemaBlockCache) -> Result<Image
             }
             None => Inner::Json(reader),
         };
-        Ok(ImageReader { inner, flat: false, depth: 0 })
+        Ok(ImageReader {
+            inner,
+            flat: false,
+            depth: 0,
+        })
     })
 }
 
 /// Reads an Avro key; `base` is the offset of `datum` in the key.
 pub fn key_avro<'b>(schema: &'b Schema, datum: &'b [u8], base: usize) -> ImageReader<'b> {
-    ImageReader { inner: Inner::Avro(AvroReader::new(schema, datum).with_base(base)), flat: false, depth: 0 }
+    ImageReader {
+        inner: Inner::Avro(AvroReader::new(schema, datum).with_base(base)),
+        flat: false,
+        depth: 0,
+    }
 }
 
 // === impl Image ===
 
 impl<'b> Image<'b> {
     pub(super) fn json(text: &'b str, base: usize, shapes: Option<(Arc<Shapes>, ShapeId)>) -> Image<'b> {
-        Image { source: Source::Json { text, base, shapes }, flat: false }
+        Image {
+            source: Source::Json { text, base, shapes },
+            flat: false,
+        }
     }
 
     pub(super) fn avro(schema: &'b Schema, node: u32, datum: &'b [u8], start: usize, base: usize) -> Image<'b> {
-        Image { source: Source::Avro { schema, node, datum, start, base }, flat: false }
+        Image {
+            source: Source::Avro {
+                schema,
+                node,
+                datum,
+                start,
+                base,
+            },
+            flat: false,
+        }
     }
 
     pub(super) fn flattened(mut self) -> Image<'b> {
@@ -101,11 +124,19 @@ impl<'b> Image<'b> {
                     None => Inner::Json(reader),
                 }
             }
-            Source::Avro { schema, node, datum, start, base } => {
-                Inner::Avro(AvroReader::at_node(schema, *node, datum, *start).with_base(*base))
-            }
+            Source::Avro {
+                schema,
+                node,
+                datum,
+                start,
+                base,
+            } => Inner::Avro(AvroReader::at_node(schema, *node, datum, *start).with_base(*base)),
         };
-        ImageReader { inner, flat: self.flat, depth: 0 }
+        ImageReader {
+            inner,
+            flat: self.flat,
+            depth: 0,
+        }
     }
 
     /// Whether values come with their types, from Avro or a schema block. Where not, the contract must say what plain JSON stands for.

@@ -41,7 +41,14 @@ enum Raw<'b> {
 
 impl<'b> TypedJson<'b> {
     pub(super) fn new(reader: JsonReader<'b>, shapes: Arc<Shapes>, root: ShapeId) -> TypedJson<'b> {
-        TypedJson { reader, shapes, pending: root, frames: [Frame::default(); DEPTH_MAX], depth: 0, raw: Raw::None }
+        TypedJson {
+            reader,
+            shapes,
+            pending: root,
+            frames: [Frame::default(); DEPTH_MAX],
+            depth: 0,
+            raw: Raw::None,
+        }
     }
 
     pub(super) fn raw(&self) -> Option<Token<'b>> {
@@ -54,13 +61,18 @@ impl<'b> TypedJson<'b> {
 
     #[cold]
     fn contradiction<T>(&self, offset: usize) -> Result<T, DecodeFailure> {
-        Err(DecodeFailure { detail: Detail::BadEnvelope, offset })
+        Err(DecodeFailure {
+            detail: Detail::BadEnvelope,
+            offset,
+        })
     }
 
     /// Shape of a field of the innermost open struct. Fields nearly always come in the order of the schema.
     #[inline]
     fn shape_of(&mut self, key: &str) -> ShapeId {
-        let Some(frame) = self.frames.get_mut(self.depth.wrapping_sub(1)) else { return PLAIN };
+        let Some(frame) = self.frames.get_mut(self.depth.wrapping_sub(1)) else {
+            return PLAIN;
+        };
         match self.shapes.get(frame.shape) {
             Shape::Struct(fields) => {
                 let expected = frame.field as usize;

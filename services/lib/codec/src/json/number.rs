@@ -36,13 +36,19 @@ pub fn to_decimal(text: &str, scale: u8) -> DecimalRead {
         return DecimalRead::Exact(0);
     }
     let shift = parts.exponent.saturating_add(i64::from(scale));
-    let Ok(zeros) = u32::try_from(shift) else { return DecimalRead::Inexact };
+    let Ok(zeros) = u32::try_from(shift) else {
+        return DecimalRead::Inexact;
+    };
     if count as u64 + u64::from(zeros) > 39 {
         return DecimalRead::TooLarge;
     }
     let step = |value: i128, digit: u8| {
         let value = value.checked_mul(10)?;
-        if parts.negative { value.checked_sub(i128::from(digit)) } else { value.checked_add(i128::from(digit)) }
+        if parts.negative {
+            value.checked_sub(i128::from(digit))
+        } else {
+            value.checked_add(i128::from(digit))
+        }
     };
     let whole = parts.digits().chain(std::iter::repeat_n(0, zeros as usize)).try_fold(0, step);
     whole.map_or(DecimalRead::TooLarge, DecimalRead::Exact)
@@ -159,7 +165,12 @@ impl<'t> Parts<'t> {
             exponent = exponent.saturating_add((whole.len() - trimmed.len()) as i64);
             whole = trimmed;
         }
-        Parts { negative, whole: whole.as_bytes(), fraction: fraction.as_bytes(), exponent }
+        Parts {
+            negative,
+            whole: whole.as_bytes(),
+            fraction: fraction.as_bytes(),
+            exponent,
+        }
     }
 
     fn digits(&self) -> impl Iterator<Item = u8> {
@@ -188,7 +199,9 @@ fn exponent(text: &str) -> i64 {
         [b'+', digits @ ..] => (false, digits),
         digits => (false, digits),
     };
-    let size = digits.iter().fold(0_i64, |value, byte| value.saturating_mul(10).saturating_add(i64::from(byte.saturating_sub(b'0'))));
+    let size = digits.iter().fold(0_i64, |value, byte| {
+        value.saturating_mul(10).saturating_add(i64::from(byte.saturating_sub(b'0')))
+    });
     // Half of the range, so that sums with lengths of texts cannot pass its ends.
     let size = size.min(i64::MAX / 2);
     if negative { -size } else { size }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{number, text};
 use crate::DEPTH_MAX;
 use crate::failure::{DecodeFailure, Detail};
-use crate::keys::{Keys, Name};
+use crate::keys::{self, Keys, Name};
 use crate::token::{Reader, Token};
 
 /// Reads one JSON document, token by token, without building it. Texts and names without escapes are borrowed.
@@ -45,12 +45,14 @@ enum State {
 
 impl<'b> JsonReader<'b> {
     /// Reads the whole of `bytes` as one document. Bytes that are not UTF-8 fail at the first token.
+    #[inline]
     pub fn new(bytes: &'b [u8]) -> JsonReader<'b> {
         JsonReader::fragment(bytes, 0, bytes.len())
     }
 
     /// Reads one document that lies at `start..end` of `bytes`; offsets count from the start of `bytes`.
     /// A range outside of `bytes` is a mistake of the caller and reads as truncated.
+    #[inline]
     pub fn fragment(bytes: &'b [u8], start: usize, end: usize) -> JsonReader<'b> {
         let Some(part) = bytes.get(start..end) else {
             return JsonReader::failed(Detail::Truncated, bytes.len());
@@ -66,18 +68,36 @@ impl<'b> JsonReader<'b> {
     }
 
     /// Reads text that lies at `base` of the value.
+    #[inline]
     pub(crate) fn of_text(text: &'b str, base: usize) -> JsonReader<'b> {
-        let state = if u32::try_from(text.len()).is_ok() {
+        let state = if i32::try_from(text.len()).is_ok() {
             State::Value
         } else {
-            State::Spent(DecodeFailure { detail: Detail::TooLarge, offset: base })
+            State::Spent(DecodeFailure {
+                detail: Detail::TooLarge,
+                offset: base,
+            })
         };
-        JsonReader { text, base, at: 0, state, depth: 0, depth_max: DEPTH_MAX, objects: 0, proven: false, keys: Keys::new() }
+        JsonReader {
+            text,
+            base,
+            at: 0,
+            state,
+            depth: 0,
+            depth_max: DEPTH_MAX,
+            objects: 0,
+            proven: false,
+            keys: Keys::new(),
+        }
     }
 
     /// As [`JsonReader::of_text`], for text that a reader has already read or skipped without a fault.
+    #[inline]
     pub(crate) fn of_proven(text: &'b str, base: usize) -> JsonReader<'b> {
-        JsonReader { proven: true, ..JsonReader::of_text(text, base) }
+        JsonReader {
+            proven: true,
+            ..JsonReader::of_text(text, base)
+        }
     }
 
     /// Counts `levels` that are open around this text.
@@ -104,13 +124,20 @@ impl<'b> JsonReader<'b> {
         }
     }
 
+    #[cold]
     fn failed(detail: Detail, offset: usize) -> JsonReader<'b> {
-        JsonReader { state: State::Spent(DecodeFailure { detail, offset }), ..JsonReader::of_text("", offset) }
+        JsonReader {
+            state: State::Spent(DecodeFailure { detail, offset }),
+            ..JsonReader::of_text("", offset)
+        }
     }
 
     #[cold]
     fn fail<T>(&mut self, detail: Detail, at: usize) -> Result<T, DecodeFailure> {
-        let failure = DecodeFailure { detail, offset: self.base + at };
+        let failure = DecodeFailure {
+            detail,
+            offset: self.base + at,
+        };
         self.state = State::Spent(failure);
         Err(failure)
     }
@@ -118,7 +145,11 @@ impl<'b> JsonReader<'b> {
     /// What stands at `at` is not what must stand there.
     #[cold]
     fn unexpected<T>(&mut self) -> Result<T, DecodeFailure> {
-        let detail = if self.at >= self.text.len() { Detail::Truncated } else { Detail::Syntax };
+        let detail = if self.at >= self.text.len() {
+            Detail::Truncated
+        } else {
+            Detail::Syntax
+        };
         self.fail(detail, self.at)
     }
 
@@ -174,9 +205,16 @@ impl<'b> JsonReader<'b> {
     fn value<const KEEP: bool>(&mut self, byte: Option<u8>) -> Result<Token<'b>, DecodeFailure> {
         match byte {
             Some(b'"') => {
-                let text = self.string::<KEEP>()?.0;
+                let start = self.at + 1;
+                let end = text::plain_end(self.text.as_bytes(), start);
+                if self.text.as_bytes().get(end) != Some(&b'"') {
+                    let text = self.escaped::<KEEP>(end)?;
+                    self.state = State::After;
+                    return Ok(Token::Str(Cow::Owned(text)));
+                }
+                self.at = end + 1;
                 self.state = State::After;
-                Ok(Token::Str(text))
+                Ok(Token::Str(Cow::Borrowed(&self.text[start..end])))
             }
             Some(b'-' | b'0'..=b'9') => match number::scan(self.text.as_bytes(), self.at) {
                 Ok(end) => {
@@ -257,13 +295,40 @@ impl<'b> JsonReader<'b> {
 
     #[inline]
     fn key<const KEEP: bool>(&mut self) -> Result<Token<'b>, DecodeFailure> {
+        let text = self.text;
+        let bytes = text.as_bytes();
         let start = self.at + 1;
-        // A name is needed for the comparison even when its value is skipped.
-        let (key, escaped) = self.string::<true>()?;
+        let end = text::plain_end(bytes, start);
+        if bytes.get(end) != Some(&b'"') {
+            return self.key_escaped(end);
+        }
+        let key = &text[start..end];
         if !self.proven {
-            let name = Name { start: start as u32, len: (self.at - 1 - start) as u32, escaped };
-            let text = self.text;
-            if !self.keys.insert(self.depth - 1, name, &key, |name| resolve(text, name)) {
+            let tag = keys::tag_within(bytes, start, end);
+            let name = Name::new(start, end, false);
+            if !self.keys.insert(self.depth - 1, name, key, tag, |name| resolve(text, name)) {
+                return self.fail(Detail::DuplicateKey, start - 1);
+            }
+        }
+        self.at = end + 1;
+        if bytes.get(self.at) != Some(&b':') && self.peek() != Some(b':') {
+            return self.unexpected();
+        }
+        self.at += 1;
+        self.state = State::Value;
+        Ok(Token::Key(Cow::Borrowed(key)))
+    }
+
+    /// A name in which something other than its end stands at `first`. Its text is needed for the comparison even when its value is skipped.
+    #[cold]
+    fn key_escaped(&mut self, first: usize) -> Result<Token<'b>, DecodeFailure> {
+        let text = self.text;
+        let start = self.at + 1;
+        let key = self.escaped::<true>(first)?;
+        if !self.proven {
+            let name = Name::new(start, self.at - 1, true);
+            let tag = keys::tag(key.as_bytes());
+            if !self.keys.insert(self.depth - 1, name, &key, tag, |name| resolve(text, name)) {
                 return self.fail(Detail::DuplicateKey, start - 1);
             }
         }
@@ -272,34 +337,23 @@ impl<'b> JsonReader<'b> {
         }
         self.at += 1;
         self.state = State::Value;
-        Ok(Token::Key(if KEEP { key } else { Cow::Borrowed("") }))
+        Ok(Token::Key(Cow::Owned(key)))
     }
 
-    /// A string from its opening quote; whether it had escapes.
-    #[inline]
-    fn string<const KEEP: bool>(&mut self) -> Result<(Cow<'b, str>, bool), DecodeFailure> {
-        let bytes = self.text.as_bytes();
-        let start = self.at + 1;
-        let end = text::plain_end(bytes, start);
-        match bytes.get(end) {
-            Some(b'"') => {
-                self.at = end + 1;
-                Ok((Cow::Borrowed(&self.text[start..end]), false))
+    /// The rest of a string whose opening quote is at the reader's place and in which something other than its end stands at `first`.
+    #[cold]
+    fn escaped<const KEEP: bool>(&mut self, first: usize) -> Result<String, DecodeFailure> {
+        if self.text.as_bytes().get(first) != Some(&b'\\') {
+            self.at = first;
+            return self.unexpected();
+        }
+        let mut out = String::new();
+        match text::escaped_end::<KEEP>(self.text, self.at + 1, first, &mut out) {
+            Ok(quote) => {
+                self.at = quote + 1;
+                Ok(out)
             }
-            Some(b'\\') => {
-                let mut out = String::new();
-                match text::escaped_end::<KEEP>(self.text, start, end, &mut out) {
-                    Ok(quote) => {
-                        self.at = quote + 1;
-                        Ok((Cow::Owned(out), true))
-                    }
-                    Err((detail, at)) => self.fail(detail, at),
-                }
-            }
-            _ => {
-                self.at = end;
-                self.unexpected()
-            }
+            Err((detail, at)) => self.fail(detail, at),
         }
     }
 }
@@ -313,10 +367,15 @@ impl<'b> Reader<'b> for JsonReader<'b> {
     fn skip(&mut self) -> Result<(), DecodeFailure> {
         let depth = self.depth;
         loop {
-            let token = self.step::<false>()?;
-            if self.depth <= depth && !matches!(token, Token::Key(_)) {
-                debug_assert_eq!(self.depth, depth, "skip was called where no value can begin");
-                return Ok(());
+            // Matched in place: moving a token that was just written costs more than making it.
+            match self.step::<false>() {
+                Ok(Token::Key(_)) => {}
+                Ok(_) if self.depth > depth => {}
+                Ok(_) => {
+                    debug_assert_eq!(self.depth, depth, "skip was called where no value can begin");
+                    return Ok(());
+                }
+                Err(failure) => return Err(failure),
             }
         }
     }
@@ -328,8 +387,12 @@ impl<'b> Reader<'b> for JsonReader<'b> {
 }
 
 fn resolve(text: &str, name: Name) -> Cow<'_, str> {
-    let raw = &text[name.start as usize..(name.start + name.len) as usize];
-    if name.escaped { Cow::Owned(text::unescape(raw)) } else { Cow::Borrowed(raw) }
+    let raw = &text[name.range()];
+    if name.escaped() {
+        Cow::Owned(text::unescape(raw))
+    } else {
+        Cow::Borrowed(raw)
+    }
 }
 
 #[cfg(test)]

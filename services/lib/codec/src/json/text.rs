@@ -13,7 +13,8 @@ pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
         let quotes = word ^ (ONES * b'"' as u64);
         let slashes = word ^ (ONES * b'\\' as u64);
         // A borrow can only mark bytes above a real hit, so the lowest mark is always true.
-        let marks = (quotes.wrapping_sub(ONES) & !quotes | slashes.wrapping_sub(ONES) & !slashes | word.wrapping_sub(ONES * 0x20) & !word) & HIGH;
+        let marks =
+            (quotes.wrapping_sub(ONES) & !quotes | slashes.wrapping_sub(ONES) & !slashes | word.wrapping_sub(ONES * 0x20) & !word) & HIGH;
         if marks != 0 {
             return at + marks.trailing_zeros() as usize / 8;
         }
@@ -67,7 +68,9 @@ pub(super) fn unescape(raw: &str) -> String {
     let mut run = 0;
     while let Some(slash) = bytes[run..].iter().position(|byte| *byte == b'\\') {
         out.push_str(&raw[run..run + slash]);
-        let Ok((character, end)) = escape(bytes, run + slash) else { return out };
+        let Ok((character, end)) = escape(bytes, run + slash) else {
+            return out;
+        };
         out.push(character);
         run = end;
     }
@@ -107,7 +110,9 @@ fn unicode_escape(bytes: &[u8], at: usize) -> Result<(char, usize), (Detail, usi
         return Err((Detail::BadEncoding, at));
     }
     let code = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
-    char::from_u32(code).map(|character| (character, at + 12)).ok_or((Detail::BadEncoding, at))
+    char::from_u32(code)
+        .map(|character| (character, at + 12))
+        .ok_or((Detail::BadEncoding, at))
 }
 
 fn hex4(bytes: &[u8], at: usize) -> Result<u32, (Detail, usize)> {

@@ -398,7 +398,7 @@ fn a_flood_of_problems_is_cut() {
 #[test]
 fn problems_never_carry_control_characters() {
     let text = with_properties("{name: a, logicalType: \"\\e[31mred\\x07\\u202e\"}");
-    assert!(errors(&text)[0].chars().all(|c| !c.is_control()), "{:?}", errors(&text));
+    assert!(errors(&text)[0].chars().all(|c| !c.is_control() && c != '\u{202e}'), "{:?}", errors(&text));
 }
 
 /// Cuts, repeats, swaps and rewrites pieces of a good contract.

@@ -93,7 +93,10 @@ fn aliases_are_expanded_within_a_budget() {
 
 #[test]
 fn limits_and_constructs() {
-    assert!(problem(&"[".repeat(100_000)).2.contains("deeper than 64"));
+    let flow = problem(&"[".repeat(100_000)).2;
+    assert!(flow.contains("deeper than 64"), "{flow}");
+    let block: String = (0..100).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
+    assert!(problem(&block).2.contains("deeper than 64"));
     assert!(problem(&format!("a: {}", "x".repeat(BYTES_MAX))).2.contains("limit"));
     assert!(problem(&format!("? {}\n: 1\n", "k".repeat(300))).2.contains("256"));
     assert_eq!(problem("a: 1\n---\nb: 2\n").2, "a second document starts here");

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
-use apache_avro::types::Value;
 use apache_avro::Decimal;
+use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
 use proptest::prelude::*;
 use serde_json::json;
@@ -42,7 +42,10 @@ fn one(text: serde_json::Value, datum: &[u8]) -> Token<'static> {
     match tokens.into_iter().next().unwrap() {
         Token::Str(text) => Token::Str(text.into_owned().into()),
         Token::Bytes(bytes) => Token::Bytes(bytes.into_owned().into()),
-        Token::Decimal { unscaled, scale } => Token::Decimal { unscaled: unscaled.into_owned().into(), scale },
+        Token::Decimal { unscaled, scale } => Token::Decimal {
+            unscaled: unscaled.into_owned().into(),
+            scale,
+        },
         Token::Int(value) => Token::Int(value),
         Token::Date(value) => Token::Date(value),
         Token::TimeMicros(value) => Token::TimeMicros(value),
@@ -57,36 +60,90 @@ fn logical_types_become_typed_tokens() {
     let fixed = |size: u64, logical: &str| json!({"type": "fixed", "name": "F", "size": size, "logicalType": logical});
     let connect = |kind: &str, name: &str| json!({"type": kind, "connect.name": name});
     assert_eq!(one(json!({"type": "int", "logicalType": "date"}), &[1]), Token::Date(-1));
-    assert_eq!(one(json!({"type": "int", "logicalType": "time-millis"}), &[4]), Token::TimeMicros(2000));
-    assert_eq!(one(json!({"type": "long", "logicalType": "time-micros"}), &[4]), Token::TimeMicros(2));
-    assert_eq!(one(json!({"type": "long", "logicalType": "local-timestamp-millis"}), &[1]), Token::TimestampMicros(-1000));
-    assert_eq!(one(json!({"type": "long", "logicalType": "timestamp-nanos"}), &[4]), Token::Special(Special::FinerThanMicros));
-    assert_eq!(one(json!({"type": "string", "logicalType": "uuid"}), &[2, b'x']), Token::Str("x".into()));
+    assert_eq!(
+        one(json!({"type": "int", "logicalType": "time-millis"}), &[4]),
+        Token::TimeMicros(2000)
+    );
+    assert_eq!(
+        one(json!({"type": "long", "logicalType": "time-micros"}), &[4]),
+        Token::TimeMicros(2)
+    );
+    assert_eq!(
+        one(json!({"type": "long", "logicalType": "local-timestamp-millis"}), &[1]),
+        Token::TimestampMicros(-1000)
+    );
+    assert_eq!(
+        one(json!({"type": "long", "logicalType": "timestamp-nanos"}), &[4]),
+        Token::Special(Special::FinerThanMicros)
+    );
+    assert_eq!(
+        one(json!({"type": "string", "logicalType": "uuid"}), &[2, b'x']),
+        Token::Str("x".into())
+    );
     let text = Token::Str("00010203-0405-0607-0809-0a0b0c0d0e0f".into());
     let bytes: Vec<u8> = (0..16).collect();
     assert_eq!(one(fixed(16, "uuid"), &bytes), text);
-    assert_eq!(one(json!({"type": "bytes", "logicalType": "uuid"}), &[&[32], &bytes[..]].concat()), text);
-    assert_eq!(one(fixed(12, "duration"), &[1, 0, 0, 0, 2, 0, 0, 0, 0xbc, 0x0b, 0, 0]), Token::Str("P1M2DT3.004S".into()));
-    let decimal = |unscaled: &[u8], scale| Token::Decimal { unscaled: unscaled.to_vec().into(), scale };
-    assert_eq!(one(json!({"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}), &[4, 0xfb, 0x2e]), decimal(&[0xfb, 0x2e], 2));
-    assert_eq!(one(json!({"type": "bytes", "logicalType": "decimal", "precision": 5, "scale": 2046}), &[2, 1]), decimal(&[1], 2046));
     assert_eq!(
-        one(json!({"type": "fixed", "name": "D", "size": 3, "logicalType": "decimal", "precision": 6}), &[0, 0, 9]),
+        one(json!({"type": "bytes", "logicalType": "uuid"}), &[&[32], &bytes[..]].concat()),
+        text
+    );
+    assert_eq!(
+        one(fixed(12, "duration"), &[1, 0, 0, 0, 2, 0, 0, 0, 0xbc, 0x0b, 0, 0]),
+        Token::Str("P1M2DT3.004S".into())
+    );
+    let decimal = |unscaled: &[u8], scale| Token::Decimal {
+        unscaled: unscaled.to_vec().into(),
+        scale,
+    };
+    assert_eq!(
+        one(
+            json!({"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}),
+            &[4, 0xfb, 0x2e]
+        ),
+        decimal(&[0xfb, 0x2e], 2)
+    );
+    assert_eq!(
+        one(
+            json!({"type": "bytes", "logicalType": "decimal", "precision": 5, "scale": 2046}),
+            &[2, 1]
+        ),
+        decimal(&[1], 2046)
+    );
+    assert_eq!(
+        one(
+            json!({"type": "fixed", "name": "D", "size": 3, "logicalType": "decimal", "precision": 6}),
+            &[0, 0, 9]
+        ),
         decimal(&[0, 0, 9], 0)
     );
-    assert_eq!(one(json!({"type": "bytes", "logicalType": "big-decimal"}), &[8, 4, 0xfb, 0x2e, 4]), decimal(&[0xfb, 0x2e], 2));
+    assert_eq!(
+        one(json!({"type": "bytes", "logicalType": "big-decimal"}), &[8, 4, 0xfb, 0x2e, 4]),
+        decimal(&[0xfb, 0x2e], 2)
+    );
     assert_eq!(one(connect("int", "io.debezium.time.Date"), &[4]), Token::Date(2));
     assert_eq!(one(connect("int", "io.debezium.time.Year"), &[4]), Token::Int(2));
-    assert_eq!(one(connect("long", "io.debezium.time.NanoTimestamp"), &[0xd0, 0x0f]), Token::TimestampMicros(1));
+    assert_eq!(
+        one(connect("long", "io.debezium.time.NanoTimestamp"), &[0xd0, 0x0f]),
+        Token::TimestampMicros(1)
+    );
     let now = [&[40][..], b"1970-01-01T00:00:01Z"].concat();
-    assert_eq!(one(connect("string", "io.debezium.time.ZonedTimestamp"), &now), Token::TimestampMicros(1_000_000));
-    assert_eq!(one(connect("bytes", "io.debezium.data.Bits"), &[2, 7]), Token::Bytes(vec![7].into()));
+    assert_eq!(
+        one(connect("string", "io.debezium.time.ZonedTimestamp"), &now),
+        Token::TimestampMicros(1_000_000)
+    );
+    assert_eq!(
+        one(connect("bytes", "io.debezium.data.Bits"), &[2, 7]),
+        Token::Bytes(vec![7].into())
+    );
     let variable = json!({"type": "record", "name": "V", "connect.name": "io.debezium.data.VariableScaleDecimal", "fields": [
         {"name": "scale", "type": "int"}, {"name": "value", "type": "bytes"}]});
     assert_eq!(one(variable, &[4, 2, 9]), decimal(&[9], 2));
     // What the specification calls invalid is the plain type.
     assert_eq!(one(json!({"type": "long", "logicalType": "date"}), &[4]), Token::Int(2));
-    assert_eq!(one(json!({"type": "bytes", "logicalType": "decimal"}), &[2, 1]), Token::Bytes(vec![1].into()));
+    assert_eq!(
+        one(json!({"type": "bytes", "logicalType": "decimal"}), &[2, 1]),
+        Token::Bytes(vec![1].into())
+    );
     assert_eq!(one(json!({"type": "int", "logicalType": "no-such"}), &[4]), Token::Int(2));
 }
 
@@ -106,19 +163,28 @@ fn faults_have_a_code() {
     // 2^27 nulls in 5 bytes, fewer of them, the same in inner arrays, counts beyond the bytes, block sizes that lie.
     assert_eq!(of(items.clone(), &[0x80, 0x80, 0x80, 0x80, 0x01, 0]), Detail::TooLarge);
     assert_eq!(of(items.clone(), &[0x80, 0x80, 0x04, 0]), Detail::TooLarge);
-    assert_eq!(of(json!({"type": "array", "items": items}), &[4, 0x80, 0x80, 0x80, 0x80, 0x01, 0]), Detail::TooLarge);
+    assert_eq!(
+        of(json!({"type": "array", "items": items}), &[4, 0x80, 0x80, 0x80, 0x80, 0x01, 0]),
+        Detail::TooLarge
+    );
     assert_eq!(of(numbers.clone(), &[200, 1, 1, 1]), Detail::TooLarge);
     assert_eq!(of(numbers.clone(), &[1, 4, 2, 0]), Detail::Syntax);
     assert_eq!(of(numbers.clone(), &[1, 200, 1, 2, 0]), Detail::TooLarge);
     assert_eq!(of(numbers.clone(), &[1, 1, 2, 0]), Detail::Syntax);
     assert_eq!(of(numbers.clone(), &[2, 2]), Detail::Truncated);
-    assert_eq!(of(numbers, &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0]), Detail::TooLarge);
+    assert_eq!(
+        of(numbers, &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0]),
+        Detail::TooLarge
+    );
     // 400 MB announced in 5 bytes.
     assert_eq!(of(json!("bytes"), &[0x80, 0x90, 0xbc, 0xfd, 0x02]), Detail::Truncated);
     assert_eq!(of(json!("bytes"), &[1]), Detail::Syntax);
     assert_eq!(of(json!("string"), &[2, 0xff]), Detail::BadEncoding);
     assert_eq!(of(json!("long"), &[0xff; 11]), Detail::Syntax);
-    assert_eq!(of(json!("long"), &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]), Detail::Syntax);
+    assert_eq!(
+        of(json!("long"), &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]),
+        Detail::Syntax
+    );
     assert_eq!(of(json!("int"), &[0x80, 0x80, 0x80, 0x80, 0x10]), Detail::NumberOutOfRange);
     assert_eq!(of(json!("boolean"), &[2]), Detail::Syntax);
     assert_eq!(of(json!("double"), &[0; 7]), Detail::Truncated);
@@ -126,10 +192,22 @@ fn faults_have_a_code() {
     assert_eq!(of(json!(["null", "int"]), &[4]), Detail::BadIndex);
     assert_eq!(of(json!(["null", "int"]), &[1]), Detail::BadIndex);
     assert_eq!(of(json!({"type": "enum", "name": "E", "symbols": ["A"]}), &[2]), Detail::BadIndex);
-    assert_eq!(of(json!({"type": "map", "values": "int"}), &[4, 2, b'a', 0, 2, b'a', 0, 0]), Detail::DuplicateKey);
-    assert_eq!(of(json!({"type": "bytes", "logicalType": "decimal", "precision": 4}), &[0]), Detail::Syntax);
+    assert_eq!(
+        of(json!({"type": "map", "values": "int"}), &[4, 2, b'a', 0, 2, b'a', 0, 0]),
+        Detail::DuplicateKey
+    );
+    assert_eq!(
+        of(json!({"type": "bytes", "logicalType": "decimal", "precision": 4}), &[0]),
+        Detail::Syntax
+    );
     assert_eq!(of(json!({"type": "bytes", "logicalType": "big-decimal"}), &[2, 8]), Detail::Syntax);
-    assert_eq!(of(json!({"type": "string", "connect.name": "io.debezium.time.ZonedTimestamp"}), &[2, b'x']), Detail::Syntax);
+    assert_eq!(
+        of(
+            json!({"type": "string", "connect.name": "io.debezium.time.ZonedTimestamp"}),
+            &[2, b'x']
+        ),
+        Detail::Syntax
+    );
 }
 
 #[test]
@@ -149,7 +227,8 @@ fn a_schema_that_blows_up_without_bytes_is_bounded() {
     let mut inner = json!({"type": "record", "name": "R0", "fields": []});
     for level in 1..40 {
         let name = format!("R{}", level - 1);
-        inner = json!({"type": "record", "name": format!("R{level}"), "fields": [{"name": "a", "type": inner}, {"name": "b", "type": name}]});
+        inner =
+            json!({"type": "record", "name": format!("R{level}"), "fields": [{"name": "a", "type": inner}, {"name": "b", "type": name}]});
     }
     assert_eq!(outcome(&schema(&inner), &[]), Err(Detail::TooLarge));
 }
@@ -161,7 +240,10 @@ fn maps_and_blocks() {
     let datum = [2, 2, b'a', 2, 2, b'x', 2, 0, 1, 12, 2, b'b', 2, 2, b'x', 4, 0, 0];
     let datum = [&datum[..9], &[14][..], &datum[10..17], &[0][..]].concat();
     let found = tokens(&maps, &datum).unwrap();
-    let keys: Vec<_> = found.iter().filter_map(|token| if let Token::Key(key) = token { Some(&**key) } else { None }).collect();
+    let keys: Vec<_> = found
+        .iter()
+        .filter_map(|token| if let Token::Key(key) = token { Some(&**key) } else { None })
+        .collect();
     assert_eq!(keys, ["a", "x", "b", "x"]);
     assert_eq!(outcome(&maps, &datum), Ok(()));
     assert_eq!(outcome(&maps, &[0]), Ok(()));
@@ -171,8 +253,12 @@ fn maps_and_blocks() {
 fn references_resolve_in_any_order() {
     let city = r#"{"type":"record","name":"City","namespace":"geo","fields":[{"name":"name","type":"string"}]}"#;
     let address = r#"{"type":"record","name":"Address","namespace":"geo","fields":[{"name":"city","type":"City"}]}"#;
-    let order = r#"{"type":"record","name":"Order","fields":[{"name":"to","type":["null","geo.Address"]},{"name":"from","type":"geo.City"}]}"#;
-    for references in [[("geo.City", city), ("geo.Address", address)], [("geo.Address", address), ("geo.City", city)]] {
+    let order =
+        r#"{"type":"record","name":"Order","fields":[{"name":"to","type":["null","geo.Address"]},{"name":"from","type":"geo.City"}]}"#;
+    for references in [
+        [("geo.City", city), ("geo.Address", address)],
+        [("geo.Address", address), ("geo.City", city)],
+    ] {
         let schema = Schema::parse(order, &references).unwrap();
         assert_eq!(outcome(&schema, &[2, 2, b'a', 2, b'b']), Ok(()));
     }
@@ -183,8 +269,19 @@ fn references_resolve_in_any_order() {
 #[test]
 fn schemas_that_are_none_are_refused() {
     for text in [
-        "", "{", "7", "[]", "[[\"int\"]]", "\"no.such\"", "{}", r#"{"type":"record","name":"R"}"#, r#"{"type":"record","fields":[]}"#,
-        r#"{"type":"array"}"#, r#"{"type":"map"}"#, r#"{"type":"enum","name":"E"}"#, r#"{"type":"fixed","name":"F","size":-1}"#,
+        "",
+        "{",
+        "7",
+        "[]",
+        "[[\"int\"]]",
+        "\"no.such\"",
+        "{}",
+        r#"{"type":"record","name":"R"}"#,
+        r#"{"type":"record","fields":[]}"#,
+        r#"{"type":"array"}"#,
+        r#"{"type":"map"}"#,
+        r#"{"type":"enum","name":"E"}"#,
+        r#"{"type":"fixed","name":"F","size":-1}"#,
         r#"{"type":"record","name":"R","fields":[{"name":"a","type":"int"},{"name":"a","type":"int"}]}"#,
         r#"[{"type":"fixed","name":"F","size":1},{"type":"fixed","name":"F","size":2}]"#,
     ] {
@@ -211,8 +308,12 @@ fn case() -> impl Strategy<Value = Case> {
         any::<bool>().prop_map(move |value| of(json!("boolean"), Value::Boolean(value))),
         any::<i32>().prop_map(move |value| of(json!("int"), Value::Int(value))),
         any::<i64>().prop_map(move |value| of(json!("long"), Value::Long(value))),
-        any::<f32>().prop_filter("number", |value| !value.is_nan()).prop_map(move |value| of(json!("float"), Value::Float(value))),
-        any::<f64>().prop_filter("number", |value| !value.is_nan()).prop_map(move |value| of(json!("double"), Value::Double(value))),
+        any::<f32>()
+            .prop_filter("number", |value| !value.is_nan())
+            .prop_map(move |value| of(json!("float"), Value::Float(value))),
+        any::<f64>()
+            .prop_filter("number", |value| !value.is_nan())
+            .prop_map(move |value| of(json!("double"), Value::Double(value))),
         any::<String>().prop_map(move |value| of(json!("string"), Value::String(value))),
         any::<Vec<u8>>().prop_map(move |value| of(json!("bytes"), Value::Bytes(value))),
         any::<[u8; 5]>().prop_map(move |value| of(json!({"type": "fixed", "size": 5}), Value::Fixed(5, value.to_vec()))),
@@ -232,29 +333,46 @@ fn case() -> impl Strategy<Value = Case> {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(move |fields| {
                 let named = |index: usize| format!("f{index}");
-                let listed: Vec<_> = fields.iter().enumerate().map(|(at, case)| json!({"name": named(at), "type": case.schema})).collect();
+                let listed: Vec<_> = fields
+                    .iter()
+                    .enumerate()
+                    .map(|(at, case)| json!({"name": named(at), "type": case.schema}))
+                    .collect();
                 let values = fields.into_iter().enumerate().map(|(at, case)| (named(at), case.value)).collect();
                 of(json!({"type": "record", "fields": listed}), Value::Record(values))
             }),
             (inner.clone(), 0_usize..5).prop_map(move |(case, count)| {
-                of(json!({"type": "array", "items": case.schema}), Value::Array(vec![case.value; count]))
+                of(
+                    json!({"type": "array", "items": case.schema}),
+                    Value::Array(vec![case.value; count]),
+                )
             }),
             (inner.clone(), "[a-z]{0,9}", any::<bool>()).prop_map(move |(case, key, full)| {
                 let entries = if full { HashMap::from([(key, case.value)]) } else { HashMap::new() };
                 of(json!({"type": "map", "values": case.schema}), Value::Map(entries))
             }),
-            (inner, any::<bool>()).prop_filter("no null beside null", |(case, _)| case.schema != json!("null")).prop_map(
-                move |(case, null)| {
-                    let value = if null { Value::Union(0, Box::new(Value::Null)) } else { Value::Union(1, Box::new(case.value)) };
+            (inner, any::<bool>())
+                .prop_filter("no null beside null", |(case, _)| case.schema != json!("null"))
+                .prop_map(move |(case, null)| {
+                    let value = if null {
+                        Value::Union(0, Box::new(Value::Null))
+                    } else {
+                        Value::Union(1, Box::new(case.value))
+                    };
                     // A union holds no union directly.
-                    let inner = if case.schema.is_array() { json!({"type": "array", "items": case.schema}) } else { case.schema };
+                    let inner = if case.schema.is_array() {
+                        json!({"type": "array", "items": case.schema})
+                    } else {
+                        case.schema
+                    };
                     let value = match value {
-                        Value::Union(1, inside) if matches!(*inside, Value::Union(..)) => Value::Union(1, Box::new(Value::Array(vec![*inside]))),
+                        Value::Union(1, inside) if matches!(*inside, Value::Union(..)) => {
+                            Value::Union(1, Box::new(Value::Array(vec![*inside])))
+                        }
                         value => value,
                     };
                     of(json!(["null", inner]), value)
-                }
-            ),
+                }),
         ]
     })
 }
@@ -303,7 +421,10 @@ fn expect(schema: &serde_json::Value, value: &Value, out: &mut Vec<Token<'static
         Value::Decimal(decimal) => {
             let scale = schema["scale"].as_i64().unwrap() as i32;
             let unscaled: Vec<u8> = decimal.clone().try_into().unwrap();
-            out.push(Token::Decimal { unscaled: unscaled.into(), scale });
+            out.push(Token::Decimal {
+                unscaled: unscaled.into(),
+                scale,
+            });
         }
         Value::Union(index, inner) => expect(&schema[*index as usize], inner, out),
         Value::Array(items) => {

@@ -105,7 +105,13 @@ fn faults_have_a_code_and_a_place() {
     ] {
         assert_eq!(failure(text), (detail, offset), "{text}");
     }
-    assert_eq!(outcome(b"{\"a\":\"\xff\"}").unwrap_err(), DecodeFailure { detail: Detail::BadEncoding, offset: 6 });
+    assert_eq!(
+        outcome(b"{\"a\":\"\xff\"}").unwrap_err(),
+        DecodeFailure {
+            detail: Detail::BadEncoding,
+            offset: 6
+        }
+    );
     assert_eq!(outcome(b"\xff\xfe{\0}\0").unwrap_err().detail, Detail::BadEncoding);
 }
 
@@ -131,21 +137,41 @@ fn depth_ends_at_the_limit() {
 
 #[test]
 fn many_names_stay_exact_and_quick() {
-    let object = |count: usize| (0..count).map(|index| format!("\"k{index}\":{{\"x\":1,\"y\":2}}")).collect::<Vec<_>>().join(",");
+    let object = |count: usize| {
+        (0..count)
+            .map(|index| format!("\"k{index}\":{{\"x\":1,\"y\":2}}"))
+            .collect::<Vec<_>>()
+            .join(",")
+    };
     for count in [1, 15, 63, 64, 65, 66, 200, 100_000] {
         let names = object(count);
         assert_eq!(outcome(format!("{{{names}}}").as_bytes()), Ok(()), "{count}");
-        assert_eq!(failure(&format!("{{{names},\"k{}\":0}}", count - 1)).0, Detail::DuplicateKey, "{count}");
+        assert_eq!(
+            failure(&format!("{{{names},\"k{}\":0}}", count - 1)).0,
+            Detail::DuplicateKey,
+            "{count}"
+        );
         assert_eq!(failure(&format!("{{{names},\"\\u006b0\":0}}")).0, Detail::DuplicateKey, "{count}");
         // The same names again in another object are no duplicates, also behind a large object inside of one.
-        assert_eq!(outcome(format!("[{{\"k0\":{{{names}}},\"k1\":1}},{{{names}}}]").as_bytes()), Ok(()), "{count}");
-        assert_eq!(failure(&format!("{{\"k0\":{{{names}}},\"k1\":1,\"k0\":1}}")).0, Detail::DuplicateKey, "{count}");
+        assert_eq!(
+            outcome(format!("[{{\"k0\":{{{names}}},\"k1\":1}},{{{names}}}]").as_bytes()),
+            Ok(()),
+            "{count}"
+        );
+        assert_eq!(
+            failure(&format!("{{\"k0\":{{{names}}},\"k1\":1,\"k0\":1}}")).0,
+            Detail::DuplicateKey,
+            "{count}"
+        );
     }
 }
 
 #[test]
 fn names_alike_at_both_ends_are_told_apart() {
-    let names = (0..80).map(|index| format!("\"abcdefgh{index:04}ijklmnop\":1")).collect::<Vec<_>>().join(",");
+    let names = (0..80)
+        .map(|index| format!("\"abcdefgh{index:04}ijklmnop\":1"))
+        .collect::<Vec<_>>()
+        .join(",");
     assert_eq!(outcome(format!("{{{names}}}").as_bytes()), Ok(()));
 }
 
@@ -156,7 +182,13 @@ fn fragments_keep_their_offsets() {
     assert_eq!(reader.next(), Ok(Token::BeginObject));
     assert_eq!(reader.position(), 9);
     assert_eq!(reader.next(), Ok(Token::Key("a".into())));
-    assert_eq!(reader.skip(), Err(DecodeFailure { detail: Detail::Syntax, offset: 18 }));
+    assert_eq!(
+        reader.skip(),
+        Err(DecodeFailure {
+            detail: Detail::Syntax,
+            offset: 18
+        })
+    );
     let mut reader = JsonReader::fragment(bytes, 15, 16);
     assert_eq!((reader.next(), reader.next()), (Ok(Token::Number("1")), Ok(Token::End)));
     assert_eq!(JsonReader::fragment(bytes, 3, 300).next().unwrap_err().detail, Detail::Truncated);
@@ -212,9 +244,35 @@ fn tree<'b>(reader: &mut JsonReader<'b>, token: Token<'b>) -> serde_json::Value 
 /// Bytes that are nearly JSON.
 fn nearly_json() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
-        Just("{"), Just("}"), Just("["), Just("]"), Just(","), Just(":"), Just("\""), Just("\"a\""), Just("\"a\":"), Just("\"b\":1"),
-        Just("\\"), Just("\\u00e9"), Just("\\ud83d\\ude00"), Just("\\ud83d"), Just("\\n"), Just("1"), Just("-0"), Just("1.5e3"), Just("."),
-        Just("e"), Just("null"), Just("true"), Just("fals"), Just(" "), Just("\n"), Just("\t"), Just("\u{1}"), Just("é"), Just("longer text here"),
+        Just("{"),
+        Just("}"),
+        Just("["),
+        Just("]"),
+        Just(","),
+        Just(":"),
+        Just("\""),
+        Just("\"a\""),
+        Just("\"a\":"),
+        Just("\"b\":1"),
+        Just("\\"),
+        Just("\\u00e9"),
+        Just("\\ud83d\\ude00"),
+        Just("\\ud83d"),
+        Just("\\n"),
+        Just("1"),
+        Just("-0"),
+        Just("1.5e3"),
+        Just("."),
+        Just("e"),
+        Just("null"),
+        Just("true"),
+        Just("fals"),
+        Just(" "),
+        Just("\n"),
+        Just("\t"),
+        Just("\u{1}"),
+        Just("é"),
+        Just("longer text here"),
     ];
     prop::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat().into_bytes())
 }
@@ -231,9 +289,8 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
     leaf.prop_recursive(6, 60, 8, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..8).prop_map(Into::into),
-            prop::collection::vec((any::<String>(), inner), 0..8).prop_map(|fields| {
-                serde_json::Value::Object(fields.into_iter().collect())
-            }),
+            prop::collection::vec((any::<String>(), inner), 0..8)
+                .prop_map(|fields| { serde_json::Value::Object(fields.into_iter().collect()) }),
         ]
     })
 }

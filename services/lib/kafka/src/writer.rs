@@ -1,0 +1,119 @@
+//! Sending records and waiting until each has its answer; with or without a group around it.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
+use tidegate_flow::WorldError;
+use tidegate_flow::ports::{Delivery, Refusal, TransactionFault};
+use tidegate_flow::record::Outgoing;
+
+use crate::callbacks::ProducerCallbacks;
+use crate::exchange::Delivering;
+use crate::fault::{transaction_fault, world_error};
+use crate::settings::{DELIVERY_TIMEOUT, Settings, TRANSACTION_TIMEOUT};
+
+/// One attempt of a transactional call; the caller resumes it when it is retriable.
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A producer without a group: what fills raw topics in demo, tests and load.
+pub struct RecordWriter {
+    producer: ThreadedProducer<ProducerCallbacks>,
+}
+
+// === impl RecordWriter ===
+
+impl RecordWriter {
+    /// Makes the producer; idempotent, acks=all, no transactions.
+    pub fn connect(settings: &Settings) -> Result<RecordWriter, WorldError> {
+        Ok(RecordWriter { producer: make_producer(settings, &Delivering::Acknowledged)? })
+    }
+
+    /// Sends all and waits until each has its answer.
+    pub fn write(&mut self, batch: &[Outgoing]) -> Result<Delivery, TransactionFault> {
+        deliver(&self.producer, batch)
+    }
+}
+
+impl std::fmt::Debug for RecordWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RecordWriter").finish_non_exhaustive()
+    }
+}
+
+/// Sends all and waits until each has its answer. A record that the client refuses by itself fails neither the others nor an open
+/// transaction, so the answers are counted.
+pub(crate) fn deliver(producer: &ThreadedProducer<ProducerCallbacks>, batch: &[Outgoing]) -> Result<Delivery, TransactionFault> {
+    let callbacks = producer.context().clone();
+    callbacks.delivered.store(0, Ordering::Release);
+    callbacks.refused.lock().expect("no panic happens while it is held").clear();
+    let mut delivery = Delivery::default();
+    for (index, outgoing) in batch.iter().enumerate() {
+        if let Err(error) = enqueue(producer, outgoing, index) {
+            let refusal = match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::MessageSizeTooLarge) => Refusal::TooLarge,
+                _ => Refusal::Other,
+            };
+            delivery.refused.push((index, refusal, error.to_string()));
+        }
+    }
+    producer
+        .flush(DELIVERY_TIMEOUT + CALL_TIMEOUT)
+        .map_err(|error| transaction_fault("waiting for the brokers to acknowledge", &error))?;
+    delivery.delivered = callbacks.delivered.load(Ordering::Acquire);
+    for (index, code) in callbacks.refused.lock().expect("no panic happens while it is held").drain(..) {
+        let refusal = if code == RDKafkaErrorCode::MessageSizeTooLarge { Refusal::TooLarge } else { Refusal::Other };
+        delivery.refused.push((index, refusal, code.to_string()));
+    }
+    Ok(delivery)
+}
+
+pub(crate) fn make_producer(settings: &Settings, delivering: &Delivering) -> Result<ThreadedProducer<ProducerCallbacks>, WorldError> {
+    let id = match delivering {
+        Delivering::Transactional(id) => Some(id.as_str()),
+        Delivering::Acknowledged => None,
+    };
+    let producer: ThreadedProducer<ProducerCallbacks> = settings
+        .producer(id)
+        .create_with_context(ProducerCallbacks::default())
+        .map_err(|error| world_error("making a producer", error))?;
+    if id.is_some() {
+        producer.init_transactions(TRANSACTION_TIMEOUT).map_err(|error| world_error("opening the transactional producer", error))?;
+        producer.context().transport_failed.store(false, Ordering::Release);
+    }
+    Ok(producer)
+}
+
+/// Hands one record to the client; waits while its queue is full, since delivery reports make room.
+fn enqueue(producer: &ThreadedProducer<ProducerCallbacks>, outgoing: &Outgoing, index: usize) -> Result<(), KafkaError> {
+    let mut headers = OwnedHeaders::new_with_capacity(outgoing.headers.len());
+    for header in &outgoing.headers {
+        headers = headers.insert(KafkaHeader { key: &header.name, value: header.value.as_deref() });
+    }
+    let mut record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(&outgoing.to.topic, index).partition(outgoing.to.partition);
+    record = record.headers(headers);
+    if let Some(timestamp) = outgoing.timestamp {
+        record = record.timestamp(timestamp);
+    }
+    if let Some(key) = outgoing.key.as_deref() {
+        record = record.key(key);
+    }
+    if let Some(value) = outgoing.value.as_deref() {
+        record = record.payload(value);
+    }
+    let deadline = Instant::now() + DELIVERY_TIMEOUT;
+    loop {
+        match producer.send(record) {
+            Ok(()) => return Ok(()),
+            Err((error, returned)) => {
+                if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) || Instant::now() > deadline {
+                    return Err(error);
+                }
+                producer.poll(Duration::from_millis(5));
+                record = returned;
+            }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! `tidegate check`: the judge of the workers, on a file.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use tidegate_check::{Input, Judge, Plan, Skip, Verdict, Violation, compile};
+use tidegate_contract::{Contract, Diagnostic, Level, Severity, render};
+
+use crate::cli::{CheckArgs, Output};
+use crate::exit::Exit;
+use crate::wiring::clock::now_micros;
+use crate::wiring::schemas::SchemaSource;
+
+pub(crate) fn run(args: &CheckArgs) -> Exit {
+    match check(args) {
+        Ok(exit) => exit,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            Exit::CouldNotTell
+        }
+    }
+}
+
+fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
+    let Some((contract, object, plan)) = load(args)? else { return Ok(Exit::CouldNotTell) };
+    let now = match &args.now {
+        Some(text) => text.parse::<jiff::Timestamp>().with_context(|| format!("--now: `{text}` is not an RFC 3339 time"))?.as_microsecond(),
+        None => now_micros(),
+    };
+    let topic = contract.objects[object].topic.clone().unwrap_or_else(|| contract.objects[object].name.clone());
+    let mut out = std::io::stdout().lock();
+    let mut judge = Judge::new();
+    let mut tally = Tally::default();
+    let input: Box<dyn std::io::Read> = match args.events.as_os_str() == "-" {
+        true => Box::new(std::io::stdin().lock()),
+        false => Box::new(std::fs::File::open(&args.events).with_context(|| format!("{}: cannot be read", args.events.display()))?),
+    };
+    let mut reader = std::io::BufReader::new(input);
+    let mut line = Vec::new();
+    for number in 1_u64.. {
+        line.clear();
+        if reader.read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        if line.last() == Some(&b'\n') {
+            line.pop();
+        }
+        if line.is_empty() {
+            continue;
+        }
+        let event = Event::read(&line).with_context(|| format!("{}:{number}", args.events.display()))?;
+        let headers: Vec<(&str, Option<&[u8]>)> =
+            event.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref().map(str::as_bytes))).collect();
+        let input = Input { key: event.key.as_deref(), value: event.value.as_deref(), headers: &headers, now };
+        let verdict = judge.judge(&plan, &input, &topic, &SchemaSource::Fixed(Arc::default()), &mut ());
+        tally.add(&verdict);
+        match args.output {
+            Output::Human => show(&mut out, &args.events, number, &verdict)?,
+            Output::Json => writeln!(out, "{}", document(number, &verdict))?,
+        }
+    }
+    if args.output == Output::Human {
+        tally.show(&mut out, &contract)?;
+    }
+    Ok(if tally.invalid == 0 { Exit::Clean } else { Exit::Findings })
+}
+
+/// The compiled object; `None` when the contract does not load, which has been said then.
+fn load(args: &CheckArgs) -> anyhow::Result<Option<(Contract, usize, Plan)>> {
+    let name = args.contract.display().to_string();
+    let mut text = String::new();
+    std::fs::File::open(&args.contract)
+        .and_then(|mut file| file.read_to_string(&mut text))
+        .with_context(|| format!("{name}: cannot be read"))?;
+    let (contract, diagnostics) = tidegate_contract::parse(&name, &text);
+    let shown: Vec<Diagnostic> = diagnostics.into_iter().filter(|diagnostic| diagnostic.level != Level::Note).collect();
+    report(&name, &text, &shown);
+    let Some(contract) = contract.filter(|_| shown.iter().all(|diagnostic| diagnostic.level != Level::Error)) else { return Ok(None) };
+    let object = pick(&contract, args.object.as_deref(), &args.contract)?;
+    match compile(&contract, object) {
+        Ok(plan) => Ok(Some((contract, object, plan))),
+        Err(problems) => {
+            report(&name, &text, &problems);
+            Ok(None)
+        }
+    }
+}
+
+fn report(name: &str, text: &str, diagnostics: &[Diagnostic]) {
+    if !diagnostics.is_empty() {
+        let sources = BTreeMap::from([(Arc::from(name), text.to_owned())]);
+        eprintln!("{}", render(diagnostics, &sources, std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()));
+    }
+}
+
+fn pick(contract: &Contract, wanted: Option<&str>, path: &Path) -> anyhow::Result<usize> {
+    let names = || contract.objects.iter().map(|object| &*object.name).collect::<Vec<_>>().join(", ");
+    match (wanted, contract.objects.len()) {
+        (_, 0) => bail!("{}: the contract has no schema object", path.display()),
+        (None, 1) => Ok(0),
+        (None, _) => bail!("{}: the contract has several objects ({}); name one with --object", path.display(), names()),
+        (Some(name), _) => match contract.objects.iter().position(|object| &*object.name == name) {
+            Some(index) => Ok(index),
+            None => bail!("{}: no object `{name}`; there are {}", path.display(), names()),
+        },
+    }
+}
+
+/// One line: the value itself, or `@` and a JSON object with key, value and headers.
+struct Event {
+    key: Option<Vec<u8>>,
+    value: Option<Vec<u8>>,
+    headers: Vec<(String, Option<String>)>,
+}
+
+impl Event {
+    fn read(line: &[u8]) -> anyhow::Result<Event> {
+        let Some(wrapped) = line.strip_prefix(b"@") else {
+            return Ok(Event { key: None, value: Some(line.to_vec()), headers: Vec::new() });
+        };
+        let wrapped: serde_json::Value = serde_json::from_slice(wrapped).context("what follows @ must be a JSON object")?;
+        let text = |name: &str| match &wrapped[name] {
+            serde_json::Value::Null => Ok(None),
+            serde_json::Value::String(text) => Ok(Some(text.clone().into_bytes())),
+            _ => bail!("{name} must be text or null"),
+        };
+        let mut headers = Vec::new();
+        for header in wrapped["headers"].as_array().into_iter().flatten() {
+            let name = header[0].as_str().context("headers must be a list of [name, text or null]")?;
+            headers.push((name.to_owned(), header[1].as_str().map(str::to_owned)));
+        }
+        Ok(Event { key: text("key")?, value: text("value")?, headers })
+    }
+}
+
+#[derive(Default)]
+struct Tally {
+    valid: u64,
+    invalid: u64,
+    skipped: u64,
+    rules: BTreeMap<(&'static str, Arc<str>), u64>,
+}
+
+impl Tally {
+    fn add(&mut self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Valid { .. } => self.valid += 1,
+            Verdict::Skipped(_) => self.skipped += 1,
+            Verdict::Invalid { violations, .. } => {
+                self.invalid += 1;
+                for violation in violations {
+                    *self.rules.entry((violation.reason.as_str(), violation.rule.clone())).or_default() += 1;
+                }
+            }
+            // Without a registry the schema cannot be had here, so the event cannot be called valid.
+            Verdict::Need(_) => self.invalid += 1,
+        }
+    }
+
+    fn show(&self, out: &mut impl std::io::Write, contract: &Contract) -> std::io::Result<()> {
+        writeln!(out, "{}: {} valid, {} invalid, {} skipped", contract.reference(), self.valid, self.invalid, self.skipped)?;
+        for ((reason, rule), count) in &self.rules {
+            writeln!(out, "  {count:>8}  {reason}  {rule}")?;
+        }
+        Ok(())
+    }
+}
+
+fn show(out: &mut impl std::io::Write, events: &Path, number: u64, verdict: &Verdict) -> std::io::Result<()> {
+    let place = format!("{}:{number}", events.display());
+    match verdict {
+        Verdict::Valid { notes, .. } => notes.iter().try_for_each(|note| line(out, &place, note)),
+        Verdict::Invalid { violations, cut } => {
+            violations.iter().try_for_each(|violation| line(out, &place, violation))?;
+            if *cut {
+                writeln!(out, "{place}: more violations than are listed")?;
+            }
+            Ok(())
+        }
+        Verdict::Skipped(skip) => writeln!(out, "{place}: skipped by policy {}", name(*skip)),
+        Verdict::Need(need) => writeln!(out, "{place}: error: needs registry schema {need:?}, which `check` cannot ask for"),
+    }
+}
+
+fn line(out: &mut impl std::io::Write, place: &str, violation: &Violation) -> std::io::Result<()> {
+    let severity = match violation.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Info => "info",
+    };
+    let detail = violation.detail.map(|detail| format!("/{}", detail.as_str())).unwrap_or_default();
+    let pointer = if violation.pointer.is_empty() { "(event)" } else { &violation.pointer };
+    let at = &violation.location;
+    writeln!(
+        out,
+        "{place}: {severity}: {}{detail} at {pointer}: rule `{}` ({}:{}:{})",
+        violation.reason.as_str(),
+        violation.rule,
+        at.file,
+        at.line,
+        at.column
+    )
+}
+
+fn name(skip: Skip) -> &'static str {
+    skip.as_str()
+}
+
+fn document(number: u64, verdict: &Verdict) -> serde_json::Value {
+    let list = |violations: &[Violation]| {
+        violations
+            .iter()
+            .map(|violation| {
+                serde_json::json!({
+                    "reason": violation.reason.as_str(),
+                    "detail": violation.detail.map(|detail| detail.as_str()),
+                    "rule": &*violation.rule,
+                    "pointer": violation.pointer,
+                    "contract": {
+                        "file": &*violation.location.file,
+                        "line": violation.location.line,
+                        "column": violation.location.column,
+                        "pointer": &*violation.location.pointer,
+                    },
+                })
+            })
+            .collect::<Vec<_>>()
+    };
+    match verdict {
+        Verdict::Valid { notes, .. } => serde_json::json!({"line": number, "verdict": "valid", "notes": list(notes)}),
+        Verdict::Invalid { violations, cut } => {
+            serde_json::json!({"line": number, "verdict": "invalid", "violations": list(violations), "cut": cut})
+        }
+        Verdict::Skipped(skip) => serde_json::json!({"line": number, "verdict": "skipped", "policy": skip.as_str()}),
+        Verdict::Need(need) => serde_json::json!({"line": number, "verdict": "unknown", "needs": format!("{need:?}")}),
+    }
+}

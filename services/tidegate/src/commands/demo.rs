@@ -1,0 +1,24 @@
+//! `tidegate demo`: every role in one process, with planted faults that must be found again.
+
+mod backend;
+mod display;
+mod setup;
+mod stage;
+
+use crate::cli::DemoArgs;
+use crate::exit::Exit;
+
+pub(crate) fn run(args: &DemoArgs) -> Exit {
+    match stage::play(args) {
+        Ok(true) => Exit::Clean,
+        Ok(false) if args.check => Exit::Findings,
+        Ok(false) => {
+            eprintln!("error: planted and found differ, or the audit is not clean; this is a bug of ours");
+            Exit::Findings
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            Exit::CouldNotTell
+        }
+    }
+}
