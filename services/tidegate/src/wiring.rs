@@ -3,5 +3,4 @@
 pub(crate) mod clock;
 pub(crate) mod contracts;
 pub(crate) mod meters;
-pub(crate) mod rulings;
 pub(crate) mod schemas;

@@ -25,7 +25,16 @@ pub struct Civil {
 
 impl Civil {
     /// The parts that a text leaves out.
-    pub const EPOCH: Civil = Civil { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0, nanos: 0, offset_seconds: None };
+    pub const EPOCH: Civil = Civil {
+        year: 1970,
+        month: 1,
+        day: 1,
+        hour: 0,
+        minute: 0,
+        second: 0,
+        nanos: 0,
+        offset_seconds: None,
+    };
 
     /// The same value, if such a day and time exist.
     pub fn checked(self) -> Option<Civil> {
@@ -87,7 +96,10 @@ impl Civil {
 /// Seconds east of UTC of a zone that never changes: UTC and its names, `±HH[:MM]` (with or without `UTC` or `GMT` before it), and
 /// `Etc/GMT±H`, whose sign is turned around as in the time zone database. None for zones with daylight saving or a history.
 pub fn fixed_offset(zone: &str) -> Option<i32> {
-    if matches!(zone.to_ascii_uppercase().as_str(), "Z" | "UTC" | "GMT" | "UCT" | "ETC/UTC" | "ETC/GMT" | "ETC/UCT" | "ETC/ZULU" | "ZULU") {
+    if matches!(
+        zone.to_ascii_uppercase().as_str(),
+        "Z" | "UTC" | "GMT" | "UCT" | "ETC/UTC" | "ETC/GMT" | "ETC/UCT" | "ETC/ZULU" | "ZULU"
+    ) {
         return Some(0);
     }
     if let Some(hours) = zone.strip_prefix("Etc/GMT") {
@@ -121,7 +133,9 @@ pub(crate) fn digits(rest: &mut &[u8], count: usize) -> Option<u32> {
     let (number, after) = rest.split_at_checked(count)?;
     let mut value = 0u32;
     for byte in number {
-        value = value.checked_mul(10)?.checked_add(u32::from(byte.is_ascii_digit().then(|| byte - b'0')?))?;
+        value = value
+            .checked_mul(10)?
+            .checked_add(u32::from(byte.is_ascii_digit().then(|| byte - b'0')?))?;
     }
     *rest = after;
     Some(value)
@@ -147,13 +161,22 @@ fn iso_date(rest: &mut &[u8], civil: Civil) -> Option<Civil> {
     skip(rest, b'-')?;
     let month = two_digits(rest)?;
     skip(rest, b'-')?;
-    Some(Civil { year, month, day: two_digits(rest)?, ..civil })
+    Some(Civil {
+        year,
+        month,
+        day: two_digits(rest)?,
+        ..civil
+    })
 }
 
 fn iso_time(rest: &mut &[u8], civil: Civil) -> Option<Civil> {
     let hour = two_digits(rest)?;
     skip(rest, b':')?;
-    let mut civil = Civil { hour, minute: two_digits(rest)?, ..civil };
+    let mut civil = Civil {
+        hour,
+        minute: two_digits(rest)?,
+        ..civil
+    };
     if skip(rest, b':').is_some() {
         civil.second = two_digits(rest)?;
         if skip(rest, b'.').is_some() {
@@ -220,16 +243,35 @@ mod tests {
         assert_eq!(instant("1970-01-01T02:00:00+02:00"), Some(0));
         assert_eq!(instant("1969-12-31 23:59:59.999999999Z"), Some(-1));
         assert_eq!(instant("2026-11-21T08:15:30.5"), Some(1_795_248_930_500_000_000));
-        for bad in ["2026-02-29T00:00:00Z", "2026-01-01", "2026-01-01T24:00:00Z", "2026-01-01T23:59:60Z", "2026-1-1T00:00:00Z", "2026-01-01T00:00:00+19:00"] {
+        for bad in [
+            "2026-02-29T00:00:00Z",
+            "2026-01-01",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T23:59:60Z",
+            "2026-1-1T00:00:00Z",
+            "2026-01-01T00:00:00+19:00",
+        ] {
             assert_eq!(instant(bad), None, "{bad}");
         }
         assert!(Civil::from_iso_date("2024-02-29").is_some() && Civil::from_iso_date("1900-02-29").is_none());
-        assert_eq!(Civil::from_iso_time("08:15:30.001").map(|civil| civil.nanos_of_day()), Some(29_730_001_000_000));
+        assert_eq!(
+            Civil::from_iso_time("08:15:30.001").map(|civil| civil.nanos_of_day()),
+            Some(29_730_001_000_000)
+        );
     }
 
     #[test]
     fn fixed_zones() {
-        for (zone, offset) in [("Etc/UTC", 0), ("UTC", 0), ("Z", 0), ("+02:00", 7200), ("-0330", -12_600), ("UTC+1", -1), ("Etc/GMT-2", 7200), ("GMT+02", 7200)] {
+        for (zone, offset) in [
+            ("Etc/UTC", 0),
+            ("UTC", 0),
+            ("Z", 0),
+            ("+02:00", 7200),
+            ("-0330", -12_600),
+            ("UTC+1", -1),
+            ("Etc/GMT-2", 7200),
+            ("GMT+02", 7200),
+        ] {
             let expected = if zone == "UTC+1" { None } else { Some(offset) };
             assert_eq!(fixed_offset(zone), expected, "{zone}");
         }

@@ -16,7 +16,15 @@ struct Parts {
 /// Compares two JSON numbers exactly; none when one is not a number or has an absurd exponent.
 pub fn compare(a: &str, b: &str) -> Option<Ordering> {
     let (a, b) = (parts(a)?, parts(b)?);
-    let sign = |parts: &Parts| if parts.digits.is_empty() { 0 } else if parts.negative { -1 } else { 1 };
+    let sign = |parts: &Parts| {
+        if parts.digits.is_empty() {
+            0
+        } else if parts.negative {
+            -1
+        } else {
+            1
+        }
+    };
     let (sign_a, sign_b) = (sign(&a), sign(&b));
     if sign_a != sign_b || sign_a == 0 {
         return Some(sign_a.cmp(&sign_b));
@@ -41,9 +49,17 @@ fn parts(text: &str) -> Option<Parts> {
     }
     let leading = all.iter().take_while(|digit| **digit == b'0').count();
     let trailing = all.iter().rev().take_while(|digit| **digit == b'0').count();
-    let digits = if leading == all.len() { Vec::new() } else { all[leading..all.len() - trailing].to_vec() };
+    let digits = if leading == all.len() {
+        Vec::new()
+    } else {
+        all[leading..all.len() - trailing].to_vec()
+    };
     let exponent = exponent + i64::try_from(whole.len()).ok()? - i64::try_from(leading).ok()?;
-    Some(Parts { negative, digits, exponent })
+    Some(Parts {
+        negative,
+        digits,
+        exponent,
+    })
 }
 
 #[cfg(test)]

@@ -41,6 +41,27 @@ pub struct Diagnostic {
     pub help: String,
 }
 
+// === impl Diagnostic ===
+
+impl Diagnostic {
+    /// A file that a reader of directories or commits could not or would not hand over.
+    pub fn unreadable(level: Level, file: impl Into<Arc<str>>, problem: impl Into<String>, help: impl Into<String>) -> Self {
+        let location = Location {
+            file: file.into(),
+            line: 1,
+            column: 1,
+            pointer: "".into(),
+        };
+        Diagnostic {
+            code: crate::codes::FILE_READ.id,
+            level,
+            location,
+            problem: problem.into(),
+            help: help.into(),
+        }
+    }
+}
+
 // === impl Level ===
 
 impl Level {

@@ -7,8 +7,20 @@
 
 use crate::civil::{self, Civil};
 
-const MONTHS: [&str; 12] =
-    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
 /// From the day of 1970-01-01.
 const WEEKDAYS: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
 const PATTERN_BYTES_MAX: usize = 200;
@@ -106,7 +118,12 @@ impl DatePattern {
     /// Reads a text; none when it does not have the form of the pattern or names a day or time that does not exist.
     pub fn parse(&self, text: &str) -> Option<Civil> {
         let mut rest = text.as_bytes();
-        let mut reading = Reading { civil: Civil::EPOCH, clock_hour: None, afternoon: None, weekday: None };
+        let mut reading = Reading {
+            civil: Civil::EPOCH,
+            clock_hour: None,
+            afternoon: None,
+            weekday: None,
+        };
         read_all(&self.parts, &mut rest, &mut reading)?;
         if !rest.is_empty() {
             return None;
@@ -219,7 +236,11 @@ fn letter(c: char, count: usize, has: &mut Has) -> Result<Part, String> {
             };
             Ok(Part::Offset { zulu: c == 'X', style })
         }
-        ('Y', _) => Err(format!("`{}` is the week year in the JDK; write `{}`", written(), "y".repeat(count))),
+        ('Y', _) => Err(format!(
+            "`{}` is the week year in the JDK; write `{}`",
+            written(),
+            "y".repeat(count)
+        )),
         ('D', _) => Err(format!("`{}` is the day of the year in the JDK; write `dd`", written())),
         ('y' | 'u', _) => Err(format!("`{}` is not accepted; write `yyyy` or `yy`", written())),
         ('z' | 'V' | 'v' | 'O', _) => Err(format!("`{}` needs the time zone database; write an offset, `XXX`", written())),
@@ -368,7 +389,10 @@ mod tests {
     fn iso(pattern: &str, text: &str) -> Option<String> {
         let c = DatePattern::compile(pattern).unwrap().parse(text)?;
         let offset = c.offset_seconds.map(|offset| format!(" {offset}")).unwrap_or_default();
-        Some(format!("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{}{offset}", c.year, c.month, c.day, c.hour, c.minute, c.second, c.nanos))
+        Some(format!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{}{offset}",
+            c.year, c.month, c.day, c.hour, c.minute, c.second, c.nanos
+        ))
     }
 
     #[test]
@@ -381,11 +405,19 @@ mod tests {
             ("d/M/uuuu", "31/12/2026", "2026-12-31T00:00:00.0"),
             ("dd MMM yyyy", "05 Feb 2026", "2026-02-05T00:00:00.0"),
             ("EEEE, d MMMM yyyy", "Saturday, 21 November 2026", "2026-11-21T00:00:00.0"),
-            ("yyyy-MM-dd'T'HH:mm:ss.SSSXXX", "2026-11-21T08:15:30.123+02:00", "2026-11-21T08:15:30.123000000 7200"),
+            (
+                "yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
+                "2026-11-21T08:15:30.123+02:00",
+                "2026-11-21T08:15:30.123000000 7200",
+            ),
             ("yyyy-MM-dd'T'HH:mm:ssX", "2026-11-21T08:15:30Z", "2026-11-21T08:15:30.0 0"),
             ("yyyy-MM-dd HH:mm:ss Z", "2026-11-21 08:15:30 -0330", "2026-11-21T08:15:30.0 -12600"),
             ("yyyy-MM-dd'T'HH:mm[:ss[.SSS]]", "2026-11-21T08:15", "2026-11-21T08:15:00.0"),
-            ("yyyy-MM-dd'T'HH:mm[:ss[.SSS]]", "2026-11-21T08:15:30.250", "2026-11-21T08:15:30.250000000"),
+            (
+                "yyyy-MM-dd'T'HH:mm[:ss[.SSS]]",
+                "2026-11-21T08:15:30.250",
+                "2026-11-21T08:15:30.250000000",
+            ),
             ("hh:mm a", "12:05 AM", "1970-01-01T00:05:00.0"),
             ("h:mm a", "1:05 PM", "1970-01-01T13:05:00.0"),
             ("HH 'o''clock'", "07 o'clock", "1970-01-01T07:00:00.0"),

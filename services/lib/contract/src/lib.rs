@@ -22,8 +22,8 @@ pub mod yaml;
 
 pub use civil::Civil;
 pub use diagnostic::{Diagnostic, Level, Location};
-pub use model::{Contract, ContractRef, LogicalType, Property, QualityRule, SchemaObject, Severity, Status, Version};
 pub use jdk_date::DatePattern;
+pub use model::{Contract, ContractRef, LogicalType, Property, QualityRule, SchemaObject, Severity, Status, Version};
 pub use parse::parse;
 pub use render::{render, render_lines};
-pub use snapshot::{Binding, ContractFile, Resolution, Snapshot};
+pub use snapshot::{Binding, BoundObject, ContractFile, Resolution, Snapshot, directory_commit};

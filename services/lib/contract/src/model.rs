@@ -458,7 +458,10 @@ pub struct SlaProperty {
 impl Contract {
     /// The stamp of this version.
     pub fn reference(&self) -> ContractRef {
-        ContractRef { id: self.id.clone(), version: self.version.text.clone() }
+        ContractRef {
+            id: self.id.clone(),
+            version: self.version.text.clone(),
+        }
     }
 }
 

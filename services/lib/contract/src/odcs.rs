@@ -45,25 +45,38 @@ pub(crate) fn read(document: Node, sha256: &str, problems: &mut Problems) -> (Op
     let root = At::root(&document);
     if !matches!(root.node.value, Value::Mapping(_)) {
         let problem = format!("a contract is a mapping, this is {}", root.node.kind());
-        problems.error(codes::EMPTY_FILE, root.place(), problem, "start with `apiVersion: v3.2.0` and `kind: DataContract`");
+        problems.error(
+            codes::EMPTY_FILE,
+            root.place(),
+            problem,
+            "start with `apiVersion: v3.2.0` and `kind: DataContract`",
+        );
         return (None, None);
     }
     let kind_is_right = read_kind(&root, problems);
     let api_version = read_api_version(&root, problems);
     let status = read_status(&root, problems);
     // A file of another kind or of version 2 is laid out differently: every further problem would be a consequence.
-    let (Some((api_version, edition)), true) = (api_version, kind_is_right) else { return (None, status) };
+    let (Some((api_version, edition)), true) = (api_version, kind_is_right) else {
+        return (None, status);
+    };
 
     let id = required_text(&root, "id", problems);
     let version = read_version(&root, problems);
     shape::check_keys(&root, &keys::CONTRACT, edition, problems);
-    let mut reader = Reader { problems, edition, rule_ids: std::collections::BTreeMap::new() };
+    let mut reader = Reader {
+        problems,
+        edition,
+        rule_ids: std::collections::BTreeMap::new(),
+    };
     reader.check_servers(&root);
     reader.refuse_settings_outside_objects(&root);
     let objects = reader.read_objects(&root);
     let sla = reader.read_sla(&root, &objects);
     let location = reader.problems.location(&root.place());
-    let (Some(id), Some(version), Some(status)) = (id, version, status) else { return (None, status) };
+    let (Some(id), Some(version), Some(status)) = (id, version, status) else {
+        return (None, status);
+    };
     let contract = Contract {
         id,
         version,
@@ -93,7 +106,12 @@ impl Reader<'_> {
             }
             for key in ["server", "type"] {
                 if server.get(key).is_none() {
-                    self.problems.error(codes::MISSING_KEY, server.place(), format!("a server has no `{key}`"), format!("add `{key}:`"));
+                    self.problems.error(
+                        codes::MISSING_KEY,
+                        server.place(),
+                        format!("a server has no `{key}`"),
+                        format!("add `{key}:`"),
+                    );
                 }
             }
         }
@@ -102,14 +120,24 @@ impl Reader<'_> {
 
 fn read_kind(root: &At<'_>, problems: &mut Problems) -> bool {
     let Some(kind) = root.get("kind") else {
-        problems.error(codes::MISSING_KEY, root.place(), "a contract has no `kind`", "add `kind: DataContract`");
+        problems.error(
+            codes::MISSING_KEY,
+            root.place(),
+            "a contract has no `kind`",
+            "add `kind: DataContract`",
+        );
         return root.get("apiVersion").is_some();
     };
     if kind.as_text().is_some_and(|text| &*text == "DataContract") {
         return true;
     }
     let found = kind.as_text().map_or(kind.node.kind().to_owned(), |text| quoted(&text));
-    problems.error(codes::KIND, kind.place(), format!("this is {found}, not a data contract"), "write `kind: DataContract`");
+    problems.error(
+        codes::KIND,
+        kind.place(),
+        format!("this is {found}, not a data contract"),
+        "write `kind: DataContract`",
+    );
     kind.as_text().is_some_and(|text| nearest(&text, ["DataContract"]).is_some())
 }
 
@@ -170,7 +198,12 @@ fn read_version(root: &At<'_>, problems: &mut Problems) -> Option<Version> {
     let at = match root.get("version") {
         Some(at) => at,
         None => {
-            problems.error(codes::MISSING_KEY, root.place(), "a contract has no `version`", "add `version: 1.0.0`");
+            problems.error(
+                codes::MISSING_KEY,
+                root.place(),
+                "a contract has no `version`",
+                "add `version: 1.0.0`",
+            );
             return None;
         }
     };
@@ -190,20 +223,28 @@ fn read_version(root: &At<'_>, problems: &mut Problems) -> Option<Version> {
     let version = parse_version(&text);
     if version.is_none() {
         let problem = format!("{} is not MAJOR.MINOR.PATCH", quoted(&text));
-        problems.error(codes::VERSION, at.place(), problem, "write one to three numbers with dots, such as 1.4.0");
+        problems.error(
+            codes::VERSION,
+            at.place(),
+            problem,
+            "write one to three numbers with dots, such as 1.4.0",
+        );
     }
     version
 }
 
 fn parse_version(text: &Arc<str>) -> Option<Version> {
     let mut numbers = [0u64; 3];
-    let mut count = 0;
-    for part in text.trim_start_matches('v').split('.') {
+    for (index, part) in text.trim_start_matches('v').split('.').enumerate() {
         let is_number = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        *numbers.get_mut(count).filter(|_| is_number)? = part.parse().ok()?;
-        count += 1;
+        *numbers.get_mut(index).filter(|_| is_number)? = part.parse().ok()?;
     }
-    Some(Version { text: text.clone(), major: numbers[0], minor: numbers[1], patch: numbers[2] })
+    Some(Version {
+        text: text.clone(),
+        major: numbers[0],
+        minor: numbers[1],
+        patch: numbers[2],
+    })
 }
 
 /// `team.name`; in the list form of v3.0 the member whose role is owner.
@@ -239,7 +280,12 @@ fn required_text(at: &At<'_>, key: &str, problems: &mut Problems) -> Option<Arc<
             None
         }
         _ => {
-            problems.error(codes::WRONG_TYPE, value.place(), format!("expected text, found {}", value.node.kind()), "");
+            problems.error(
+                codes::WRONG_TYPE,
+                value.place(),
+                format!("expected text, found {}", value.node.kind()),
+                "",
+            );
             None
         }
     }

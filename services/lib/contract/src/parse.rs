@@ -36,8 +36,16 @@ pub(crate) fn parse_file(file: &str, text: &str) -> Parsed {
         contract = None;
     }
     let diagnostics = problems.into_sorted();
-    debug_assert_eq!(contract.is_none(), diagnostics.iter().any(|one| one.level == Level::Error), "no contract without a reason");
-    Parsed { contract, status, diagnostics }
+    debug_assert_eq!(
+        contract.is_none(),
+        diagnostics.iter().any(|one| one.level == Level::Error),
+        "no contract without a reason"
+    );
+    Parsed {
+        contract,
+        status,
+        diagnostics,
+    }
 }
 
 /// SHA-256 in lower-case hex.

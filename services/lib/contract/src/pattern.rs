@@ -18,7 +18,10 @@ pub fn compile(pattern: &str) -> Result<Regex, String> {
     }
     let rewritten = rewrite(pattern)?;
     let mut builder = RegexBuilder::new(&rewritten);
-    builder.size_limit(COMPILED_BYTES_MAX).dfa_size_limit(COMPILED_BYTES_MAX).nest_limit(NESTING_MAX);
+    builder
+        .size_limit(COMPILED_BYTES_MAX)
+        .dfa_size_limit(COMPILED_BYTES_MAX)
+        .nest_limit(NESTING_MAX);
     builder.build().map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => "the pattern is too large once its repetitions are written out".to_owned(),
         other => {
@@ -75,7 +78,9 @@ fn rewrite_group(chars: &[char], at: usize, out: &mut String) -> Result<usize, S
 
 /// Rewrites the escape at `at`; answers where it ends.
 fn rewrite_escape(chars: &[char], at: usize, in_class: bool, out: &mut String) -> Result<usize, String> {
-    let Some(&c) = chars.get(at + 1) else { return Err("the pattern ends with a backslash".to_owned()) };
+    let Some(&c) = chars.get(at + 1) else {
+        return Err("the pattern ends with a backslash".to_owned());
+    };
     let after = at + 2;
     match c {
         'd' => out.push_str(if in_class { "0-9" } else { "[0-9]" }),

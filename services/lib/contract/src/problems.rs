@@ -30,12 +30,21 @@ pub(crate) struct Problems {
 
 impl Problems {
     pub(crate) fn new(file: &str) -> Self {
-        Problems { file: file.into(), list: Vec::new(), errors: 0 }
+        Problems {
+            file: file.into(),
+            list: Vec::new(),
+            errors: 0,
+        }
     }
 
     /// The place as others see it.
     pub(crate) fn location(&self, place: &Place) -> Location {
-        Location { file: self.file.clone(), line: place.line, column: place.column, pointer: place.pointer.as_str().into() }
+        Location {
+            file: self.file.clone(),
+            line: place.line,
+            column: place.column,
+            pointer: place.pointer.as_str().into(),
+        }
     }
 
     pub(crate) fn error(&mut self, code: Code, place: Place, problem: impl Into<String>, help: impl Into<String>) {
@@ -63,7 +72,8 @@ impl Problems {
     pub(crate) fn into_sorted(mut self) -> Vec<Diagnostic> {
         // Aliases make one place of the file part of several places of the document; the reader wants to hear of it once.
         self.list.sort_by(|a, b| order(a).cmp(&order(b)));
-        self.list.dedup_by(|a, b| order(a) == order(b) && a.level == b.level && a.help == b.help);
+        self.list
+            .dedup_by(|a, b| order(a) == order(b) && a.level == b.level && a.help == b.help);
         self.list
     }
 
@@ -77,16 +87,33 @@ impl Problems {
         let location = self.location(&place);
         if self.list.len() == PROBLEMS_MAX {
             let problem = format!("more than {PROBLEMS_MAX} problems; the rest is not listed");
-            self.list.push(Diagnostic { code: codes::TOO_MANY.id, level: Level::Error, location, problem, help: String::new() });
+            self.list.push(Diagnostic {
+                code: codes::TOO_MANY.id,
+                level: Level::Error,
+                location,
+                problem,
+                help: String::new(),
+            });
             self.errors += 1;
             return;
         }
-        self.list.push(Diagnostic { code: code.id, level, location, problem, help });
+        self.list.push(Diagnostic {
+            code: code.id,
+            level,
+            location,
+            problem,
+            help,
+        });
     }
 }
 
 fn order(diagnostic: &Diagnostic) -> (u32, u32, &str, &str) {
-    (diagnostic.location.line, diagnostic.location.column, diagnostic.code, &diagnostic.problem)
+    (
+        diagnostic.location.line,
+        diagnostic.location.column,
+        diagnostic.code,
+        &diagnostic.problem,
+    )
 }
 
 /// Somebody's text between backquotes, shortened, with control characters made harmless.

@@ -33,8 +33,9 @@ pub fn render(diagnostics: &[Diagnostic], sources: &BTreeMap<Arc<str>, String>, 
                 look.primary_title(&diagnostic.problem).id(diagnostic.code).element(snippet)
             }
             None => {
-                let origin =
-                    Origin::path(location.file.to_string()).line(location.line as usize).char_column(location.column as usize);
+                let origin = Origin::path(location.file.to_string())
+                    .line(location.line as usize)
+                    .char_column(location.column as usize);
                 look.primary_title(&diagnostic.problem).id(diagnostic.code).element(origin)
             }
         };
@@ -53,10 +54,18 @@ pub fn render_lines(diagnostics: &[Diagnostic]) -> String {
     for diagnostic in diagnostics {
         let location = &diagnostic.location;
         let (code, problem) = (diagnostic.code, &diagnostic.problem);
-        let help = if diagnostic.help.is_empty() { String::new() } else { format!(" ({})", diagnostic.help) };
+        let help = if diagnostic.help.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", diagnostic.help)
+        };
         let level = diagnostic.level.as_str();
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "{}:{}:{}: {level}[{code}]: {problem}{help}", location.file, location.line, location.column);
+        let _ = writeln!(
+            out,
+            "{}:{}:{}: {level}[{code}]: {problem}{help}",
+            location.file, location.line, location.column
+        );
     }
     out
 }
@@ -72,7 +81,10 @@ fn window(text: &str, line: u32) -> Window {
     let first_line = line.saturating_sub(1).max(1);
     let start = line_start(text, first_line);
     let end = line_start(text, line.saturating_add(2));
-    Window { bytes: start..end, first_line }
+    Window {
+        bytes: start..end,
+        first_line,
+    }
 }
 
 /// Byte where a line starts; the end of the text when there are fewer lines.

@@ -73,7 +73,9 @@ impl BoundObject {
 impl Snapshot {
     /// The object that judges a record of `topic`; `claimed` is the version that the record's headers name.
     pub fn resolve(&self, topic: &str, claimed: Option<&ContractRef>) -> Resolution<'_> {
-        let Some(binding) = self.bindings.get(topic) else { return Resolution::Unbound };
+        let Some(binding) = self.bindings.get(topic) else {
+            return Resolution::Unbound;
+        };
         match claimed {
             None => Resolution::Bound(&binding.default),
             Some(reference) => match binding.versions.get(reference) {
@@ -108,7 +110,14 @@ impl Snapshot {
         if diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error) {
             return Err(diagnostics);
         }
-        Ok((Snapshot { commit: commit.into(), contracts, bindings }, diagnostics))
+        Ok((
+            Snapshot {
+                commit: commit.into(),
+                contracts,
+                bindings,
+            },
+            diagnostics,
+        ))
     }
 }
 
@@ -135,15 +144,26 @@ pub fn directory_commit(files: &[ContractFile]) -> String {
 fn as_draft(path: &Arc<str>, diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut softened: Vec<Diagnostic> = diagnostics
         .into_iter()
-        .map(|diagnostic| Diagnostic { level: diagnostic.level.max(Level::Warning), ..diagnostic })
+        .map(|diagnostic| Diagnostic {
+            level: diagnostic.level.max(Level::Warning),
+            ..diagnostic
+        })
         .collect();
-    softened.insert(0, Diagnostic {
-        code: codes::DRAFT.id,
-        level: Level::Note,
-        location: Location { file: path.clone(), line: 1, column: 1, pointer: "".into() },
-        problem: "a draft is not loaded".to_owned(),
-        help: "set `status: proposed` to judge and count, `active` to enforce".to_owned(),
-    });
+    softened.insert(
+        0,
+        Diagnostic {
+            code: codes::DRAFT.id,
+            level: Level::Note,
+            location: Location {
+                file: path.clone(),
+                line: 1,
+                column: 1,
+                pointer: "".into(),
+            },
+            problem: "a draft is not loaded".to_owned(),
+            help: "set `status: proposed` to judge and count, `active` to enforce".to_owned(),
+        },
+    );
     softened
 }
 
@@ -155,13 +175,22 @@ fn drop_copies(contracts: &mut Vec<Arc<Contract>>, diagnostics: &mut Vec<Diagnos
             return false;
         }
         let is_copy = later.sha256 == first.sha256;
-        let (level, what) = if is_copy { (Level::Warning, "copied") } else { (Level::Error, "given another content") };
+        let (level, what) = if is_copy {
+            (Level::Warning, "copied")
+        } else {
+            (Level::Error, "given another content")
+        };
         diagnostics.push(Diagnostic {
             code: codes::DUPLICATE_VERSION.id,
             level,
             location: later.location.clone(),
             problem: format!("{} is {what} here; the first is {}", later.reference(), spot(&first.location)),
-            help: if is_copy { "delete one of the files" } else { "give this file a new version" }.to_owned(),
+            help: if is_copy {
+                "delete one of the files"
+            } else {
+                "give this file a new version"
+            }
+            .to_owned(),
         });
         // Two contents stay, so that problems of the second are reported too.
         is_copy
@@ -173,7 +202,10 @@ fn bind(contracts: &[Arc<Contract>], diagnostics: &mut Vec<Diagnostic>) -> BTree
     for contract in contracts {
         for (index, object) in contract.objects.iter().enumerate() {
             let Some(topic) = &object.topic else { continue };
-            let bound = BoundObject { contract: contract.clone(), object: index };
+            let bound = BoundObject {
+                contract: contract.clone(),
+                object: index,
+            };
             by_topic.entry(topic.clone()).or_default().push(bound);
         }
     }
@@ -181,7 +213,13 @@ fn bind(contracts: &[Arc<Contract>], diagnostics: &mut Vec<Diagnostic>) -> BTree
     for (topic, mut candidates) in by_topic {
         refuse_rivals(&topic, &candidates, diagnostics);
         candidates.sort_by(|a, b| a.contract.version.cmp(&b.contract.version));
-        let highest = |enforced: bool| candidates.iter().rev().find(|bound| bound.contract.status.is_enforced() == enforced).cloned();
+        let highest = |enforced: bool| {
+            candidates
+                .iter()
+                .rev()
+                .find(|bound| bound.contract.status.is_enforced() == enforced)
+                .cloned()
+        };
         let (default, shadow) = match (highest(true), highest(false)) {
             (Some(enforced), proposed) => (enforced, proposed),
             (None, Some(proposed)) => (proposed, None),

@@ -288,7 +288,8 @@ impl Cluster for BrokerCluster {
     fn create(&mut self, topics: &[NewTopic]) -> Result<(), WorldError> {
         let mut state = self.0.lock();
         for topic in topics {
-            let id: Arc<str> = format!("mem{:016x}{:03}", state.incarnation, state.fresh_id()).into();
+            let number = state.fresh_id();
+            let id: Arc<str> = format!("mem{:016x}{number:03}", state.incarnation).into();
             let policy = topic.config.iter().find(|(key, _)| key == "cleanup.policy").map_or("delete", |(_, value)| value).to_owned();
             state.topics.entry(topic.topic.as_str().into()).or_insert_with(|| Topic {
                 id,

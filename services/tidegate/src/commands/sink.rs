@@ -15,7 +15,6 @@ use crate::signals::stop_flag;
 use crate::wiring::clock::SystemClock;
 use crate::wiring::contracts::LiveContracts;
 use crate::wiring::meters::SinkMeter;
-use crate::wiring::rulings::LiveRulings;
 
 
 pub(crate) fn run(args: &RoleArgs) -> Exit {
@@ -62,7 +61,7 @@ fn sink(config: &Config, lake: &LakeConfig, contracts: LiveContracts) -> Result<
     tidegate_sink::run::check_topics(&cluster.topics(&validated)?)?;
     let store = super::patiently(&clock, &health, || tidegate_lake::open(&lake.location, &lake.options))?;
     let schemas = super::schemas(config.registry.as_deref())?;
-    let mut rulings = LiveRulings::new(contracts, schemas);
+    let mut rulings = tidegate_sink::SnapshotRulings::new(|| contracts.current().snapshot.clone(), &schemas);
     let mut consumer = GroupConsumer::join(&config.kafka, "sink", &config.sink_group, &validated)?;
     let meter = SinkMeter::new(&metrics, &health);
     tracing::info!(lake = lake.location, topics = validated.len(), "sinking");

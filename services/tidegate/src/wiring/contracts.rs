@@ -68,7 +68,7 @@ impl LiveContracts {
     }
 
     fn at(&self, commit: &str) -> Option<Arc<JudgingSnapshot>> {
-        let mut inner = self.inner.lock().expect("no panic happens while it is held");
+        let inner = self.inner.lock().expect("no panic happens while it is held");
         if **inner.current.commit() == *commit {
             return Some(inner.current.clone());
         }
@@ -82,6 +82,8 @@ impl Inner {
     fn refresh(&mut self) {
         use tidegate_telemetry::metrics::Refresh;
         let outcome = match self.source.load() {
+            // Read, but it did not compile: still not in force.
+            Ok(LoadOutcome::Unchanged) if self.source.current().is_some_and(|read| read.commit != *self.current.commit()) => Refresh::Refused,
             Ok(LoadOutcome::Unchanged) => Refresh::Unchanged,
             Ok(LoadOutcome::Loaded(snapshot, _)) => match compile(snapshot) {
                 Ok(compiled) => {

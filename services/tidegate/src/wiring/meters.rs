@@ -7,7 +7,7 @@ use std::time::Duration;
 use tidegate_check::{Reason, Skip};
 use tidegate_contract::ContractRef;
 use tidegate_flow::TopicPartition;
-use tidegate_telemetry::metrics::{BatchOutcome, Port, SlotOutcome};
+use tidegate_telemetry::metrics::{BatchOutcome, SlotOutcome};
 use tidegate_telemetry::{Health, Metrics, Pulse};
 
 /// A role's loop must turn at least this often to count as live. A commit may take the transaction timeout and some retries.

@@ -35,6 +35,18 @@ impl SchemaLookup for SchemaSource {
 
 impl tidegate_validator::Schemas for SchemaSource {
     fn fetch(&self, need: &SchemaNeed) -> Result<(), WorldError> {
+        self.ask(need)
+    }
+}
+
+impl tidegate_sink::Schemas for SchemaSource {
+    fn fetch(&self, need: &SchemaNeed) -> Result<(), WorldError> {
+        self.ask(need)
+    }
+}
+
+impl SchemaSource {
+    fn ask(&self, need: &SchemaNeed) -> Result<(), WorldError> {
         match self {
             SchemaSource::Registry(registry) => registry.fetch(need).map(drop),
             SchemaSource::Nowhere => Err(WorldError::new(

@@ -48,7 +48,10 @@ pub(crate) static CONTRACT: Keys = Keys {
         key("contractCreatedTs", TEXT),
     ],
     slips: &[
-        ("info", "this is not ODCS v3: write `id`, `name`, `version` and `status` at the top level"),
+        (
+            "info",
+            "this is not ODCS v3: write `id`, `name`, `version` and `status` at the top level",
+        ),
         ("models", "objects are items of `schema`"),
         ("dataset", "objects are items of `schema` since v3"),
         ("quality", "quality rules belong to an object or a property under `schema`"),
@@ -86,7 +89,10 @@ pub(crate) static SERVER: Keys = Keys {
         since(V3_2, "encoding", TEXT),
     ],
     slips: &[
-        ("topic", "the topic is `physicalName` of the object under `schema`, with `physicalType: topic`"),
+        (
+            "topic",
+            "the topic is `physicalName` of the object under `schema`, with `physicalType: topic`",
+        ),
         ("port", "write the port into `host`, as in `broker-1:9092`"),
     ],
 };
@@ -177,12 +183,20 @@ macro_rules! property_keys {
     };
 }
 
-pub(crate) static PROPERTY: Keys =
-    Keys { what: "a property", open_before: V3_0, keys: property_keys!(required("name", TEXT)), slips: PROPERTY_SLIPS };
+pub(crate) static PROPERTY: Keys = Keys {
+    what: "a property",
+    open_before: V3_0,
+    keys: property_keys!(required("name", TEXT)),
+    slips: PROPERTY_SLIPS,
+};
 
 /// `items`, `map.key` and `map.value`: a property that needs no name.
-pub(crate) static ITEM: Keys =
-    Keys { what: "an item", open_before: V3_0, keys: property_keys!(key("name", TEXT)), slips: PROPERTY_SLIPS };
+pub(crate) static ITEM: Keys = Keys {
+    what: "an item",
+    open_before: V3_0,
+    keys: property_keys!(key("name", TEXT)),
+    slips: PROPERTY_SLIPS,
+};
 
 static MAP: Keys = Keys {
     what: "a map",
@@ -231,7 +245,15 @@ static QUALITY_RULE: Keys = Keys {
         key("mustNotBeBetween", &Shape::List(NUMBER)),
         key(
             "dimension",
-            &Shape::Usually(&["accuracy", "completeness", "conformity", "consistency", "coverage", "timeliness", "uniqueness"]),
+            &Shape::Usually(&[
+                "accuracy",
+                "completeness",
+                "conformity",
+                "consistency",
+                "coverage",
+                "timeliness",
+                "uniqueness",
+            ]),
         ),
         key("severity", TEXT),
         key("unit", TEXT),
@@ -275,14 +297,26 @@ static SLA: Keys = Keys {
 static CUSTOM_PROPERTY: Keys = Keys {
     what: "a custom property",
     open_before: V3_1,
-    keys: &[key("id", TEXT), required("property", TEXT), key("value", ANY), key("description", TEXT), since(V3_2, "vendor", TEXT)],
+    keys: &[
+        key("id", TEXT),
+        required("property", TEXT),
+        key("value", ANY),
+        key("description", TEXT),
+        since(V3_2, "vendor", TEXT),
+    ],
     slips: &[("name", "write `property`"), ("key", "write `property`")],
 };
 
 static DEFINITION: Keys = Keys {
     what: "an authoritative definition",
     open_before: V3_1,
-    keys: &[key("id", TEXT), required("url", TEXT), required("type", TEXT), key("description", TEXT), key("customProperties", &CUSTOM)],
+    keys: &[
+        key("id", TEXT),
+        required("url", TEXT),
+        required("type", TEXT),
+        key("description", TEXT),
+        key("customProperties", &CUSTOM),
+    ],
     slips: &[],
 };
 
@@ -323,7 +357,10 @@ static SUPPORT: Keys = Keys {
         key("url", TEXT),
         key("description", TEXT),
         key("tool", TEXT),
-        key("scope", &Shape::Usually(&["interactive", "announcements", "issues", "notifications"])),
+        key(
+            "scope",
+            &Shape::Usually(&["interactive", "announcements", "issues", "notifications"]),
+        ),
         key("invitationUrl", TEXT),
         key("customProperties", &CUSTOM),
     ],
@@ -333,7 +370,12 @@ static SUPPORT: Keys = Keys {
 static PRICE: Keys = Keys {
     what: "a price",
     open_before: V3_1,
-    keys: &[key("id", TEXT), key("priceAmount", NUMBER), key("priceCurrency", TEXT), key("priceUnit", TEXT)],
+    keys: &[
+        key("id", TEXT),
+        key("priceAmount", NUMBER),
+        key("priceCurrency", TEXT),
+        key("priceUnit", TEXT),
+    ],
     slips: &[],
 };
 
@@ -398,8 +440,16 @@ const NUMBER_OPTION_KEYS: &[Key] = &[
 pub(crate) static STRING_OPTIONS: Keys = Keys {
     what: "the options of a string",
     open_before: V3_0,
-    keys: &[key("minLength", WHOLE), key("maxLength", WHOLE), key("pattern", TEXT), key("format", TEXT)],
-    slips: &[("enum", "allowed values are `enum` of the property itself"), ("regex", "write `pattern`")],
+    keys: &[
+        key("minLength", WHOLE),
+        key("maxLength", WHOLE),
+        key("pattern", TEXT),
+        key("format", TEXT),
+    ],
+    slips: &[
+        ("enum", "allowed values are `enum` of the property itself"),
+        ("regex", "write `pattern`"),
+    ],
 };
 
 pub(crate) static DATE_OPTIONS: Keys = Keys {
@@ -430,8 +480,12 @@ pub(crate) static TIME_OPTIONS: Keys = Keys {
     slips: &[],
 };
 
-pub(crate) static INTEGER_OPTIONS: Keys =
-    Keys { what: "the options of an integer", open_before: V3_0, keys: NUMBER_OPTION_KEYS, slips: &[] };
+pub(crate) static INTEGER_OPTIONS: Keys = Keys {
+    what: "the options of an integer",
+    open_before: V3_0,
+    keys: NUMBER_OPTION_KEYS,
+    slips: &[],
+};
 
 pub(crate) static NUMBER_OPTIONS: Keys = Keys {
     what: "the options of a number",
@@ -462,8 +516,14 @@ pub(crate) static VECTOR_OPTIONS: Keys = Keys {
     open_before: V3_0,
     keys: &[
         required("dimensions", WHOLE),
-        key("elementType", &Shape::Word(&["bfloat16", "binary", "float16", "float32", "float64", "int8", "uint8"])),
-        key("distanceMetric", &Shape::Usually(&["cosine", "dotProduct", "euclidean", "hamming", "manhattan"])),
+        key(
+            "elementType",
+            &Shape::Word(&["bfloat16", "binary", "float16", "float32", "float64", "int8", "uint8"]),
+        ),
+        key(
+            "distanceMetric",
+            &Shape::Usually(&["cosine", "dotProduct", "euclidean", "hamming", "manhattan"]),
+        ),
         key("embeddingModel", TEXT),
         key("embeddingModelVersion", TEXT),
         key("normalized", FLAG),
@@ -471,4 +531,9 @@ pub(crate) static VECTOR_OPTIONS: Keys = Keys {
     slips: &[],
 };
 
-pub(crate) static NO_OPTIONS: Keys = Keys { what: "the options of this type (it has none)", open_before: V3_0, keys: &[], slips: &[] };
+pub(crate) static NO_OPTIONS: Keys = Keys {
+    what: "the options of this type (it has none)",
+    open_before: V3_0,
+    keys: &[],
+    slips: &[],
+};

@@ -21,13 +21,19 @@ impl Reader<'_> {
             let line = object.location.line;
             if let Some(first) = names.insert(object.name.clone(), line) {
                 let problem = format!("a second object is named {}; the first is at line {first}", quoted(&object.name));
-                self.problems.error(codes::DUPLICATE_NAME, at.place(), problem, "give it a name of its own");
+                self.problems
+                    .error(codes::DUPLICATE_NAME, at.place(), problem, "give it a name of its own");
             }
             if let Some(topic) = &object.topic
                 && let Some(first) = topics.insert(topic.clone(), line)
             {
                 let problem = format!("a second object is bound to topic {}; the first is at line {first}", quoted(topic));
-                self.problems.error(codes::DUPLICATE_BINDING, at.place(), problem, "one object judges a topic; change one `physicalName`");
+                self.problems.error(
+                    codes::DUPLICATE_BINDING,
+                    at.place(),
+                    problem,
+                    "one object judges a topic; change one `physicalName`",
+                );
             }
             objects.push(object);
         }
@@ -47,7 +53,14 @@ impl Reader<'_> {
             self.check_change_object(at, &properties, &settings);
         }
         let location = self.problems.location(&at.place());
-        Some(SchemaObject { name, topic, properties, quality, settings, location })
+        Some(SchemaObject {
+            name,
+            topic,
+            properties,
+            quality,
+            settings,
+            location,
+        })
     }
 
     fn read_topic(&mut self, at: &At<'_>, name: &Arc<str>) -> Option<Arc<str>> {
@@ -63,7 +76,8 @@ impl Reader<'_> {
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         if topic.is_empty() || topic.len() > 249 || !topic.chars().all(legal) || matches!(&*topic, "." | "..") {
             let problem = format!("{} is not a legal topic name", quoted(&topic));
-            self.problems.error(codes::TOPIC_NAME, named_by.place(), problem, "write the topic under `physicalName`");
+            self.problems
+                .error(codes::TOPIC_NAME, named_by.place(), problem, "write the topic under `physicalName`");
         }
         Some(topic)
     }
@@ -72,14 +86,19 @@ impl Reader<'_> {
     fn check_change_object(&mut self, at: &At<'_>, properties: &[Property], settings: &ObjectSettings) {
         if !properties.iter().any(|property| property.primary_key.is_some()) {
             let help = "write `primaryKey: true` at the properties of the key";
-            self.problems.warning(codes::CDC_KEY, at.place(), "change events without a primary key", help);
+            self.problems
+                .warning(codes::CDC_KEY, at.place(), "change events without a primary key", help);
         }
-        let needs_scale = settings.decimals == crate::model::DecimalMode::Precise && settings.encodings.contains(&crate::model::Encoding::Json);
+        let needs_scale =
+            settings.decimals == crate::model::DecimalMode::Precise && settings.encodings.contains(&crate::model::Encoding::Json);
         for (index, property) in properties.iter().enumerate().filter(|_| needs_scale) {
             let is_decimal = matches!(&property.logical_type, LogicalType::Number { format: None, .. });
             if is_decimal && property.decimal().is_none() {
                 let place = at.list("properties").get(index).map_or(at.place(), |property| property.place());
-                let problem = format!("the scale of {} is unknown where no schema travels with the row", quoted(&property.name));
+                let problem = format!(
+                    "the scale of {} is unknown where no schema travels with the row",
+                    quoted(&property.name)
+                );
                 let help = "write `physicalType: decimal(12,2)`, or the setting `decimals: string` or `double`";
                 self.problems.warning(codes::CDC_DECIMAL, place, problem, help);
             }

@@ -52,7 +52,8 @@ impl Reader<'_> {
             && let Err(reason) = pattern::compile(&text)
         {
             let (reason, help) = reason.split_once("; ").unwrap_or((&reason, ""));
-            self.problems.error(codes::PATTERN, at.place(), format!("this pattern cannot be used: {reason}"), help);
+            self.problems
+                .error(codes::PATTERN, at.place(), format!("this pattern cannot be used: {reason}"), help);
         }
         let format = options.as_ref().and_then(|options| options.get("format"));
         if let Some(at) = &format
@@ -61,8 +62,12 @@ impl Reader<'_> {
         {
             let problem = format!("the format {} is not executed", quoted(&text));
             match nearest(&text, STRING_FORMATS) {
-                Some(near) => self.problems.warning(codes::NOT_EXECUTED, at.place(), problem, format!("did you mean `{near}`?")),
-                None => self.problems.note(codes::NOT_EXECUTED, at.place(), problem, did_you_mean(&text, &STRING_FORMATS)),
+                Some(near) => self
+                    .problems
+                    .warning(codes::NOT_EXECUTED, at.place(), problem, format!("did you mean `{near}`?")),
+                None => self
+                    .problems
+                    .note(codes::NOT_EXECUTED, at.place(), problem, did_you_mean(&text, &STRING_FORMATS)),
             }
         }
         LogicalType::String {
@@ -82,14 +87,22 @@ impl Reader<'_> {
             self.problems.note(codes::INTEGER_WIDTH, property.place(), problem, help);
         }
         let multiple_of = self.multiple_of(options.as_ref());
-        LogicalType::Integer { format, multiple_of, bounds: self.number_bounds(options.as_ref()) }
+        LogicalType::Integer {
+            format,
+            multiple_of,
+            bounds: self.number_bounds(options.as_ref()),
+        }
     }
 
     pub(super) fn read_number(&mut self, options: Option<&At<'_>>) -> LogicalType {
         let options = self.options(options, &keys::NUMBER_OPTIONS);
         let format = self.word(options.as_ref(), "format", &NUMBER_FORMATS);
         let multiple_of = self.multiple_of(options.as_ref());
-        LogicalType::Number { format, multiple_of, bounds: self.number_bounds(options.as_ref()) }
+        LogicalType::Number {
+            format,
+            multiple_of,
+            bounds: self.number_bounds(options.as_ref()),
+        }
     }
 
     pub(super) fn read_date(&mut self, options: Option<&At<'_>>) -> LogicalType {
@@ -109,7 +122,12 @@ impl Reader<'_> {
         let options = self.options(options, &keys::TIME_OPTIONS);
         let (format, bounds) = self.temporal(options.as_ref(), Temporal::Timestamp);
         let timezone = options.as_ref().and_then(|options| options.flag("timezone")).unwrap_or(true);
-        LogicalType::Timestamp { format, timezone, default_timezone: self.default_timezone(options.as_ref()), bounds }
+        LogicalType::Timestamp {
+            format,
+            timezone,
+            default_timezone: self.default_timezone(options.as_ref()),
+            bounds,
+        }
     }
 
     pub(super) fn read_object_type(&mut self, options: Option<&At<'_>>, mut properties: Vec<Property>) -> LogicalType {
@@ -122,31 +140,46 @@ impl Reader<'_> {
                 None => {
                     let known: Vec<&str> = properties.iter().map(|property| &*property.name).collect();
                     let problem = format!("{} is required and is not a property of the object", quoted(&name));
-                    self.problems.error(codes::RELATED, at.place(), problem, did_you_mean(&name, &known));
+                    self.problems
+                        .error(codes::RELATED, at.place(), problem, did_you_mean(&name, &known));
                 }
             }
         }
-        LogicalType::Object { properties, min_properties, max_properties }
+        LogicalType::Object {
+            properties,
+            min_properties,
+            max_properties,
+        }
     }
 
     pub(super) fn read_array(&mut self, options: Option<&At<'_>>, items: Option<Box<Property>>) -> LogicalType {
         let options = self.options(options, &keys::ARRAY_OPTIONS);
         let (min_items, max_items) = self.range(options.as_ref(), "minItems", "maxItems");
         let unique_items = options.as_ref().and_then(|options| options.flag("uniqueItems")).unwrap_or(false);
-        LogicalType::Array { items, min_items, max_items, unique_items }
+        LogicalType::Array {
+            items,
+            min_items,
+            max_items,
+            unique_items,
+        }
     }
 
     pub(super) fn read_vector(&mut self, property: &At<'_>, options: Option<&At<'_>>) -> LogicalType {
         let Some(options) = self.options(options, &keys::VECTOR_OPTIONS) else {
             let help = "add `logicalTypeOptions: {dimensions: 384}`";
-            self.problems.error(codes::MISSING_KEY, property.place(), "a vector has no `dimensions`", help);
+            self.problems
+                .error(codes::MISSING_KEY, property.place(), "a vector has no `dimensions`", help);
             return LogicalType::Any;
         };
         let dimensions = self.count(&options, "dimensions");
         if let (Some(0), Some(at)) = (dimensions, options.get("dimensions")) {
-            self.problems.error(codes::BOUND, at.place(), "a vector needs at least one dimension", "");
+            self.problems
+                .error(codes::BOUND, at.place(), "a vector needs at least one dimension", "");
         }
-        LogicalType::Vector { dimensions: dimensions.unwrap_or(1), element_type: options.text("elementType") }
+        LogicalType::Vector {
+            dimensions: dimensions.unwrap_or(1),
+            element_type: options.text("elementType"),
+        }
     }
 
     fn word(&mut self, options: Option<&At<'_>>, key: &str, words: &[&str]) -> Option<Arc<str>> {
@@ -162,7 +195,12 @@ impl Reader<'_> {
             "double" => "write `f64`".to_owned(),
             _ => did_you_mean(&text, words),
         };
-        self.problems.error(codes::OPTION, at.place(), format!("{} is not a format of this type", quoted(&text)), help);
+        self.problems.error(
+            codes::OPTION,
+            at.place(),
+            format!("{} is not a format of this type", quoted(&text)),
+            help,
+        );
         None
     }
 
@@ -173,7 +211,8 @@ impl Reader<'_> {
         let count = text.parse::<u64>().ok();
         // A value that is no whole number was reported with the form.
         if count.is_none() && text.parse::<i64>().is_ok() {
-            self.problems.error(codes::BOUND, at.place(), format!("`{key}` cannot be negative"), "");
+            self.problems
+                .error(codes::BOUND, at.place(), format!("`{key}` cannot be negative"), "");
         }
         count
     }
@@ -202,7 +241,11 @@ impl Reader<'_> {
     fn number_bounds(&mut self, options: Option<&At<'_>>) -> Bounds {
         let Some(options) = options else { return Bounds::default() };
         let read = |key: &str| options.get(key).and_then(|at| number(&at));
-        let mut bounds = Bounds { minimum: read("minimum"), maximum: read("maximum"), ..Bounds::default() };
+        let mut bounds = Bounds {
+            minimum: read("minimum"),
+            maximum: read("maximum"),
+            ..Bounds::default()
+        };
         bounds.exclusive_minimum = self.exclusive(options, "exclusiveMinimum", "minimum", &mut bounds.minimum, number);
         bounds.exclusive_maximum = self.exclusive(options, "exclusiveMaximum", "maximum", &mut bounds.maximum, number);
         for key in ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"] {
@@ -210,10 +253,15 @@ impl Reader<'_> {
                 && let Value::Number(text) = &at.node.value
                 && json_number(text).and_then(|text| compare(&text, "0")).is_none()
             {
-                self.problems.error(codes::BOUND, at.place(), format!("`{key}` must be a finite number of reasonable size"), "");
+                self.problems.error(
+                    codes::BOUND,
+                    at.place(),
+                    format!("`{key}` must be a finite number of reasonable size"),
+                    "",
+                );
             }
         }
-        self.refuse_empty(options, &bounds, |a, b| compare(a, b));
+        self.refuse_empty(options, &bounds, compare);
         bounds
     }
 
@@ -234,7 +282,8 @@ impl Reader<'_> {
             Value::Bool(exclusive) if self.edition == Edition::V3_0 => {
                 if exclusive && options.get(inclusive_key).is_none() {
                     let help = format!("add `{inclusive_key}`");
-                    self.problems.error(codes::BOUND, at.place(), format!("`{key}: true` without `{inclusive_key}`"), help);
+                    self.problems
+                        .error(codes::BOUND, at.place(), format!("`{key}: true` without `{inclusive_key}`"), help);
                 }
                 if exclusive { inclusive.take() } else { None }
             }
@@ -247,7 +296,12 @@ impl Reader<'_> {
             Value::Number(_) => None,
             _ => {
                 let problem = format!("`{key}` cannot be {}", at.node.kind());
-                self.problems.error(codes::WRONG_TYPE, at.place(), problem, format!("write a value like that of `{inclusive_key}`"));
+                self.problems.error(
+                    codes::WRONG_TYPE,
+                    at.place(),
+                    problem,
+                    format!("write a value like that of `{inclusive_key}`"),
+                );
                 None
             }
         }
@@ -265,17 +319,28 @@ impl Reader<'_> {
         let format_is_good = format.is_none() || pattern.is_some();
         let text = |at: &At<'_>| at.as_text();
         let read = |key: &str| options.get(key).and_then(|at| at.as_text());
-        let mut bounds = Bounds { minimum: read("minimum"), maximum: read("maximum"), ..Bounds::default() };
+        let mut bounds = Bounds {
+            minimum: read("minimum"),
+            maximum: read("maximum"),
+            ..Bounds::default()
+        };
         bounds.exclusive_minimum = self.exclusive(options, "exclusiveMinimum", "minimum", &mut bounds.minimum, text);
         bounds.exclusive_maximum = self.exclusive(options, "exclusiveMaximum", "maximum", &mut bounds.maximum, text);
         let mut readable = format_is_good;
-        for key in ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"].into_iter().filter(|_| format_is_good) {
+        for key in ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]
+            .into_iter()
+            .filter(|_| format_is_good)
+        {
             let Some(at) = options.get(key) else { continue };
             let Some(limit) = at.as_text() else { continue };
             if instant(&limit, pattern.as_ref(), kind).is_none() {
                 readable = false;
                 let problem = format!("`{key}` {} is not a {} that can be read", quoted(&limit), kind.name());
-                let help = format!("write it as {}{}", kind.example(), if pattern.is_some() { " or in the `format`" } else { "" });
+                let help = format!(
+                    "write it as {}{}",
+                    kind.example(),
+                    if pattern.is_some() { " or in the `format`" } else { "" }
+                );
                 self.problems.error(codes::BOUND, at.place(), problem, help);
             }
         }
@@ -292,7 +357,12 @@ impl Reader<'_> {
             Ok(pattern) => pattern,
             Err(reason) => {
                 let (reason, help) = reason.split_once("; ").unwrap_or((&reason, ""));
-                self.problems.error(codes::DATE_PATTERN, at.place(), format!("this date pattern is not accepted: {reason}"), help);
+                self.problems.error(
+                    codes::DATE_PATTERN,
+                    at.place(),
+                    format!("this date pattern is not accepted: {reason}"),
+                    help,
+                );
                 return None;
             }
         };
@@ -303,7 +373,12 @@ impl Reader<'_> {
         };
         if let Some(missing) = missing {
             let problem = format!("this date pattern does not say {missing}, which a {} needs", kind.name());
-            self.problems.error(codes::DATE_PATTERN, at.place(), problem, format!("for example {}", kind.example_pattern()));
+            self.problems.error(
+                codes::DATE_PATTERN,
+                at.place(),
+                problem,
+                format!("for example {}", kind.example_pattern()),
+            );
             return None;
         }
         Some(pattern)
@@ -322,8 +397,14 @@ impl Reader<'_> {
 
     /// Limits that leave nothing are a mistake of the contract, not of every event.
     fn refuse_empty(&mut self, options: &At<'_>, bounds: &Bounds, order: impl Fn(&str, &str) -> Option<Ordering>) {
-        let lows = [("minimum", &bounds.minimum, true), ("exclusiveMinimum", &bounds.exclusive_minimum, false)];
-        let highs = [("maximum", &bounds.maximum, true), ("exclusiveMaximum", &bounds.exclusive_maximum, false)];
+        let lows = [
+            ("minimum", &bounds.minimum, true),
+            ("exclusiveMinimum", &bounds.exclusive_minimum, false),
+        ];
+        let highs = [
+            ("maximum", &bounds.maximum, true),
+            ("exclusiveMaximum", &bounds.exclusive_maximum, false),
+        ];
         for (low_key, low, low_included) in lows {
             for (high_key, high, high_included) in highs {
                 let (Some(low), Some(high)) = (low, high) else { continue };
@@ -333,7 +414,10 @@ impl Reader<'_> {
                     _ => false,
                 };
                 if empty {
-                    let place = options.get(high_key).or_else(|| options.get(low_key)).map_or(options.place(), |at| at.place());
+                    let place = options
+                        .get(high_key)
+                        .or_else(|| options.get(low_key))
+                        .map_or(options.place(), |at| at.place());
                     let problem = format!("`{low_key}` {} and `{high_key}` {}: nothing would pass", quoted(low), quoted(high));
                     self.problems.error(codes::BOUND, place, problem, "swap them or widen one");
                 }

@@ -13,8 +13,19 @@ use crate::nearest::did_you_mean;
 use crate::problems::quoted;
 use crate::yaml::{At, Value, json_number};
 
-const LOGICAL_TYPES: [&str; 11] =
-    ["string", "date", "timestamp", "time", "number", "integer", "object", "array", "boolean", "map", "vector"];
+const LOGICAL_TYPES: [&str; 11] = [
+    "string",
+    "date",
+    "timestamp",
+    "time",
+    "number",
+    "integer",
+    "object",
+    "array",
+    "boolean",
+    "map",
+    "vector",
+];
 /// What people write instead of a logical type.
 const TYPE_SLIPS: [(&str, &str); 16] = [
     ("text", "string"),
@@ -45,11 +56,17 @@ impl Reader<'_> {
         for item in at.list("properties") {
             let Some(name) = item.text("name") else { continue };
             if name.is_empty() {
-                self.problems.error(codes::MISSING_KEY, item.place(), "a property has an empty name", "");
+                self.problems
+                    .error(codes::MISSING_KEY, item.place(), "a property has an empty name", "");
             }
             if name.to_ascii_lowercase().starts_with("_tidegate_") {
                 let problem = format!("{} is a column of Tidegate", quoted(&name));
-                self.problems.error(codes::RESERVED_NAME, item.place(), problem, "choose another `name`; `physicalName` may stay");
+                self.problems.error(
+                    codes::RESERVED_NAME,
+                    item.place(),
+                    problem,
+                    "choose another `name`; `physicalName` may stay",
+                );
             }
             let property = self.read_property(&item, name, &mut primary_keys);
             properties.push(property);
@@ -102,9 +119,18 @@ impl Reader<'_> {
         let newer = matches!(&*text, "map" | "vector") && self.edition < Edition::V3_2
             || matches!(&*text, "timestamp" | "time") && self.edition < Edition::V3_1;
         if newer {
-            let needed = if matches!(&*text, "map" | "vector") { Edition::V3_2 } else { Edition::V3_1 };
+            let needed = if matches!(&*text, "map" | "vector") {
+                Edition::V3_2
+            } else {
+                Edition::V3_1
+            };
             let problem = format!("logicalType `{text}` came with apiVersion {}", needed.name());
-            self.problems.error(codes::LOGICAL_TYPE, kind.place(), problem, format!("say `apiVersion: {}`", needed.name()));
+            self.problems.error(
+                codes::LOGICAL_TYPE,
+                kind.place(),
+                problem,
+                format!("say `apiVersion: {}`", needed.name()),
+            );
         }
         self.misplaced_children(at, &text);
         let options = at.get("logicalTypeOptions");
@@ -143,7 +169,9 @@ impl Reader<'_> {
     }
 
     fn without_logical_type(&mut self, at: &At<'_>) {
-        let needs_type = ["logicalTypeOptions", "properties", "items", "map"].into_iter().find_map(|key| at.get(key).map(|at| (key, at)));
+        let needs_type = ["logicalTypeOptions", "properties", "items", "map"]
+            .into_iter()
+            .find_map(|key| at.get(key).map(|at| (key, at)));
         match needs_type {
             Some((key, part)) => {
                 let problem = format!("`{key}` without a logicalType");
@@ -153,11 +181,17 @@ impl Reader<'_> {
                     "map" => "map",
                     _ => "string",
                 };
-                self.problems.error(codes::LOGICAL_TYPE, part.key_place(), problem, format!("add `logicalType: {logical_type}`"));
+                self.problems.error(
+                    codes::LOGICAL_TYPE,
+                    part.key_place(),
+                    problem,
+                    format!("add `logicalType: {logical_type}`"),
+                );
             }
             None => {
                 let help = "add `logicalType`, else any value passes and the lake keeps it as JSON text";
-                self.problems.note(codes::NO_TYPE, at.place(), "a property without a logicalType", help);
+                self.problems
+                    .note(codes::NO_TYPE, at.place(), "a property without a logicalType", help);
             }
         }
     }
@@ -187,9 +221,14 @@ impl Reader<'_> {
             self.problems.error(codes::MISSING_KEY, at.place(), "a map has no `map`", help);
         }
         let part = |name: &str| map.as_ref().and_then(|map| map.get(name));
-        let (Some(key), Some(value)) = (part("key"), part("value")) else { return LogicalType::Any };
+        let (Some(key), Some(value)) = (part("key"), part("value")) else {
+            return LogicalType::Any;
+        };
         let key = Box::new(self.read_item(&key, "key"));
-        LogicalType::Map { key, value: Box::new(self.read_item(&value, "value")) }
+        LogicalType::Map {
+            key,
+            value: Box::new(self.read_item(&value, "value")),
+        }
     }
 
     /// An item of an array, a key or a value of a map: its name is its role unless one is given.
@@ -203,7 +242,8 @@ impl Reader<'_> {
         let Some(list) = at.get("enum") else { return values };
         if list.items().is_some_and(|mut items| items.next().is_none()) {
             let help = "list the allowed values, or remove `enum`";
-            self.problems.error(codes::ENUM, list.key_place(), "an empty enum allows nothing", help);
+            self.problems
+                .error(codes::ENUM, list.key_place(), "an empty enum allows nothing", help);
         }
         for item in list.items().into_iter().flatten() {
             let value = if matches!(item.node.value, Value::Mapping(_)) {
@@ -233,7 +273,8 @@ impl Reader<'_> {
                 };
                 self.problems.error(codes::ENUM, value.place(), problem, help);
             } else if values.contains(&literal) {
-                self.problems.warning(codes::ENUM, value.place(), "this value is listed twice", "remove one");
+                self.problems
+                    .warning(codes::ENUM, value.place(), "this value is listed twice", "remove one");
             } else {
                 values.push(literal);
             }
@@ -249,12 +290,18 @@ impl Reader<'_> {
             Some((precision, scale)) if precision == 0 || precision > 38 || scale > precision => {
                 let place = at.get("physicalType").map_or(at.place(), |at| at.place());
                 let problem = format!("a decimal of {precision} digits with {scale} after the point cannot be stored");
-                self.problems.error(codes::NUMBER_PRECISION, place, problem, "precision is 1 to 38, scale 0 to precision");
+                self.problems.error(
+                    codes::NUMBER_PRECISION,
+                    place,
+                    problem,
+                    "precision is 1 to 38, scale 0 to precision",
+                );
             }
             Some(_) => {}
             None => {
                 let help = "write `physicalType: decimal(12,2)`, or `logicalTypeOptions: {format: f64}` where rounding is fine";
-                self.problems.note(codes::NUMBER_PRECISION, at.place(), "a number without precision and scale", help);
+                self.problems
+                    .note(codes::NUMBER_PRECISION, at.place(), "a number without precision and scale", help);
             }
         }
     }
@@ -263,19 +310,30 @@ impl Reader<'_> {
         let mut names: BTreeMap<&str, u32> = BTreeMap::new();
         let mut wire_names: BTreeMap<&str, u32> = BTreeMap::new();
         let mut folded: BTreeMap<String, &str> = BTreeMap::new();
-        let items: Vec<At<'_>> = at.list("properties").into_iter().filter(|item| item.text("name").is_some()).collect();
+        let items: Vec<At<'_>> = at
+            .list("properties")
+            .into_iter()
+            .filter(|item| item.text("name").is_some())
+            .collect();
         for (property, item) in properties.iter().zip(items) {
             let line = property.location.line;
             let name_place = item.get("name").map_or(item.place(), |name| name.place());
             if let Some(first) = names.get(&*property.name) {
-                let problem = format!("a second property is named {}; the first is at line {first}", quoted(&property.name));
+                let problem = format!(
+                    "a second property is named {}; the first is at line {first}",
+                    quoted(&property.name)
+                );
                 self.problems.error(codes::DUPLICATE_NAME, name_place, problem, "rename one");
                 continue;
             }
             names.insert(&property.name, line);
             if let Some(first) = wire_names.insert(&property.wire_name, line) {
-                let problem = format!("a second property reads the field {}; the first is at line {first}", quoted(&property.wire_name));
-                self.problems.error(codes::DUPLICATE_NAME, name_place, problem, "change one `physicalName`");
+                let problem = format!(
+                    "a second property reads the field {}; the first is at line {first}",
+                    quoted(&property.wire_name)
+                );
+                self.problems
+                    .error(codes::DUPLICATE_NAME, name_place, problem, "change one `physicalName`");
             } else if let Some(other) = folded.insert(property.name.to_lowercase(), &property.name) {
                 let problem = format!("{} and {} differ only in case", quoted(other), quoted(&property.name));
                 let help = "many query engines cannot tell these columns apart";

@@ -64,7 +64,12 @@ impl Reader<'_> {
             "sql" => match at.text("query") {
                 Some(query) => RuleKind::Sql { query },
                 None => {
-                    self.problems.error(codes::MISSING_KEY, at.place(), "an SQL rule has no `query`", "add `query: SELECT …`");
+                    self.problems.error(
+                        codes::MISSING_KEY,
+                        at.place(),
+                        "an SQL rule has no `query`",
+                        "add `query: SELECT …`",
+                    );
                     return None;
                 }
             },
@@ -72,7 +77,11 @@ impl Reader<'_> {
         };
         let takes_threshold = matches!(kind, RuleKind::Sql { .. } | RuleKind::Library(_));
         let threshold = if takes_threshold { self.read_threshold(at, &kind) } else { None };
-        let kind = if takes_threshold && threshold.is_none() { RuleKind::NotExecuted } else { kind };
+        let kind = if takes_threshold && threshold.is_none() {
+            RuleKind::NotExecuted
+        } else {
+            kind
+        };
         self.check_schedule(at);
         Some(QualityRule {
             id: self.rule_id(at),
@@ -91,7 +100,8 @@ impl Reader<'_> {
             for (key, instead) in [("query", "sql"), ("engine", "custom"), ("implementation", "custom")] {
                 if !measured && at.get(key).is_some() {
                     let problem = format!("a rule with `{key}` needs its type");
-                    self.problems.error(codes::QUALITY_KIND, at.place(), problem, format!("add `type: {instead}`"));
+                    self.problems
+                        .error(codes::QUALITY_KIND, at.place(), problem, format!("add `type: {instead}`"));
                     return None;
                 }
             }
@@ -104,15 +114,25 @@ impl Reader<'_> {
                 "cel" => "write `type: custom` and `engine: cel`".to_owned(),
                 _ => did_you_mean(&text, &TYPES),
             };
-            self.problems.error(codes::QUALITY_KIND, kind.place(), format!("{} is not a type of rule", quoted(&text)), help);
+            self.problems.error(
+                codes::QUALITY_KIND,
+                kind.place(),
+                format!("{} is not a type of rule", quoted(&text)),
+                help,
+            );
         }
         found
     }
 
     fn read_custom(&mut self, at: &At<'_>) -> Option<RuleKind> {
         for key in ["engine", "implementation"].into_iter().filter(|key| at.get(key).is_none()) {
-            let help = if key == "engine" { "add `engine: cel`" } else { "add `implementation:` with the expression" };
-            self.problems.error(codes::MISSING_KEY, at.place(), format!("a custom rule has no `{key}`"), help);
+            let help = if key == "engine" {
+                "add `engine: cel`"
+            } else {
+                "add `implementation:` with the expression"
+            };
+            self.problems
+                .error(codes::MISSING_KEY, at.place(), format!("a custom rule has no `{key}`"), help);
         }
         let engine = at.get("engine")?;
         let implementation = at.get("implementation")?;
@@ -123,13 +143,19 @@ impl Reader<'_> {
         }
         if let Some(operator) = OPERATORS.iter().find_map(|operator| at.get(operator)) {
             let help = "write the comparison into the expression";
-            self.problems.error(codes::OPERATOR, operator.key_place(), "a custom rule takes no operator", help);
+            self.problems
+                .error(codes::OPERATOR, operator.key_place(), "a custom rule takes no operator", help);
         }
         match implementation.as_text() {
             Some(expression) if !expression.trim().is_empty() => Some(RuleKind::Cel { expression }),
             _ => {
                 let problem = "the implementation of a CEL rule is its expression, as text";
-                self.problems.error(codes::WRONG_TYPE, implementation.place(), problem, "write for example `value.quantity > 0`");
+                self.problems.error(
+                    codes::WRONG_TYPE,
+                    implementation.place(),
+                    problem,
+                    "write for example `value.quantity > 0`",
+                );
                 None
             }
         }
@@ -140,26 +166,43 @@ impl Reader<'_> {
         if let Some(rule) = &rule
             && self.edition >= Edition::V3_1
         {
-            self.problems.warning(codes::DEPRECATED, rule.key_place(), "`rule` is the former name of `metric`", "write `metric`");
+            self.problems.warning(
+                codes::DEPRECATED,
+                rule.key_place(),
+                "`rule` is the former name of `metric`",
+                "write `metric`",
+            );
         }
         let Some(named_by) = metric.or(rule) else {
             let help = format!("add `metric:`, one of {}", listed(METRICS));
-            self.problems.error(codes::MISSING_KEY, at.place(), "a library rule has no `metric`", help);
+            self.problems
+                .error(codes::MISSING_KEY, at.place(), "a library rule has no `metric`", help);
             return None;
         };
         let name = named_by.as_text()?;
         let Some(metric) = METRICS.into_iter().find(|metric| metric.eq_ignore_ascii_case(&name)) else {
             let problem = format!("the metric {} is not executed", quoted(&name));
-            let slip = METRIC_SLIPS.iter().find(|(slip, _)| slip.eq_ignore_ascii_case(&name)).map(|(_, metric)| *metric);
+            let slip = METRIC_SLIPS
+                .iter()
+                .find(|(slip, _)| slip.eq_ignore_ascii_case(&name))
+                .map(|(_, metric)| *metric);
             match slip.or_else(|| nearest(&name, METRICS)) {
-                Some(near) => self.problems.warning(codes::NOT_EXECUTED, named_by.place(), problem, format!("write `metric: {near}`")),
-                None => self.problems.note(codes::NOT_EXECUTED, named_by.place(), problem, did_you_mean(&name, &METRICS)),
+                Some(near) => self
+                    .problems
+                    .warning(codes::NOT_EXECUTED, named_by.place(), problem, format!("write `metric: {near}`")),
+                None => self
+                    .problems
+                    .note(codes::NOT_EXECUTED, named_by.place(), problem, did_you_mean(&name, &METRICS)),
             }
             return Some(RuleKind::NotExecuted);
         };
         let belongs_to_property = matches!(metric, "nullValues" | "missingValues" | "invalidValues");
         if belongs_to_property && scope.property.is_none() {
-            self.argument_error(&named_by, format!("`{metric}` measures a property"), "move the rule to the property");
+            self.argument_error(
+                &named_by,
+                format!("`{metric}` measures a property"),
+                "move the rule to the property",
+            );
             return None;
         }
         if metric == "rowCount" && scope.property.is_some() {
@@ -179,7 +222,11 @@ impl Reader<'_> {
         };
         for (name, argument) in arguments.iter().flat_map(|arguments| arguments.entries().into_iter().flatten()) {
             if !known.contains(&&**name) {
-                let help = if known.is_empty() { "remove it".to_owned() } else { did_you_mean(name, known) };
+                let help = if known.is_empty() {
+                    "remove it".to_owned()
+                } else {
+                    did_you_mean(name, known)
+                };
                 self.argument_error(&argument, format!("{} is not an argument of `{metric}`", quoted(name)), &help);
             }
         }
@@ -193,7 +240,11 @@ impl Reader<'_> {
             "missingValues" => {
                 let missing = values("missingValues");
                 if missing.is_empty() {
-                    self.argument_error(at, "`missingValues` needs the values".to_owned(), "add `arguments: {missingValues: [null, '']}`");
+                    self.argument_error(
+                        at,
+                        "`missingValues` needs the values".to_owned(),
+                        "add `arguments: {missingValues: [null, '']}`",
+                    );
                     return None;
                 }
                 Some(Metric::MissingValues(missing))
@@ -205,7 +256,8 @@ impl Reader<'_> {
                     && let Some(Err(reason)) = at.as_text().map(|text| pattern::compile(&text))
                 {
                     let (reason, help) = reason.split_once("; ").unwrap_or((&reason, ""));
-                    self.problems.error(codes::PATTERN, at.place(), format!("this pattern cannot be used: {reason}"), help);
+                    self.problems
+                        .error(codes::PATTERN, at.place(), format!("this pattern cannot be used: {reason}"), help);
                 }
                 let pattern = pattern.and_then(|at| at.as_text());
                 if valid.is_empty() && pattern.is_none() {
@@ -215,7 +267,9 @@ impl Reader<'_> {
                 }
                 Some(Metric::InvalidValues { valid, pattern })
             }
-            _ => self.read_duplicate_scope(at, arguments.as_ref(), scope).map(Metric::DuplicateValues),
+            _ => self
+                .read_duplicate_scope(at, arguments.as_ref(), scope)
+                .map(Metric::DuplicateValues),
         }
     }
 
@@ -232,7 +286,8 @@ impl Reader<'_> {
             let Some(name) = item.as_text() else { continue };
             if scope.property.is_none() && !known.contains(&&*name) {
                 let problem = format!("{} is not a property of the object", quoted(&name));
-                self.problems.error(codes::RELATED, item.place(), problem, did_you_mean(&name, &known));
+                self.problems
+                    .error(codes::RELATED, item.place(), problem, did_you_mean(&name, &known));
             }
             names.push(name);
         }
@@ -245,7 +300,12 @@ impl Reader<'_> {
             if let Some((_, second)) = found.get(1) {
                 let names = listed(found.iter().map(|(name, _)| *name));
                 let help = "keep one; for a range write `mustBeBetween: [low, high]`, both ends included";
-                self.problems.error(codes::OPERATOR, second.key_place(), format!("a rule takes one operator, this has {names}"), help);
+                self.problems.error(
+                    codes::OPERATOR,
+                    second.key_place(),
+                    format!("a rule takes one operator, this has {names}"),
+                    help,
+                );
             } else if self.edition == Edition::V3_0 {
                 self.not_executed(at, "a rule without an operator measures and judges nothing");
             } else {
@@ -271,7 +331,11 @@ impl Reader<'_> {
                     return None;
                 }
                 let value = value?;
-                Some(if *name == "mustBe" { Threshold::Be(value) } else { Threshold::NotBe(value) })
+                Some(if *name == "mustBe" {
+                    Threshold::Be(value)
+                } else {
+                    Threshold::NotBe(value)
+                })
             }
             "mustBeBetween" | "mustNotBeBetween" => {
                 let ends: Vec<f64> = operand.items().into_iter().flatten().filter_map(|item| number(&item)).collect();
@@ -279,21 +343,28 @@ impl Reader<'_> {
                 let &[low, high] = ends.as_slice() else {
                     if count == ends.len() {
                         let problem = format!("`{name}` takes two numbers, this has {count}");
-                        self.problems.error(codes::OPERATOR, operand.place(), problem, "write `[low, high]`, both ends included");
+                        self.problems
+                            .error(codes::OPERATOR, operand.place(), problem, "write `[low, high]`, both ends included");
                     }
                     return None;
                 };
                 if low > high || count != 2 {
                     let problem = format!("`{name}`: {low} is above {high}");
-                    self.problems.error(codes::OPERATOR, operand.place(), problem, "write the lower number first");
+                    self.problems
+                        .error(codes::OPERATOR, operand.place(), problem, "write the lower number first");
                     return None;
                 }
-                Some(if *name == "mustBeBetween" { Threshold::Between(low, high) } else { Threshold::NotBetween(low, high) })
+                Some(if *name == "mustBeBetween" {
+                    Threshold::Between(low, high)
+                } else {
+                    Threshold::NotBetween(low, high)
+                })
             }
             _ => {
                 let Some(limit) = number(operand) else {
                     if matches!(operand.node.value, Value::Number(_)) {
-                        self.problems.error(codes::OPERATOR, operand.place(), format!("`{name}` must be a finite number"), "");
+                        self.problems
+                            .error(codes::OPERATOR, operand.place(), format!("`{name}` must be a finite number"), "");
                     }
                     return None;
                 };
@@ -316,7 +387,8 @@ impl Reader<'_> {
             _ => {
                 if matches!(kind, RuleKind::Library(_)) {
                     let problem = format!("{} is not a unit of a metric", quoted(&text));
-                    self.problems.error(codes::OPERATOR, unit.place(), problem, did_you_mean(&text, &["rows", "percent"]));
+                    self.problems
+                        .error(codes::OPERATOR, unit.place(), problem, did_you_mean(&text, &["rows", "percent"]));
                 }
                 false
             }
@@ -324,7 +396,9 @@ impl Reader<'_> {
     }
 
     fn read_severity(&mut self, at: &At<'_>) -> Severity {
-        let Some(severity) = at.get("severity") else { return Severity::Error };
+        let Some(severity) = at.get("severity") else {
+            return Severity::Error;
+        };
         let Some(text) = severity.as_text() else { return Severity::Error };
         match text.to_ascii_lowercase().as_str() {
             "error" => Severity::Error,
@@ -347,7 +421,9 @@ impl Reader<'_> {
             (None, Some(name)) => (name, false),
             (None, None) => return pointer,
         };
-        let Some(id) = named_by.as_text().filter(|id| !id.is_empty()) else { return pointer };
+        let Some(id) = named_by.as_text().filter(|id| !id.is_empty()) else {
+            return pointer;
+        };
         let first = match self.rule_ids.entry(id.clone()) {
             Entry::Vacant(free) => {
                 free.insert(named_by.node.line);
@@ -357,10 +433,20 @@ impl Reader<'_> {
         };
         let problem = format!("a second rule is called {}; the first is at line {first}", quoted(&id));
         if is_id {
-            self.problems.error(codes::DUPLICATE_NAME, named_by.place(), problem, "ids of rules are unique in a contract");
+            self.problems.error(
+                codes::DUPLICATE_NAME,
+                named_by.place(),
+                problem,
+                "ids of rules are unique in a contract",
+            );
             return id;
         }
-        self.problems.warning(codes::DUPLICATE_NAME, named_by.place(), problem, "give each an `id`; this one goes by its JSON pointer");
+        self.problems.warning(
+            codes::DUPLICATE_NAME,
+            named_by.place(),
+            problem,
+            "give each an `id`; this one goes by its JSON pointer",
+        );
         pointer
     }
 

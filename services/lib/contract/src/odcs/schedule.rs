@@ -5,8 +5,13 @@ use crate::codes;
 use crate::problems::quoted;
 use crate::yaml::At;
 
-const FIELDS: [(&str, u32, u32); 5] =
-    [("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7)];
+const FIELDS: [(&str, u32, u32); 5] = [
+    ("minute", 0, 59),
+    ("hour", 0, 23),
+    ("day of month", 1, 31),
+    ("month", 1, 12),
+    ("day of week", 0, 7),
+];
 const NAMES: [&str; 19] = [
     "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec", "sun", "mon", "tue", "wed", "thu", "fri", "sat",
 ];
@@ -21,7 +26,8 @@ impl Reader<'_> {
         let Some(schedule) = at.get("schedule") else { return };
         let Some(text) = schedule.as_text() else { return };
         if let Err((problem, help)) = check(&text) {
-            self.problems.warning(codes::SCHEDULE, schedule.place(), format!("{}: {problem}", quoted(&text)), help);
+            self.problems
+                .warning(codes::SCHEDULE, schedule.place(), format!("{}: {problem}", quoted(&text)), help);
         }
     }
 }
@@ -37,13 +43,24 @@ fn check(text: &str) -> Result<(), (String, String)> {
         return Err((problem, "write minute, hour, day of month, month, day of week".to_owned()));
     }
     for (index, (field, (name, low, high))) in fields.iter().zip(FIELDS).enumerate() {
-        let Some(wrong) = field.split(',').find(|part| !part_is_good(part, low, high)) else { continue };
+        let Some(wrong) = field.split(',').find(|part| !part_is_good(part, low, high)) else {
+            continue;
+        };
         let problem = format!("{name} {} does not exist ({low} to {high})", quoted(wrong));
         let mut swapped = fields.clone();
         swapped.swap(0, 1);
         // The commonest slip, made by the text of the standard itself: the hour written first.
-        let meant = index < 2 && swapped.iter().zip(FIELDS).take(2).all(|(field, (_, low, high))| part_is_good(field, low, high));
-        let help = if meant { format!("did you mean `{}`? The minute comes first", swapped.join(" ")) } else { String::new() };
+        let meant = index < 2
+            && swapped
+                .iter()
+                .zip(FIELDS)
+                .take(2)
+                .all(|(field, (_, low, high))| part_is_good(field, low, high));
+        let help = if meant {
+            format!("did you mean `{}`? The minute comes first", swapped.join(" "))
+        } else {
+            String::new()
+        };
         return Err((problem, help));
     }
     Ok(())
@@ -76,6 +93,8 @@ mod tests {
         }
         let (problem, help) = check("0 30 * * *").unwrap_err();
         assert!(problem.contains("hour") && help.contains("30 0 * * *"), "{problem} {help}");
-        assert!(check("0 20 * *").is_err() && check("60 1 * * *").is_err() && check("* * * 13 *").is_err() && check("1-2-3 * * * *").is_err());
+        assert!(
+            check("0 20 * *").is_err() && check("60 1 * * *").is_err() && check("* * * 13 *").is_err() && check("1-2-3 * * * *").is_err()
+        );
     }
 }

@@ -14,15 +14,30 @@ use crate::yaml::{At, Value};
 
 const VENDOR: &str = "tidegate";
 const PREFIX: &str = "tidegate.";
-const SETTINGS: [&str; 9] =
-    ["encodings", "cdc", "eventTime", "lakeBucket", "unknownFields", "decimals", "times", "binary", "unavailablePlaceholder"];
+const SETTINGS: [&str; 9] = [
+    "encodings",
+    "cdc",
+    "eventTime",
+    "lakeBucket",
+    "unknownFields",
+    "decimals",
+    "times",
+    "binary",
+    "unavailablePlaceholder",
+];
 const ENCODINGS: [(&str, Encoding); 2] = [("json", Encoding::Json), ("avro", Encoding::Avro)];
 const CDC: [(&str, CdcFormat); 2] = [("debezium", CdcFormat::Debezium), ("debezium-flat", CdcFormat::DebeziumFlat)];
 const LAKE_BUCKETS: [(&str, LakeBucket); 2] = [("day", LakeBucket::Day), ("hour", LakeBucket::Hour)];
-const UNKNOWN_FIELDS: [(&str, UnknownFields); 3] =
-    [("ignore", UnknownFields::Ignore), ("warn", UnknownFields::Warn), ("fail", UnknownFields::Fail)];
-const DECIMALS: [(&str, DecimalMode); 3] =
-    [("precise", DecimalMode::Precise), ("string", DecimalMode::String), ("double", DecimalMode::Double)];
+const UNKNOWN_FIELDS: [(&str, UnknownFields); 3] = [
+    ("ignore", UnknownFields::Ignore),
+    ("warn", UnknownFields::Warn),
+    ("fail", UnknownFields::Fail),
+];
+const DECIMALS: [(&str, DecimalMode); 3] = [
+    ("precise", DecimalMode::Precise),
+    ("string", DecimalMode::String),
+    ("double", DecimalMode::Double),
+];
 const TIMES: [(&str, TimeMode); 6] = [
     ("adaptive", TimeMode::Adaptive),
     ("adaptive_time_microseconds", TimeMode::AdaptiveTimeMicroseconds),
@@ -31,14 +46,21 @@ const TIMES: [(&str, TimeMode); 6] = [
     ("microseconds", TimeMode::Microseconds),
     ("nanoseconds", TimeMode::Nanoseconds),
 ];
-const BINARY: [(&str, BinaryMode); 3] = [("bytes", BinaryMode::Bytes), ("base64", BinaryMode::Base64), ("hex", BinaryMode::Hex)];
+const BINARY: [(&str, BinaryMode); 3] = [
+    ("bytes", BinaryMode::Bytes),
+    ("base64", BinaryMode::Base64),
+    ("hex", BinaryMode::Hex),
+];
 
 // === impl Reader ===
 
 impl Reader<'_> {
     /// Settings of an object. Without `properties` (they have errors) paths into them are not looked up.
     pub(super) fn read_settings(&mut self, at: &At<'_>, properties: Option<&[Property]>) -> ObjectSettings {
-        let mut settings = ObjectSettings { encodings: vec![Encoding::Json], ..ObjectSettings::default() };
+        let mut settings = ObjectSettings {
+            encodings: vec![Encoding::Json],
+            ..ObjectSettings::default()
+        };
         let mut seen: BTreeMap<String, u32> = BTreeMap::new();
         for item in at.list("customProperties") {
             let Some((name, named_by)) = setting_name(&item) else { continue };
@@ -73,7 +95,8 @@ impl Reader<'_> {
                 && let Some(line) = seen.get(name)
             {
                 let problem = format!("the setting `{name}` (line {line}) has no effect without `cdc`");
-                self.problems.warning(codes::SETTING, at.place(), problem, "add the setting `cdc: debezium`, or remove it");
+                self.problems
+                    .warning(codes::SETTING, at.place(), problem, "add the setting `cdc: debezium`, or remove it");
             }
         }
         settings
@@ -84,7 +107,11 @@ impl Reader<'_> {
         for item in at.list("customProperties") {
             if let Some((name, named_by)) = setting_name(&item) {
                 let problem = format!("the setting {} does not belong here", quoted(&name));
-                self.setting_error(&named_by, problem, "settings of Tidegate are customProperties of a schema object".to_owned());
+                self.setting_error(
+                    &named_by,
+                    problem,
+                    "settings of Tidegate are customProperties of a schema object".to_owned(),
+                );
             }
         }
     }
@@ -99,7 +126,11 @@ impl Reader<'_> {
             None => vec![value.clone()],
         };
         if items.is_empty() {
-            self.setting_error(value, "`encodings` lists none".to_owned(), "write `[json]`, `[avro]` or both".to_owned());
+            self.setting_error(
+                value,
+                "`encodings` lists none".to_owned(),
+                "write `[json]`, `[avro]` or both".to_owned(),
+            );
             return;
         }
         encodings.clear();
@@ -137,10 +168,17 @@ impl Reader<'_> {
     fn choice<T: Copy>(&mut self, value: &At<'_>, choices: &[(&str, T)]) -> Option<T> {
         let fold = |text: &str| text.replace(['-', '_'], "").to_ascii_lowercase();
         let text = self.setting_text(value)?;
-        let found = choices.iter().find(|(name, _)| fold(name) == fold(&text)).map(|(_, choice)| *choice);
+        let found = choices
+            .iter()
+            .find(|(name, _)| fold(name) == fold(&text))
+            .map(|(_, choice)| *choice);
         if found.is_none() {
             let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-            self.setting_error(value, format!("{} is not a value of this setting", quoted(&text)), did_you_mean(&text, &names));
+            self.setting_error(
+                value,
+                format!("{} is not a value of this setting", quoted(&text)),
+                did_you_mean(&text, &names),
+            );
         }
         found
     }

@@ -65,17 +65,32 @@ pub(crate) struct Key {
 
 /// A key that every edition has.
 pub(crate) const fn key(name: &'static str, shape: &'static Shape) -> Key {
-    Key { name, shape, since: Edition::V3_0, required: false }
+    Key {
+        name,
+        shape,
+        since: Edition::V3_0,
+        required: false,
+    }
 }
 
 /// A key that must be there.
 pub(crate) const fn required(name: &'static str, shape: &'static Shape) -> Key {
-    Key { name, shape, since: Edition::V3_0, required: true }
+    Key {
+        name,
+        shape,
+        since: Edition::V3_0,
+        required: true,
+    }
 }
 
 /// A key that came later.
 pub(crate) const fn since(edition: Edition, name: &'static str, shape: &'static Shape) -> Key {
-    Key { name, shape, since: edition, required: false }
+    Key {
+        name,
+        shape,
+        since: edition,
+        required: false,
+    }
 }
 
 /// Checks form, everything below included.
@@ -155,7 +170,9 @@ fn check_word(at: &At<'_>, text: &str, words: &[&str], strict: bool, problems: &
         return;
     }
     let problem = format!("{} is none of {}", quoted(text), listed(words.iter().copied()));
-    let help = nearest(text, words.iter().copied()).map(|near| format!("did you mean `{near}`?")).unwrap_or_default();
+    let help = nearest(text, words.iter().copied())
+        .map(|near| format!("did you mean `{near}`?"))
+        .unwrap_or_default();
     if strict {
         problems.error(codes::WRONG_TYPE, at.place(), problem, help);
     } else {
@@ -189,5 +206,10 @@ fn wrong_kind(at: &At<'_>, shape: &Shape, problems: &mut Problems) {
         (Shape::List(_), Value::Mapping(_)) => "start each item with `- `".to_owned(),
         _ => String::new(),
     };
-    problems.error(codes::WRONG_TYPE, at.place(), format!("expected {expected}, found {}", at.node.kind()), help);
+    problems.error(
+        codes::WRONG_TYPE,
+        at.place(),
+        format!("expected {expected}, found {}", at.node.kind()),
+        help,
+    );
 }

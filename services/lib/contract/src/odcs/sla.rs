@@ -30,9 +30,32 @@ const PROPERTIES: [(&str, &str); 14] = [
 /// What the SLA check measures.
 const EXECUTED: [&str; 2] = ["latency", "freshness"];
 /// Properties whose value is a length of time.
-const DURATIONS: [&str; 7] = ["latency", "freshness", "retention", "frequency", "timeToDetect", "timeToNotify", "timeToRepair"];
+const DURATIONS: [&str; 7] = [
+    "latency",
+    "freshness",
+    "retention",
+    "frequency",
+    "timeToDetect",
+    "timeToNotify",
+    "timeToRepair",
+];
 const CLOCK_UNITS: [&str; 16] = [
-    "ms", "millisecond", "milliseconds", "s", "sec", "second", "seconds", "min", "minute", "minutes", "h", "hour", "hours", "d", "day", "days",
+    "ms",
+    "millisecond",
+    "milliseconds",
+    "s",
+    "sec",
+    "second",
+    "seconds",
+    "min",
+    "minute",
+    "minutes",
+    "h",
+    "hour",
+    "hours",
+    "d",
+    "day",
+    "days",
 ];
 const CALENDAR_UNITS: [&str; 10] = ["w", "week", "weeks", "month", "months", "y", "yr", "yrs", "year", "years"];
 
@@ -42,11 +65,19 @@ impl Reader<'_> {
     pub(super) fn read_sla(&mut self, root: &At<'_>, objects: &[SchemaObject]) -> Vec<SlaProperty> {
         if let Some(default) = root.get("slaDefaultElement") {
             let problem = "`slaDefaultElement` is deprecated since v3.1.0";
-            self.problems.note(codes::DEPRECATED, default.key_place(), problem, "write `element` at each SLA property");
+            self.problems.note(
+                codes::DEPRECATED,
+                default.key_place(),
+                problem,
+                "write `element` at each SLA property",
+            );
         }
         let default_element = root.text("slaDefaultElement");
         let items = root.list("slaProperties");
-        items.iter().filter_map(|at| self.read_sla_property(at, default_element.as_ref(), objects)).collect()
+        items
+            .iter()
+            .filter_map(|at| self.read_sla_property(at, default_element.as_ref(), objects))
+            .collect()
     }
 
     fn read_sla_property(&mut self, at: &At<'_>, default_element: Option<&Arc<str>>, objects: &[SchemaObject]) -> Option<SlaProperty> {
@@ -61,7 +92,9 @@ impl Reader<'_> {
             None => {
                 let problem = format!("the SLA property {} is not measured", quoted(&written));
                 match nearest(&written, PROPERTIES.map(|(name, _)| name)) {
-                    Some(near) => self.problems.warning(codes::NOT_EXECUTED, named_by.place(), problem, format!("did you mean `{near}`?")),
+                    Some(near) => self
+                        .problems
+                        .warning(codes::NOT_EXECUTED, named_by.place(), problem, format!("did you mean `{near}`?")),
                     None => self.problems.note(codes::NOT_EXECUTED, named_by.place(), problem, ""),
                 }
             }
@@ -92,7 +125,8 @@ impl Reader<'_> {
             (Literal::Number(number), unit_text) => {
                 let is_negative = number.starts_with('-');
                 if is_negative {
-                    self.problems.error(codes::SLA_VALUE, value.place(), format!("`{name}` cannot be negative"), "");
+                    self.problems
+                        .error(codes::SLA_VALUE, value.place(), format!("`{name}` cannot be negative"), "");
                 }
                 match unit_text {
                     None => {
@@ -109,9 +143,10 @@ impl Reader<'_> {
                         }
                         let (problem, help) = match &*text {
                             "m" | "M" => ("the unit `m` could be minutes or months".to_owned(), "write `min` or `month`"),
-                            _ if is_calendar => {
-                                (format!("`{name}` is not measured in calendar units such as {}", quoted(&text)), "write it in days")
-                            }
+                            _ if is_calendar => (
+                                format!("`{name}` is not measured in calendar units such as {}", quoted(&text)),
+                                "write it in days",
+                            ),
                             _ => (format!("{} is not a unit of time", quoted(&text)), "write one of s, min, h, d"),
                         };
                         self.by_weight(executed, codes::SLA_UNIT, unit, problem, help);
@@ -121,7 +156,13 @@ impl Reader<'_> {
             (Literal::String(text), _) if is_iso_duration(text) => {}
             _ => {
                 let problem = format!("`{name}` needs a number with a unit, or an ISO 8601 duration");
-                self.by_weight(executed, codes::SLA_VALUE, value, problem, "write for example `value: 15` and `unit: min`");
+                self.by_weight(
+                    executed,
+                    codes::SLA_VALUE,
+                    value,
+                    problem,
+                    "write for example `value: 15` and `unit: min`",
+                );
             }
         }
     }
@@ -135,13 +176,7 @@ impl Reader<'_> {
         }
     }
 
-    fn read_elements(
-        &mut self,
-        at: &At<'_>,
-        default: Option<&Arc<str>>,
-        objects: &[SchemaObject],
-        needs_time: bool,
-    ) -> Vec<Arc<str>> {
+    fn read_elements(&mut self, at: &At<'_>, default: Option<&Arc<str>>, objects: &[SchemaObject], needs_time: bool) -> Vec<Arc<str>> {
         let element = at.get("element");
         let written = element.as_ref().and_then(|at| at.as_text()).or_else(|| default.cloned());
         let Some(text) = written else { return Vec::new() };
@@ -152,11 +187,13 @@ impl Reader<'_> {
                 Found::Nothing => {
                     let known = listed(objects.iter().map(|object| &*object.name));
                     let problem = format!("the element {} does not exist, so it cannot be measured", quoted(name));
-                    self.problems.warning(codes::SLA_ELEMENT, place(), problem, format!("objects of this contract: {known}"));
+                    self.problems
+                        .warning(codes::SLA_ELEMENT, place(), problem, format!("objects of this contract: {known}"));
                 }
                 Found::Property(property) if needs_time && !is_time(&property.logical_type) => {
                     let problem = format!("the element {} is no date or timestamp, so it cannot be measured", quoted(name));
-                    self.problems.warning(codes::SLA_ELEMENT, place(), problem, "name a timestamp property");
+                    self.problems
+                        .warning(codes::SLA_ELEMENT, place(), problem, "name a timestamp property");
                 }
                 Found::Property(_) | Found::Object => {}
             }
@@ -197,7 +234,10 @@ fn is_time(logical_type: &LogicalType) -> bool {
 
 fn canonical(written: &str) -> Option<&'static str> {
     let matches = |name: &str| name.eq_ignore_ascii_case(written);
-    PROPERTIES.iter().find(|(name, short)| matches(name) || matches(short)).map(|(name, _)| *name)
+    PROPERTIES
+        .iter()
+        .find(|(name, short)| matches(name) || matches(short))
+        .map(|(name, _)| *name)
 }
 
 /// ISO 8601 duration of whole or decimal parts in order, such as `P1DT12H` or `PT0.5S`.
@@ -242,7 +282,9 @@ mod tests {
         for good in ["PT15M", "P1D", "P1DT12H30M", "PT0.5S", "P2W", "P1Y6M"] {
             assert!(is_iso_duration(good), "{good}");
         }
-        for bad in ["", "P", "PT", "15M", "PT15", "P1H", "PT1H1D", "PT1S1H", "P1DT", "PT.5S", "PT1.S", "PTéS"] {
+        for bad in [
+            "", "P", "PT", "15M", "PT15", "P1H", "PT1H1D", "PT1S1H", "P1DT", "PT.5S", "PT1.S", "PTéS",
+        ] {
             assert!(!is_iso_duration(bad), "{bad}");
         }
     }

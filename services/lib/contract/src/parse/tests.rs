@@ -23,7 +23,9 @@ fn said(text: &str, level: Level) -> Vec<String> {
     let errors = diagnostics.iter().filter(|one| one.level == Level::Error).count();
     assert_eq!(contract.is_none(), errors > 0);
     let of_level = diagnostics.iter().filter(|one| one.level == level);
-    of_level.map(|one| format!("{}:{} {} ({})", one.location.line, one.location.column, one.problem, one.help)).collect()
+    of_level
+        .map(|one| format!("{}:{} {} ({})", one.location.line, one.location.column, one.problem, one.help))
+        .collect()
 }
 
 fn errors(text: &str) -> Vec<String> {
@@ -53,7 +55,10 @@ fn property_error(line: &str, parts: &[&str]) {
 }
 
 fn rule_error(rule: &str, parts: &[&str]) {
-    one_error(&with_properties(&format!("{{name: a, logicalType: boolean, quality: [{rule}]}}")), parts);
+    one_error(
+        &with_properties(&format!("{{name: a, logicalType: boolean, quality: [{rule}]}}")),
+        parts,
+    );
 }
 
 #[test]
@@ -73,24 +78,46 @@ fn the_examples_load_without_errors_or_warnings() {
 fn the_model_of_an_example() {
     let contract = good(ORDERS);
     assert_eq!(contract.reference().to_string(), "orders@1.2.0");
-    assert_eq!((contract.status, contract.team.as_deref(), contract.domain.as_deref()), (Status::Active, Some("shop-checkout"), Some("shop")));
+    assert_eq!(
+        (contract.status, contract.team.as_deref(), contract.domain.as_deref()),
+        (Status::Active, Some("shop-checkout"), Some("shop"))
+    );
     let object = &contract.objects[0];
     assert_eq!(object.settings.unknown_fields, UnknownFields::Warn);
     let key = object.primary_key();
     assert_eq!((key.len(), &*key[0].name, key[0].primary_key), (1, "order_id", Some(1)));
     assert_eq!(object.property("total").unwrap().decimal(), Some((12, 2)));
-    assert!(matches!(&object.property("customer.email").unwrap().logical_type, LogicalType::String { max_length: Some(254), .. }));
+    assert!(matches!(
+        &object.property("customer.email").unwrap().logical_type,
+        LogicalType::String { max_length: Some(254), .. }
+    ));
     assert_eq!(object.property("customer.nobody").map(|property| &property.name), None);
-    let LogicalType::Array { items: Some(item), min_items: Some(1), .. } = &object.property("lines").unwrap().logical_type else { panic!() };
+    let LogicalType::Array {
+        items: Some(item),
+        min_items: Some(1),
+        ..
+    } = &object.property("lines").unwrap().logical_type
+    else {
+        panic!()
+    };
     assert!(matches!(&item.logical_type, LogicalType::Object { properties, .. } if properties.len() == 3));
     assert!(matches!(&object.property("labels").unwrap().logical_type, LogicalType::Map { .. }));
     assert_eq!(object.property("channel").unwrap().enumeration.len(), 4);
     assert_eq!(object.quality[3].kind_name(), "library");
     assert_eq!(object.quality[3].threshold, Some(Threshold::GreaterThan(0.0)));
-    assert_eq!((&*contract.sla[1].property, contract.sla[1].unit.as_deref()), ("latency", Some("min")));
+    assert_eq!(
+        (&*contract.sla[1].property, contract.sla[1].unit.as_deref()),
+        ("latency", Some("min"))
+    );
     let place = &object.property("customer.country").unwrap().location;
-    assert!(ORDERS.lines().nth(place.line as usize - 1).unwrap().contains("name: country"), "{place:?}");
-    let named = contract.document.at_pointer(&format!("{}/name", place.pointer)).and_then(yaml::Node::as_str);
+    assert!(
+        ORDERS.lines().nth(place.line as usize - 1).unwrap().contains("name: country"),
+        "{place:?}"
+    );
+    let named = contract
+        .document
+        .at_pointer(&format!("{}/name", place.pointer))
+        .and_then(yaml::Node::as_str);
     assert_eq!(named, Some("country"));
 }
 
@@ -102,7 +129,10 @@ fn every_problem_at_once_in_file_order() {
     let errors = errors(text);
     let starts: Vec<&str> = errors.iter().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(starts, ["4:10", "5:9", "6:1", "10:5", "13:22", "14:9", "15:9"], "{errors:#?}");
-    assert!(errors[3].contains("did you mean `properties`?") && errors[5].contains("did you mean `required`?"), "{errors:#?}");
+    assert!(
+        errors[3].contains("did you mean `properties`?") && errors[5].contains("did you mean `required`?"),
+        "{errors:#?}"
+    );
 }
 
 #[test]
@@ -113,14 +143,23 @@ fn consequences_of_an_earlier_error_are_not_reported() {
          properties:\n      - {{name: at, logicalType: timestmp}}\n"
     );
     one_error(&text, &["timestmp", "did you mean `timestamp`?"]);
-    property_error("{name: a, logicalType: string, logicalTypeOptions: [x]}", &["expected a mapping, found a list"]);
-    property_error("{name: a, logicalType: date, logicalTypeOptions: {format: YYYY-MM-dd, minimum: 2020-01-01}}", &["week year"]);
+    property_error(
+        "{name: a, logicalType: string, logicalTypeOptions: [x]}",
+        &["expected a mapping, found a list"],
+    );
+    property_error(
+        "{name: a, logicalType: date, logicalTypeOptions: {format: YYYY-MM-dd, minimum: 2020-01-01}}",
+        &["week year"],
+    );
 }
 
 #[test]
 fn the_head_of_the_file() {
     let head = |from: &str, to: &str| HEAD.replace(from, to);
-    one_error(&head("v3.2.0", "v9.0.0"), &["v9.0.0", "`v3.2.0`, `v3.1.0`, `v3.0.2`, `v3.0.1`, `v3.0.0`"]);
+    one_error(
+        &head("v3.2.0", "v9.0.0"),
+        &["v9.0.0", "`v3.2.0`, `v3.1.0`, `v3.0.2`, `v3.0.1`, `v3.0.0`"],
+    );
     one_error(&head("v3.2.0", "3.1.0"), &["write `v3.1.0`"]);
     one_error(&head("v3.2.0", "v2.2.2"), &["convert"]);
     one_error(&head("DataContract", "DataProduct"), &["2:7", "not a data contract"]);
@@ -128,15 +167,24 @@ fn the_head_of_the_file() {
     one_error(&head("id: c\n", ""), &["no `id`"]);
     one_error(&head("id: c", "id: 17"), &["quote it: '17'"]);
     one_error(&head("status: active\n", ""), &["no `status`"]);
-    one_error(&head("active", "live"), &["`draft`, `proposed`, `active`, `deprecated`, `retired`", "write `active`"]);
+    one_error(
+        &head("active", "live"),
+        &["`draft`, `proposed`, `active`, `deprecated`, `retired`", "write `active`"],
+    );
     one_error(&head("\"1.0.0\"", "1.0.0-rc1"), &["MAJOR.MINOR.PATCH"]);
     one_error("[1, 2]", &["a contract is a mapping"]);
     for (written, status) in [("Active", Status::Active), ("RETIRED", Status::Retired), ("Draft", Status::Draft)] {
         assert_eq!(good(&head("active", written)).status, status);
     }
     let contract = good(&head("\"1.0.0\"", "1.10"));
-    assert_eq!((&*contract.version.text, contract.version.major, contract.version.minor), ("1.10", 1, 10));
-    assert_eq!(said(&head("\"1.0.0\"", "1.10"), Level::Warning), ["4:10 the version `1.10` is written as a number (quote it: '1.10')"]);
+    assert_eq!(
+        (&*contract.version.text, contract.version.major, contract.version.minor),
+        ("1.10", 1, 10)
+    );
+    assert_eq!(
+        said(&head("\"1.0.0\"", "1.10"), Level::Warning),
+        ["4:10 the version `1.10` is written as a number (quote it: '1.10')"]
+    );
 }
 
 #[test]
@@ -146,8 +194,14 @@ fn every_accepted_edition_loads() {
         assert_eq!(&*good(&text).api_version, version);
     }
     let newer = |line: &str, version: &str| with_properties(line).replace("v3.2.0", version);
-    one_error(&newer("{name: a, logicalType: timestamp}", "v3.0.2"), &["came with apiVersion v3.1.0"]);
-    one_error(&newer("{name: a, logicalType: string, enum: [x]}", "v3.1.0"), &["`enum` of a property came with apiVersion v3.2.0"]);
+    one_error(
+        &newer("{name: a, logicalType: timestamp}", "v3.0.2"),
+        &["came with apiVersion v3.1.0"],
+    );
+    one_error(
+        &newer("{name: a, logicalType: string, enum: [x]}", "v3.1.0"),
+        &["`enum` of a property came with apiVersion v3.2.0"],
+    );
     // What the schema of v3.0 lets through is only worth a warning there.
     let open = "{name: a, logicalType: string, quality: [{rule: nullCheck, mustBe: 0, color: red}]}";
     assert_eq!(errors(&newer(open, "v3.0.2")), Vec::<String>::new());
@@ -158,7 +212,12 @@ fn every_accepted_edition_loads() {
 fn options_of_each_type() {
     assert!(matches!(
         first_type("{name: a, logicalType: string, logicalTypeOptions: {minLength: 1, pattern: '^a', format: uuid}}"),
-        LogicalType::String { min_length: Some(1), max_length: None, pattern: Some(_), format: Some(_) }
+        LogicalType::String {
+            min_length: Some(1),
+            max_length: None,
+            pattern: Some(_),
+            format: Some(_)
+        }
     ));
     let LogicalType::Number { bounds, multiple_of, .. } =
         first_type("{name: a, logicalType: number, logicalTypeOptions: {minimum: 0x10, exclusiveMaximum: +10.50e2, multipleOf: .5}}")
@@ -179,34 +238,70 @@ fn options_of_each_type() {
     };
     assert!(properties[0].required);
 
-    property_error("{name: a, logicalType: string, logicalTypeOptions: {minLenght: 1}}", &["10:", "did you mean `minLength`?"]);
-    property_error("{name: a, logicalType: integer, logicalTypeOptions: {maxLength: 1}}", &["not a key of the options of an integer"]);
-    property_error("{name: a, logicalType: integer, logicalTypeOptions: {format: int64}}", &["write `i64`"]);
-    property_error("{name: a, logicalType: string, logicalTypeOptions: {minLength: 5, maxLength: 4}}", &["nothing would pass"]);
+    property_error(
+        "{name: a, logicalType: string, logicalTypeOptions: {minLenght: 1}}",
+        &["10:", "did you mean `minLength`?"],
+    );
+    property_error(
+        "{name: a, logicalType: integer, logicalTypeOptions: {maxLength: 1}}",
+        &["not a key of the options of an integer"],
+    );
+    property_error(
+        "{name: a, logicalType: integer, logicalTypeOptions: {format: int64}}",
+        &["write `i64`"],
+    );
+    property_error(
+        "{name: a, logicalType: string, logicalTypeOptions: {minLength: 5, maxLength: 4}}",
+        &["nothing would pass"],
+    );
     property_error("{name: a, logicalType: string, logicalTypeOptions: {minLength: -1}}", &["negative"]);
-    property_error("{name: a, logicalType: string, logicalTypeOptions: {pattern: '(?=a)'}}", &["look-ahead", "CEL"]);
-    property_error("{name: a, logicalType: number, logicalTypeOptions: {minimum: 2, exclusiveMaximum: 2.0}}", &["nothing would pass"]);
+    property_error(
+        "{name: a, logicalType: string, logicalTypeOptions: {pattern: '(?=a)'}}",
+        &["look-ahead", "CEL"],
+    );
+    property_error(
+        "{name: a, logicalType: number, logicalTypeOptions: {minimum: 2, exclusiveMaximum: 2.0}}",
+        &["nothing would pass"],
+    );
     property_error("{name: a, logicalType: number, logicalTypeOptions: {multipleOf: 0}}", &["above 0"]);
     property_error("{name: a, logicalType: number, logicalTypeOptions: {minimum: .inf}}", &["finite"]);
-    property_error("{name: a, logicalType: number, physicalType: 'decimal(40,2)'}", &["cannot be stored"]);
-    property_error("{name: a, logicalType: date, logicalTypeOptions: {minimum: 21.11.2026}}", &["2026-11-21"]);
-    property_error("{name: a, logicalType: timestamp, logicalTypeOptions: {defaultTimezone: Europe/Berlin}}", &["fixed offset"]);
-    property_error("{name: a, logicalType: timestamp, logicalTypeOptions: {format: yyyy-MM-dd}}", &["does not say the hour"]);
+    property_error(
+        "{name: a, logicalType: number, physicalType: 'decimal(40,2)'}",
+        &["cannot be stored"],
+    );
+    property_error(
+        "{name: a, logicalType: date, logicalTypeOptions: {minimum: 21.11.2026}}",
+        &["2026-11-21"],
+    );
+    property_error(
+        "{name: a, logicalType: timestamp, logicalTypeOptions: {defaultTimezone: Europe/Berlin}}",
+        &["fixed offset"],
+    );
+    property_error(
+        "{name: a, logicalType: timestamp, logicalTypeOptions: {format: yyyy-MM-dd}}",
+        &["does not say the hour"],
+    );
     property_error("{name: a, logicalType: boolean, logicalTypeOptions: {format: x}}", &["it has none"]);
     property_error("{name: a, logicalType: vector}", &["no `dimensions`"]);
     property_error("{name: a, logicalType: map}", &["no `map`"]);
     property_error("{name: a, logicalType: array, properties: [{name: b}]}", &["put them under `items"]);
     property_error("{name: a, logicalTypeOptions: {maxLength: 1}}", &["without a logicalType"]);
     property_error("{name: a, logicalType: decimal}", &["decimal(precision,scale)"]);
-    property_error("{name: a, logicalType: object, properties: [{name: b, logicalType: date}], logicalTypeOptions: {required: [c]}}", &["`c`"]);
+    property_error(
+        "{name: a, logicalType: object, properties: [{name: b, logicalType: date}], logicalTypeOptions: {required: [c]}}",
+        &["`c`"],
+    );
     property_error("{name: a, logicalType: boolean, required: yes}", &["write true"]);
 }
 
 #[test]
 fn exclusive_limits_were_truth_values_before_v3_1() {
-    let line = "{name: a, logicalType: integer, logicalTypeOptions: {minimum: 5, exclusiveMinimum: true, maximum: 9, exclusiveMaximum: false}}";
+    let line =
+        "{name: a, logicalType: integer, logicalTypeOptions: {minimum: 5, exclusiveMinimum: true, maximum: 9, exclusiveMaximum: false}}";
     let old = with_properties(line).replace("v3.2.0", "v3.0.1");
-    let LogicalType::Integer { bounds, .. } = good(&old).objects[0].properties[0].logical_type.clone() else { panic!() };
+    let LogicalType::Integer { bounds, .. } = good(&old).objects[0].properties[0].logical_type.clone() else {
+        panic!()
+    };
     assert_eq!((bounds.minimum, bounds.exclusive_minimum), (None, Some("5".into())));
     assert_eq!((bounds.maximum, bounds.exclusive_maximum), (Some("9".into()), None));
     assert_eq!(errors(&with_properties(line)).len(), 2);
@@ -223,7 +318,10 @@ fn enums_in_both_forms() {
     property_error("{name: a, logicalType: integer, enum: [1.5]}", &["does not allow"]);
     property_error("{name: a, logicalType: string, enum: []}", &["allows nothing"]);
     let misspelt = errors(&with_properties("{name: a, logicalType: string, enum: [{valu: x}]}"));
-    assert!(misspelt.len() == 2 && misspelt.iter().any(|one| one.contains("did you mean `value`?")), "{misspelt:#?}");
+    assert!(
+        misspelt.len() == 2 && misspelt.iter().any(|one| one.contains("did you mean `value`?")),
+        "{misspelt:#?}"
+    );
 }
 
 #[test]
@@ -232,33 +330,61 @@ fn notes_say_what_is_not_checked() {
         "{name: a, logicalType: integer}\n{name: b, logicalType: number}\n{name: c}\n{name: d, logicalType: string, logicalTypeOptions: {format: iban}}",
     );
     let notes = said(&text, Level::Note);
-    for (line, part) in ["any 64-bit integer", "precision and scale", "without a logicalType", "`iban` is not executed"].iter().enumerate() {
-        assert!(notes[line].contains(part) && notes[line].starts_with(&format!("{}:", 10 + line)), "{notes:#?}");
+    for (line, part) in [
+        "any 64-bit integer",
+        "precision and scale",
+        "without a logicalType",
+        "`iban` is not executed",
+    ]
+    .iter()
+    .enumerate()
+    {
+        assert!(
+            notes[line].contains(part) && notes[line].starts_with(&format!("{}:", 10 + line)),
+            "{notes:#?}"
+        );
     }
     let rules = with_properties(
         "{name: a, logicalType: boolean, quality: [{type: text, description: x}, {type: custom, engine: soda, implementation: x}, {metric: freshness, mustBe: 1}]}",
     );
     assert_eq!(said(&rules, Level::Note).len(), 3, "{:#?}", said(&rules, Level::Note));
     let contract = good(&rules);
-    assert!(contract.objects[0].properties[0].quality.iter().all(|rule| rule.kind_name() == "not executed"));
+    assert!(
+        contract.objects[0].properties[0]
+            .quality
+            .iter()
+            .all(|rule| rule.kind_name() == "not executed")
+    );
 }
 
 #[test]
 fn rules() {
     rule_error("{metric: nullValues}", &["no operator"]);
-    rule_error("{metric: nullValues, mustBe: 1, mustBeLessThan: 3}", &["one operator", "mustBeBetween"]);
+    rule_error(
+        "{metric: nullValues, mustBe: 1, mustBeLessThan: 3}",
+        &["one operator", "mustBeBetween"],
+    );
     rule_error("{metric: nullValues, mustBe: none}", &["cannot be text"]);
     rule_error("{metric: nullValues, mustBeBetween: [5, 1]}", &["above"]);
     rule_error("{metric: nullValues, mustBeBetween: [1, 2, 3]}", &["two numbers"]);
     rule_error("{metric: rowCount, mustBe: 1}", &["measures an object"]);
     rule_error("{metric: missingValues, mustBe: 0}", &["needs the values"]);
-    rule_error("{metric: invalidValues, mustBe: 0, arguments: {validvalues: [1], pattern: x}}", &["did you mean `validValues`?"]);
-    rule_error("{metric: invalidValues, mustBe: 0, arguments: {pattern: '(a)\\1'}}", &["back-references"]);
+    rule_error(
+        "{metric: invalidValues, mustBe: 0, arguments: {validvalues: [1], pattern: x}}",
+        &["did you mean `validValues`?"],
+    );
+    rule_error(
+        "{metric: invalidValues, mustBe: 0, arguments: {pattern: '(a)\\1'}}",
+        &["back-references"],
+    );
     rule_error("{mustBe: 0}", &["no `metric`"]);
     rule_error("{query: SELECT 1, mustBe: 0}", &["add `type: sql`"]);
     rule_error("{type: sql, mustBe: 0}", &["no `query`"]);
     rule_error("{type: custom, engine: cel}", &["no `implementation`"]);
-    rule_error("{type: custom, engine: cel, implementation: value.a, mustBe: 0}", &["takes no operator"]);
+    rule_error(
+        "{type: custom, engine: cel, implementation: value.a, mustBe: 0}",
+        &["takes no operator"],
+    );
     rule_error("{type: cel, implementation: value.a}", &["`type: custom` and `engine: cel`"]);
     rule_error("{metric: nullValues, mustBe: 0, unit: rowz}", &["did you mean `rows`?"]);
     let text = "{name: a, logicalType: boolean, quality: [{rule: nullValues, mustBe: 0, unit: percent, severity: WARNING}, \
@@ -273,7 +399,8 @@ fn rules() {
     assert_eq!((quality[2].severity, quality[2].kind_name()), (Severity::Info, "cel"));
     let warnings = said(&text, Level::Warning);
     assert_eq!(warnings.len(), 3, "{warnings:#?}");
-    let twice = "{name: a, logicalType: boolean, quality: [{id: x, metric: nullValues, mustBe: 0}, {id: x, metric: nullValues, mustBe: 1}]}";
+    let twice =
+        "{name: a, logicalType: boolean, quality: [{id: x, metric: nullValues, mustBe: 0}, {id: x, metric: nullValues, mustBe: 1}]}";
     property_error(twice, &["unique in a contract", "line 10"]);
 }
 
@@ -298,9 +425,18 @@ fn settings() {
     let contract = good(&text);
     let settings = &contract.objects[0].settings;
     assert_eq!(settings.encodings, [Encoding::Avro, Encoding::Json]);
-    assert_eq!((settings.cdc, settings.event_time.as_deref()), (Some(CdcFormat::DebeziumFlat), Some("m.at")));
-    assert_eq!((settings.lake_bucket, settings.times), (LakeBucket::Hour, TimeMode::AdaptiveTimeMicroseconds));
-    assert!(contract.document.at_pointer("/schema/0/customProperties/5/value/kept").is_some(), "foreign properties are kept");
+    assert_eq!(
+        (settings.cdc, settings.event_time.as_deref()),
+        (Some(CdcFormat::DebeziumFlat), Some("m.at"))
+    );
+    assert_eq!(
+        (settings.lake_bucket, settings.times),
+        (LakeBucket::Hour, TimeMode::AdaptiveTimeMicroseconds)
+    );
+    assert!(
+        contract.document.at_pointer("/schema/0/customProperties/5/value/kept").is_some(),
+        "foreign properties are kept"
+    );
     let old = lines(&["{property: tidegate.unknownFields, value: fail}"]).replace("v3.2.0", "v3.1.0");
     assert_eq!(good(&old).objects[0].settings.unknown_fields, UnknownFields::Fail);
 
@@ -310,20 +446,29 @@ fn settings() {
         ("{property: eventTime, vendor: tidegate, value: m.art}", "did you mean `m.at`?"),
         ("{property: eventTime, vendor: tidegate, value: m}", "no date or timestamp"),
         ("{property: cdc, vendor: tidegate, value: debezum}", "did you mean `debezium`?"),
-        ("{property: encodings, vendor: tidegate, value: [json, protobuf]}", "one of `json`, `avro`"),
+        (
+            "{property: encodings, vendor: tidegate, value: [json, protobuf]}",
+            "one of `json`, `avro`",
+        ),
         ("{property: encodings, vendor: tidegate, value: []}", "lists none"),
         ("{property: lakeBucket, vendor: tidegate, value: 5}", "takes text"),
         ("{property: lakeBucket, vendor: tidegate}", "no value"),
     ] {
         one_error(&lines(&[line]), &[part]);
     }
-    let twice = lines(&["{property: cdc, vendor: tidegate, value: debezium}", "{property: tidegate.cdc, value: debezium}"]);
+    let twice = lines(&[
+        "{property: cdc, vendor: tidegate, value: debezium}",
+        "{property: tidegate.cdc, value: debezium}",
+    ]);
     one_error(&twice, &["written twice", "line 10"]);
     property_error(
         "{name: a, logicalType: boolean, customProperties: [{property: tidegate.cdc, value: debezium}]}",
         &["does not belong here"],
     );
-    one_error(&format!("{HEAD}customProperties: [{{property: cdc, vendor: tidegate, value: debezium}}]\n"), &["does not belong here"]);
+    one_error(
+        &format!("{HEAD}customProperties: [{{property: cdc, vendor: tidegate, value: debezium}}]\n"),
+        &["does not belong here"],
+    );
 }
 
 #[test]
@@ -333,7 +478,10 @@ fn change_objects_need_keys_and_scales() {
          properties:\n      - {{name: n, logicalType: number}}\n"
     );
     let warnings = said(&text, Level::Warning);
-    assert!(warnings.len() == 2 && warnings.iter().any(|one| one.contains("primary key")), "{warnings:#?}");
+    assert!(
+        warnings.len() == 2 && warnings.iter().any(|one| one.contains("primary key")),
+        "{warnings:#?}"
+    );
     assert!(warnings.iter().any(|one| one.contains("the scale of `n`")), "{warnings:#?}");
 }
 
@@ -341,7 +489,10 @@ fn change_objects_need_keys_and_scales() {
 fn sla_properties() {
     let sla = |lines: &[&str]| {
         let items: String = lines.iter().map(|line| format!("  - {line}\n")).collect();
-        format!("{}slaProperties:\n{items}", with_properties("{name: at, logicalType: timestamp}\n{name: n, logicalType: boolean}"))
+        format!(
+            "{}slaProperties:\n{items}",
+            with_properties("{name: at, logicalType: timestamp}\n{name: n, logicalType: boolean}")
+        )
     };
     let text = sla(&[
         "{property: LY, value: 5, unit: min, element: 'o.at, o'}",
@@ -354,7 +505,10 @@ fn sla_properties() {
     assert_eq!(names, ["latency", "frequency", "freshness", "beauty"]);
     assert_eq!(contract.sla[0].elements.iter().map(|one| &**one).collect::<Vec<_>>(), ["o.at", "o"]);
     assert_eq!(&*contract.sla[1].id, "/slaProperties/1");
-    assert_eq!(said(&text, Level::Note).iter().filter(|one| one.contains("not measured")).count(), 2);
+    assert_eq!(
+        said(&text, Level::Note).iter().filter(|one| one.contains("not measured")).count(),
+        2
+    );
     one_error(&sla(&["{property: latency, value: 5, unit: m}"]), &["minutes or months"]);
     one_error(&sla(&["{property: latency, value: 5}"]), &["no unit"]);
     one_error(&sla(&["{property: latency, value: 5, unit: fortnight}"]), &["not a unit"]);
@@ -364,7 +518,10 @@ fn sla_properties() {
     for (line, part) in [
         ("{property: latency, value: 5, unit: min, element: x.y}", "does not exist"),
         ("{property: latency, value: 5, unit: min, element: o.n}", "no date or timestamp"),
-        ("{property: latency, value: 5, unit: min, scheduler: cron, schedule: 0 30 * * *}", "did you mean `30 0 * * *`"),
+        (
+            "{property: latency, value: 5, unit: min, scheduler: cron, schedule: 0 30 * * *}",
+            "did you mean `30 0 * * *`",
+        ),
         ("{property: latncy, value: 5, unit: min}", "did you mean `latency`?"),
     ] {
         let warnings = said(&sla(&[line]), Level::Warning);
@@ -376,20 +533,34 @@ fn sla_properties() {
 fn names_are_told_apart() {
     let two = |a: &str, b: &str| with_properties(&format!("{{{a}, logicalType: boolean}}\n{{{b}, logicalType: boolean}}"));
     one_error(&two("name: a", "name: a"), &["11:16", "the first is at line 10"]);
-    one_error(&two("name: a, physicalName: x", "name: b, physicalName: x"), &["reads the field `x`"]);
+    one_error(
+        &two("name: a, physicalName: x", "name: b, physicalName: x"),
+        &["reads the field `x`"],
+    );
     assert!(said(&two("name: a", "name: A"), Level::Warning)[0].contains("differ only in case"));
     property_error("{name: _tidegate_offset, logicalType: boolean}", &["column of Tidegate"]);
     property_error("{logicalType: boolean}", &["no `name`"]);
     let object = |name: &str, topic: &str| format!("  - {{name: {name}, physicalName: {topic}, physicalType: topic}}\n");
-    one_error(&format!("{HEAD}schema:\n{}{}", object("a", "t"), object("b", "t")), &["bound to topic `t`", "line 7"]);
-    one_error(&format!("{HEAD}schema:\n{}{}", object("a", "t"), object("a", "u")), &["second object is named"]);
+    one_error(
+        &format!("{HEAD}schema:\n{}{}", object("a", "t"), object("b", "t")),
+        &["bound to topic `t`", "line 7"],
+    );
+    one_error(
+        &format!("{HEAD}schema:\n{}{}", object("a", "t"), object("a", "u")),
+        &["second object is named"],
+    );
     one_error(&format!("{HEAD}schema:\n{}", object("a", "'a topic'")), &["not a legal topic name"]);
-    one_error(&format!("{HEAD}servers: [{{server: s, type: kafka, host: h, topic: t}}]\n"), &["`physicalName` of the object"]);
+    one_error(
+        &format!("{HEAD}servers: [{{server: s, type: kafka, host: h, topic: t}}]\n"),
+        &["`physicalName` of the object"],
+    );
 }
 
 #[test]
 fn a_flood_of_problems_is_cut() {
-    let properties: String = (0..2000).map(|index| format!("{{name: p{index}, logicalType: x{index}}}\n")).collect();
+    let properties: String = (0..2000)
+        .map(|index| format!("{{name: p{index}, logicalType: x{index}}}\n"))
+        .collect();
     let errors = errors(&with_properties(&properties));
     assert_eq!(errors.len(), 501);
     assert!(errors.iter().any(|one| one.contains("the rest is not listed")));
@@ -398,12 +569,22 @@ fn a_flood_of_problems_is_cut() {
 #[test]
 fn problems_never_carry_control_characters() {
     let text = with_properties("{name: a, logicalType: \"\\e[31mred\\x07\\u202e\"}");
-    assert!(errors(&text)[0].chars().all(|c| !c.is_control() && c != '\u{202e}'), "{:?}", errors(&text));
+    assert!(
+        errors(&text)[0].chars().all(|c| !c.is_control() && c != '\u{202e}'),
+        "{:?}",
+        errors(&text)
+    );
 }
 
 /// Cuts, repeats, swaps and rewrites pieces of a good contract.
 fn mutated() -> impl Strategy<Value = String> {
-    let edit = (0usize..12_000, 0usize..12_000, 0usize..60, "[-a-z0-9:{}\\[\\]&*!|>#'\"\n ,.~?%]{0,8}", 0u8..4);
+    let edit = (
+        0usize..12_000,
+        0usize..12_000,
+        0usize..60,
+        "[-a-z0-9:{}\\[\\]&*!|>#'\"\n ,.~?%]{0,8}",
+        0u8..4,
+    );
     (0usize..3, proptest::collection::vec(edit, 1..6)).prop_map(|(which, edits)| {
         let mut chars: Vec<char> = [ORDERS, CUSTOMERS, PAYMENTS][which].chars().collect();
         for (at, other, length, text, kind) in edits {

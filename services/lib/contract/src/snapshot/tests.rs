@@ -9,13 +9,20 @@ fn text(id: &str, version: &str, status: &str, topics: &[&str]) -> String {
 }
 
 fn file(path: &str, text: impl Into<String>) -> ContractFile {
-    ContractFile { path: path.into(), text: text.into() }
+    ContractFile {
+        path: path.into(),
+        text: text.into(),
+    }
 }
 
 /// Files `0.odcs.yaml`, `1.odcs.yaml`, … of `(id, version, status)`, each bound to topic `t`.
 fn files(contracts: &[(&str, &str, &str)]) -> Vec<ContractFile> {
     let text = |(id, version, status): &(&str, &str, &str)| text(id, version, status, &["t"]);
-    contracts.iter().enumerate().map(|(index, one)| file(&format!("{index}.odcs.yaml"), text(one))).collect()
+    contracts
+        .iter()
+        .enumerate()
+        .map(|(index, one)| file(&format!("{index}.odcs.yaml"), text(one)))
+        .collect()
 }
 
 fn chosen(contracts: &[(&str, &str, &str)]) -> (String, Option<String>, usize) {
@@ -27,7 +34,11 @@ fn chosen(contracts: &[(&str, &str, &str)]) -> (String, Option<String>, usize) {
 
 fn refused(files: &[ContractFile]) -> Vec<String> {
     let errors = Snapshot::build("c", files).unwrap_err();
-    errors.iter().filter(|one| one.level == Level::Error).map(|one| format!("{} {}", one.location, one.problem)).collect()
+    errors
+        .iter()
+        .filter(|one| one.level == Level::Error)
+        .map(|one| format!("{} {}", one.location, one.problem))
+        .collect()
 }
 
 #[test]
@@ -35,16 +46,31 @@ fn the_highest_enforced_version_judges() {
     let one = |name: &str| (name.to_owned(), None, 1);
     assert_eq!(chosen(&[("a", "1.0", "active")]), one("a@1.0"));
     assert_eq!(chosen(&[("a", "1.0", "proposed")]), one("a@1.0"));
-    assert_eq!(chosen(&[("a", "1.9.0", "deprecated"), ("a", "1.10.0", "active")]), ("a@1.10.0".into(), None, 2));
-    assert_eq!(chosen(&[("a", "2.0.0", "proposed"), ("a", "1.0.0", "active")]), ("a@1.0.0".into(), Some("a@2.0.0".into()), 2));
-    assert_eq!(chosen(&[("a", "1.1.0", "proposed"), ("a", "1.0.0", "retired")]), ("a@1.0.0".into(), Some("a@1.1.0".into()), 2));
-    assert_eq!(chosen(&[("a", "2.0.0", "active"), ("b", "1.0.0", "active")]), ("a@2.0.0".into(), None, 2));
+    assert_eq!(
+        chosen(&[("a", "1.9.0", "deprecated"), ("a", "1.10.0", "active")]),
+        ("a@1.10.0".into(), None, 2)
+    );
+    assert_eq!(
+        chosen(&[("a", "2.0.0", "proposed"), ("a", "1.0.0", "active")]),
+        ("a@1.0.0".into(), Some("a@2.0.0".into()), 2)
+    );
+    assert_eq!(
+        chosen(&[("a", "1.1.0", "proposed"), ("a", "1.0.0", "retired")]),
+        ("a@1.0.0".into(), Some("a@1.1.0".into()), 2)
+    );
+    assert_eq!(
+        chosen(&[("a", "2.0.0", "active"), ("b", "1.0.0", "active")]),
+        ("a@2.0.0".into(), None, 2)
+    );
 }
 
 #[test]
 fn a_record_may_name_another_loaded_version() {
     let (snapshot, _) = Snapshot::build("c", &files(&[("a", "1.0.0", "deprecated"), ("a", "2.0.0", "active")])).unwrap();
-    let claim = |version: &str| ContractRef { id: "a".into(), version: version.into() };
+    let claim = |version: &str| ContractRef {
+        id: "a".into(),
+        version: version.into(),
+    };
     assert!(matches!(snapshot.resolve("t", None), Resolution::Bound(bound) if bound.contract.version.major == 2));
     assert!(matches!(snapshot.resolve("t", Some(&claim("1.0.0"))), Resolution::Bound(bound) if bound.contract.version.major == 1));
     assert!(matches!(snapshot.resolve("t", Some(&claim("3.0.0"))), Resolution::UnknownVersion));
@@ -55,7 +81,10 @@ fn a_record_may_name_another_loaded_version() {
 fn rivals_are_refused_with_both_places() {
     let errors = refused(&files(&[("a", "1.0.0", "active"), ("b", "1.4.0", "proposed")]));
     assert_eq!(errors.len(), 1);
-    assert!(errors[0].starts_with("1.odcs.yaml:7:5 topic `t` has two contracts for major 1"), "{errors:?}");
+    assert!(
+        errors[0].starts_with("1.odcs.yaml:7:5 topic `t` has two contracts for major 1"),
+        "{errors:?}"
+    );
     assert!(errors[0].ends_with("b@1.4.0 here and a@1.0.0 at 0.odcs.yaml:7:5"), "{errors:?}");
     assert_eq!(refused(&files(&[("a", "1.0.0", "active"), ("a", "1.1.0", "active")])).len(), 1);
     assert_eq!(refused(&files(&[("a", "1.0.0", "proposed"), ("a", "1.1.0", "proposed")])).len(), 1);
@@ -65,10 +94,17 @@ fn rivals_are_refused_with_both_places() {
 fn a_version_never_changes_content() {
     let errors = refused(&files(&[("a", "1.0.0", "active"), ("a", "1.0.0", "deprecated")]));
     assert_eq!(errors.len(), 1, "{errors:?}");
-    assert!(errors[0].contains("1.odcs.yaml:1:1 a@1.0.0 is given another content") && errors[0].contains("0.odcs.yaml:1:1"), "{errors:?}");
+    assert!(
+        errors[0].contains("1.odcs.yaml:1:1 a@1.0.0 is given another content") && errors[0].contains("0.odcs.yaml:1:1"),
+        "{errors:?}"
+    );
     let (snapshot, warnings) = Snapshot::build("c", &files(&[("a", "1.0.0", "active"), ("a", "1.0.0", "active")])).unwrap();
     assert_eq!(snapshot.contracts.len(), 1);
-    assert!(warnings.iter().any(|one| one.level == Level::Warning && one.problem.contains("copied")));
+    assert!(
+        warnings
+            .iter()
+            .any(|one| one.level == Level::Warning && one.problem.contains("copied"))
+    );
 }
 
 #[test]
@@ -92,7 +128,10 @@ fn one_contract_binds_several_topics() {
 #[test]
 fn problems_of_all_files_come_at_once() {
     let errors = refused(&[file("b.odcs.yaml", "kind: DataContract\n"), file("a.odcs.yaml", "x: [")]);
-    assert!(errors.len() >= 3 && errors[0].starts_with("a.odcs.yaml:") && errors[1].starts_with("b.odcs.yaml:"), "{errors:?}");
+    assert!(
+        errors.len() >= 3 && errors[0].starts_with("a.odcs.yaml:") && errors[1].starts_with("b.odcs.yaml:"),
+        "{errors:?}"
+    );
 }
 
 #[test]
@@ -101,7 +140,12 @@ fn the_commit_of_a_directory_depends_on_paths_and_texts_only() {
     let commit = directory_commit(&[a.clone(), b.clone()]);
     assert_eq!(commit, directory_commit(&[b.clone(), a.clone()]));
     assert!(commit.len() == 20 && commit.starts_with("dir-"));
-    for other in [vec![a.clone()], vec![a, file("b", "3")], vec![file("a", "1b 1 2")], vec![file("ab", "12")]] {
+    for other in [
+        vec![a.clone()],
+        vec![a, file("b", "3")],
+        vec![file("a", "1b 1 2")],
+        vec![file("ab", "12")],
+    ] {
         assert_ne!(commit, directory_commit(&other));
     }
 }

@@ -20,18 +20,44 @@ pub fn parse(file: &str, text: &str) -> (Option<Node>, Vec<Diagnostic>) {
 }
 
 pub(crate) fn parse_into(text: &str, problems: &mut Problems) -> Option<Node> {
-    let start = Place { line: 1, column: 1, pointer: String::new() };
+    let start = Place {
+        line: 1,
+        column: 1,
+        pointer: String::new(),
+    };
     if text.len() > BYTES_MAX {
         let problem = format!("the file has {} bytes, more than the limit of {BYTES_MAX}", text.len());
         problems.error(codes::YAML_LIMIT, start, problem, "split the contract by object");
         return None;
     }
-    let mut composer = Composer { problems, open: Vec::new(), anchors: BTreeMap::new(), nodes: 0, lines: line_count(text), root: None };
+    if text.starts_with("version https://git-lfs") {
+        let help = "commit the contract itself; large-file storage is not asked";
+        problems.error(codes::FILE_READ, start, "this is a Git LFS pointer, not a contract", help);
+        return None;
+    }
+    let mut composer = Composer {
+        problems,
+        open: Vec::new(),
+        anchors: BTreeMap::new(),
+        nodes: 0,
+        lines: line_count(text),
+        root: None,
+    };
     for event in Parser::new_from_str(text) {
         let (event, span) = match event {
             Ok(next) => next,
             Err(error) => {
                 let spot = composer.spot(error.marker());
+                // The parser has a nesting limit of its own, which some forms of nesting meet first.
+                if error.info().contains("recursion limit") {
+                    composer.error(
+                        codes::YAML_LIMIT,
+                        spot,
+                        format!("nested deeper than {DEPTH_MAX} levels"),
+                        "flatten the structure",
+                    );
+                    return None;
+                }
                 let problem = format!("this is not YAML: {}", error.info());
                 composer.error(codes::YAML_SYNTAX, spot, problem, syntax_help(error.info(), text));
                 return None;
@@ -43,7 +69,12 @@ pub(crate) fn parse_into(text: &str, problems: &mut Problems) -> Option<Node> {
     }
     let root = composer.root;
     if root.as_ref().is_none_or(|node| node.value == Value::Null) {
-        problems.error(codes::EMPTY_FILE, start, "the file holds no contract", "start with `apiVersion: v3.2.0` and `kind: DataContract`");
+        problems.error(
+            codes::EMPTY_FILE,
+            start,
+            "the file holds no contract",
+            "start with `apiVersion: v3.2.0` and `kind: DataContract`",
+        );
         return None;
     }
     root
@@ -57,8 +88,18 @@ type Spot = (u32, u32);
 
 /// A collection that is not closed yet.
 enum Open {
-    Sequence { anchor: usize, spot: Spot, items: Vec<Node> },
-    Mapping { anchor: usize, spot: Spot, entries: Vec<Entry>, seen: BTreeMap<Arc<str>, Spot>, key: Key },
+    Sequence {
+        anchor: usize,
+        spot: Spot,
+        items: Vec<Node>,
+    },
+    Mapping {
+        anchor: usize,
+        spot: Spot,
+        entries: Vec<Entry>,
+        seen: BTreeMap<Arc<str>, Spot>,
+        key: Key,
+    },
 }
 
 /// What a mapping waits for.
@@ -97,21 +138,49 @@ impl Composer<'_> {
         match event {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => true,
             Event::DocumentStart(_) if self.root.is_some() => {
-                self.error(codes::YAML_CONSTRUCT, spot, "a second document starts here".to_owned(), "write one contract per file");
+                self.error(
+                    codes::YAML_CONSTRUCT,
+                    spot,
+                    "a second document starts here".to_owned(),
+                    "write one contract per file",
+                );
                 false
             }
             Event::DocumentStart(_) => true,
             Event::Scalar(text, style, anchor, tag) => {
                 let value = self.scalar(&text, style, tag.as_deref(), spot);
-                self.count(1, spot) && self.complete(Node { value, line: spot.0, column: spot.1 }, anchor, 1)
+                self.count(1, spot)
+                    && self.complete(
+                        Node {
+                            value,
+                            line: spot.0,
+                            column: spot.1,
+                        },
+                        anchor,
+                        1,
+                    )
             }
             Event::SequenceStart(anchor, tag) => {
                 self.refuse_tag(tag.as_deref(), "seq", spot);
-                self.begin(anchor, Open::Sequence { anchor, spot, items: Vec::new() }, spot)
+                self.begin(
+                    anchor,
+                    Open::Sequence {
+                        anchor,
+                        spot,
+                        items: Vec::new(),
+                    },
+                    spot,
+                )
             }
             Event::MappingStart(anchor, tag) => {
                 self.refuse_tag(tag.as_deref(), "map", spot);
-                let open = Open::Mapping { anchor, spot, entries: Vec::new(), seen: BTreeMap::new(), key: Key::Awaited };
+                let open = Open::Mapping {
+                    anchor,
+                    spot,
+                    entries: Vec::new(),
+                    seen: BTreeMap::new(),
+                    key: Key::Awaited,
+                };
                 self.begin(anchor, open, spot)
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(),
@@ -121,7 +190,12 @@ impl Composer<'_> {
 
     fn begin(&mut self, anchor: usize, open: Open, spot: Spot) -> bool {
         if self.open.len() >= DEPTH_MAX {
-            self.error(codes::YAML_LIMIT, spot, format!("nested deeper than {DEPTH_MAX} levels"), "flatten the structure");
+            self.error(
+                codes::YAML_LIMIT,
+                spot,
+                format!("nested deeper than {DEPTH_MAX} levels"),
+                "flatten the structure",
+            );
             return false;
         }
         if anchor > 0 {
@@ -147,7 +221,12 @@ impl Composer<'_> {
         let (node, nodes) = match self.anchors.get(&anchor) {
             Some(Anchor::Finished(node, nodes)) => (node, *nodes),
             Some(Anchor::Unfinished) | None => {
-                self.error(codes::YAML_CONSTRUCT, spot, "an alias to the node that holds it".to_owned(), "write the value out");
+                self.error(
+                    codes::YAML_CONSTRUCT,
+                    spot,
+                    "an alias to the node that holds it".to_owned(),
+                    "write the value out",
+                );
                 return false;
             }
         };
@@ -180,7 +259,12 @@ impl Composer<'_> {
                     if node.value == Value::Null {
                         (node.line, node.column) = (line, column);
                     }
-                    entries.push(Entry { key: name, line, column, node });
+                    entries.push(Entry {
+                        key: name,
+                        line,
+                        column,
+                        node,
+                    });
                 }
             },
         }
@@ -196,11 +280,21 @@ impl Composer<'_> {
             Value::Null | Value::Sequence(_) | Value::Mapping(_) => None,
         };
         let Some(name) = name else {
-            self.error(codes::YAML_CONSTRUCT, spot, format!("a key must be text, this is {}", node.kind()), "quote the key");
+            self.error(
+                codes::YAML_CONSTRUCT,
+                spot,
+                format!("a key must be text, this is {}", node.kind()),
+                "quote the key",
+            );
             return self.set_key(Key::Refused);
         };
         if name.len() > KEY_BYTES_MAX {
-            self.error(codes::YAML_LIMIT, spot, format!("a key of more than {KEY_BYTES_MAX} bytes"), "shorten the key");
+            self.error(
+                codes::YAML_LIMIT,
+                spot,
+                format!("a key of more than {KEY_BYTES_MAX} bytes"),
+                "shorten the key",
+            );
             return self.set_key(Key::Refused);
         }
         if &*name == "<<" {
@@ -208,7 +302,9 @@ impl Composer<'_> {
             self.error(codes::YAML_CONSTRUCT, spot, "merge keys are not read".to_owned(), help);
             return self.set_key(Key::Refused);
         }
-        let Some(Open::Mapping { seen, key, .. }) = self.open.last_mut() else { return };
+        let Some(Open::Mapping { seen, key, .. }) = self.open.last_mut() else {
+            return;
+        };
         let first = seen.get(&name).copied();
         *key = Key::Read(name.clone(), spot);
         let Some((line, column)) = first else {
@@ -228,7 +324,11 @@ impl Composer<'_> {
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, spot: Spot) -> Value {
         let Some(tag) = tag else {
-            return if style == ScalarStyle::Plain { resolve(text) } else { Value::String(text.into()) };
+            return if style == ScalarStyle::Plain {
+                resolve(text)
+            } else {
+                Value::String(text.into())
+            };
         };
         if tag.is_yaml_core_schema() {
             let value = resolve(text);
@@ -238,7 +338,12 @@ impl Composer<'_> {
                 _ => {}
             }
         }
-        self.error(codes::YAML_CONSTRUCT, spot, format!("the tag of {} is not read", quoted(text)), "remove the tag");
+        self.error(
+            codes::YAML_CONSTRUCT,
+            spot,
+            format!("the tag of {} is not read", quoted(text)),
+            "remove the tag",
+        );
         Value::String(text.into())
     }
 
@@ -255,12 +360,21 @@ impl Composer<'_> {
             return true;
         }
         let problem = format!("more than {NODES_MAX} nodes, counted after aliases are expanded");
-        self.error(codes::YAML_LIMIT, spot, problem, "use fewer aliases, or split the contract by object");
+        self.error(
+            codes::YAML_LIMIT,
+            spot,
+            problem,
+            "use fewer aliases, or split the contract by object",
+        );
         false
     }
 
     fn error(&mut self, code: Code, spot: Spot, problem: String, help: &str) {
-        let place = Place { line: spot.0, column: spot.1, pointer: pointer_of(&self.open) };
+        let place = Place {
+            line: spot.0,
+            column: spot.1,
+            pointer: pointer_of(&self.open),
+        };
         self.problems.error(code, place, problem, help);
     }
 
@@ -275,7 +389,9 @@ fn pointer_of(open: &[Open]) -> String {
     for collection in open {
         match collection {
             Open::Sequence { items, .. } => pointer = format!("{pointer}/{}", items.len()),
-            Open::Mapping { key: Key::Read(name, _), .. } => pointer = extended(&pointer, name),
+            Open::Mapping {
+                key: Key::Read(name, _), ..
+            } => pointer = extended(&pointer, name),
             Open::Mapping { .. } => {}
         }
     }
@@ -311,9 +427,7 @@ pub(crate) fn line_count(text: &str) -> u32 {
 }
 
 fn syntax_help(info: &str, text: &str) -> &'static str {
-    if text.starts_with("version https://git-lfs") {
-        "this is a Git LFS pointer; commit the contract itself"
-    } else if info.contains("mapping values") {
+    if info.contains("mapping values") {
         "quote text that contains a colon and a space"
     } else if text.contains("\n\t") || text.starts_with('\t') {
         "indent with spaces, not with tabs"

@@ -15,25 +15,41 @@ pub(crate) struct At<'a> {
 
 impl<'a> At<'a> {
     pub(crate) fn root(node: &'a Node) -> Self {
-        At { node, pointer: String::new(), key: None }
+        At {
+            node,
+            pointer: String::new(),
+            key: None,
+        }
     }
 
     /// Where the node is.
     pub(crate) fn place(&self) -> Place {
-        Place { line: self.node.line, column: self.node.column, pointer: self.pointer.clone() }
+        Place {
+            line: self.node.line,
+            column: self.node.column,
+            pointer: self.pointer.clone(),
+        }
     }
 
     /// Where its key is; the node itself when it has none.
     pub(crate) fn key_place(&self) -> Place {
         let (line, column) = self.key.unwrap_or((self.node.line, self.node.column));
-        Place { line, column, pointer: self.pointer.clone() }
+        Place {
+            line,
+            column,
+            pointer: self.pointer.clone(),
+        }
     }
 
     /// The value under `key`; a null counts as left out.
     pub(crate) fn get(&self, key: &str) -> Option<At<'a>> {
         let Value::Mapping(entries) = &self.node.value else { return None };
         let entry = entries.iter().find(|entry| &*entry.key == key && entry.node.value != Value::Null)?;
-        Some(At { node: &entry.node, pointer: extended(&self.pointer, key), key: Some((entry.line, entry.column)) })
+        Some(At {
+            node: &entry.node,
+            pointer: extended(&self.pointer, key),
+            key: Some((entry.line, entry.column)),
+        })
     }
 
     /// Entries in file order, when this is a mapping.
@@ -41,7 +57,11 @@ impl<'a> At<'a> {
         let Value::Mapping(entries) = &self.node.value else { return None };
         let pointer = self.pointer.clone();
         Some(entries.iter().map(move |entry| {
-            let at = At { node: &entry.node, pointer: extended(&pointer, &entry.key), key: Some((entry.line, entry.column)) };
+            let at = At {
+                node: &entry.node,
+                pointer: extended(&pointer, &entry.key),
+                key: Some((entry.line, entry.column)),
+            };
             (&entry.key, at)
         }))
     }
@@ -50,7 +70,11 @@ impl<'a> At<'a> {
     pub(crate) fn items(&self) -> Option<impl Iterator<Item = At<'a>> + use<'a>> {
         let Value::Sequence(items) = &self.node.value else { return None };
         let pointer = self.pointer.clone();
-        Some(items.iter().enumerate().map(move |(index, node)| At { node, pointer: format!("{pointer}/{index}"), key: None }))
+        Some(items.iter().enumerate().map(move |(index, node)| At {
+            node,
+            pointer: format!("{pointer}/{index}"),
+            key: None,
+        }))
     }
 
     /// Items of the list under `key`; empty when there is none.

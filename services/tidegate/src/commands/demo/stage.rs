@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tidegate_audit::{Ports, audit};
-use tidegate_flow::ports::{Clock as _, Cluster as _, NewTopic, Store};
+use tidegate_flow::ports::{Clock as _, NewTopic, Store};
 use tidegate_flow::{Record, TopicPartition, WorldError, stamp};
 use tidegate_sim::Broker;
 use tidegate_sim::traffic::{Expected, Route, Traffic};
@@ -24,7 +24,6 @@ use crate::signals::stop_flag;
 use crate::wiring::clock::{SystemClock, now_micros};
 use crate::wiring::contracts::LiveContracts;
 use crate::wiring::meters::{SinkMeter, ValidatorMeter};
-use crate::wiring::rulings::LiveRulings;
 use crate::wiring::schemas::SchemaSource;
 
 const PARTITIONS: i32 = 6;
@@ -146,7 +145,7 @@ impl Stage {
         let validated = self.validated();
         let mut cluster = self.backend.cluster()?;
         let mut consumer = self.backend.consumer(&self.groups[1], &validated)?;
-        let mut rulings = LiveRulings::new(self.contracts.clone(), self.schemas.clone());
+        let mut rulings = tidegate_sink::SnapshotRulings::new(|| self.contracts.current().snapshot.clone(), &self.schemas);
         let parts = tidegate_sink::Parts {
             consumer: &mut *consumer,
             cluster: &mut *cluster,

@@ -1,0 +1,218 @@
+//! Contract files of a plain directory.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use tidegate_contract::snapshot::is_contract_path;
+use tidegate_flow::{Remedy, WorldError};
+
+use crate::reading::{FILE_BYTES_MAX, FOLDERS_DEEP_MAX, Reading};
+
+/// Reads every contract file below `root`, hidden folders left out.
+///
+/// Symbolic links are followed only to places below the root (a mounted Kubernetes volume is made of such links); one that leads out of
+/// it is left out with a warning. An error means that the directory could not be read; wrong files are diagnostics of the reading.
+pub fn read_directory(root: &Path) -> Result<Reading, WorldError> {
+    let true_root = root.canonicalize().map_err(|error| world(root, &error))?;
+    let mut walk = Walk {
+        true_root: &true_root,
+        reading: Reading::default(),
+        seen: BTreeSet::new(),
+    };
+    walk.folder(&true_root, "", 0)?;
+    walk.reading.sort();
+    Ok(walk.reading)
+}
+
+struct Walk<'a> {
+    true_root: &'a Path,
+    reading: Reading,
+    /// Folders by their true path: links cannot lead in circles, nor to the same files twice.
+    seen: BTreeSet<PathBuf>,
+}
+
+// === impl Walk ===
+
+impl Walk<'_> {
+    /// Reads a folder; `path` is its name below the root, with `/`.
+    fn folder(&mut self, folder: &Path, path: &str, depth: usize) -> Result<(), WorldError> {
+        if !self.seen.insert(folder.to_owned()) {
+            return Ok(());
+        }
+        if depth > FOLDERS_DEEP_MAX {
+            self.reading.refuse(
+                path,
+                &format!("folders are nested deeper than {FOLDERS_DEEP_MAX}"),
+                "flatten the folders",
+            );
+            return Ok(());
+        }
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(folder).map_err(|error| world(folder, &error))? {
+            let entry = entry.map_err(|error| world(folder, &error))?;
+            let name = entry.file_name();
+            let path = if path.is_empty() {
+                name.to_string_lossy().into_owned()
+            } else {
+                format!("{path}/{}", name.to_string_lossy())
+            };
+            if !self.reading.admit_entry(&path) {
+                return Ok(());
+            }
+            if name.to_str().is_none() && is_contract_path(&path) {
+                self.reading.refuse(&path, "the name of the file is not UTF-8", "rename it");
+            } else if !name.to_string_lossy().starts_with('.') {
+                entries.push((path, entry.path()));
+            }
+        }
+        // In name order, so that of two links to one folder always the same one is read.
+        entries.sort();
+        for (path, place) in entries {
+            self.entry(&place, &path, depth)?;
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, place: &Path, path: &str, depth: usize) -> Result<(), WorldError> {
+        let found = match place.canonicalize() {
+            Ok(found) => found,
+            // Removed while we read, or a link to nothing.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if is_contract_path(path) {
+                    self.reading.leave_out(path, "the link leads nowhere", "remove it");
+                }
+                return Ok(());
+            }
+            Err(error) => return Err(world(place, &error)),
+        };
+        if !found.starts_with(self.true_root) {
+            if is_contract_path(path) || found.is_dir() {
+                self.reading
+                    .leave_out(path, "a link out of the contract folder is not followed", "copy what it leads to");
+            }
+            return Ok(());
+        }
+        let kind = fs::metadata(&found).map_err(|error| world(place, &error))?;
+        if kind.is_dir() {
+            return self.folder(&found, path, depth + 1);
+        }
+        if !is_contract_path(path) {
+            return Ok(());
+        }
+        if !kind.is_file() {
+            self.reading.leave_out(path, "this is not a regular file", "remove it");
+            return Ok(());
+        }
+        if self.reading.admit_size(path, kind.len()) {
+            let mut bytes = Vec::new();
+            let file = File::open(&found).map_err(|error| world(place, &error))?;
+            // The file may have grown since it was looked at.
+            file.take(FILE_BYTES_MAX + 1)
+                .read_to_end(&mut bytes)
+                .map_err(|error| world(place, &error))?;
+            if self.reading.admit_size(path, bytes.len() as u64) {
+                self.reading.take(path, bytes);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn world(place: &Path, error: &io::Error) -> WorldError {
+    let remedy = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory => Remedy::Operator,
+        _ => Remedy::Retry,
+    };
+    WorldError::new(remedy, format!("cannot read {}: {error}", place.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(reading: &Reading) -> Vec<&str> {
+        reading.files.iter().map(|file| &*file.path).collect()
+    }
+
+    fn problems(reading: &Reading) -> Vec<String> {
+        reading
+            .diagnostics
+            .iter()
+            .map(|one| format!("{} {}", one.location, one.problem))
+            .collect()
+    }
+
+    #[test]
+    fn contract_files_only_in_path_order() {
+        let root = tempfile::tempdir().unwrap();
+        for name in [
+            "b/y.odcs.yml",
+            "a.odcs.yaml",
+            "b/a/x.odcs.yaml",
+            "b/notes.yaml",
+            ".hidden/z.odcs.yaml",
+        ] {
+            fs::create_dir_all(root.path().join(name).parent().unwrap()).unwrap();
+            fs::write(root.path().join(name), name).unwrap();
+        }
+        let reading = read_directory(root.path()).unwrap();
+        assert_eq!(paths(&reading), ["a.odcs.yaml", "b/a/x.odcs.yaml", "b/y.odcs.yml"]);
+        assert!(reading.files[1].text == "b/a/x.odcs.yaml" && reading.diagnostics.is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_stay_inside_of_the_root() {
+        use std::os::unix::fs::symlink;
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("secret.odcs.yaml"), "secret").unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let data = root.path().join("..2026_11_21");
+        fs::create_dir_all(data.join("shop")).unwrap();
+        fs::write(data.join("shop/o.odcs.yaml"), "mounted").unwrap();
+        symlink("..2026_11_21", root.path().join("..data")).unwrap();
+        symlink("..data/shop", root.path().join("shop")).unwrap();
+        symlink("shop", root.path().join("twice")).unwrap();
+        symlink(".", data.join("shop/circle")).unwrap();
+        symlink(outside.path(), root.path().join("out")).unwrap();
+        symlink(outside.path().join("secret.odcs.yaml"), root.path().join("s.odcs.yaml")).unwrap();
+        symlink("nowhere", root.path().join("n.odcs.yaml")).unwrap();
+        let reading = read_directory(root.path()).unwrap();
+        assert_eq!(paths(&reading), ["shop/o.odcs.yaml"]);
+        let said = problems(&reading);
+        assert_eq!(said.len(), 3, "{said:?}");
+        assert!(
+            !reading.is_refused() && said.iter().filter(|one| one.contains("out of the contract folder")).count() == 2,
+            "{said:?}"
+        );
+    }
+
+    #[test]
+    fn wrong_files_refuse_the_reading() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("a.odcs.yaml"), b"one\ntwo \xff\n").unwrap();
+        File::create(root.path().join("b.odcs.yaml"))
+            .unwrap()
+            .set_len(FILE_BYTES_MAX + 1)
+            .unwrap();
+        let reading = read_directory(root.path()).unwrap();
+        assert!(reading.is_refused());
+        let said = problems(&reading);
+        assert!(said[0].starts_with("a.odcs.yaml:2:1 the file is not UTF-8"), "{said:?}");
+        assert!(said[1].contains("4194305 bytes"), "{said:?}");
+        let mut deep = root.path().to_owned();
+        for _ in 0..40 {
+            deep.push("d");
+        }
+        fs::create_dir_all(&deep).unwrap();
+        assert!(
+            problems(&read_directory(root.path()).unwrap())
+                .iter()
+                .any(|one| one.contains("nested deeper"))
+        );
+        let missing = read_directory(&root.path().join("nobody")).unwrap_err();
+        assert_eq!(missing.remedy, Remedy::Operator);
+    }
+}

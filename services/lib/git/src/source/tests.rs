@@ -1,0 +1,132 @@
+use super::*;
+use crate::testing::Repo;
+
+fn contract(version: &str, logical_type: &str) -> String {
+    format!(
+        "apiVersion: v3.2.0\nkind: DataContract\nid: a\nversion: \"{version}\"\nstatus: active\nschema:\n  - name: t\n    \
+         physicalType: topic\n    properties:\n      - {{name: x, logicalType: {logical_type}}}\n"
+    )
+}
+
+fn loaded(source: &mut ContractSource) -> Arc<Snapshot> {
+    match source.load().unwrap() {
+        LoadOutcome::Loaded(snapshot, _) => snapshot,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn refused(source: &mut ContractSource) -> (Arc<str>, Vec<Diagnostic>) {
+    match source.load().unwrap() {
+        LoadOutcome::Refused { commit, diagnostics } => (commit, diagnostics),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn spec(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn a_bad_commit_never_replaces_a_good_one() {
+    let repo = Repo::new();
+    repo.write("c/a.odcs.yaml", &contract("1.0.0", "boolean"));
+    let first = repo.commit();
+    let mut source = ContractSource::open(&format!("{}#main:c", spec(repo.path())), None).unwrap();
+    assert!(source.current().is_none());
+    assert_eq!(*loaded(&mut source).commit, *first);
+    assert!(matches!(source.load().unwrap(), LoadOutcome::Unchanged));
+
+    repo.write("c/a.odcs.yaml", &contract("1.1.0", "bool"));
+    let bad = repo.commit();
+    for _ in 0..2 {
+        let (commit, diagnostics) = refused(&mut source);
+        assert_eq!(*commit, *bad);
+        assert_eq!((&*diagnostics[0].location.file, diagnostics[0].location.line), ("a.odcs.yaml", 10));
+        assert_eq!(*source.current().unwrap().commit, *first);
+    }
+    let shown = tidegate_contract::render(&refused(&mut source).1, source.sources(), false);
+    assert!(shown.contains("logicalType: bool}"), "{shown}");
+
+    // Back to the good commit by force: nothing new, and the refusal is forgotten.
+    repo.git(&["reset", "-q", "--hard", &first]);
+    assert!(matches!(source.load().unwrap(), LoadOutcome::Unchanged));
+    repo.write("c/a.odcs.yaml", &contract("1.1.0", "boolean"));
+    let third = repo.commit();
+    assert_eq!(*loaded(&mut source).commit, *third);
+
+    assert_eq!(&*source.snapshot_at(&first).unwrap().contracts[0].version.text, "1.0.0");
+    assert!(Arc::ptr_eq(&source.snapshot_at(&third).unwrap(), source.current().unwrap()));
+    let error = source.snapshot_at(&bad).unwrap_err();
+    assert!(
+        error.remedy == Remedy::Operator && error.to_string().contains("a.odcs.yaml:10:"),
+        "{error}"
+    );
+    assert!(source.snapshot_at("main").is_err());
+    assert_eq!(*source.current().unwrap().commit, *third);
+}
+
+#[test]
+fn a_plain_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.odcs.yaml");
+    std::fs::write(&file, contract("1.0.0", "boolean")).unwrap();
+    let mut source = ContractSource::open(spec(folder.path()), None).unwrap();
+    let first = loaded(&mut source).commit.clone();
+    assert!(first.starts_with("dir-") && first.len() == 20);
+    assert!(matches!(source.load().unwrap(), LoadOutcome::Unchanged));
+    // What the id does not cover is still a reason to refuse.
+    let broken = folder.path().join("b.odcs.yaml");
+    std::fs::write(&broken, [0xff]).unwrap();
+    refused(&mut source);
+    refused(&mut source);
+    std::fs::remove_file(&broken).unwrap();
+    assert!(matches!(source.load().unwrap(), LoadOutcome::Unchanged));
+    std::fs::write(&file, contract("1.0.1", "boolean")).unwrap();
+    let second = loaded(&mut source).commit.clone();
+    assert!(source.snapshot_at(&second).is_ok());
+    assert!(source.snapshot_at(&first).unwrap_err().to_string().contains("no longer holds"));
+    drop(folder);
+    assert!(source.load().is_err());
+    assert_eq!(source.current().unwrap().commit, second);
+}
+
+#[test]
+fn a_directory_that_was_mended_loads() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.odcs.yaml"), contract("1.0.0", "boolean")).unwrap();
+    std::fs::write(folder.path().join("b.odcs.yaml"), [0xff]).unwrap();
+    let mut source = ContractSource::open(spec(folder.path()), None).unwrap();
+    let (commit, _) = refused(&mut source);
+    std::fs::remove_file(folder.path().join("b.odcs.yaml")).unwrap();
+    assert_eq!(loaded(&mut source).commit, commit);
+}
+
+#[test]
+fn what_the_spec_may_say() {
+    let repo = Repo::new();
+    repo.write("c/a.odcs.yaml", &contract("1.0.0", "boolean"));
+    repo.commit();
+    let path = spec(repo.path());
+    let open = |spec: &str, reference: Option<&str>| ContractSource::open(spec, reference).map_err(|error| error.to_string());
+    for (good, reference) in [
+        (path.to_owned(), None),
+        (path.to_owned(), Some("main")),
+        (format!("{path}#main"), Some("main")),
+        (format!("{path}#:c"), None),
+        (format!("{path}/c"), None),
+    ] {
+        loaded(&mut open(&good, reference).unwrap());
+    }
+    for (wrong, reference, part) in [
+        ("https://example.com/contracts.git".to_owned(), None, "not fetched yet"),
+        ("git@example.com:contracts.git".to_owned(), None, "not fetched yet"),
+        (format!("{path}/nobody"), None, "there is no directory"),
+        (format!("{path}#main"), Some("other"), "two references"),
+        (format!("{path}#main:../x"), None, "leads out"),
+        (format!("{path}/c#main"), None, "PATH#REF:FOLDER"),
+        (format!("{path}/c"), Some("main"), "plain directory"),
+    ] {
+        let error = open(&wrong, reference).unwrap_err();
+        assert!(error.contains(part), "{wrong}: {error}");
+    }
+}
