@@ -3,7 +3,8 @@
 from parts.azure import Azure
 from parts.base import Part
 from parts.kafka import Kafka
+from parts.readers import Readers
 from parts.registry import Registry
 from parts.s3 import S3
 
-ALL: list[type[Part]] = [Kafka, S3, Azure, Registry]
+ALL: list[type[Part]] = [Kafka, S3, Azure, Registry, Readers]

@@ -21,6 +21,7 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 /// A help sentence for a misspelt word: the nearest one, else all of them.
 pub(crate) fn did_you_mean(word: &str, known: &[&str]) -> String {
     match nearest(word, known.iter().copied()) {
+        None if known.is_empty() => String::new(),
         Some(near) => format!("did you mean `{near}`?"),
         None => format!(
             "one of {}",

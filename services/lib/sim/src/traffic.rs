@@ -103,6 +103,15 @@ impl Traffic {
         first
     }
 
+    /// The next event of the orders topic alone, happening at `now`; for loads of one kind. Its faults are those of [`Traffic::next`].
+    pub fn next_order(&mut self, now: i64) -> Planted {
+        let faulty = self.rng.u32(0..self.route.fault_every) == 0;
+        let draft = orders::draft(&mut self.rng, now, faulty);
+        let [topic, ..] = self.route.topics();
+        let partition = self.partition(draft.key.as_deref());
+        self.address(draft, &topic, partition, now)
+    }
+
     fn address(&mut self, draft: Draft, topic: &str, partition: i32, now: i64) -> Planted {
         let mut headers = vec![Header::text("producer", "traffic")];
         if self.rng.u8(..) < 16 {

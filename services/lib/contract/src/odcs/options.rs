@@ -135,8 +135,17 @@ impl Reader<'_> {
         let (min_properties, max_properties) = self.range(options.as_ref(), "minProperties", "maxProperties");
         for at in options.as_ref().map(|options| options.list("required")).unwrap_or_default() {
             let Some(name) = at.as_text() else { continue };
+            let declares_nothing = properties.is_empty();
             match properties.iter_mut().find(|property| property.name == name) {
                 Some(property) => property.required = true,
+                None if declares_nothing => {
+                    let problem = format!(
+                        "{} is required, but the object declares no properties, so nothing checks it",
+                        quoted(&name)
+                    );
+                    self.problems
+                        .warning(codes::NOT_EXECUTED, at.place(), problem, "declare it under `properties`");
+                }
                 None => {
                     let known: Vec<&str> = properties.iter().map(|property| &*property.name).collect();
                     let problem = format!("{} is required and is not a property of the object", quoted(&name));

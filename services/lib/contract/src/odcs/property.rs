@@ -116,21 +116,16 @@ impl Reader<'_> {
             return LogicalType::Any;
         };
         let Some(text) = kind.as_text() else { return LogicalType::Any };
-        let newer = matches!(&*text, "map" | "vector") && self.edition < Edition::V3_2
-            || matches!(&*text, "timestamp" | "time") && self.edition < Edition::V3_1;
-        if newer {
-            let needed = if matches!(&*text, "map" | "vector") {
-                Edition::V3_2
-            } else {
-                Edition::V3_1
-            };
-            let problem = format!("logicalType `{text}` came with apiVersion {}", needed.name());
-            self.problems.error(
-                codes::LOGICAL_TYPE,
-                kind.place(),
-                problem,
-                format!("say `apiVersion: {}`", needed.name()),
-            );
+        if matches!(&*text, "map" | "vector") && self.edition < Edition::V3_2 {
+            let problem = format!("logicalType `{text}` came with apiVersion v3.2.0");
+            self.problems
+                .error(codes::LOGICAL_TYPE, kind.place(), problem, "say `apiVersion: v3.2.0`");
+        }
+        // Examples of the standard itself use these two in v3.0 files.
+        if matches!(&*text, "timestamp" | "time") && self.edition < Edition::V3_1 {
+            let problem = format!("logicalType `{text}` came with apiVersion v3.1.0");
+            self.problems
+                .warning(codes::LOGICAL_TYPE, kind.place(), problem, "say `apiVersion: v3.1.0`");
         }
         self.misplaced_children(at, &text);
         let options = at.get("logicalTypeOptions");

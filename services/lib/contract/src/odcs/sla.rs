@@ -186,9 +186,13 @@ impl Reader<'_> {
             match find_element(objects, name) {
                 Found::Nothing => {
                     let known = listed(objects.iter().map(|object| &*object.name));
+                    let help = if objects.is_empty() {
+                        String::new()
+                    } else {
+                        format!("objects of this contract: {known}")
+                    };
                     let problem = format!("the element {} does not exist, so it cannot be measured", quoted(name));
-                    self.problems
-                        .warning(codes::SLA_ELEMENT, place(), problem, format!("objects of this contract: {known}"));
+                    self.problems.warning(codes::SLA_ELEMENT, place(), problem, help);
                 }
                 Found::Property(property) if needs_time && !is_time(&property.logical_type) => {
                     let problem = format!("the element {} is no date or timestamp, so it cannot be measured", quoted(name));

@@ -195,9 +195,14 @@ fn every_accepted_edition_loads() {
     }
     let newer = |line: &str, version: &str| with_properties(line).replace("v3.2.0", version);
     one_error(
-        &newer("{name: a, logicalType: timestamp}", "v3.0.2"),
-        &["came with apiVersion v3.1.0"],
+        &newer("{name: a, logicalType: vector, logicalTypeOptions: {dimensions: 2}}", "v3.1.0"),
+        &["came with apiVersion v3.2.0"],
     );
+    // Examples of the standard itself do these two.
+    let timestamp = newer("{name: a, logicalType: timestamp}", "v3.0.2");
+    assert!(errors(&timestamp).is_empty() && said(&timestamp, Level::Warning)[0].contains("came with apiVersion v3.1.0"));
+    let bare = newer("{name: a, logicalType: object, logicalTypeOptions: {required: [b]}}", "v3.0.2");
+    assert!(errors(&bare).is_empty() && said(&bare, Level::Warning)[0].contains("nothing checks it"));
     one_error(
         &newer("{name: a, logicalType: string, enum: [x]}", "v3.1.0"),
         &["`enum` of a property came with apiVersion v3.2.0"],

@@ -1,0 +1,84 @@
+//! The executable, run as a user runs it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// A running role; killed when dropped, by its own handle and nothing else.
+#[derive(Debug)]
+pub struct Role {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+/// The executable of this build.
+pub fn executable() -> PathBuf {
+    let mut folder = std::env::current_exe().expect("a test has a path");
+    folder.pop();
+    if folder.ends_with("deps") {
+        folder.pop();
+    }
+    let path = folder.join("tidegate");
+    assert!(path.exists(), "{} is not built: run `cargo build -p tidegate` (tests/run builds the whole workspace)", path.display());
+    path
+}
+
+impl Role {
+    /// Starts a role; its log goes to a file of `folder`.
+    pub fn start(folder: &Path, name: &str, args: &[&str], env: &[(String, String)]) -> Role {
+        let log = folder.join(format!("{name}.log"));
+        let out = File::create(&log).expect("the test's folder is writable");
+        let child = Command::new(executable())
+            .args(args)
+            .envs(env.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(out.try_clone().expect("a file can be shared"))
+            .stderr(out)
+            .spawn()
+            .expect("the executable starts");
+        Role { name: name.to_owned(), child, log }
+    }
+
+    /// SIGKILL.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it is ours");
+        self.child.wait().expect("it is ours");
+    }
+
+    /// Asks to stop and waits for the end.
+    pub fn stop(mut self) -> ExitStatus {
+        let id = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &id]).status().expect("kill is there");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it is ours") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "{} does not stop on SIGTERM:\n{}", self.name, self.tail());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Panics with the log's end when the role has ended by itself.
+    pub fn assert_running(&mut self) {
+        if let Some(status) = self.child.try_wait().expect("it is ours") {
+            panic!("{} ended by itself with {status}:\n{}", self.name, self.tail());
+        }
+    }
+
+    /// The end of its log.
+    pub fn tail(&self) -> String {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+}
+
+impl Drop for Role {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
