@@ -1,7 +1,7 @@
 //! Questions about topics, and their creation.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic as KafkaNewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -16,6 +16,7 @@ use crate::settings::Settings;
 use crate::topic_id::topic_id;
 
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
+const COORDINATOR_SETTLES: Duration = Duration::from_secs(20);
 
 /// Answers questions about a cluster. Offsets are those of read_committed: the end is the last stable offset.
 pub struct ClusterClient {
@@ -117,7 +118,17 @@ pub fn group_positions(
     for at in partitions {
         list.add_partition(&at.topic, at.partition);
     }
-    let answer = reader.committed_offsets(list, QUESTION_TIMEOUT).map_err(asking)?;
+    // A coordinator that moves or loads says so for a moment, above all right after a broker's start.
+    let deadline = Instant::now() + COORDINATOR_SETTLES;
+    let answer = loop {
+        match reader.committed_offsets(list.clone(), QUESTION_TIMEOUT) {
+            Ok(answer) => break answer,
+            Err(error) if error.rdkafka_error_code().is_some_and(is_moving) && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            Err(error) => return Err(asking(error)),
+        }
+    };
     answer
         .elements()
         .iter()
@@ -130,6 +141,11 @@ pub fn group_positions(
             Ok((TopicPartition::new(element.topic(), element.partition()), next))
         })
         .collect()
+}
+
+fn is_moving(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(code, Code::NotCoordinator | Code::CoordinatorNotAvailable | Code::CoordinatorLoadInProgress)
 }
 
 /// The admin client answers with futures that its own thread completes; this thread waits for them.

@@ -84,6 +84,13 @@ pub(crate) fn lines(file: &str) -> Vec<Value> {
     BufReader::new(reader).lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect()
 }
 
+/// Schemas of the registry, as JSON text by id.
+pub(crate) fn avro_schemas() -> Vec<(u32, String)> {
+    let listed: Value = serde_json::from_reader(File::open(folder().join("avro-schemas.json")).unwrap()).unwrap();
+    let schema = |entry: &Value| (u32::try_from(entry["id"].as_u64().unwrap()).unwrap(), entry["schema"].to_string());
+    listed.as_array().unwrap().iter().map(schema).collect()
+}
+
 /// The decoded bytes of a base64 text; none for null.
 pub(crate) fn bytes(value: &Value) -> Option<Bytes> {
     value.as_str().map(|text| BASE64.decode(text).unwrap().into())
