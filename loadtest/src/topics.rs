@@ -14,14 +14,16 @@ pub(crate) const PARTITIONS: i32 = 6;
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Makes topics; those that exist are left as they are.
+/// Makes topics; those that exist are left as they are. They keep everything: the events' own times are fixed and may be older than
+/// what a broker keeps by default.
 pub(crate) fn create(settings: &Settings, names: &[&str]) -> anyhow::Result<()> {
+    let config = [("retention.ms".to_owned(), "-1".to_owned())];
     let topics: Vec<NewTopic> = names
         .iter()
         .map(|name| NewTopic {
             topic: (*name).to_owned(),
             partitions: PARTITIONS,
-            config: Vec::new(),
+            config: config.to_vec(),
         })
         .collect();
     Ok(ClusterClient::connect(settings)?.create(&topics)?)

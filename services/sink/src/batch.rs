@@ -277,7 +277,7 @@ impl Gather {
                 return Ok(Taken::Held(held(other, record, bound)));
             }
         };
-        if bound.cdc && facts.op == Some(Op::Tombstone) {
+        if bound.tombstones_repeat && facts.op == Some(Op::Tombstone) {
             group.builder.discard_row();
             return Ok(self.skip(record, stamp, &bound.contract, SkipPolicy::TombstoneAfterDelete));
         }

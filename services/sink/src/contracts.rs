@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tidegate_check::{Input, Judge, Plan, SchemaLookup, SchemaNeed, Verdict, compile};
 use tidegate_columnar::RowBuilder;
+use tidegate_contract::model::CdcFormat;
 use tidegate_contract::snapshot::BoundObject;
 use tidegate_contract::{Contract, ContractRef, LogicalType, Property, Resolution, Snapshot, Status};
 use tidegate_flow::{Remedy, WorldError};
@@ -62,6 +63,7 @@ impl<'a> SnapshotRulings<'a> {
             major: contract.version.major,
             object: object.name.clone(),
             cdc: plan.cdc.is_some(),
+            tombstones_repeat: plan.cdc == Some(CdcFormat::Debezium),
             bucket: object.settings.lake_bucket,
             event_time: plan.event_time.is_some(),
             nodes: plan.nodes.clone().into(),

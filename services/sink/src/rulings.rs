@@ -20,6 +20,8 @@ pub struct Bound {
     pub object: Arc<str>,
     /// Change events.
     pub cdc: bool,
+    /// A tombstone only ever follows the delete that it repeats (Debezium's envelopes); where not, it may be all that a delete leaves.
+    pub tombstones_repeat: bool,
     /// Size of a bucket.
     pub bucket: LakeBucket,
     /// A property is the event time; without one the record's timestamp is.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tidegate_check::judge::Judge;
+use tidegate_check::plan::Plan;
 use tidegate_check::{Input, Reason, Verdict, Violation};
 use tidegate_contract::{Location, Severity, Status};
 use tidegate_flow::stamp::JudgedBy;
@@ -46,11 +47,21 @@ impl Bench {
         let topic = record.origin.at.topic.clone();
         let Some(plans) = snapshot.topic(&topic) else {
             let outcome = refused(Reason::NoContract, "topic");
-            return Ok(Decided { record, outcome, contract: None, judged: JudgedBy::new(None, snapshot.commit()) });
+            return Ok(Decided { record, outcome, contract: None, judged: JudgedBy::new(None, snapshot.commit()), shadow: None });
         };
         let judged = self.stamp(&topic, plans, snapshot);
-        match self.outcome(&record, &topic, plans, schemas, now) {
-            Ok(outcome) => Ok(Decided { record, outcome, contract: Some(plans.contract.clone()), judged }),
+        let verdicts = self.outcome(&record, plans, schemas, now).and_then(|outcome| {
+            let shadow = match &plans.shadow {
+                Some((plan, contract)) => {
+                    let verdict = self.verdict(&record, plan, schemas, now)?;
+                    Some((contract.clone(), !matches!(verdict, Verdict::Invalid { .. })))
+                }
+                None => None,
+            };
+            Ok((outcome, shadow))
+        });
+        match verdicts {
+            Ok((outcome, shadow)) => Ok(Decided { record, outcome, contract: Some(plans.contract.clone()), judged, shadow }),
             Err(error) => Err(Box::new(Blocked { at: record.origin.at.clone(), record, error })),
         }
     }
@@ -60,26 +71,24 @@ impl Bench {
         self.stamps.entry(key).or_insert_with(|| JudgedBy::new(Some(&plans.contract), snapshot.commit())).clone()
     }
 
-    fn outcome(
-        &mut self,
-        record: &Record,
-        topic: &str,
-        plans: &TopicPlans,
-        schemas: &dyn Schemas,
-        now: i64,
-    ) -> Result<Outcome, WorldError> {
-        if plans.status == Status::Retired {
-            return Ok(refused(Reason::ContractRetired, "status"));
-        }
+    /// The verdict of one plan; schemas that it needs are fetched on the way. `Err` is a registry that does not answer.
+    fn verdict(&mut self, record: &Record, plan: &Plan, schemas: &dyn Schemas, now: i64) -> Result<Verdict, WorldError> {
         let headers: Vec<(&str, Option<&[u8]>)> =
             record.headers.iter().map(|header| (&*header.name, header.value.as_deref())).collect();
         let input = Input { key: record.key.as_deref(), value: record.value.as_deref(), headers: &headers, now };
-        let verdict = loop {
-            match self.judge.judge(&plans.enforced, &input, topic, schemas, &mut ()) {
+        loop {
+            match self.judge.judge(plan, &input, &record.origin.at.topic, schemas, &mut ()) {
                 Verdict::Need(need) => schemas.fetch(&need)?,
-                verdict => break verdict,
+                verdict => return Ok(verdict),
             }
-        };
+        }
+    }
+
+    fn outcome(&mut self, record: &Record, plans: &TopicPlans, schemas: &dyn Schemas, now: i64) -> Result<Outcome, WorldError> {
+        if plans.status == Status::Retired {
+            return Ok(refused(Reason::ContractRetired, "status"));
+        }
+        let verdict = self.verdict(record, &plans.enforced, schemas, now)?;
         let proposed = plans.status == Status::Proposed;
         Ok(match verdict {
             Verdict::Valid { notes, .. } => Outcome::Validated { notes, enforced: !proposed },
@@ -87,7 +96,7 @@ impl Bench {
             Verdict::Invalid { violations, .. } if proposed => Outcome::Validated { notes: violations, enforced: false },
             Verdict::Invalid { violations, cut } => Outcome::DeadLetter { violations, cut, diagnosis: Diagnosis::Full },
             Verdict::Skipped(skip) => Outcome::Skipped(skip),
-            Verdict::Need(_) => unreachable!("the loop above ends with another verdict"),
+            Verdict::Need(_) => unreachable!("`verdict` ends with another one"),
         })
     }
 }

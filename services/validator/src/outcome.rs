@@ -54,6 +54,8 @@ pub struct Decided {
     pub contract: Option<ContractRef>,
     /// Snapshot and engine.
     pub judged: JudgedBy,
+    /// A proposed version beside the one that judged, and whether it calls the record valid. Decides nothing.
+    pub shadow: Option<(ContractRef, bool)>,
 }
 
 // === impl Decided ===

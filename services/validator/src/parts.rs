@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tidegate_check::plan::Plan;
 use tidegate_check::{Reason, SchemaLookup, SchemaNeed, Skip};
-use tidegate_contract::{ContractRef, Diagnostic, Snapshot, Status};
+use tidegate_contract::{ContractRef, Diagnostic, Severity, Snapshot, Status};
 use tidegate_flow::{TopicPartition, WorldError};
 use tidegate_flow::ports::{Clock, Exchange};
 
@@ -43,6 +43,10 @@ pub trait Meter: Send + Sync {
     fn validated(&self, topic: &str, contract: &ContractRef, records: u64);
     /// Dead letters of one topic and reason, in a committed batch; no contract for `no_contract`.
     fn dead_letters(&self, topic: &str, contract: Option<&ContractRef>, reason: Reason, records: u64);
+    /// A violation of severity warning or info on a record that passed.
+    fn noted(&self, topic: &str, contract: &ContractRef, severity: Severity);
+    /// What a proposed version beside the enforced one would have said, in a committed batch.
+    fn shadowed(&self, topic: &str, contract: &ContractRef, valid: u64, invalid: u64);
     /// Records set aside by a policy, in a committed batch.
     fn skipped(&self, topic: &str, policy: Skip, records: u64);
     /// A batch was published; judging took so many microseconds.
@@ -77,7 +81,7 @@ pub struct TopicPlans {
     /// Its status.
     pub status: Status,
     /// A proposed version beside it, judged for the count only.
-    pub shadow: Option<Arc<Plan>>,
+    pub shadow: Option<(Arc<Plan>, ContractRef)>,
 }
 
 // === impl JudgingSnapshot ===
@@ -96,10 +100,10 @@ impl JudgingSnapshot {
         };
         for (topic, binding) in &snapshot.bindings {
             let enforced = build(&binding.default);
-            let shadow = binding.shadow.as_ref().map(&mut build);
+            let shadow = binding.shadow.as_ref().and_then(|bound| Some((build(bound)?, bound.contract.reference())));
             if let Some(enforced) = enforced {
                 let contract = &binding.default.contract;
-                let plans = TopicPlans { enforced, contract: contract.reference(), status: contract.status, shadow: shadow.flatten() };
+                let plans = TopicPlans { enforced, contract: contract.reference(), status: contract.status, shadow };
                 topics.insert(topic.clone(), plans);
             }
         }

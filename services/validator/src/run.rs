@@ -12,7 +12,7 @@ use tidegate_flow::{NextOffset, Position, Record, Remedy, TopicPartition, WorldE
 
 use crate::judging::{Bench, Blocked};
 use crate::ledger::Note;
-use crate::outcome::{Class, Decided};
+use crate::outcome::{Class, Decided, Outcome};
 use crate::parts::{JudgingSnapshot, Parts};
 use crate::publish::{Cause, Published, publish};
 use crate::settings::{Mode, Settings, StartAt};
@@ -30,6 +30,7 @@ pub fn run<'a>(settings: &'a Settings, parts: Parts<'a>, stop: &AtomicBool) -> R
         bench: Bench::new(),
         partitions: HashMap::new(),
         batch: Vec::new(),
+        batch_bytes: 0,
         batch_since: 0,
         records_max: settings.batch_records_max,
         failures: 0,
@@ -53,7 +54,7 @@ struct Owned {
     committed: NextOffset,
     /// In at_least_once, records before this offset may already have left, judged by that snapshot: judge them the same way again.
     judged_before: Option<(NextOffset, Arc<JudgingSnapshot>)>,
-    /// Waiting for a bad world: not fetched until then (microseconds since the epoch); `i64::MAX` waits for an operator.
+    /// Waiting for a bad world to heal: not fetched until then (microseconds since the epoch).
     held_until: Option<i64>,
 }
 
@@ -64,6 +65,8 @@ struct Worker<'a> {
     bench: Bench,
     partitions: HashMap<TopicPartition, Owned>,
     batch: Vec<Record>,
+    /// Bytes of keys and values in the batch.
+    batch_bytes: usize,
     /// When the first record of the batch came, microseconds since the epoch.
     batch_since: i64,
     /// Shrinks when a batch fails, so that one bad partition or record ends up alone; grows back with success.
@@ -111,7 +114,7 @@ impl Worker<'_> {
 
     fn is_due(&self) -> bool {
         let age_micros = self.parts.clock.now_micros() - self.batch_since;
-        let full = self.batch.len() >= self.records_max;
+        let full = self.batch.len() >= self.records_max || self.batch_bytes >= self.settings.batch_bytes_max;
         let old = u128::try_from(age_micros).is_ok_and(|age| age >= self.settings.batch_age_max.as_micros());
         !self.batch.is_empty() && (full || old)
     }
@@ -120,6 +123,7 @@ impl Worker<'_> {
         if self.batch.is_empty() && !records.is_empty() {
             self.batch_since = self.parts.clock.now_micros();
         }
+        self.batch_bytes += records.iter().map(bytes_of).sum::<usize>();
         let partitions = &self.partitions;
         // A held partition may still hand over what was fetched before it was paused; it is read again when it goes on.
         self.batch.extend(
@@ -243,6 +247,7 @@ impl Worker<'_> {
         let now = self.parts.clock.now_micros();
         let mut decided = Vec::with_capacity(self.batch.len());
         let mut blocked: Vec<Blocked> = Vec::new();
+        self.batch_bytes = 0;
         for record in std::mem::take(&mut self.batch) {
             if blocked.iter().any(|stop| stop.at == record.origin.at) {
                 continue;
@@ -408,17 +413,14 @@ impl Worker<'_> {
     fn hold_at(&mut self, at: &TopicPartition, next: i64, error: &WorldError) -> Result<(), WorldError> {
         self.parts.exchange.pause(std::slice::from_ref(at))?;
         self.batch.retain(|record| record.origin.at != *at);
-        let until = match error.remedy {
-            Remedy::Retry | Remedy::Reread => {
-                self.parts.clock.now_micros() + i64::try_from(self.settings.retry_after.as_micros()).unwrap_or(i64::MAX)
-            }
-            Remedy::Operator | Remedy::Bug => i64::MAX,
-        };
+        let for_operator = matches!(error.remedy, Remedy::Operator | Remedy::Bug);
+        let patience = if for_operator { self.settings.operator_retry_after } else { self.settings.retry_after };
+        let until = self.parts.clock.now_micros() + i64::try_from(patience.as_micros()).unwrap_or(i64::MAX / 2);
         if let Some(owned) = self.partitions.get_mut(at) {
             owned.held_until = Some(until);
         }
-        self.parts.meter.held(at, until == i64::MAX, &error.what);
-        tracing::error!(partition = %at, next, why = %error, waits_for_operator = until == i64::MAX, "partition paused; nothing is lost");
+        self.parts.meter.held(at, for_operator, &error.what);
+        tracing::error!(partition = %at, next, why = %error, for_operator, "partition paused; nothing is lost");
         Ok(())
     }
 
@@ -437,12 +439,16 @@ impl Worker<'_> {
             if self.batch.iter().any(|record| record.origin.at == at) {
                 continue;
             }
-            self.parts.exchange.seek(&[(at.clone(), committed)])?;
-            self.parts.exchange.resume(one)?;
-            if let Some(owned) = self.partitions.get_mut(&at) {
-                owned.held_until = None;
+            let released = self.parts.exchange.seek(&[(at.clone(), committed)]).and_then(|()| self.parts.exchange.resume(one));
+            match released {
+                Ok(()) => {
+                    if let Some(owned) = self.partitions.get_mut(&at) {
+                        owned.held_until = None;
+                    }
+                    self.parts.meter.released(&at);
+                }
+                Err(error) => self.hold_at(&at, committed.0, &error)?,
             }
-            self.parts.meter.released(&at);
         }
         Ok(())
     }
@@ -473,10 +479,23 @@ fn sent_indexes(decided: &[Decided], indexes: &[usize]) -> Vec<usize> {
     indexes.iter().map(|&index| sent[index]).collect()
 }
 
+/// Counts a committed batch: outcomes, notes, and what a proposed version would have said.
 fn count(meter: &dyn crate::parts::Meter, decided: &[Decided]) {
     let mut counts: HashMap<(&str, Option<&ContractRef>, Class), u64> = HashMap::new();
+    let mut shadows: HashMap<(&str, &ContractRef), (u64, u64)> = HashMap::new();
     for one in decided {
-        *counts.entry((&one.record.origin.at.topic, one.contract.as_ref(), one.class())).or_default() += 1;
+        let topic = &*one.record.origin.at.topic;
+        *counts.entry((topic, one.contract.as_ref(), one.class())).or_default() += 1;
+        if let Some((contract, is_valid)) = &one.shadow {
+            let (valid, invalid) = shadows.entry((topic, contract)).or_default();
+            *if *is_valid { valid } else { invalid } += 1;
+        }
+        if let (Outcome::Validated { notes, .. }, Some(contract)) = (&one.outcome, &one.contract) {
+            notes.iter().for_each(|note| meter.noted(topic, contract, note.severity));
+        }
+    }
+    for ((topic, contract), (valid, invalid)) in shadows {
+        meter.shadowed(topic, contract, valid, invalid);
     }
     for ((topic, contract, class), records) in counts {
         match (class, contract) {
@@ -486,6 +505,10 @@ fn count(meter: &dyn crate::parts::Meter, decided: &[Decided]) {
             (Class::Skipped(policy), _) => meter.skipped(topic, policy, records),
         }
     }
+}
+
+fn bytes_of(record: &Record) -> usize {
+    record.key.as_ref().map_or(0, |key| key.len()) + record.value.as_ref().map_or(0, |value| value.len())
 }
 
 fn names(partitions: &[TopicPartition]) -> String {

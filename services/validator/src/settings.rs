@@ -34,10 +34,14 @@ pub struct Settings {
     pub dead_letter_topic: String,
     /// A batch closes with this many records.
     pub batch_records_max: usize,
+    /// A batch closes with this many bytes of keys and values: what bounds memory whatever the records' size.
+    pub batch_bytes_max: usize,
     /// A batch closes this long after its first record came.
     pub batch_age_max: Duration,
-    /// A partition whose cause of trouble is outside of it is tried again after this long.
+    /// A partition whose cause of trouble heals by itself is tried again after this long.
     pub retry_after: Duration,
+    /// A partition that waits for somebody is tried again after this long, so that it goes on alone once that is done.
+    pub operator_retry_after: Duration,
 }
 
 // === impl Mode ===
@@ -62,8 +66,10 @@ impl Default for Settings {
             validated_topic: "{topic}.validated".to_owned(),
             dead_letter_topic: "{topic}.dlq".to_owned(),
             batch_records_max: 10_000,
+            batch_bytes_max: 32 << 20,
             batch_age_max: Duration::from_millis(500),
             retry_after: Duration::from_secs(5),
+            operator_retry_after: Duration::from_secs(60),
         }
     }
 }

@@ -65,6 +65,8 @@ struct Quiet;
 impl Meter for Quiet {
     fn validated(&self, _: &str, _: &ContractRef, _: u64) {}
     fn dead_letters(&self, _: &str, _: Option<&ContractRef>, _: Reason, _: u64) {}
+    fn noted(&self, _: &str, _: &ContractRef, _: tidegate_contract::Severity) {}
+    fn shadowed(&self, _: &str, _: &ContractRef, _: u64, _: u64) {}
     fn skipped(&self, _: &str, _: Skip, _: u64) {}
     fn committed(&self, _: usize, _: i64) {}
     fn aborted(&self) {}

@@ -11,7 +11,7 @@ use crate::input::{Input, Known, SchemaLookup, SchemaNeed};
 use crate::plan::Plan;
 use crate::row::RowSink;
 use crate::rules::cel::{Scope, SourceField};
-use crate::verdict::{Facts, Op, Reason, Skip, Verdict};
+use crate::verdict::{Facts, Op, Reason, Verdict};
 
 mod any;
 mod changes;
@@ -56,7 +56,8 @@ impl Judge {
     }
 
     /// Judges one record. The row reaches `row` while it is judged, so a sink must drop what it got unless the verdict is
-    /// [`Verdict::Valid`]; a null value, a truncate and a logical message hand it nothing.
+    /// [`Verdict::Valid`]; a truncate and a logical message hand it nothing, and a null value nothing but the key columns of a deleted
+    /// flattened row.
     ///
     /// [`Verdict::Need`] asks for a schema that `schemas` does not know yet: judge again when it does. Never fails otherwise: whatever
     /// the bytes are, there is a verdict. The same input gives the same verdict, whatever was judged before.
@@ -66,8 +67,19 @@ impl Judge {
         if let Some(verdict) = verdict_for_status(plan) {
             return verdict;
         }
+        let arrival = plan.cdc.map(|format| Arrival {
+            plan,
+            input,
+            topic,
+            format,
+            schemas,
+        });
         let Some(value) = input.value else {
-            return without_value(plan, input);
+            return match (&arrival, input.key) {
+                (Some(arrival), _) => self.tombstone(arrival, row),
+                (None, Some(_)) => tombstone(Facts::default()),
+                (None, None) => whole(plan, Reason::TombstoneWithoutKey, None, "tombstone"),
+            };
         };
         if value.len() > VALUE_BYTES_MAX {
             return whole(plan, Reason::SizeViolation, Some(Detail::TooLarge), "size");
@@ -78,41 +90,19 @@ impl Judge {
             Err(detail) => return whole(plan, Reason::Undecodable, Some(detail), "decode"),
         };
         match framed {
-            Framed::Json(bytes) => match plan.cdc {
+            Framed::Json(bytes) => match &arrival {
                 None => self.plain(plan, input, topic, &mut JsonReader::new(bytes), row),
-                Some(format) => self.json_change(
-                    &Arrival {
-                        plan,
-                        input,
-                        topic,
-                        format,
-                    },
-                    bytes,
-                    row,
-                ),
+                Some(arrival) => self.json_change(arrival, bytes, row),
             },
             Framed::Avro { schema, datum } => {
-                let need = match schema {
-                    SchemaRef::Id(id) => SchemaNeed::Id(id),
-                    SchemaRef::Guid(guid) => SchemaNeed::Guid(guid),
-                };
+                let need = need(schema);
                 match schemas.lookup(&need) {
                     Known::NotCached => Verdict::Need(need),
                     Known::Unknown => whole(plan, Reason::RegistrySchemaUnknown, Some(Detail::UnknownSchema), "schema"),
                     Known::Unusable => whole(plan, Reason::Undecodable, Some(Detail::BadSchema), "schema"),
-                    Known::Avro(schema) => match plan.cdc {
+                    Known::Avro(schema) => match &arrival {
                         None => self.plain(plan, input, topic, &mut AvroReader::new(&schema, datum), row),
-                        Some(format) => self.avro_change(
-                            &Arrival {
-                                plan,
-                                input,
-                                topic,
-                                format,
-                            },
-                            &schema,
-                            datum,
-                            row,
-                        ),
+                        Some(arrival) => self.avro_change(arrival, &schema, datum, row),
                     },
                 }
             }
@@ -251,18 +241,21 @@ impl Scratch {
     }
 }
 
-/// A null value deletes by key; without a key it deletes nothing.
-fn without_value(plan: &Plan, input: &Input<'_>) -> Verdict {
-    match (input.key, plan.cdc) {
-        (Some(_), _) => Verdict::Valid {
-            notes: Vec::new(),
-            facts: Facts {
-                op: Some(Op::Tombstone),
-                ..Facts::default()
-            },
+/// A null value deletes by key.
+fn tombstone(facts: Facts) -> Verdict {
+    Verdict::Valid {
+        notes: Vec::new(),
+        facts: Facts {
+            op: Some(Op::Tombstone),
+            ..facts
         },
-        (None, Some(_)) => Verdict::Skipped(Skip::TombstoneKeyless),
-        (None, None) => whole(plan, Reason::TombstoneWithoutKey, None, "tombstone"),
+    }
+}
+
+fn need(schema: SchemaRef) -> SchemaNeed {
+    match schema {
+        SchemaRef::Id(id) => SchemaNeed::Id(id),
+        SchemaRef::Guid(guid) => SchemaNeed::Guid(guid),
     }
 }
 

@@ -19,6 +19,9 @@ use crate::temporal::{self, Unread};
 /// million years before it.
 const JULIAN_DAY_ZERO: i32 = -2_440_588;
 
+/// The first whole number with more than 38 digits. An `i128` could hold a few of them, and no exact column of Parquet readers could.
+const WHOLE_LIMIT: u128 = 10_u128.pow(38);
+
 /// How a leaf is written where its type alone does not say it.
 #[derive(Debug, Default)]
 pub(crate) struct Wire {
@@ -203,8 +206,9 @@ fn int(token: &Token<'_>, bits: u8, signed: bool) -> Result<i128, Refusal> {
         },
     };
     let fits = match (bits, signed) {
-        (128, true) => true,
-        (128, false) => value >= 0,
+        // The lake's widest whole number is a decimal of 38 digits.
+        (128, true) => value.unsigned_abs() < WHOLE_LIMIT,
+        (128, false) => value >= 0 && value.unsigned_abs() < WHOLE_LIMIT,
         (bits, true) => {
             let limit = 1_i128 << (bits - 1);
             value >= -limit && value < limit

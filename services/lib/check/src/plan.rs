@@ -92,7 +92,7 @@ pub enum LeafType {
     Bool,
     /// `Scalar::Int` within these bits.
     Int {
-        /// 8, 16, 32, 64 or 128.
+        /// 8, 16, 32, 64 or 128; of the 128, as many as 38 digits take.
         bits: u8,
         /// Whether negative numbers exist.
         signed: bool,

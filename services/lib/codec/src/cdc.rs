@@ -23,7 +23,7 @@ use std::fmt;
 pub use block::SchemaBlockCache;
 pub use control::control_kind;
 pub use envelope::{unwrap_avro, unwrap_json};
-pub use flat::{unwrap_flat_avro, unwrap_flat_json};
+pub use flat::{flat_headers, unwrap_flat_avro, unwrap_flat_json};
 pub use image::{Image, ImageReader, key_avro, key_json};
 pub use unavailable::{is_unavailable, is_unavailable_composite};
 

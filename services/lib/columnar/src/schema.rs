@@ -3,7 +3,7 @@
 //! | contract | Arrow | Parquet |
 //! |---|---|---|
 //! | integer within `i64` | Int64 | INT64 |
-//! | `u64`, `i128`, `u128` | Decimal128(38, 0); past 38 digits there is no exact type, such a value is a fault | FIXED_LEN_BYTE_ARRAY |
+//! | `u64`, `i128`, `u128` | Decimal128(38, 0); the judge lets no number of more digits pass | FIXED_LEN_BYTE_ARRAY |
 //! | decimal (p, s) | Decimal128(p, s) | INT32, INT64 or FIXED_LEN_BYTE_ARRAY by p |
 //! | `f32`, `f64` | Float32, Float64 | FLOAT, DOUBLE |
 //! | text, bytes | Utf8, Binary | BYTE_ARRAY |

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic as KafkaNewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use tidegate_flow::ports::{Cluster, NewTopic, TopicFacts};
 use tidegate_flow::{NextOffset, Remedy, TopicPartition, WorldError};
@@ -16,7 +16,7 @@ use crate::settings::Settings;
 use crate::topic_id::topic_id;
 
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
-const COORDINATOR_SETTLES: Duration = Duration::from_secs(20);
+const SETTLES_WITHIN: Duration = Duration::from_secs(20);
 
 /// Answers questions about a cluster. Offsets are those of read_committed: the end is the last stable offset.
 pub struct ClusterClient {
@@ -32,6 +32,26 @@ impl ClusterClient {
         let reader = settings.reader("cluster").create().map_err(|error| world_error("making a client", error))?;
         let admin = settings.admin().create().map_err(|error| world_error("making an admin client", error))?;
         Ok(ClusterClient { reader, admin })
+    }
+
+    /// A created topic is known a moment later everywhere; who uses it before gets errors.
+    fn wait_for_leaders(&self, topics: &[NewTopic]) -> Result<(), WorldError> {
+        let deadline = Instant::now() + SETTLES_WITHIN;
+        for new in topics {
+            loop {
+                let asking = |error| world_error(format!("asking about topic {}", new.topic), error);
+                let metadata = self.reader.fetch_metadata(Some(&new.topic), QUESTION_TIMEOUT).map_err(asking)?;
+                let led = |topic: &rdkafka::metadata::MetadataTopic| topic.partitions().iter().filter(|p| p.leader() >= 0).count();
+                if metadata.topics().first().is_some_and(|topic| led(topic) >= usize::try_from(new.partitions).unwrap_or(0)) {
+                    break;
+                }
+                if Instant::now() > deadline {
+                    return Err(WorldError::new(Remedy::Retry, format!("topic {} has no leaders yet", new.topic)));
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+        Ok(())
     }
 
     /// `cleanup.policy` of a topic; none where the broker does not tell (Event Hubs, missing permission).
@@ -79,7 +99,7 @@ impl Cluster for ClusterClient {
         let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
         (0..i32::try_from(partitions).expect("Kafka counts partitions in 32 bits"))
             .map(|partition| {
-                let (low, end) = self.reader.fetch_watermarks(topic, partition, QUESTION_TIMEOUT).map_err(asking)?;
+                let (low, end) = settled(|| self.reader.fetch_watermarks(topic, partition, QUESTION_TIMEOUT)).map_err(asking)?;
                 Ok((NextOffset(low), NextOffset(end)))
             })
             .collect()
@@ -102,7 +122,7 @@ impl Cluster for ClusterClient {
                 Err((topic, code)) => return Err(WorldError::new(Remedy::Operator, format!("creating topic {topic}: {code}"))),
             }
         }
-        Ok(())
+        self.wait_for_leaders(topics)
     }
 }
 
@@ -118,17 +138,7 @@ pub fn group_positions(
     for at in partitions {
         list.add_partition(&at.topic, at.partition);
     }
-    // A coordinator that moves or loads says so for a moment, above all right after a broker's start.
-    let deadline = Instant::now() + COORDINATOR_SETTLES;
-    let answer = loop {
-        match reader.committed_offsets(list.clone(), QUESTION_TIMEOUT) {
-            Ok(answer) => break answer,
-            Err(error) if error.rdkafka_error_code().is_some_and(is_moving) && Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(100));
-            }
-            Err(error) => return Err(asking(error)),
-        }
-    };
+    let answer = settled(|| reader.committed_offsets(list.clone(), QUESTION_TIMEOUT)).map_err(asking)?;
     answer
         .elements()
         .iter()
@@ -143,9 +153,28 @@ pub fn group_positions(
         .collect()
 }
 
-fn is_moving(code: RDKafkaErrorCode) -> bool {
+/// Asks again while a leader or coordinator moves or loads, which is so for a moment after a broker's start or a topic's creation.
+fn settled<T>(mut ask: impl FnMut() -> Result<T, KafkaError>) -> Result<T, KafkaError> {
     use RDKafkaErrorCode as Code;
-    matches!(code, Code::NotCoordinator | Code::CoordinatorNotAvailable | Code::CoordinatorLoadInProgress)
+    let is_moving = |code| {
+        matches!(
+            code,
+            Code::NotCoordinator
+                | Code::CoordinatorNotAvailable
+                | Code::CoordinatorLoadInProgress
+                | Code::NotLeaderForPartition
+                | Code::LeaderNotAvailable
+        )
+    };
+    let deadline = Instant::now() + SETTLES_WITHIN;
+    loop {
+        match ask() {
+            Err(error) if error.rdkafka_error_code().is_some_and(is_moving) && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// The admin client answers with futures that its own thread completes; this thread waits for them.

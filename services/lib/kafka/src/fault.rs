@@ -22,7 +22,8 @@ pub(crate) fn world_error(doing: impl Into<String>, error: KafkaError) -> WorldE
         None if matches!(error, KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_)) => Remedy::Operator,
         _ => Remedy::Retry,
     };
-    WorldError::caused(remedy, format!("{}: {error}", doing.into()), error)
+    // The client's errors have no causes underneath that their text does not name.
+    WorldError::new(remedy, format!("{}: {error}", doing.into()))
 }
 
 /// Faults that no retry heals.

@@ -191,6 +191,7 @@ fn what_must_never_be_halts_its_partition_and_no_other() {
             major: 1,
             object: "order".into(),
             cdc: false,
+            tombstones_repeat: false,
             bucket: text.bucket,
             event_time: true,
             nodes: text.nodes.clone(),

@@ -391,6 +391,7 @@ impl TestRulings {
                 major: version.split('.').next().unwrap().parse().unwrap(),
                 object: "order".into(),
                 cdc,
+                tombstones_repeat: cdc,
                 bucket: LakeBucket::Day,
                 event_time: true,
                 nodes: nodes.into(),

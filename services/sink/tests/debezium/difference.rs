@@ -51,6 +51,11 @@ pub(crate) fn listed(recording: &str) -> BTreeMap<Difference, usize> {
     listed
 }
 
+/// The connector leaves the table out.
+pub(crate) fn not_captured(table: &str) -> Difference {
+    json!({"table": table, "row": "not captured"}).to_string()
+}
+
 fn place(table: &str, key: &Row, row: &str) -> Difference {
     json!({"table": table, "key": key, "row": row}).to_string()
 }

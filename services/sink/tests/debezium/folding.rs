@@ -27,9 +27,18 @@ pub(crate) struct Landed {
     values: Row,
 }
 
-/// Reads all rows of a file. `names` are pairs of a lake's column and a table's column.
-pub(crate) fn rows(batch: &RecordBatch, database: Database, table: &Table, names: &[(String, String)]) -> Vec<Landed> {
-    let table_name = |lake: &str| names.iter().find(|(column, _)| column == lake).map(|(_, name)| name.clone()).unwrap();
+/// A column by both its names.
+#[derive(Debug)]
+pub(crate) struct Column {
+    pub(crate) lake: String,
+    pub(crate) table: String,
+    /// The contract declares no type, so the lake holds JSON text.
+    pub(crate) untyped: bool,
+}
+
+/// Reads all rows of a file.
+pub(crate) fn rows(batch: &RecordBatch, database: Database, table: &Table, columns: &[Column]) -> Vec<Landed> {
+    let table_name = |lake: &str| columns.iter().find(|column| column.lake == lake).map(|column| column.table.clone()).unwrap();
     let texts = |name: &str, row: usize| {
         let column = batch[name].as_string::<i32>();
         (!column.is_null(row)).then(|| column.value(row).to_owned())
@@ -37,9 +46,10 @@ pub(crate) fn rows(batch: &RecordBatch, database: Database, table: &Table, names
     let whole = |name: &str, row: usize| batch[name].as_primitive::<Int64Type>().value(row);
     let small = |name: &str, row: usize| batch[name].as_primitive::<Int32Type>().value(row);
     let read = |row: usize| {
-        let values = names.iter().filter_map(|(lake, name)| {
-            let (_, declared) = table.columns.iter().find(|(column, _)| column == name)?;
-            Some((name.clone(), text(database, declared, &*batch[lake.as_str()], row)))
+        let values = columns.iter().filter_map(|column| {
+            let (name, declared) = table.columns.iter().find(|(name, _)| *name == column.table)?;
+            let text = text(database, declared, &*batch[column.lake.as_str()], row);
+            Some((name.clone(), if column.untyped { text.map(|json| plain(&json)) } else { text }))
         });
         let times = batch[fixed::SOURCE_TIME].as_primitive::<TimestampMicrosecondType>();
         let lists = batch[fixed::UNAVAILABLE].as_list::<i32>();
@@ -62,6 +72,14 @@ pub(crate) fn rows(batch: &RecordBatch, database: Database, table: &Table, names
         }
     };
     (0..batch.num_rows()).map(read).collect()
+}
+
+/// JSON text as a database prints the value.
+fn plain(json: &str) -> String {
+    match serde_json::from_str(json).unwrap() {
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
+    }
 }
 
 /// The table that the changes lead to.

@@ -28,9 +28,9 @@ impl Reader {
         Reader { schemas: avro_schemas().into_iter().map(parse).collect() }
     }
 
-    /// Of an event that is no tombstone.
+    /// Of an event with a row.
     pub(crate) fn origin(&self, record: &Recorded) -> Origin {
-        match record.outgoing.value.as_deref().unwrap() {
+        match record.outgoing.value.as_deref().unwrap_or(b"null") {
             [0, i0, i1, i2, i3, datum @ ..] => self.avro(u32::from_be_bytes([*i0, *i1, *i2, *i3]), datum),
             json => {
                 let document: Value = serde_json::from_slice(json).unwrap();
@@ -49,7 +49,7 @@ impl Reader {
         match record_key? {
             [0, i0, i1, i2, i3, datum @ ..] => {
                 let schema = &self.schemas[&u32::from_be_bytes([*i0, *i1, *i2, *i3])];
-                let Avro::Record(fields) = apache_avro::from_avro_datum(schema, &mut &*datum, None).unwrap() else {
+                let Avro::Record(fields) = datum_of(schema, datum) else {
                     panic!("a key is a record")
                 };
                 let plain = |value: Avro| text(&Value::try_from(value).unwrap());
@@ -63,8 +63,8 @@ impl Reader {
         }
     }
 
-    fn avro(&self, schema: u32, mut datum: &[u8]) -> Origin {
-        let event = apache_avro::from_avro_datum(&self.schemas[&schema], &mut datum, None).unwrap();
+    fn avro(&self, schema: u32, datum: &[u8]) -> Origin {
+        let event = datum_of(&self.schemas[&schema], datum);
         let source = member(&event, "source").unwrap();
         let long = |name: &str| match member(source, name) {
             Some(Avro::Long(value)) => Some(*value),
@@ -80,9 +80,10 @@ impl Reader {
 
 fn envelope(payload: &Value, source: &Value) -> Origin {
     let number = |name: &str| source.get(name).and_then(Value::as_i64);
-    let position = match number("lsn") {
-        Some(lsn) => Some(lsn.to_string()),
-        None => Some(format!("{}:{}", source["file"].as_str().unwrap(), number("pos").unwrap())),
+    // Reads of an incremental snapshot have no position of their own.
+    let position = match source.get("file").and_then(Value::as_str) {
+        Some(file) => Some(format!("{file}:{}", number("pos").unwrap())),
+        None => number("lsn").map(|lsn| lsn.to_string()),
     };
     Origin { op: payload["op"].as_str().map(str::to_owned), time: number("ts_us"), position }
 }
@@ -93,11 +94,17 @@ fn flat(payload: &Value, record: &Recorded) -> Origin {
         let found = record.outgoing.headers.iter().find(|header| &*header.name == name)?;
         String::from_utf8(found.value.as_ref()?.to_vec()).ok()
     };
+    let op = payload["__op"].as_str().map(str::to_owned).or_else(|| header("__op"));
     Origin {
-        op: payload["__op"].as_str().map(str::to_owned).or_else(|| header("__op")),
+        op: if payload.is_null() { Some("tombstone".to_owned()) } else { op },
         time: payload["__source_ts_ms"].as_i64().map(|millis| millis * 1_000),
         position: payload["__lsn"].as_i64().map(|lsn| lsn.to_string()).or_else(|| header("__source_lsn")),
     }
+}
+
+fn datum_of(schema: &apache_avro::Schema, mut datum: &[u8]) -> Avro {
+    let reader = apache_avro::reader::datum::GenericDatumReader::builder(schema).build().unwrap();
+    reader.read_value(&mut datum).unwrap()
 }
 
 fn member<'v>(value: &'v Avro, name: &str) -> Option<&'v Avro> {

@@ -74,7 +74,9 @@ fn decimal(declared: &str, unscaled: i128, scale: i8) -> String {
                 }
                 grouped.push(digit);
             }
-            format!("{sign}${grouped}.{fraction}")
+            let (cents, finer) = fraction.split_at(2);
+            assert!(finer.bytes().all(|digit| digit == b'0'), "{unscaled} has more digits than {declared}");
+            format!("{sign}${grouped}.{cents}")
         }
         // Without a declared scale each value of the table has its own, which no column type carries: the value counts, not the zeros.
         "numeric" => plain_number(&format!("{sign}{whole}.{fraction}")),

@@ -236,6 +236,8 @@ impl tidegate_sink::Schemas for Registry {
 impl tidegate_validator::Meter for Told {
     fn validated(&self, _: &str, _: &ContractRef, _: u64) {}
     fn dead_letters(&self, _: &str, _: Option<&ContractRef>, _: Reason, _: u64) {}
+    fn noted(&self, _: &str, _: &ContractRef, _: tidegate_contract::Severity) {}
+    fn shadowed(&self, _: &str, _: &ContractRef, _: u64, _: u64) {}
     fn skipped(&self, _: &str, _: Skip, records: u64) {
         self.set_aside.fetch_add(records, Ordering::AcqRel);
     }

@@ -48,6 +48,14 @@ impl tidegate_validator::Meter for ValidatorMeter {
         self.metrics.dead_letters(topic, contract, reason, records);
     }
 
+    fn noted(&self, topic: &str, contract: &ContractRef, severity: tidegate_contract::Severity) {
+        self.metrics.noted(topic, contract, severity, 1);
+    }
+
+    fn shadowed(&self, topic: &str, contract: &ContractRef, valid: u64, invalid: u64) {
+        self.metrics.shadowed(topic, contract, valid, invalid);
+    }
+
     fn skipped(&self, topic: &str, policy: Skip, records: u64) {
         self.metrics.consumed(topic, records);
         self.metrics.skipped(topic, policy, records);

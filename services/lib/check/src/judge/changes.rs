@@ -4,9 +4,14 @@
 //! key columns of `before` alone (under default replica identity the rest is made up) and hand on nothing else; where the contract names
 //! no key, all of `before` is handed on and checked for types. Truncates and logical messages have no row. Row rules are asked where
 //! there is an `after`.
+//!
+//! A tombstone behind an envelope repeats the delete before it and has no row. Among flattened rows it usually is the delete
+//! (`delete.tombstone.handling.mode` at its default), so its key columns are handed on. Tombstones are never dead letters: where the key
+//! cannot be read, or is none by the contract, nothing is handed on.
 
 use tidegate_codec::avro::Schema;
-use tidegate_codec::cdc::{self, Envelope, Unwrapped};
+use tidegate_codec::cdc::{self, Envelope, ImageReader, Unwrapped};
+use tidegate_codec::framing::{self, Framed, Part};
 use tidegate_codec::{DecodeFailure, Detail};
 use tidegate_contract::model::CdcFormat;
 
@@ -14,7 +19,7 @@ use super::walk::{Mode, Stop};
 use super::{Image, Judge, Surroundings};
 use crate::change;
 use crate::datum::Datum;
-use crate::input::Input;
+use crate::input::{Input, Known, SchemaLookup};
 use crate::plan::Plan;
 use crate::row::RowSink;
 use crate::rules::cel::SourceField;
@@ -26,6 +31,7 @@ pub(super) struct Arrival<'a> {
     pub(super) input: &'a Input<'a>,
     pub(super) topic: &'a str,
     pub(super) format: CdcFormat,
+    pub(super) schemas: &'a dyn SchemaLookup,
 }
 
 // === impl Judge ===
@@ -65,13 +71,70 @@ impl Judge {
                     offset: 0,
                 },
             ),
-            Unwrapped::Tombstone => super::without_value(arrival.plan, arrival.input),
+            Unwrapped::Tombstone => self.tombstone(arrival, row),
             Unwrapped::LogicalMessage(envelope) => Verdict::Valid {
                 notes: Vec::new(),
                 facts: facts(&envelope),
             },
             Unwrapped::Change(envelope) => self.envelope(arrival, &envelope, row),
         }
+    }
+
+    /// A change event without a value.
+    pub(super) fn tombstone<R: RowSink>(&mut self, arrival: &Arrival<'_>, row: &mut R) -> Verdict {
+        let plan = arrival.plan;
+        let Some(key) = arrival.input.key else {
+            return Verdict::Skipped(Skip::TombstoneKeyless);
+        };
+        if arrival.format == CdcFormat::Debezium {
+            return super::tombstone(Facts::default());
+        }
+        let facts = facts(&cdc::flat_headers(arrival.input.headers));
+        if plan.primary_key.is_empty() {
+            return super::tombstone(facts);
+        }
+        let avro;
+        let reader = match framing::open(super::encodings(plan), Part::Key, arrival.input.headers, key) {
+            Ok(Framed::Json(bytes)) => cdc::key_json(bytes, &mut self.schema_blocks).ok(),
+            Ok(Framed::Avro { schema, datum }) => match arrival.schemas.lookup(&super::need(schema)) {
+                Known::NotCached => return Verdict::Need(super::need(schema)),
+                Known::Avro(schema) => {
+                    avro = schema;
+                    Some(cdc::key_avro(&avro, datum, key.len() - datum.len()))
+                }
+                Known::Unknown | Known::Unusable => None,
+            },
+            Err(_) => None,
+        };
+        if let Some(reader) = reader
+            && self.key(arrival, reader.clone(), &mut ())
+        {
+            // It was walked to its end without a finding, and is again.
+            self.key(arrival, reader, row);
+        }
+        super::tombstone(facts)
+    }
+
+    /// Hands the columns of a key on; whether they are a key by the contract.
+    fn key<R: RowSink>(&mut self, arrival: &Arrival<'_>, mut reader: ImageReader<'_>, row: &mut R) -> bool {
+        let around = Surroundings {
+            plan: arrival.plan,
+            input: arrival.input,
+            topic: arrival.topic,
+            op: Some(Op::Tombstone),
+            source: &[],
+        };
+        let image = Image {
+            prefix: "",
+            mode: Mode::KeyOnly,
+            schemaless: !reader.is_typed(),
+            placeholders: false,
+        };
+        let scope = around.scope(None);
+        let walked = self.walk(&around, &scope, image, row, |walk| walk.document(&mut reader));
+        let found = self.findings.conclude(Facts::default());
+        self.scratch.clear();
+        walked.is_ok() && matches!(found, Verdict::Valid { .. })
     }
 
     fn envelope<R: RowSink>(&mut self, arrival: &Arrival<'_>, envelope: &Envelope<'_>, row: &mut R) -> Verdict {

@@ -48,6 +48,21 @@ fn integers_are_exact() {
 }
 
 #[test]
+fn wide_integers_have_at_most_the_38_digits_of_their_column() {
+    let most = 10_i128.pow(38) - 1;
+    for signed in [true, false] {
+        let leaf = LeafType::Int { bits: 128, signed };
+        let smallest = if signed { -most } else { 0 };
+        for fits in [most, smallest] {
+            assert_eq!(judge(Token::Number(&fits.to_string()), leaf), Ok(Scalar::Int(fits)), "{signed}");
+        }
+        for wider in [most + 1, smallest - 1, i128::MAX, i128::MIN] {
+            assert_eq!(judge(Token::Number(&wider.to_string()), leaf), Err(Refusal::Range), "{signed} {wider}");
+        }
+    }
+}
+
+#[test]
 fn decimals_are_exact() {
     let money = LeafType::Decimal { precision: 10, scale: 2 };
     for (text, expected) in [

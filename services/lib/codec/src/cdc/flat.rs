@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::block::with_payload;
 use super::envelope::{AvroRows, JsonRows, Rows, bad, integer, position, source_time, text, transaction_of};
-use super::{Envelope, Op, SchemaBlockCache, Unwrapped};
+use super::{Envelope, Image, Op, SchemaBlockCache, Unwrapped};
 use crate::avro::Schema;
 use crate::failure::{DecodeFailure, Detail};
 use crate::token::{Reader, Token};
@@ -27,6 +27,14 @@ pub fn unwrap_flat_avro<'b>(
     headers: &[(&str, Option<&'b [u8]>)],
 ) -> Result<Unwrapped<'b>, DecodeFailure> {
     unwrap(&mut AvroRows::new(schema, datum, base), headers)
+}
+
+/// What headers say of a tombstone: with `delete.tombstone.handling.mode` at its default it is all that a deleted row leaves, beside its key.
+/// The envelope holds no rows.
+pub fn flat_headers<'b>(headers: &[(&str, Option<&'b [u8]>)]) -> Envelope<'b> {
+    let mut markers = Markers::default();
+    markers.headers(headers);
+    markers.envelope(None, None, None)
 }
 
 /// Whether a field was added by flattening. A column of such a name would be taken for one, as Debezium's own transform takes it.
@@ -91,28 +99,14 @@ fn unwrap<'b>(rows: &mut impl Rows<'b>, headers: &[(&str, Option<&'b [u8]>)]) ->
             _ => return bad(columns.position()),
         }
     }
-    for (name, value) in headers {
-        if is_marker(name) {
-            markers.header(name, *value);
-        }
-    }
+    markers.headers(headers);
     let op = markers.op(start)?;
     let (before, after) = match op {
         Some(Op::Delete) => (Some(image), None),
         Some(Op::Truncate) => (None, None),
         _ => (None, Some(image)),
     };
-    Ok(Unwrapped::Change(Envelope {
-        op,
-        before,
-        after,
-        source_time_micros: source_time(markers.micros, markers.nanos, markers.millis),
-        position: position(markers.lsn, markers.file, markers.pos, markers.other),
-        database: markers.database,
-        schema: markers.schema,
-        table: markers.table,
-        transaction: markers.transaction.map(transaction_of),
-    }))
+    Ok(Unwrapped::Change(markers.envelope(op, before, after)))
 }
 
 // === impl Markers ===
@@ -138,6 +132,28 @@ impl<'b> Markers<'b> {
             _ => reader.skip()?,
         }
         Ok(())
+    }
+
+    fn headers(&mut self, headers: &[(&str, Option<&'b [u8]>)]) {
+        for (name, value) in headers {
+            if is_marker(name) {
+                self.header(name, *value);
+            }
+        }
+    }
+
+    fn envelope(self, op: Option<Op>, before: Option<Image<'b>>, after: Option<Image<'b>>) -> Envelope<'b> {
+        Envelope {
+            op,
+            before,
+            after,
+            source_time_micros: source_time(self.micros, self.nanos, self.millis),
+            position: position(self.lsn, self.file, self.pos, self.other),
+            database: self.database,
+            schema: self.schema,
+            table: self.table,
+            transaction: self.transaction.map(transaction_of),
+        }
     }
 
     /// Headers are plain text; one that cannot be read as what it should be says nothing.

@@ -66,9 +66,9 @@ pub(super) fn play(args: &DemoArgs) -> anyhow::Result<bool> {
     display::step(begun, &format!("contracts in {}{}", places.contracts.display(), if places.git { ", a Git repository" } else { "" }));
     let stage = Stage::set(args, backend, &places, &prefix, &run)?;
     display::step(begun, match &args.brokers {
-        None => "broker in memory (with --brokers HOST:PORT: your Kafka)",
-        Some(brokers) => brokers,
-    });
+        None => "broker in memory (with --brokers HOST:PORT: your Kafka)".to_owned(),
+        Some(brokers) => format!("Kafka at {brokers}, topics {prefix}*"),
+    }.as_str());
     let server = Server::start(crate::commands::address(&args.http)?, stage.metrics.clone(), stage.health.clone())?;
     display::step(begun, &format!("metrics at http://{}/metrics", server.address()));
 
