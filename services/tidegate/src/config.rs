@@ -165,17 +165,17 @@ fn parse(text: &str) -> Result<File, String> {
 }
 
 fn validator(section: &ValidatorSection, args: &RoleArgs) -> anyhow::Result<tidegate_validator::Settings> {
-    let mut settings = tidegate_validator::Settings::default();
-    settings.mode = match args.mode.as_deref().or(section.mode.as_deref()) {
+    let mode = match args.mode.as_deref().or(section.mode.as_deref()) {
         None | Some("exactly_once") => Mode::ExactlyOnce,
         Some("at_least_once") => Mode::AtLeastOnce,
         Some(other) => bail!("validator.mode: `{other}` is neither exactly_once nor at_least_once"),
     };
-    settings.start_at = match section.start_at.as_deref() {
+    let start_at = match section.start_at.as_deref() {
         None | Some("earliest") => StartAt::Earliest,
         Some("latest") => StartAt::Latest,
         Some(other) => bail!("validator.start_at: `{other}` is neither earliest nor latest"),
     };
+    let mut settings = tidegate_validator::Settings { mode, start_at, ..tidegate_validator::Settings::default() };
     if let Some(template) = &section.validated_topic {
         settings.validated_topic.clone_from(template);
     }

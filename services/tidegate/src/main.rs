@@ -1,9 +1,12 @@
 //! The executable: arguments, config, wiring, signals, exit codes. The only place where roles and shells meet.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
+
 mod cli;
 mod commands;
 mod config;
 mod exit;
+mod screen;
 mod signals;
 mod table;
 mod wiring;

@@ -5,6 +5,8 @@
 //! positions visible together, or not at all; [`run`](fn@run) owns the state between two polls. Nothing of a batch is open while the
 //! loop polls, so a partition never changes hands in the middle of a transaction.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
+
 pub mod dead_letter;
 mod judging;
 pub mod ledger;

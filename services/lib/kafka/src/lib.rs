@@ -4,6 +4,8 @@
 //! `tidegate-flow` for workers, [`ClusterClient`] answers questions about topics, [`PartitionScan`] reads a topic outside of any group.
 //! Everything blocks; transactional calls must never run on an async thread. Nothing here knows what a contract is.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
+
 mod callbacks;
 mod cluster;
 mod consumer;

@@ -63,6 +63,6 @@ unsafe fn read_id(event: *mut sys::rd_kafka_event_t) -> Option<String> {
         }
         let id = CStr::from_ptr(text).to_str().ok()?.to_owned();
         // The zero UUID stands for "no id".
-        (!id.is_empty() && id.trim_matches('A') != "").then_some(id)
+        (!id.is_empty() && !id.trim_matches('A').is_empty()).then_some(id)
     }
 }

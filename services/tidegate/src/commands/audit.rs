@@ -12,6 +12,7 @@ use tidegate_validator::Settings;
 use crate::cli::{AuditArgs, Output};
 use crate::config::Config;
 use crate::exit::Exit;
+use crate::screen::say;
 use crate::table::table;
 use crate::wiring::contracts::LiveContracts;
 
@@ -88,17 +89,17 @@ pub(crate) fn explain(cdc: &[Arc<str>], record: &Record) -> Option<Skip> {
 /// Prints a report.
 pub(crate) fn show(report: &Report, output: Output) {
     if output == Output::Json {
-        println!("{}", report.to_json());
+        say(format_args!("{}", report.to_json()));
         return;
     }
     let rows = report.rows().into_iter().map(|row| {
         let cells: Vec<String> = row.cells.iter().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name} {count}")).collect();
         [if row.clean { "ok" } else { "NOT CLEAN" }.to_owned(), row.at, row.what.to_owned(), cells.join(", ")]
     });
-    println!("{}", table(["", "partition", "what", "ledger"], rows));
+    say(format_args!("{}", table(["", "partition", "what", "ledger"], rows)));
     for why in &report.incomplete {
-        println!("incomplete: {why}");
+        say(format_args!("incomplete: {why}"));
     }
-    println!("{}", if report.clean() { "audit: clean" } else { "audit: NOT CLEAN" });
+    say(format_args!("{}", if report.clean() { "audit: clean" } else { "audit: NOT CLEAN" }));
 }
 

@@ -18,6 +18,9 @@ pub(crate) fn run(args: &CheckArgs) -> Exit {
     match check(args) {
         Ok(exit) => exit,
         Err(error) => {
+            if let Some(error) = error.downcast_ref::<std::io::Error>().filter(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+                crate::screen::leave(error);
+            }
             eprintln!("error: {error:#}");
             Exit::CouldNotTell
         }

@@ -5,6 +5,7 @@ use tidegate_sla::{Filter, Report, run_once};
 use crate::cli::{Output, SlaArgs};
 use crate::config::Config;
 use crate::exit::Exit;
+use crate::screen::say;
 use crate::table::table;
 use crate::wiring::clock::now_micros;
 use crate::wiring::contracts::LiveContracts;
@@ -44,13 +45,13 @@ pub(crate) fn folder(contract: &str, object: &str, major: u64) -> String {
 /// Prints a report.
 pub(crate) fn show(report: &Report, output: Output) {
     if output == Output::Json {
-        println!("{}", report.to_json());
+        say(format_args!("{}", report.to_json()));
         return;
     }
-    println!("{}", table(Report::HEADINGS, report.rows()));
+    say(format_args!("{}", table(Report::HEADINGS, report.rows())));
     let counts = report.counts();
-    println!(
+    say(format_args!(
         "\n{} pass, {} warn, {} fail, {} could not be told, {} not executed; {} row rules are checked on every record by the validator",
         counts.pass, counts.warn, counts.fail, counts.error, counts.skip, report.per_record
-    );
+    ));
 }

@@ -10,11 +10,12 @@ use tidegate_sim::traffic::Expected;
 use super::setup::Places;
 use super::stage::Ledger;
 use crate::cli::DemoArgs;
+use crate::screen::say;
 use crate::table::table;
 
 /// One line a step, with the time since the start.
 pub(super) fn step(begun: Instant, what: &str) {
-    println!("{:>6.1}s  {what}", begun.elapsed().as_secs_f64());
+    say(format_args!("{:>6.1}s  {what}", begun.elapsed().as_secs_f64()));
 }
 
 /// The first dead letter: where, why, and by which line of the contract. The event's content stays out; it is in the topic.
@@ -25,7 +26,7 @@ pub(super) fn dead_letter(begun: Instant, record: &Record) {
     for error in &errors {
         let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
         let pointer = if text("pointer").is_empty() { "the event".to_owned() } else { text("pointer") };
-        println!("         {} at {pointer}, rule `{}`, {}", text("reason"), text("rule"), text("contract"));
+        say(format_args!("         {} at {pointer}, rule `{}`, {}", text("reason"), text("rule"), text("contract")));
     }
 }
 
@@ -57,16 +58,16 @@ pub(super) fn ledger(planted: &Ledger, found: &Ledger) {
         };
         [key.0.clone(), outcome, a.to_string(), b.to_string(), if a == b { "ok" } else { "DIFFERS" }.to_owned()]
     });
-    println!("\n{}", table(["topic", "outcome", "planted", "found", ""], rows));
+    say(format_args!("\n{}", table(["topic", "outcome", "planted", "found", ""], rows)));
 }
 
 /// Three commands to try next.
 pub(super) fn next_steps(args: &DemoArgs, places: &Places) {
     let lake = args.lake.display();
     let contracts = places.contracts.display();
-    println!("\nTry next:");
-    println!("  duckdb -c \"SELECT currency, count(*), sum(total) FROM read_parquet('{lake}/lake/orders/**/*.parquet') GROUP BY 1\"");
-    println!("  tidegate check {contracts}/shop/orders/v1.odcs.yaml {}", places.samples.display());
-    println!("  tidegate sla run --once --contracts {contracts} --lake {lake}");
-    println!("\nRemove it all with: rm -r {lake}");
+    say(format_args!("\nTry next:"));
+    say(format_args!("  duckdb -c \"SELECT currency, count(*), sum(total) FROM read_parquet('{lake}/lake/orders/**/*.parquet') GROUP BY 1\""));
+    say(format_args!("  tidegate check {contracts}/shop/orders/v1.odcs.yaml {}", places.samples.display()));
+    say(format_args!("  tidegate sla run --once --contracts {contracts} --lake {lake}"));
+    say(format_args!("\nRemove it all with: rm -r {lake}"));
 }

@@ -20,6 +20,7 @@ use super::display;
 use super::setup::{PAYMENT_SCHEMA, Places, prepare};
 use crate::cli::DemoArgs;
 use crate::commands::{audit as audit_command, sla as sla_command};
+use crate::screen::say;
 use crate::signals::stop_flag;
 use crate::wiring::clock::{SystemClock, now_micros};
 use crate::wiring::contracts::LiveContracts;
@@ -271,9 +272,9 @@ impl Stage {
 
     fn finale(&self, args: &DemoArgs, places: &Places, planted: &Ledger, found: &Ledger) -> anyhow::Result<bool> {
         display::ledger(planted, found);
-        println!("\nSLA and lake rules:");
+        say(format_args!("\nSLA and lake rules:"));
         sla_command::show(&self.sla()?, crate::cli::Output::Human);
-        println!("\nAudit: source offsets against validated topics, dead letters and lake rows");
+        say(format_args!("\nAudit: source offsets against validated topics, dead letters and lake rows"));
         let plan = audit_command::plan(&self.validator, &self.sources);
         let cdc = audit_command::cdc_topics(&self.contracts.current());
         let (mut cluster, mut scan) = (self.backend.cluster()?, self.backend.scan()?);
