@@ -144,7 +144,8 @@ fn every_record_gets_the_right_verdict() {
                     let agrees = said.is_none() || said == found;
                     // Of the signal table only what has the form of a signal is one.
                     // Of a row that was flattened away the key is left.
-                    let is_deleted = found.as_deref() == Some("tombstone") && format == CdcFormat::DebeziumFlat && !plan.primary_key.is_empty();
+                    let is_deleted =
+                        found.as_deref() == Some("tombstone") && format == CdcFormat::DebeziumFlat && !plan.primary_key.is_empty();
                     let has_row = is_deleted || matches!(found.as_deref(), Some("c" | "u" | "r" | "d") | None);
                     let row_as_expected = row.is_balanced() && row.calls.is_empty() != has_row;
                     if is_control || !agrees || !row_as_expected || (is_signal && found.as_deref() != Some("tombstone")) {

@@ -4,6 +4,13 @@ use std::time::Duration;
 use super::world::*;
 use crate::chain::{read_claim, read_manifest};
 
+/// Whether a combination is tried. All of them take half a minute without optimisation, so by default one of `sample` is, evenly over both
+/// dimensions; `TIDEGATE_EVERY_COMBINATION=1` tries all. A slot of one day takes 3 store calls, so a sample of 3 would always meet the same
+/// pairs of calls.
+fn is_tried(combination: usize, sample: usize) -> bool {
+    combination.is_multiple_of(sample) || std::env::var_os("TIDEGATE_EVERY_COMBINATION").is_some()
+}
+
 /// Store calls of an undisturbed run.
 fn calls(topic: &Topic, records_max: u64) -> usize {
     let store = MemoryStore::default();
@@ -50,10 +57,13 @@ fn a_second_run_adds_nothing_and_takes_few_requests() {
 
 #[test]
 fn a_crash_at_any_store_call_is_finished_by_the_next_worker() {
-    let topic = Topic::orders(2, 23);
+    let topic = Topic::orders(2, 17);
     for at in 0..calls(&topic, 6) {
         for after in [false, true] {
-            for (records_max, later) in [(6, 0), (4, DAY), (100, -DAY)] {
+            for (other, (records_max, later)) in [(6, 0), (4, DAY), (100, -DAY)].into_iter().enumerate() {
+                if !is_tried(at + usize::from(after) + other, 3) {
+                    continue;
+                }
                 let store = MemoryStore::default();
                 let faulty = FaultyStore::new(&store, at, Fault::Crash { after });
                 assert!(
@@ -96,7 +106,7 @@ fn two_crashes_in_a_row_are_finished_too() {
 
 #[test]
 fn a_lost_answer_at_any_store_call_is_asked_again() {
-    let topic = Topic::orders(2, 23);
+    let topic = Topic::orders(2, 11);
     for at in 0..calls(&topic, 6) {
         for after in [false, true] {
             let store = MemoryStore::default();
@@ -109,14 +119,15 @@ fn a_lost_answer_at_any_store_call_is_asked_again() {
     }
 }
 
-/// At every store call of one worker another one runs, with other slot ends and another clock, up to every one of its own store calls.
+/// At each store call of one worker another one runs, with other slot ends and another clock, up to each of its own store calls.
 #[test]
 fn two_workers_race_at_every_pair_of_store_calls() {
     let topic = Topic::orders_of_one_day(11);
     let most = calls(&topic, 3).max(calls(&topic, 5)) + 6;
-    let mut followed = 0;
+    let (mut tried, mut followed) = (0, 0);
     for at in 0..most {
-        for crash in 0..most {
+        for crash in (0..most).filter(|crash| is_tried(at + crash, 4)) {
+            tried += 1;
             let store = MemoryStore::default();
             let other = || {
                 let faulty = FaultyStore::new(&store, crash, Fault::Crash { after: true });
@@ -132,7 +143,10 @@ fn two_workers_race_at_every_pair_of_store_calls() {
             followed += usize::from(manifests.iter().any(|manifest| manifest.claim.now_micros > NOON + DAY / 2));
         }
     }
-    assert!(followed > 30, "the other worker wins often enough to matter: {followed}");
+    assert!(
+        followed * 20 > tried,
+        "the other worker wins often enough to matter: {followed} of {tried}"
+    );
 }
 
 #[test]

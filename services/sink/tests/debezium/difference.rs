@@ -25,7 +25,11 @@ enum What {
     Refused,
     OnlyInTheTable,
     OnlyInTheLake,
-    Value { column: String, lake: Option<String>, truth: Option<String> },
+    Value {
+        column: String,
+        lake: Option<String>,
+        truth: Option<String>,
+    },
 }
 
 /// A value of a table: table, key, column, text.
@@ -38,7 +42,13 @@ pub(crate) fn differences(name: &str, table: &Table, folded: Vec<Row>, refused: 
         lake.entry(table.identity(&row)).or_default().push(row);
     }
     let mut found = Vec::new();
-    let mut place = |key: &Row, what| found.push(Difference { table: name.to_owned(), key: key.clone(), what });
+    let mut place = |key: &Row, what| {
+        found.push(Difference {
+            table: name.to_owned(),
+            key: key.clone(),
+            what,
+        })
+    };
     for wanted in &table.rows {
         let key = table.identity(wanted);
         let row = lake.get_mut(&key).and_then(Vec::pop);
@@ -48,14 +58,28 @@ pub(crate) fn differences(name: &str, table: &Table, folded: Vec<Row>, refused: 
             None => place(&key, What::OnlyInTheTable),
             Some(row) => {
                 for (column, truth) in wanted.iter().filter(|(column, truth)| row[*column] != **truth) {
-                    place(&key, What::Value { column: column.clone(), lake: row[column].clone(), truth: truth.clone() });
+                    place(
+                        &key,
+                        What::Value {
+                            column: column.clone(),
+                            lake: row[column].clone(),
+                            truth: truth.clone(),
+                        },
+                    );
                 }
             }
         }
     }
     for (key, rows) in lake {
         for _ in rows {
-            place(&key, if refused.contains(&key) { What::Refused } else { What::OnlyInTheLake });
+            place(
+                &key,
+                if refused.contains(&key) {
+                    What::Refused
+                } else {
+                    What::OnlyInTheLake
+                },
+            );
         }
     }
     found
@@ -63,7 +87,11 @@ pub(crate) fn differences(name: &str, table: &Table, folded: Vec<Row>, refused: 
 
 /// The connector leaves the table out.
 pub(crate) fn not_captured(table: &str) -> Difference {
-    Difference { table: table.to_owned(), key: Row::new(), what: What::NotCaptured }
+    Difference {
+        table: table.to_owned(),
+        key: Row::new(),
+        what: What::NotCaptured,
+    }
 }
 
 /// The places that are listed for a recording, with how often; the reasons are for people.
@@ -83,15 +111,19 @@ pub(crate) fn listed(recording: &str) -> BTreeMap<Difference, usize> {
 /// at the row before, which the lake does not hold).
 pub(crate) fn beside_a_plain_reading(tables: &BTreeMap<String, Table>, found: &[Difference]) -> [BTreeSet<Cell>; 2] {
     let excused = |table: &str, key: &Row| {
-        found.iter().any(|place| {
-            place.table == table && (place.what == What::NotCaptured || (place.what == What::Refused && place.key == *key))
-        })
+        found
+            .iter()
+            .any(|place| place.table == table && (place.what == What::NotCaptured || (place.what == What::Refused && place.key == *key)))
     };
     let mut read = BTreeSet::new();
     for line in lines("truth/fold-differences.jsonl") {
         let name = line["table"].as_str().unwrap();
         let (column, value) = line["row"].as_object().unwrap().iter().next().unwrap();
-        let row = tables[name].rows.iter().find(|row| row[column].as_deref() == value.as_str()).unwrap();
+        let row = tables[name]
+            .rows
+            .iter()
+            .find(|row| row[column].as_deref() == value.as_str())
+            .unwrap();
         let key = tables[name].identity(row);
         // That a column is not there and that it is null is one in the lake.
         let null = line["difference"] == "not in the events" && line["truth"] == "None";
@@ -115,7 +147,11 @@ fn text(value: &Value) -> Option<String> {
 impl Difference {
     fn read(line: &Value) -> Difference {
         let what = match line["row"].as_str() {
-            None => What::Value { column: text(&line["column"]).unwrap(), lake: text(&line["lake"]), truth: text(&line["truth"]) },
+            None => What::Value {
+                column: text(&line["column"]).unwrap(),
+                lake: text(&line["lake"]),
+                truth: text(&line["truth"]),
+            },
             Some("not captured") => What::NotCaptured,
             Some("refused") => What::Refused,
             Some("only in the table") => What::OnlyInTheTable,

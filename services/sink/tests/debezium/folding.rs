@@ -38,7 +38,13 @@ pub(crate) struct Column {
 
 /// Reads all rows of a file.
 pub(crate) fn rows(batch: &RecordBatch, database: Database, table: &Table, columns: &[Column]) -> Vec<Landed> {
-    let table_name = |lake: &str| columns.iter().find(|column| column.lake == lake).map(|column| column.table.clone()).unwrap();
+    let table_name = |lake: &str| {
+        columns
+            .iter()
+            .find(|column| column.lake == lake)
+            .map(|column| column.table.clone())
+            .unwrap()
+    };
     let texts = |name: &str, row: usize| {
         let column = batch[name].as_string::<i32>();
         (!column.is_null(row)).then(|| column.value(row).to_owned())
@@ -55,7 +61,12 @@ pub(crate) fn rows(batch: &RecordBatch, database: Database, table: &Table, colum
         let lists = batch[fixed::UNAVAILABLE].as_list::<i32>();
         let unavailable = match lists.is_null(row) {
             true => BTreeSet::new(),
-            false => lists.value(row).as_string::<i32>().iter().map(|name| table_name(name.unwrap())).collect(),
+            false => lists
+                .value(row)
+                .as_string::<i32>()
+                .iter()
+                .map(|name| table_name(name.unwrap()))
+                .collect(),
         };
         Landed {
             source: (

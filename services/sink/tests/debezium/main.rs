@@ -21,9 +21,7 @@ use tidegate_contract::{LogicalType, Property};
 
 use difference::{Difference, beside_a_plain_reading, differences, listed, not_captured};
 use folding::{Column, Landed, fold, rows};
-use recording::{
-    Database, MARIA_PLAIN, MARIA_SCHEMA, PG_AVRO, PG_FLAT, PG_FLAT_DEFAULT, PG_PLAIN, PG_SCHEMA, Recorded, Recording,
-};
+use recording::{Database, MARIA_PLAIN, MARIA_SCHEMA, PG_AVRO, PG_FLAT, PG_FLAT_DEFAULT, PG_PLAIN, PG_SCHEMA, Recorded, Recording};
 use truth::{Row, tables};
 use way::Way;
 
@@ -41,7 +39,12 @@ impl Run {
     fn new(recording: Recording, records: &[&[Recorded]]) -> Run {
         let all: Vec<Recorded> = records.concat();
         let way = Way::new(&recording.contracts(&all), records);
-        Run { recording, way, put: Vec::new(), reader: origin::Reader::new() }
+        Run {
+            recording,
+            way,
+            put: Vec::new(),
+            reader: origin::Reader::new(),
+        }
     }
 
     fn put(&mut self, records: &[Recorded]) {
@@ -57,7 +60,11 @@ impl Run {
         let column = |property: &Property| Column {
             lake: property.name.to_string(),
             // The table's own name of what Avro cannot name.
-            table: if &*property.wire_name == "Prix__" { "Prix €".to_owned() } else { property.wire_name.to_string() },
+            table: if &*property.wire_name == "Prix__" {
+                "Prix €".to_owned()
+            } else {
+                property.wire_name.to_string()
+            },
             untyped: matches!(property.logical_type, LogicalType::Any),
         };
         object.properties.iter().map(column).collect()
@@ -68,14 +75,27 @@ impl Run {
         let place = |record: &Recorded| (record.outgoing.to.topic.to_string(), record.outgoing.to.partition, record.offset);
         let recorded: HashMap<_, &Recorded> = self.put.iter().map(|record| (place(record), record)).collect();
         let mut landed: BTreeMap<String, Vec<Landed>> = BTreeMap::new();
-        let empty = truth::Table { columns: Vec::new(), key: Vec::new(), rows: Vec::new() };
+        let empty = truth::Table {
+            columns: Vec::new(),
+            key: Vec::new(),
+            rows: Vec::new(),
+        };
         for batch in self.way.landed() {
             let topic = batch[fixed::SOURCE_TOPIC].as_string::<i32>().value(0);
             let table = self.recording.table(topic).unwrap();
-            let found = rows(&batch, self.recording.database, tables.get(table).unwrap_or(&empty), &self.columns(table));
+            let found = rows(
+                &batch,
+                self.recording.database,
+                tables.get(table).unwrap_or(&empty),
+                &self.columns(table),
+            );
             for row in &found {
                 let record = recorded[&row.source];
-                let told = origin::Origin { op: row.op.clone(), time: row.source_time, position: row.source_position.clone() };
+                let told = origin::Origin {
+                    op: row.op.clone(),
+                    time: row.source_time,
+                    position: row.source_position.clone(),
+                };
                 assert_eq!(told, self.reader.origin(record), "{:?}", row.source);
             }
             landed.entry(table.to_owned()).or_default().extend(found);
@@ -96,7 +116,10 @@ impl Run {
             let topic = letter.origin.at.topic.strip_suffix(".dlq").unwrap();
             let table = self.recording.table(topic).unwrap();
             let key = self.reader.key(letter.key.as_deref()).unwrap();
-            refused.entry(table.to_owned()).or_default().insert(key.into_iter().map(|(name, value)| (name, Some(value))).collect());
+            refused
+                .entry(table.to_owned())
+                .or_default()
+                .insert(key.into_iter().map(|(name, value)| (name, Some(value))).collect());
             *counts.entry(table.to_owned()).or_default() += 1;
         }
         assert_eq!(counts, expected, "dead letters");
@@ -122,9 +145,16 @@ impl Run {
             }
         }
         let expected = listed(label);
-        let unlisted: Vec<&Difference> = found.iter().filter(|(place, count)| expected.get(*place) != Some(count)).map(|(place, _)| place).collect();
+        let unlisted: Vec<&Difference> = found
+            .iter()
+            .filter(|(place, count)| expected.get(*place) != Some(count))
+            .map(|(place, _)| place)
+            .collect();
         let equal: Vec<&Difference> = expected.keys().filter(|place| !found.contains_key(*place)).collect();
-        assert!(unlisted.is_empty() && equal.is_empty(), "{label}: not listed: {unlisted:#?}, listed and equal: {equal:#?}");
+        assert!(
+            unlisted.is_empty() && equal.is_empty(),
+            "{label}: not listed: {unlisted:#?}, listed and equal: {equal:#?}"
+        );
         found.into_keys().collect()
     }
 }

@@ -25,7 +25,9 @@ pub(crate) struct Reader {
 impl Reader {
     pub(crate) fn new() -> Reader {
         let parse = |(id, text): (u32, String)| (id, apache_avro::Schema::parse_str(&text).unwrap());
-        Reader { schemas: avro_schemas().into_iter().map(parse).collect() }
+        Reader {
+            schemas: avro_schemas().into_iter().map(parse).collect(),
+        }
     }
 
     /// Of an event with a row.
@@ -34,7 +36,10 @@ impl Reader {
             [0, i0, i1, i2, i3, datum @ ..] => self.avro(u32::from_be_bytes([*i0, *i1, *i2, *i3]), datum),
             json => {
                 let document: Value = serde_json::from_slice(json).unwrap();
-                let payload = document.get("payload").filter(|_| document.get("schema").is_some()).unwrap_or(&document);
+                let payload = document
+                    .get("payload")
+                    .filter(|_| document.get("schema").is_some())
+                    .unwrap_or(&document);
                 match payload.get("source") {
                     Some(source) => envelope(payload, source),
                     None => flat(payload, record),
@@ -58,7 +63,14 @@ impl Reader {
             json => {
                 let document: Value = serde_json::from_slice(json).unwrap();
                 let payload = document.get("payload").unwrap_or(&document);
-                Some(payload.as_object().unwrap().iter().map(|(name, value)| (name.clone(), text(value))).collect())
+                Some(
+                    payload
+                        .as_object()
+                        .unwrap()
+                        .iter()
+                        .map(|(name, value)| (name.clone(), text(value)))
+                        .collect(),
+                )
             }
         }
     }
@@ -74,7 +86,11 @@ impl Reader {
             Some(Avro::String(op)) => Some(op.clone()),
             _ => None,
         };
-        Origin { op, time: long("ts_us"), position: long("lsn").map(|lsn| lsn.to_string()) }
+        Origin {
+            op,
+            time: long("ts_us"),
+            position: long("lsn").map(|lsn| lsn.to_string()),
+        }
     }
 }
 
@@ -85,7 +101,11 @@ fn envelope(payload: &Value, source: &Value) -> Origin {
         Some(file) => Some(format!("{file}:{}", number("pos").unwrap())),
         None => number("lsn").map(|lsn| lsn.to_string()),
     };
-    Origin { op: payload["op"].as_str().map(str::to_owned), time: number("ts_us"), position }
+    Origin {
+        op: payload["op"].as_str().map(str::to_owned),
+        time: number("ts_us"),
+        position,
+    }
 }
 
 /// The transform puts what it is told beside the columns, or into headers.
@@ -98,7 +118,10 @@ fn flat(payload: &Value, record: &Recorded) -> Origin {
     Origin {
         op: if payload.is_null() { Some("tombstone".to_owned()) } else { op },
         time: payload["__source_ts_ms"].as_i64().map(|millis| millis * 1_000),
-        position: payload["__lsn"].as_i64().map(|lsn| lsn.to_string()).or_else(|| header("__source_lsn")),
+        position: payload["__lsn"]
+            .as_i64()
+            .map(|lsn| lsn.to_string())
+            .or_else(|| header("__source_lsn")),
     }
 }
 

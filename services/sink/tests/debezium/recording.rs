@@ -47,8 +47,12 @@ pub(crate) const PG_FLAT: Recording = postgres("pg-flat", "pg-flat.jsonl", "pgfl
 pub(crate) const PG_FLAT_DEFAULT: Recording = postgres("pg-flat-default", "pg-flat-default.jsonl", "pgflatdef", &[FLAT]);
 // `field.name.adjustment.mode=avro` spells what Avro cannot name with underscores.
 pub(crate) const PG_AVRO: Recording = postgres("pg-avro", "pg-avro.jsonl", "pgavro", &[("\"Prix €\"", "Prix__")]);
-pub(crate) const MARIA_SCHEMA: Recording =
-    maria("maria-schema", "maria-schema.jsonl.gz", "myschema", &[("value: string\n", "value: precise\n")]);
+pub(crate) const MARIA_SCHEMA: Recording = maria(
+    "maria-schema",
+    "maria-schema.jsonl.gz",
+    "myschema",
+    &[("value: string\n", "value: precise\n")],
+);
 pub(crate) const MARIA_PLAIN: Recording = maria("maria-plain", "maria-plain.jsonl", "myplain", &[]);
 
 const fn postgres(
@@ -57,7 +61,13 @@ const fn postgres(
     prefix: &'static str,
     contract: &'static [(&'static str, &'static str)],
 ) -> Recording {
-    Recording { name, file, prefix, database: Database::Postgres, contract }
+    Recording {
+        name,
+        file,
+        prefix,
+        database: Database::Postgres,
+        contract,
+    }
 }
 
 const fn maria(
@@ -66,7 +76,13 @@ const fn maria(
     prefix: &'static str,
     contract: &'static [(&'static str, &'static str)],
 ) -> Recording {
-    Recording { name, file, prefix, database: Database::Maria, contract }
+    Recording {
+        name,
+        file,
+        prefix,
+        database: Database::Maria,
+        contract,
+    }
 }
 
 /// The corpus.
@@ -81,7 +97,10 @@ pub(crate) fn lines(file: &str) -> Vec<Value> {
         true => Box::new(flate2::read::GzDecoder::new(open)),
         false => Box::new(open),
     };
-    BufReader::new(reader).lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect()
+    BufReader::new(reader)
+        .lines()
+        .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
+        .collect()
 }
 
 /// Schemas of the registry, as JSON text by id.
@@ -155,7 +174,10 @@ impl Recording {
 
 fn records(file: &str) -> Vec<Recorded> {
     let record = |line: Value| {
-        let header = |pair: &Value| Header { name: pair[0].as_str().unwrap().into(), value: bytes(&pair[1]) };
+        let header = |pair: &Value| Header {
+            name: pair[0].as_str().unwrap().into(),
+            value: bytes(&pair[1]),
+        };
         let partition = i32::try_from(line["partition"].as_i64().unwrap()).unwrap();
         Recorded {
             offset: line["offset"].as_i64().unwrap(),

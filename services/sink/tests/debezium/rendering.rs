@@ -29,13 +29,23 @@ pub(crate) fn text(database: Database, declared: &str, array: &dyn Array, row: u
         }
         DataType::Utf8 => array.as_string::<i32>().value(row).to_owned(),
         DataType::Binary => binary(database, declared, array.as_binary::<i32>().value(row)),
-        DataType::Date32 => civil(i64::from(array.as_primitive::<Date32Type>().value(row)) * 86_400_000_000).date().to_string(),
+        DataType::Date32 => civil(i64::from(array.as_primitive::<Date32Type>().value(row)) * 86_400_000_000)
+            .date()
+            .to_string(),
         DataType::Time64(_) => clock(database, declared, array.as_primitive::<Time64MicrosecondType>().value(row)),
         DataType::Timestamp(_, zone) => {
             let micros = array.as_primitive::<TimestampMicrosecondType>().value(row);
             let local = civil(micros);
-            let zone = if zone.is_some() && database == Database::Postgres { "+00" } else { "" };
-            format!("{} {}{zone}", local.date(), clock(database, declared, micros.rem_euclid(86_400_000_000)))
+            let zone = if zone.is_some() && database == Database::Postgres {
+                "+00"
+            } else {
+                ""
+            };
+            format!(
+                "{} {}{zone}",
+                local.date(),
+                clock(database, declared, micros.rem_euclid(86_400_000_000))
+            )
         }
         DataType::List(_) => list(database, declared, &*array.as_list::<i32>().value(row)),
         DataType::Struct(_) => structure(database, declared, array.as_struct(), row),
@@ -55,7 +65,11 @@ fn boolean(database: Database, value: bool) -> String {
 fn integer(declared: &str, value: i64) -> String {
     match declared {
         // MariaDB's TIME, as microseconds.
-        "time" => format!("{}{}", if value < 0 { "-" } else { "" }, clock(Database::Maria, declared, value.abs())),
+        "time" => format!(
+            "{}{}",
+            if value < 0 { "-" } else { "" },
+            clock(Database::Maria, declared, value.abs())
+        ),
         _ => value.to_string(),
     }
 }
@@ -75,7 +89,10 @@ fn decimal(declared: &str, unscaled: i128, scale: i8) -> String {
                 grouped.push(digit);
             }
             let (cents, finer) = fraction.split_at(2);
-            assert!(finer.bytes().all(|digit| digit == b'0'), "{unscaled} has more digits than {declared}");
+            assert!(
+                finer.bytes().all(|digit| digit == b'0'),
+                "{unscaled} has more digits than {declared}"
+            );
             format!("{sign}${grouped}.{cents}")
         }
         // Without a declared scale each value of the table has its own, which no column type carries: the value counts, not the zeros.
@@ -143,10 +160,15 @@ fn clock(database: Database, declared: &str, micros: i64) -> String {
     let whole = format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60);
     let digits = match database {
         Database::Postgres => 6,
-        Database::Maria => declared.split_once('(').map_or(0, |(_, digits)| digits.trim_end_matches(')').parse().unwrap()),
+        Database::Maria => declared
+            .split_once('(')
+            .map_or(0, |(_, digits)| digits.trim_end_matches(')').parse().unwrap()),
     };
     let exact = format!("{fraction:06}");
-    assert!(exact[digits..].bytes().all(|digit| digit == b'0'), "{micros} has more digits than {declared}");
+    assert!(
+        exact[digits..].bytes().all(|digit| digit == b'0'),
+        "{micros} has more digits than {declared}"
+    );
     match database {
         Database::Postgres => plain_number(&format!("{whole}.{exact}")),
         Database::Maria if digits == 0 => whole,
@@ -182,7 +204,11 @@ fn structure(database: Database, declared: &str, parts: &StructArray, row: usize
     if let (Database::Maria, Some(wkb)) = (database, part("wkb")) {
         let srid = part("srid").map_or(0, |column| column.as_primitive::<Int64Type>().value(row));
         let srid = u32::try_from(srid).unwrap().to_le_bytes();
-        return format!("0x{}{}", hex(&srid).to_uppercase(), hex(wkb.as_binary::<i32>().value(row)).to_uppercase());
+        return format!(
+            "0x{}{}",
+            hex(&srid).to_uppercase(),
+            hex(wkb.as_binary::<i32>().value(row)).to_uppercase()
+        );
     }
     let member = |(name, column): (&str, &dyn Array)| {
         let value = text(database, declared, column, row).map_or("null".to_owned(), |text| match column.data_type() {

@@ -23,7 +23,10 @@ pub(crate) struct Table {
 /// All tables at `stage` (`final` or `final-after-crash`), by the name that topics have for them.
 pub(crate) fn tables(database: Database, stage: &str) -> BTreeMap<String, Table> {
     let mut tables: BTreeMap<String, Table> = match database {
-        Database::Postgres => lines(&format!("truth/pg-{stage}-columns.jsonl")).iter().map(postgres_table).collect(),
+        Database::Postgres => lines(&format!("truth/pg-{stage}-columns.jsonl"))
+            .iter()
+            .map(postgres_table)
+            .collect(),
         Database::Maria => lines(&format!("truth/maria-{stage}-rows.jsonl")).iter().map(maria_table).collect(),
     };
     let file = match database {
@@ -44,17 +47,38 @@ fn topic_name(line: &Value) -> String {
 
 fn postgres_table(line: &Value) -> (String, Table) {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let columns = line["columns"].as_array().unwrap().iter().map(|column| (text(&column["name"]), text(&column["type"])));
+    let columns = line["columns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|column| (text(&column["name"]), text(&column["type"])));
     let key = line["primary_key"].as_array().into_iter().flatten().map(text);
-    (topic_name(line), Table { columns: columns.collect(), key: key.collect(), rows: Vec::new() })
+    (
+        topic_name(line),
+        Table {
+            columns: columns.collect(),
+            key: key.collect(),
+            rows: Vec::new(),
+        },
+    )
 }
 
 fn maria_table(line: &Value) -> (String, Table) {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let declared = line["columns"].as_array().unwrap();
     let columns = declared.iter().map(|column| (text(&column["name"]), text(&column["type"])));
-    let key = declared.iter().filter(|column| column["key"] == "PRI").map(|column| text(&column["name"]));
-    (topic_name(line), Table { columns: columns.collect(), key: key.collect(), rows: Vec::new() })
+    let key = declared
+        .iter()
+        .filter(|column| column["key"] == "PRI")
+        .map(|column| text(&column["name"]));
+    (
+        topic_name(line),
+        Table {
+            columns: columns.collect(),
+            key: key.collect(),
+            rows: Vec::new(),
+        },
+    )
 }
 
 fn read_row(table: &Table, row: &Value) -> Row {
@@ -77,6 +101,9 @@ impl Table {
             true => self.columns.iter().map(|(name, _)| name).collect(),
             false => self.key.iter().collect(),
         };
-        names.into_iter().map(|name| (name.clone(), row.get(name).cloned().flatten())).collect()
+        names
+            .into_iter()
+            .map(|name| (name.clone(), row.get(name).cloned().flatten()))
+            .collect()
     }
 }

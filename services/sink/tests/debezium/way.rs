@@ -56,7 +56,10 @@ impl Way {
     pub(crate) fn new(contracts: &[ContractFile], records: &[&[Recorded]]) -> Way {
         let (snapshot, _) = Snapshot::build("c0ffee", contracts).unwrap_or_else(|problems| panic!("{problems:#?}"));
         let topics: Vec<Arc<str>> = snapshot.bindings.keys().cloned().collect();
-        let validating = tidegate_validator::Settings { batch_age_max: Duration::from_millis(5), ..Default::default() };
+        let validating = tidegate_validator::Settings {
+            batch_age_max: Duration::from_millis(5),
+            ..Default::default()
+        };
         let mut partitions: BTreeMap<Arc<str>, i32> = BTreeMap::new();
         for record in records.iter().copied().flatten() {
             let count = partitions.entry(record.outgoing.to.topic.clone()).or_default();
@@ -66,11 +69,23 @@ impl Way {
         for (topic, partitions) in partitions {
             let outcomes = [validating.validated(&topic), validating.dead_letters(&topic)];
             let names = std::iter::once(topic.clone()).chain(outcomes.into_iter().filter(|_| topics.contains(&topic)));
-            wanted.extend(names.map(|name| NewTopic { topic: name.to_string(), partitions, config: Vec::new() }));
+            wanted.extend(names.map(|name| NewTopic {
+                topic: name.to_string(),
+                partitions,
+                config: Vec::new(),
+            }));
         }
         let broker = Broker::new();
         broker.cluster().create(&wanted).unwrap();
-        Way { broker, store: MemoryStore::new(), snapshot: Arc::new(snapshot), schemas: Registry::recorded(), validating, topics, told: Told::default() }
+        Way {
+            broker,
+            store: MemoryStore::new(),
+            snapshot: Arc::new(snapshot),
+            schemas: Registry::recorded(),
+            validating,
+            topics,
+            told: Told::default(),
+        }
     }
 
     /// The snapshot that judges.
@@ -83,7 +98,9 @@ impl Way {
         let mut next: BTreeMap<TopicPartition, i64> = BTreeMap::new();
         for record in records {
             let at = &record.outgoing.to;
-            let end = next.entry(at.clone()).or_insert_with(|| self.ends(&at.topic)[usize::try_from(at.partition).unwrap()].0);
+            let end = next
+                .entry(at.clone())
+                .or_insert_with(|| self.ends(&at.topic)[usize::try_from(at.partition).unwrap()].0);
             assert_eq!(*end, record.offset, "{at}");
             *end += 1;
             self.broker.writer().write(std::slice::from_ref(&record.outgoing)).unwrap();
@@ -96,8 +113,16 @@ impl Way {
         let validated = self.outcomes(true).len() as u64;
         let judged = validated + self.outcomes(false).len() as u64 + self.told.set_aside.load(Ordering::Acquire);
         assert_eq!(judged, self.source_records(), "every record has one outcome");
-        self.work("the sink", |stop| self.sink(stop), || self.told.landed.load(Ordering::Acquire) >= validated);
-        assert_eq!(self.told.landed.load(Ordering::Acquire), validated, "lake rows = validated records minus skips");
+        self.work(
+            "the sink",
+            |stop| self.sink(stop),
+            || self.told.landed.load(Ordering::Acquire) >= validated,
+        );
+        assert_eq!(
+            self.told.landed.load(Ordering::Acquire),
+            validated,
+            "lake rows = validated records minus skips"
+        );
         assert_eq!(self.told.halted.load(Ordering::Acquire), 0, "no partition waits for somebody");
     }
 
@@ -123,14 +148,23 @@ impl Way {
 
     fn scan(&self, topic: &Arc<str>) -> Vec<Record> {
         let read = |(partition, end): (usize, NextOffset)| {
-            let at = TopicPartition { topic: topic.clone(), partition: i32::try_from(partition).unwrap() };
+            let at = TopicPartition {
+                topic: topic.clone(),
+                partition: i32::try_from(partition).unwrap(),
+            };
             self.broker.scan().scan(&at, NextOffset(0), end, usize::MAX).unwrap()
         };
         self.ends(topic).into_iter().enumerate().flat_map(read).collect()
     }
 
     fn ends(&self, topic: &str) -> Vec<NextOffset> {
-        self.broker.cluster().offsets(topic).unwrap().into_iter().map(|(_, end)| end).collect()
+        self.broker
+            .cluster()
+            .offsets(topic)
+            .unwrap()
+            .into_iter()
+            .map(|(_, end)| end)
+            .collect()
     }
 
     fn source_records(&self) -> u64 {
@@ -140,7 +174,10 @@ impl Way {
     fn all_judged(&self) -> bool {
         self.topics.iter().all(|topic| {
             self.ends(topic).into_iter().enumerate().all(|(partition, end)| {
-                let at = TopicPartition { topic: topic.clone(), partition: i32::try_from(partition).unwrap() };
+                let at = TopicPartition {
+                    topic: topic.clone(),
+                    partition: i32::try_from(partition).unwrap(),
+                };
                 end.0 == 0 || self.broker.committed(VALIDATOR, &at) == Some(end)
             })
         })
@@ -184,7 +221,10 @@ impl Way {
         let topics: Vec<Arc<str>> = self.topics.iter().map(|topic| self.validating.validated(topic)).collect();
         let mut consumer = BrokerConsumer::join(&self.broker, SINK, &topics);
         let mut rulings = SnapshotRulings::new(|| self.snapshot.clone(), &self.schemas);
-        let mut settings = tidegate_sink::Settings { poll_wait: Duration::from_millis(5), ..Default::default() };
+        let mut settings = tidegate_sink::Settings {
+            poll_wait: Duration::from_millis(5),
+            ..Default::default()
+        };
         settings.limits.age_max = Duration::from_millis(20);
         // Several slots for most partitions.
         settings.limits.rows_max = 4;

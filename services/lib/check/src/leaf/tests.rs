@@ -57,7 +57,11 @@ fn wide_integers_have_at_most_the_38_digits_of_their_column() {
             assert_eq!(judge(Token::Number(&fits.to_string()), leaf), Ok(Scalar::Int(fits)), "{signed}");
         }
         for wider in [most + 1, smallest - 1, i128::MAX, i128::MIN] {
-            assert_eq!(judge(Token::Number(&wider.to_string()), leaf), Err(Refusal::Range), "{signed} {wider}");
+            assert_eq!(
+                judge(Token::Number(&wider.to_string()), leaf),
+                Err(Refusal::Range),
+                "{signed} {wider}"
+            );
         }
     }
 }

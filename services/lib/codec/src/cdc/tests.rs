@@ -331,7 +331,11 @@ fn flattened_rows_lose_their_marks() {
         panic!("a change")
     };
     assert_eq!((envelope.op, envelope.position), (Some(Op::Read), Some(Position::Lsn(28))));
-    let deleted = [("__op", Some(&b"d"[..])), ("__source_lsn", Some(&b"29"[..])), ("__source_ts_ms", Some(&b"5"[..]))];
+    let deleted = [
+        ("__op", Some(&b"d"[..])),
+        ("__source_lsn", Some(&b"29"[..])),
+        ("__source_ts_ms", Some(&b"5"[..])),
+    ];
     let said = super::flat_headers(&deleted);
     assert_eq!((said.position, said.source_time_micros), (Some(Position::Lsn(29)), Some(5000)));
     assert!(said.before.is_none() && said.after.is_none());
