@@ -1,38 +1,8 @@
 //! What bad input gets: a refusal that names the place and the fix, before anything is touched.
 
-use std::process::Command;
-
-use tidegate_tests::process::executable;
 use tidegate_tests::stand::Stand;
 
 use crate::world::World;
-
-fn run(args: &[&str], folder: &std::path::Path) -> (i32, String) {
-    let output = Command::new(executable()).args(args).current_dir(folder).output().unwrap();
-    (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
-}
-
-#[test]
-fn a_malformed_contract_is_refused_with_its_place() {
-    let folder = tempfile::tempdir().unwrap();
-    let contract = "apiVersion: v3.2.0\nkind: DataContract\nid: a\nversion: 1.0.0\nstatus: active\nschema:\n  - name: a\n    properties:\n      - name: x\n        logicalTyp: string\n";
-    std::fs::write(folder.path().join("a.odcs.yaml"), contract).unwrap();
-    std::fs::write(folder.path().join("e.jsonl"), "{}\n").unwrap();
-    let (code, err) = run(&["check", "a.odcs.yaml", "e.jsonl"], folder.path());
-    assert_eq!(code, 2, "{err}");
-    assert!(err.contains("a.odcs.yaml:10:9") && err.contains("logicalType"), "{err}");
-}
-
-#[test]
-fn an_unknown_key_of_the_config_is_refused_before_any_connection() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("t.yaml"), "kafka:\n  brokers: 127.0.0.1:1\ncontracts: .\nvalidator:\n  modus: x\n").unwrap();
-    for command in ["validate", "sink"] {
-        let (code, err) = run(&[command, "--config", "t.yaml"], folder.path());
-        assert_eq!(code, 78, "{err}");
-        assert!(err.contains("t.yaml:5:3") && err.contains("modus"), "{err}");
-    }
-}
 
 #[test]
 fn topics_that_do_not_fit_are_refused_with_a_sentence() {

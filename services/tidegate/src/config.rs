@@ -119,7 +119,7 @@ impl Config {
             validator: validator(&file.validator, args)?,
             validator_group: args.group.clone().or_else(|| file.validator.group.clone()).unwrap_or_else(|| "tidegate-validator".to_owned()),
             probe_topic: file.validator.probe_topic.clone().unwrap_or_else(|| "tidegate.probe".to_owned()),
-            sink: sink(&file.sink),
+            sink: sink(&file.sink)?,
             sink_group: args.group.clone().or(file.sink.group).unwrap_or_else(|| "tidegate-sink".to_owned()),
             lake: args.lake.clone().or(file.lake.location.clone()).map(|location| {
                 let mut options = tidegate_lake::LakeOptions::from_env();
@@ -153,14 +153,20 @@ fn read(path: &Path) -> anyhow::Result<File> {
     parse(&text).map_err(|problem| anyhow!("{}:{problem}", path.display()))
 }
 
-/// `line:column: problem`, with the source below it.
+/// `line:column: problem`.
 fn parse(text: &str) -> Result<File, String> {
     if text.trim().is_empty() {
         return Ok(File::default());
     }
-    serde_saphyr::from_str(text).map_err(|error| match error.location() {
-        Some(at) => format!("{}:{}: {error}", at.line(), at.column()),
-        None => format!("1:1: {error}"),
+    serde_saphyr::from_str(text).map_err(|error| {
+        let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
+        // The library says the place again, shows the source, and names options of its own.
+        let said = error.to_string();
+        let first = said.lines().next().unwrap_or_default();
+        let first = first.strip_prefix("error: ").unwrap_or(first);
+        let first = first.strip_prefix(&format!("line {line} column {column}: ")).unwrap_or(first);
+        let first = first.split(", set ").next().unwrap_or(first);
+        format!("{line}:{column}: {first}")
     })
 }
 
@@ -182,6 +188,9 @@ fn validator(section: &ValidatorSection, args: &RoleArgs) -> anyhow::Result<tide
     if let Some(template) = &section.dead_letter_topic {
         settings.dead_letter_topic.clone_from(template);
     }
+    if !settings.validated_topic.contains("{topic}") {
+        bail!("validator.validated_topic: must hold {{topic}}; one topic for several sources would mix their offsets");
+    }
     if settings.validated("x") == settings.dead_letters("x") || settings.validated("x").as_ref() == "x" || settings.dead_letters("x").as_ref() == "x" {
         bail!("validator: source, validated and dead-letter topic must be three different topics");
     }
@@ -200,7 +209,12 @@ fn validator(section: &ValidatorSection, args: &RoleArgs) -> anyhow::Result<tide
     Ok(settings)
 }
 
-fn sink(section: &SinkSection) -> tidegate_sink::Settings {
+fn sink(section: &SinkSection) -> anyhow::Result<tidegate_sink::Settings> {
+    for (key, value) in [("slot_rows", section.slot_rows), ("slot_bytes", section.slot_bytes), ("slot_age_ms", section.slot_age_ms)] {
+        if value == Some(0) {
+            bail!("sink.{key}: must be at least 1");
+        }
+    }
     let mut settings = tidegate_sink::Settings { topic_epoch: section.topic_epoch, ..tidegate_sink::Settings::default() };
     if let Some(rows) = section.slot_rows {
         settings.limits.rows_max = rows as _;
@@ -211,7 +225,7 @@ fn sink(section: &SinkSection) -> tidegate_sink::Settings {
     if let Some(age) = section.slot_age_ms {
         settings.limits.age_max = Duration::from_millis(age);
     }
-    settings
+    Ok(settings)
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ pub fn run<'a>(settings: &'a Settings, parts: Parts<'a>, stop: &AtomicBool) -> R
         batch_since: 0,
         records_max: settings.batch_records_max,
         failures: 0,
+        judged_at: 0,
         judging_micros: 0,
         waiting: Vec::new(),
     };
@@ -52,10 +53,21 @@ pub fn run<'a>(settings: &'a Settings, parts: Parts<'a>, stop: &AtomicBool) -> R
 struct Owned {
     /// Everything before it has a committed outcome.
     committed: NextOffset,
-    /// In at_least_once, records before this offset may already have left, judged by that snapshot: judge them the same way again.
-    judged_before: Option<(NextOffset, Arc<JudgingSnapshot>)>,
+    /// In at_least_once, records before an offset may already have left: they are judged the same way again.
+    judged_before: Option<Pinned>,
     /// Waiting for a bad world to heal: not fetched until then (microseconds since the epoch).
     held_until: Option<i64>,
+}
+
+/// How records that may already have left were judged.
+#[derive(Debug)]
+struct Pinned {
+    /// Records before this offset.
+    before: NextOffset,
+    /// By this snapshot.
+    snapshot: Arc<JudgingSnapshot>,
+    /// At this time (microseconds since the epoch), where it is known: after a restart it is not.
+    now: Option<i64>,
 }
 
 struct Worker<'a> {
@@ -73,6 +85,8 @@ struct Worker<'a> {
     records_max: usize,
     /// Batches that failed in a row.
     failures: u32,
+    /// When the last batch was judged.
+    judged_at: i64,
     /// What judging the open batch took.
     judging_micros: i64,
     /// Given to us by the group, not started yet: where they begin could not be found out.
@@ -173,13 +187,13 @@ impl Worker<'_> {
 
     /// In at_least_once the records between the committed position and the end may have left before a crash. No offset may get two
     /// classes, so they are judged by the snapshot that was in force then.
-    fn open_range(&mut self, metadata: &str, next: NextOffset, end: NextOffset) -> Option<(NextOffset, Arc<JudgingSnapshot>)> {
+    fn open_range(&mut self, metadata: &str, next: NextOffset, end: NextOffset) -> Option<Pinned> {
         let note = Note::read(metadata)?;
         if self.settings.mode == Mode::ExactlyOnce || next >= end || note.s == **self.snapshot.commit() {
             return None;
         }
         match self.parts.contracts.at(&note.s) {
-            Some(snapshot) => Some((end, snapshot)),
+            Some(snapshot) => Some(Pinned { before: end, snapshot, now: None }),
             None => {
                 tracing::warn!(
                     commit = note.s,
@@ -253,15 +267,16 @@ impl Worker<'_> {
                 continue;
             }
             let Some(owned) = self.partitions.get(&record.origin.at) else { continue };
-            let snapshot = match &owned.judged_before {
-                Some((end, snapshot)) if record.origin.offset.0 < end.0 => snapshot,
-                _ => &self.snapshot,
+            let (snapshot, now) = match &owned.judged_before {
+                Some(pinned) if record.origin.offset.0 < pinned.before.0 => (&pinned.snapshot, pinned.now.unwrap_or(now)),
+                _ => (&self.snapshot, now),
             };
             match self.bench.decide(record, snapshot, self.parts.schemas, now) {
                 Ok(one) => decided.push(one),
                 Err(stop) => blocked.push(*stop),
             }
         }
+        self.judged_at = now;
         self.judging_micros = self.parts.clock.now_micros() - now;
         (decided, blocked)
     }
@@ -303,7 +318,7 @@ impl Worker<'_> {
         next.into_iter()
             .map(|(at, next)| {
                 let judged_by = match self.partitions.get(at).and_then(|owned| owned.judged_before.as_ref()) {
-                    Some((end, snapshot)) if next.0 < end.0 => snapshot.commit(),
+                    Some(pinned) if next < pinned.before => pinned.snapshot.commit(),
                     _ => self.snapshot.commit(),
                 };
                 Position { at: at.clone(), next, metadata: Note::new(judged_by).write() }
@@ -317,7 +332,7 @@ impl Worker<'_> {
         for position in self.positions_after(decided) {
             if let Some(owned) = self.partitions.get_mut(&position.at) {
                 owned.committed = position.next;
-                owned.judged_before.take_if(|(end, _)| position.next >= *end);
+                owned.judged_before.take_if(|pinned| position.next >= pinned.before);
             }
         }
         self.parts.meter.committed(decided.len(), self.judging_micros);
@@ -366,6 +381,9 @@ impl Worker<'_> {
     /// A batch failed for a reason outside of it. Smaller batches follow, until what fails stands alone and only its partition waits.
     fn failed(&mut self, positions: &[Position], what: &str, operator: bool) -> Result<(), WorldError> {
         self.failures += 1;
+        if self.settings.mode == Mode::AtLeastOnce {
+            self.pin(positions);
+        }
         self.rewind(positions)?;
         let patience = self.settings.retry_after.mul_f64(f64::from(self.failures.min(6)) / 6.0);
         tracing::warn!(what, failures = self.failures, "a batch was aborted; nothing of it is visible, it is tried again");
@@ -379,6 +397,15 @@ impl Worker<'_> {
         self.parts.meter.turned(Err(what));
         self.parts.clock.sleep(patience);
         Ok(())
+    }
+
+    /// Some of a failed batch may have left all the same; whatever is in force when it is judged again, it gets the class it got.
+    fn pin(&mut self, positions: &[Position]) {
+        for position in positions {
+            let Some(owned) = self.partitions.get_mut(&position.at) else { continue };
+            let snapshot = self.snapshot.clone();
+            owned.judged_before.get_or_insert(Pinned { before: position.next, snapshot, now: Some(self.judged_at) });
+        }
     }
 
     /// Replaces outcomes that the brokers called too large by smaller forms. False when one has no smaller form: its partition then

@@ -1,4 +1,4 @@
-//! Every diagnostic code of contracts: one table, so that `tidegate explain` and the documentation cannot forget one.
+//! Every diagnostic code of contracts: one table, so that nothing that explains them can forget one.
 
 /// A stable diagnostic code with the page that explains it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

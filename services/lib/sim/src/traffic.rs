@@ -178,6 +178,17 @@ mod tests {
     }
 
     #[test]
+    fn orders_alone_go_to_their_topic_with_every_fault_of_theirs() {
+        let route = Route { prefix: "a.".to_owned(), partitions: 6, payment_schema: 1, fault_every: 10 };
+        let mut traffic = Traffic::new(route, 7);
+        let orders: Vec<Planted> = (0..2000).map(|i| traffic.next_order(1_000_000 * i)).collect();
+        assert!(orders.iter().all(|order| &*order.record.to.topic == "a.orders" && (0..6).contains(&order.record.to.partition)));
+        let found: std::collections::BTreeSet<Expected> = orders.into_iter().map(|order| order.expected).collect();
+        let reasons = ["constraint_violation", "required_missing", "semantic_violation", "type_mismatch", "undecodable"];
+        assert_eq!(found, reasons.map(Expected::DeadLetter).into_iter().chain([Expected::Valid]).collect());
+    }
+
+    #[test]
     fn dates_are_right() {
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(rfc3339(951_782_399_999_000), "2000-02-28T23:59:59.999Z");

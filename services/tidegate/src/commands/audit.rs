@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tidegate_audit::{Mode, Plan, Ports, Report, TopicPlan, audit, keyless_tombstone};
 use tidegate_check::Skip;
+use tidegate_codec::cdc;
 use tidegate_flow::ports::{Cluster as _, Store};
 use tidegate_flow::{Record, TopicPartition};
 use tidegate_kafka::{ClusterClient, PartitionScan, group_positions};
@@ -83,7 +84,14 @@ pub(crate) fn explain(cdc: &[Arc<str>], record: &Record) -> Option<Skip> {
     if !cdc.contains(&record.origin.at.topic) {
         return None;
     }
-    keyless_tombstone(record)
+    keyless_tombstone(record).or_else(|| is_control(record).then_some(Skip::CdcControl))
+}
+
+/// Debezium's own records in JSON: heartbeats, transactions, schema changes.
+fn is_control(record: &Record) -> bool {
+    let Some(value) = &record.value else { return false };
+    cdc::unwrap_json(value, &mut cdc::SchemaBlockCache::default())
+        .is_ok_and(|unwrapped| cdc::control_kind(&record.origin.at.topic, &unwrapped).is_some())
 }
 
 /// Prints a report.
@@ -100,6 +108,13 @@ pub(crate) fn show(report: &Report, output: Output) {
     for why in &report.incomplete {
         say(format_args!("incomplete: {why}"));
     }
-    say(format_args!("{}", if report.clean() { "audit: clean" } else { "audit: NOT CLEAN" }));
+    say(format_args!(
+        "audit: {}",
+        match report.exit_code() {
+            0 => "clean",
+            1 => "NOT CLEAN",
+            _ => "INCOMPLETE: not everything could be looked at",
+        }
+    ));
 }
 

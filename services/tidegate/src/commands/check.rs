@@ -125,6 +125,10 @@ impl Event {
             return Ok(Event { key: None, value: Some(line.to_vec()), headers: Vec::new() });
         };
         let wrapped: serde_json::Value = serde_json::from_slice(wrapped).context("what follows @ must be a JSON object")?;
+        let Some(object) = wrapped.as_object() else { bail!("what follows @ must be a JSON object") };
+        if let Some(unknown) = object.keys().find(|name| !["key", "value", "headers"].contains(&name.as_str())) {
+            bail!("what follows @ has `{unknown}`; it may have key, value and headers");
+        }
         let text = |name: &str| match &wrapped[name] {
             serde_json::Value::Null => Ok(None),
             serde_json::Value::String(text) => Ok(Some(text.clone().into_bytes())),
@@ -194,7 +198,8 @@ fn line(out: &mut impl std::io::Write, place: &str, violation: &Violation) -> st
         Severity::Warning => "warning",
         Severity::Info => "info",
     };
-    let detail = violation.detail.map(|detail| format!("/{}", detail.as_str())).unwrap_or_default();
+    let detail = violation.detail.map(|detail| detail.as_str()).filter(|detail| *detail != violation.reason.as_str());
+    let detail = detail.map(|detail| format!("/{detail}")).unwrap_or_default();
     let pointer = if violation.pointer.is_empty() { "(event)" } else { &violation.pointer };
     let at = &violation.location;
     writeln!(

@@ -1,6 +1,7 @@
 //! `tidegate sink`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tidegate_flow::WorldError;
 use tidegate_flow::ports::Cluster as _;
@@ -37,17 +38,22 @@ pub(crate) fn run(args: &RoleArgs) -> Exit {
             return Exit::Config;
         }
     };
-    match sink(&config, &lake, contracts) {
+    let stop = stop_flag();
+    match sink(&config, &lake, contracts, &stop) {
         Ok(()) => Exit::Clean,
+        // Asked to stop while waiting for the world: nothing was open.
+        Err(error) if error.remedy == tidegate_flow::Remedy::Retry && stop.load(Ordering::Acquire) => {
+            tracing::info!(%error, "stopped while waiting");
+            Exit::Clean
+        }
         Err(error) => {
-            tracing::error!(remedy = ?error.remedy, "{error}");
+            tracing::error!("{error}");
             Exit::of_role(&error)
         }
     }
 }
 
-fn sink(config: &Config, lake: &LakeConfig, contracts: LiveContracts) -> Result<(), WorldError> {
-    let stop = stop_flag();
+fn sink(config: &Config, lake: &LakeConfig, contracts: LiveContracts, stop: &Arc<AtomicBool>) -> Result<(), WorldError> {
     let clock = SystemClock { stop: stop.clone() };
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), "");
     let health = Health::starting();
@@ -73,7 +79,7 @@ fn sink(config: &Config, lake: &LakeConfig, contracts: LiveContracts) -> Result<
         clock: &clock,
         metrics: &meter,
     };
-    let result = tidegate_sink::run(&config.sink, parts, &stop);
+    let result = tidegate_sink::run(&config.sink, parts, stop);
     tracing::info!("stopped");
     drop(server);
     result

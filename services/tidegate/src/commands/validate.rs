@@ -1,6 +1,7 @@
 //! `tidegate validate`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tidegate_flow::WorldError;
 use tidegate_kafka::{ClusterClient, Delivering, GroupExchange, Transactions, probe_transactions};
@@ -12,7 +13,7 @@ use crate::cli::RoleArgs;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::signals::stop_flag;
-use crate::wiring::clock::{SystemClock, now_micros};
+use crate::wiring::clock::SystemClock;
 use crate::wiring::contracts::LiveContracts;
 use crate::wiring::meters::ValidatorMeter;
 
@@ -32,17 +33,22 @@ pub(crate) fn run(args: &RoleArgs) -> Exit {
             return Exit::Config;
         }
     };
-    match validate(&config, contracts) {
+    let stop = stop_flag();
+    match validate(&config, contracts, &stop) {
         Ok(()) => Exit::Clean,
+        // Asked to stop while waiting for the world: nothing was open.
+        Err(error) if error.remedy == tidegate_flow::Remedy::Retry && stop.load(Ordering::Acquire) => {
+            tracing::info!(%error, "stopped while waiting");
+            Exit::Clean
+        }
         Err(error) => {
-            tracing::error!(remedy = ?error.remedy, "{error}");
+            tracing::error!("{error}");
             Exit::of_role(&error)
         }
     }
 }
 
-fn validate(config: &Config, contracts: LiveContracts) -> Result<(), WorldError> {
-    let stop = stop_flag();
+fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -> Result<(), WorldError> {
     let clock = SystemClock { stop: stop.clone() };
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), "");
     let health = Health::starting();
@@ -85,8 +91,8 @@ fn validate(config: &Config, contracts: LiveContracts) -> Result<(), WorldError>
     })?;
     let meter = ValidatorMeter::new(&metrics, &health, "validator");
     let parts = Parts { exchange: &mut exchange, contracts: &mut live, schemas: &schemas, clock: &clock, meter: &meter };
-    let result = tidegate_validator::run(&config.validator, parts, &stop);
-    tracing::info!(at = now_micros(), "stopped");
-    drop(Arc::new(server));
+    let result = tidegate_validator::run(&config.validator, parts, stop);
+    tracing::info!("stopped");
+    drop(server);
     result
 }

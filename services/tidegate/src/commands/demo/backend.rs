@@ -62,7 +62,7 @@ impl Backend {
 
     /// Whether no record of these topics lies behind what the group has committed.
     pub(super) fn is_settled(&self, group: &str, topics: &[Arc<str>]) -> Result<bool, WorldError> {
-        let mut cluster = self.cluster()?;
+        let (mut cluster, mut scan) = (self.cluster()?, self.scan()?);
         for topic in topics {
             let ends = cluster.offsets(topic)?;
             let partitions: Vec<TopicPartition> =
@@ -73,7 +73,7 @@ impl Backend {
             };
             // The end lies behind the last transaction's marker, which no position ever covers: what counts is whether records are left.
             for ((at, (low, end)), next) in partitions.iter().zip(ends).zip(committed) {
-                if !self.scan()?.scan(at, next.unwrap_or(low), end, 1)?.is_empty() {
+                if !scan.scan(at, next.unwrap_or(low), end, 1)?.is_empty() {
                     return Ok(false);
                 }
             }

@@ -1,0 +1,92 @@
+//! Lists and maps: their items, and how many of them.
+
+use std::borrow::Cow;
+
+use tidegate_codec::{Detail, Token};
+
+use super::{ITEMS_MAX, Source, Stop, Walk};
+use crate::judge::findings::Step;
+use crate::leaf::{self, LeafContext, Refusal};
+use crate::plan::Kind;
+use crate::row::RowSink;
+use crate::rules;
+use crate::verdict::Reason;
+
+impl<R: RowSink> Walk<'_, R> {
+    pub(super) fn list<'b>(&mut self, reader: &mut impl Source<'b>, node: usize, item: usize) -> Result<(), Stop> {
+        let limits = self.item_limits(node);
+        self.begin(node, false);
+        let mut count = 0_u64;
+        loop {
+            let token = reader.next()?;
+            if token == Token::EndArray {
+                break;
+            }
+            if count >= ITEMS_MAX {
+                return Err(self.limit(node));
+            }
+            self.scratch.steps.push(Step::Index(count));
+            self.value(reader, item, token)?;
+            self.scratch.steps.pop();
+            count += 1;
+        }
+        if self.reports_clauses()
+            && let Some(clause) = rules::items::broken(limits, count)
+        {
+            self.report(Reason::ConstraintViolation, None, clause, node);
+        }
+        self.end(node);
+        Ok(())
+    }
+
+    pub(super) fn map<'b>(&mut self, reader: &mut impl Source<'b>, node: usize, key: usize, value: usize) -> Result<(), Stop> {
+        let plan = self.plan;
+        let limits = self.item_limits(node);
+        let Kind::Leaf(key_leaf) = plan.nodes[key].kind else {
+            unreachable!("the compiler refuses map keys that are no leaf");
+        };
+        let context = LeafContext {
+            leaf: key_leaf,
+            wire: &plan.checks[key].wire,
+        };
+        self.begin(node, true);
+        let mut count = 0_u64;
+        while let Token::Key(text) = reader.next()? {
+            if count >= ITEMS_MAX {
+                return Err(self.limit(node));
+            }
+            count += 1;
+            self.scratch.steps.push(Step::Entry);
+            if plan.checks[node].captured {
+                self.scratch.builder.name((&*text).into());
+            }
+            match leaf::convert_key(Cow::Borrowed(&*text), &context) {
+                Ok(scalar) => {
+                    if self.reports_clauses() {
+                        self.clauses(key, &scalar);
+                    }
+                    if self.hands_on() {
+                        self.row.scalar(key, &scalar);
+                    }
+                }
+                Err(refusal) => {
+                    let (reason, detail) = match refusal {
+                        Refusal::Range => (Reason::ConstraintViolation, Some(Detail::NumberOutOfRange)),
+                        Refusal::Type | Refusal::Form => (Reason::TypeMismatch, None),
+                    };
+                    self.report(reason, detail, "key", key);
+                }
+            }
+            let token = reader.next()?;
+            self.value(reader, value, token)?;
+            self.scratch.steps.pop();
+        }
+        if self.reports_clauses()
+            && let Some(clause) = rules::items::broken(limits, count)
+        {
+            self.report(Reason::ConstraintViolation, None, clause, node);
+        }
+        self.end(node);
+        Ok(())
+    }
+}
