@@ -1,0 +1,222 @@
+//! The publish protocol against a scripted exchange: each fault of `reliability.md` section 1.1, and what must follow.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tidegate_flow::ports::{Committed, Consumer, Delivery, Exchange, FaultClass, Polled, Refusal, TransactionFault};
+use tidegate_flow::record::Outgoing;
+use tidegate_flow::{NextOffset, Position, TopicPartition, WorldError};
+use tidegate_validator::Mode;
+use tidegate_validator::publish::{Cause, Published, publish};
+
+/// Answers as told and writes down what was called.
+struct Scripted {
+    calls: Vec<&'static str>,
+    owned: Vec<TopicPartition>,
+    delivery: Option<Delivery>,
+    send: Option<FaultClass>,
+    offsets: VecDeque<Option<FaultClass>>,
+    commit: VecDeque<Result<bool, FaultClass>>,
+    abort: VecDeque<Result<bool, FaultClass>>,
+}
+
+impl Scripted {
+    fn new() -> Scripted {
+        Scripted {
+            calls: Vec::new(),
+            owned: vec![at()],
+            delivery: None,
+            send: None,
+            offsets: VecDeque::new(),
+            commit: VecDeque::new(),
+            abort: VecDeque::new(),
+        }
+    }
+
+    fn publish(&mut self) -> Published {
+        publish(self, Mode::ExactlyOnce, vec![outgoing(), outgoing()], &[Position { at: at(), next: NextOffset(2), metadata: String::new() }])
+            .unwrap()
+    }
+}
+
+fn at() -> TopicPartition {
+    TopicPartition::new("t", 0)
+}
+
+fn outgoing() -> Outgoing {
+    Outgoing { to: TopicPartition::new("t.validated", 0), timestamp: None, key: None, value: None, headers: Vec::new() }
+}
+
+fn fault(class: FaultClass) -> TransactionFault {
+    TransactionFault { class, what: format!("{class:?}"), operator: false }
+}
+
+impl Exchange for Scripted {
+    fn begin(&mut self) -> Result<(), TransactionFault> {
+        self.calls.push("begin");
+        Ok(())
+    }
+
+    fn send(&mut self, batch: Vec<Outgoing>) -> Result<Delivery, TransactionFault> {
+        self.calls.push("send");
+        match self.send {
+            Some(class) => Err(fault(class)),
+            None => Ok(self.delivery.take().unwrap_or(Delivery { delivered: batch.len(), refused: Vec::new() })),
+        }
+    }
+
+    fn send_offsets(&mut self, _: &[Position]) -> Result<(), TransactionFault> {
+        self.calls.push("offsets");
+        self.offsets.pop_front().flatten().map_or(Ok(()), |class| Err(fault(class)))
+    }
+
+    fn commit_transaction(&mut self) -> Result<bool, TransactionFault> {
+        self.calls.push("commit");
+        self.commit.pop_front().unwrap_or(Ok(true)).map_err(fault)
+    }
+
+    fn abort_transaction(&mut self) -> Result<bool, TransactionFault> {
+        self.calls.push("abort");
+        self.abort.pop_front().unwrap_or(Ok(true)).map_err(fault)
+    }
+
+    fn renew(&mut self) -> Result<(), WorldError> {
+        self.calls.push("renew");
+        Ok(())
+    }
+}
+
+impl Consumer for Scripted {
+    fn poll(&mut self, _: usize, _: Duration) -> Result<Polled, WorldError> {
+        unreachable!("publishing never polls: a rebalance could complete in the middle")
+    }
+
+    fn start(&mut self, _: &[(TopicPartition, NextOffset)]) -> Result<(), WorldError> {
+        unreachable!()
+    }
+
+    fn seek(&mut self, _: &[(TopicPartition, NextOffset)]) -> Result<(), WorldError> {
+        unreachable!()
+    }
+
+    fn pause(&mut self, _: &[TopicPartition]) -> Result<(), WorldError> {
+        unreachable!()
+    }
+
+    fn resume(&mut self, _: &[TopicPartition]) -> Result<(), WorldError> {
+        unreachable!()
+    }
+
+    fn assignment(&self) -> Vec<TopicPartition> {
+        self.owned.clone()
+    }
+
+    fn committed(&mut self, _: &[TopicPartition]) -> Result<Vec<Committed>, WorldError> {
+        unreachable!()
+    }
+
+    fn commit(&mut self, _: &[Position]) -> Result<(), WorldError> {
+        self.calls.push("plain commit");
+        Ok(())
+    }
+
+    fn watermarks(&mut self, _: &TopicPartition) -> Result<(NextOffset, NextOffset), WorldError> {
+        unreachable!()
+    }
+
+    fn close(&mut self) {}
+}
+
+#[test]
+fn all_goes_well() {
+    let mut exchange = Scripted::new();
+    assert!(matches!(exchange.publish(), Published::Committed));
+    assert_eq!(exchange.calls, ["begin", "send", "offsets", "commit"]);
+}
+
+/// P1: a commit that was slow, or had to be resumed, may leave a late duplicate of its request.
+#[test]
+fn a_slow_or_resumed_commit_renews_the_producer() {
+    for answers in [vec![Ok(false)], vec![Err(FaultClass::Retriable), Ok(true)]] {
+        let mut exchange = Scripted { commit: answers.into(), ..Scripted::new() };
+        assert!(matches!(exchange.publish(), Published::Committed));
+        assert_eq!(exchange.calls.last(), Some(&"renew"), "{:?}", exchange.calls);
+    }
+}
+
+/// P3: a record that the client refuses by itself does not fail the transaction; only counting notices.
+#[test]
+fn a_missing_acknowledgement_aborts() {
+    let short = Delivery { delivered: 1, refused: Vec::new() };
+    let refused = Delivery { delivered: 1, refused: vec![(1, Refusal::Other, "no".into())] };
+    for delivery in [short, refused] {
+        let mut exchange = Scripted { delivery: Some(delivery), ..Scripted::new() };
+        assert!(matches!(exchange.publish(), Published::Aborted(Cause::Refused { .. })));
+        assert_eq!(exchange.calls, ["begin", "send", "abort"]);
+    }
+}
+
+#[test]
+fn a_record_that_is_too_large_is_named() {
+    let delivery = Delivery { delivered: 1, refused: vec![(1, Refusal::TooLarge, "large".into())] };
+    let mut exchange = Scripted { delivery: Some(delivery), ..Scripted::new() };
+    assert!(matches!(exchange.publish(), Published::Aborted(Cause::TooLarge(indexes)) if indexes == [1]));
+    assert_eq!(exchange.calls, ["begin", "send", "abort"]);
+}
+
+/// P6: what is no longer owned is never committed.
+#[test]
+fn a_lost_partition_aborts_before_its_position_is_added() {
+    let mut exchange = Scripted { owned: Vec::new(), ..Scripted::new() };
+    assert!(matches!(exchange.publish(), Published::Aborted(Cause::Lost)));
+    assert_eq!(exchange.calls, ["begin", "send", "abort"]);
+    let mut exchange = Scripted { owned: Vec::new(), ..Scripted::new() };
+    let positions = [Position { at: at(), next: NextOffset(1), metadata: String::new() }];
+    assert!(matches!(publish(&mut exchange, Mode::AtLeastOnce, vec![outgoing()], &positions).unwrap(), Published::Aborted(Cause::Lost)));
+    assert_eq!(exchange.calls, ["send"], "no plain commit either");
+}
+
+/// P4: flags in the order fatal, abortable, retriable; nothing else ends in a commit.
+#[test]
+fn faults_end_as_their_class_says() {
+    let mut exchange = Scripted { offsets: vec![Some(FaultClass::Abortable)].into(), ..Scripted::new() };
+    assert!(matches!(exchange.publish(), Published::Aborted(_)));
+    assert_eq!(exchange.calls, ["begin", "send", "offsets", "abort"]);
+
+    let mut exchange = Scripted { offsets: vec![Some(FaultClass::Fatal)].into(), ..Scripted::new() };
+    assert!(matches!(exchange.publish(), Published::Aborted(_)));
+    assert_eq!(exchange.calls, ["begin", "send", "offsets", "renew"]);
+
+    let mut exchange = Scripted { send: Some(FaultClass::Unclassified), ..Scripted::new() };
+    assert!(matches!(exchange.publish(), Published::Aborted(_)));
+    assert_eq!(exchange.calls, ["begin", "send", "abort"]);
+
+    let mut exchange = Scripted { send: Some(FaultClass::Unclassified), abort: vec![Err(FaultClass::Fatal)].into(), ..Scripted::new() };
+    assert!(matches!(exchange.publish(), Published::Aborted(_)));
+    assert_eq!(exchange.calls, ["begin", "send", "abort", "renew"], "an abort that fails leaves no usable producer");
+}
+
+/// A commit whose answer is lost for good is neither: only the group can tell.
+#[test]
+fn a_commit_without_a_definite_answer_is_unknown() {
+    for class in [FaultClass::Fatal, FaultClass::Unclassified] {
+        let mut exchange = Scripted { commit: vec![Err(class)].into(), ..Scripted::new() };
+        assert!(matches!(exchange.publish(), Published::Unknown));
+        assert_eq!(exchange.calls, ["begin", "send", "offsets", "commit", "renew"]);
+    }
+    let mut exchange = Scripted { commit: vec![Err(FaultClass::Abortable)].into(), ..Scripted::new() };
+    assert!(matches!(exchange.publish(), Published::Aborted(_)), "an abortable commit did not happen");
+}
+
+#[test]
+fn at_least_once_commits_positions_only_after_every_acknowledgement() {
+    let positions = [Position { at: at(), next: NextOffset(1), metadata: String::new() }];
+    let mut exchange = Scripted::new();
+    assert!(matches!(publish(&mut exchange, Mode::AtLeastOnce, vec![outgoing()], &positions).unwrap(), Published::Committed));
+    assert_eq!(exchange.calls, ["send", "plain commit"]);
+    let mut exchange = Scripted { delivery: Some(Delivery::default()), ..Scripted::new() };
+    assert!(matches!(publish(&mut exchange, Mode::AtLeastOnce, vec![outgoing()], &positions).unwrap(), Published::Aborted(_)));
+    assert_eq!(exchange.calls, ["send"]);
+}
