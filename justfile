@@ -20,7 +20,7 @@ lint:
 
 # Licences, advisories and import bans of the dependency tree.
 deny:
-    cargo deny --offline check bans licenses sources
+    cargo deny check bans licenses sources
 
 # All tests, with the real parts where their tools are installed.
 test *args:

@@ -177,6 +177,9 @@ impl Meter for Batches {
     }
     fn held(&self, _: &TopicPartition, _: bool, _: &str) {}
     fn released(&self, _: &TopicPartition) {}
+    fn assigned(&self, _: usize) {}
+    fn given_up(&self, _: usize, _: bool) {}
+    fn trouble(&self, _: &tidegate_flow::WorldError) {}
     fn turned(&self, _: Result<(), &str>) {}
     fn snapshot(&self, _: &str) {}
 }

@@ -57,6 +57,12 @@ pub trait Meter: Send + Sync {
     fn held(&self, at: &TopicPartition, operator: bool, why: &str);
     /// A partition goes on, or went to somebody else.
     fn released(&self, at: &TopicPartition);
+    /// Partitions came; or went, in good order or `lost`.
+    fn assigned(&self, partitions: usize);
+    /// See [`Meter::assigned`].
+    fn given_up(&self, partitions: usize, lost: bool);
+    /// A call to the outside world failed and is tried again.
+    fn trouble(&self, error: &WorldError);
     /// The loop turned; `ready` is false while something keeps all partitions from moving.
     fn turned(&self, ready: Result<(), &str>);
     /// The snapshot in force.

@@ -105,7 +105,8 @@ impl Worker<'_> {
         match self.parts.exchange.poll(room.max(1), self.patience()) {
             Ok(Polled::Records(records)) => self.take(records),
             Ok(Polled::Assigned(partitions)) => self.waiting.extend(partitions),
-            Ok(Polled::Revoked(partitions) | Polled::Lost(partitions)) => self.gone(&partitions),
+            Ok(Polled::Revoked(partitions)) => self.gone(&partitions, false),
+            Ok(Polled::Lost(partitions)) => self.gone(&partitions, true),
             Ok(Polled::Stuck(at, error)) => self.hold(&at, &error)?,
             Err(error) if error.remedy == Remedy::Retry => self.wait_out(&error),
             Err(error) => return Err(error),
@@ -145,14 +146,15 @@ impl Worker<'_> {
         );
     }
 
-    fn gone(&mut self, partitions: &[TopicPartition]) {
+    fn gone(&mut self, partitions: &[TopicPartition], lost: bool) {
+        self.parts.meter.given_up(partitions.len(), lost);
         self.batch.retain(|record| !partitions.contains(&record.origin.at));
         self.waiting.retain(|at| !partitions.contains(at));
         for at in partitions {
             self.partitions.remove(at);
             self.parts.meter.released(at);
         }
-        tracing::info!(partitions = %names(partitions), "partitions given up");
+        tracing::info!(partitions = %names(partitions), lost, "partitions given up");
     }
 
     /// Looks up where each waiting partition begins. In an outage they go on waiting: nothing is read from a partition before that.
@@ -160,7 +162,10 @@ impl Worker<'_> {
         let waiting = std::mem::take(&mut self.waiting);
         let started = self.positions(&waiting).and_then(|positions| self.parts.exchange.start(&positions));
         match started {
-            Ok(()) => tracing::info!(partitions = %names(&waiting), "partitions assigned"),
+            Ok(()) => {
+                self.parts.meter.assigned(waiting.len());
+                tracing::info!(partitions = %names(&waiting), "partitions assigned");
+            }
             Err(error) if error.remedy == Remedy::Retry => {
                 self.wait_out(&error);
                 self.waiting = waiting;
@@ -482,6 +487,7 @@ impl Worker<'_> {
 
     fn wait_out(&mut self, error: &WorldError) {
         tracing::warn!(%error, "waiting; nothing is lost, it goes on by itself");
+        self.parts.meter.trouble(error);
         self.parts.meter.turned(Err(&error.what));
         self.parts.clock.sleep(self.settings.retry_after.min(Duration::from_secs(1)));
     }

@@ -72,6 +72,9 @@ impl Meter for Quiet {
     fn aborted(&self) {}
     fn held(&self, _: &TopicPartition, _: bool, _: &str) {}
     fn released(&self, _: &TopicPartition) {}
+    fn assigned(&self, _: usize) {}
+    fn given_up(&self, _: usize, _: bool) {}
+    fn trouble(&self, _: &tidegate_flow::WorldError) {}
     fn turned(&self, _: Result<(), &str>) {}
     fn snapshot(&self, _: &str) {}
 }

@@ -49,12 +49,12 @@ pub fn tables(object: &SchemaObject, rows: &RowSet, prefix: String) -> Vec<Table
     let sql = match rows {
         RowSet::Events => format!("SELECT * FROM {from} WHERE \"_op\" IS NULL OR \"_op\" <> 'tombstone'"),
         RowSet::Changes => format!("SELECT * FROM {from} WHERE \"_op\" IS NULL OR \"_op\" NOT IN ('d', 't', 'm', 'tombstone')"),
-        // A key keeps its partition, so the offset in the validated topic orders its changes. A truncate has no key: it ends what is older.
+        // Flattened rows may tell a delete by its tombstone alone. A key keeps its partition, so the offset in the validated topic orders its changes. A truncate has no key: it ends what is older.
         RowSet::Current(keys) => format!(
             "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY {keys} ORDER BY \"_tidegate_offset\" DESC) AS \"_tidegate_age\" FROM {from} \
-             WHERE (\"_op\" IS NULL OR \"_op\" NOT IN ('t', 'm', 'tombstone')) \
+             WHERE (\"_op\" IS NULL OR \"_op\" NOT IN ('t', 'm')) \
              AND COALESCE(\"_source_time\" >= (SELECT max(\"_source_time\") FROM {from} WHERE \"_op\" = 't'), true)) \
-             WHERE \"_tidegate_age\" = 1 AND (\"_op\" IS NULL OR \"_op\" <> 'd')",
+             WHERE \"_tidegate_age\" = 1 AND (\"_op\" IS NULL OR \"_op\" NOT IN ('d', 'tombstone'))",
             keys = keys.iter().map(|key| quoted(key)).collect::<Vec<_>>().join(", "),
         ),
     };

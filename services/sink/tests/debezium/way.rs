@@ -287,6 +287,9 @@ impl tidegate_validator::Meter for Told {
         self.halted.fetch_add(1, Ordering::AcqRel);
     }
     fn released(&self, _: &TopicPartition) {}
+    fn assigned(&self, _: usize) {}
+    fn given_up(&self, _: usize, _: bool) {}
+    fn trouble(&self, _: &tidegate_flow::WorldError) {}
     fn turned(&self, _: Result<(), &str>) {}
     fn snapshot(&self, _: &str) {}
 }

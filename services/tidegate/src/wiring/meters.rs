@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tidegate_check::{Reason, Skip};
 use tidegate_contract::ContractRef;
-use tidegate_flow::TopicPartition;
-use tidegate_telemetry::metrics::{BatchOutcome, SlotOutcome};
+use tidegate_flow::{TopicPartition, WorldError};
+use tidegate_telemetry::metrics::{BatchOutcome, Port, SlotOutcome};
 use tidegate_telemetry::{Health, Metrics, Pulse};
 
 /// A role's loop must turn at least this often to count as live. A commit may take the transaction timeout and some retries.
@@ -84,6 +84,21 @@ impl tidegate_validator::Meter for ValidatorMeter {
             self.metrics.partition_halted(at, false);
             self.health.clear(&format!("partition {at}"));
         }
+    }
+
+    fn assigned(&self, partitions: usize) {
+        self.metrics.assigned(partitions);
+    }
+
+    fn given_up(&self, partitions: usize, lost: bool) {
+        match lost {
+            true => self.metrics.lost(partitions),
+            false => self.metrics.revoked(partitions),
+        }
+    }
+
+    fn trouble(&self, error: &WorldError) {
+        self.metrics.world_error(Port::Kafka, error);
     }
 
     fn turned(&self, ready: Result<(), &str>) {
