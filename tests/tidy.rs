@@ -11,7 +11,17 @@ const SHELLS: &[&str] = &["git", "kafka", "lake", "telemetry", "schemas", "query
 const ROLES: &[&str] = &["validator", "sink", "sla", "audit"];
 
 /// Libraries that no core crate may have in its tree, not even through another library: runtimes, Kafka, HTTP and store clients.
-const IMPURE: &[&str] = &["tokio", "rdkafka", "hyper", "reqwest", "ureq", "object_store", "axum", "gix", "datafusion"];
+const IMPURE: &[&str] = &[
+    "tokio",
+    "rdkafka",
+    "hyper",
+    "reqwest",
+    "ureq",
+    "object_store",
+    "axum",
+    "gix",
+    "datafusion",
+];
 
 /// Library → the crates that may name it in their manifest.
 const NAMED_BY: &[(&str, &[&str])] = &[
@@ -34,7 +44,15 @@ fn metadata() -> serde_json::Value {
     let version = String::from_utf8(version.stdout).unwrap();
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
     let out = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", host])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--locked",
+            "--offline",
+            "--filter-platform",
+            host,
+        ])
         .current_dir(root())
         .output()
         .unwrap();
@@ -44,7 +62,12 @@ fn metadata() -> serde_json::Value {
 
 /// Direct dependencies of our crates as written in their manifests: name → (normal and build, dev).
 fn manifests(metadata: &serde_json::Value) -> BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> {
-    let members: BTreeSet<&str> = metadata["workspace_members"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+    let members: BTreeSet<&str> = metadata["workspace_members"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|id| id.as_str().unwrap())
+        .collect();
     let mut found = BTreeMap::new();
     for package in metadata["packages"].as_array().unwrap() {
         if !members.contains(package["id"].as_str().unwrap()) {
@@ -53,7 +76,11 @@ fn manifests(metadata: &serde_json::Value) -> BTreeMap<String, (BTreeSet<String>
         let (mut normal, mut dev) = (BTreeSet::new(), BTreeSet::new());
         for dependency in package["dependencies"].as_array().unwrap() {
             let name = dependency["name"].as_str().unwrap().to_owned();
-            if dependency["kind"] == "dev" { dev.insert(name) } else { normal.insert(name) };
+            if dependency["kind"] == "dev" {
+                dev.insert(name)
+            } else {
+                normal.insert(name)
+            };
         }
         found.insert(package["name"].as_str().unwrap().to_owned(), (normal, dev));
     }
@@ -63,13 +90,29 @@ fn manifests(metadata: &serde_json::Value) -> BTreeMap<String, (BTreeSet<String>
 /// Every library that is reached from a crate without its dev-dependencies, with the features that this crate alone asks for.
 fn tree(crate_name: &str) -> BTreeSet<String> {
     let out = Command::new(env!("CARGO"))
-        .args(["tree", "-p", crate_name, "-e", "normal", "--prefix", "none", "--format", "{p}", "--locked", "--offline"])
+        .args([
+            "tree",
+            "-p",
+            crate_name,
+            "-e",
+            "normal",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+            "--locked",
+            "--offline",
+        ])
         .current_dir(root())
         .output()
         .unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    let names: BTreeSet<String> =
-        String::from_utf8(out.stdout).unwrap().lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
+    let names: BTreeSet<String> = String::from_utf8(out.stdout)
+        .unwrap()
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .map(str::to_owned)
+        .collect();
     assert!(names.contains(crate_name), "no crate {crate_name}");
     names
 }
@@ -95,9 +138,15 @@ fn a_foreign_library_is_named_by_one_crate() {
     for (library, allowed) in NAMED_BY {
         for (name, (normal, dev)) in &manifests {
             let names_it = normal.contains(*library) || dev.contains(*library);
-            assert!(!names_it || allowed.contains(&name.as_str()), "{name} names {library}; only {allowed:?} may");
+            assert!(
+                !names_it || allowed.contains(&name.as_str()),
+                "{name} names {library}; only {allowed:?} may"
+            );
         }
-        assert!(allowed.iter().any(|name| manifests[*name].0.contains(*library)), "nobody names {library}: is this rule still needed?");
+        assert!(
+            allowed.iter().any(|name| manifests[*name].0.contains(*library)),
+            "nobody names {library}: is this rule still needed?"
+        );
     }
 }
 
@@ -108,10 +157,17 @@ fn roles_and_shells_meet_only_in_the_executable() {
     for (name, (normal, _)) in &manifests {
         let uses = |set: &BTreeSet<String>| normal.intersection(set).filter(|other| *other != name).cloned().collect::<Vec<_>>();
         if core.contains(name) {
-            assert!(uses(&shells).is_empty() && uses(&roles).is_empty(), "{name} is core and imports outward");
+            assert!(
+                uses(&shells).is_empty() && uses(&roles).is_empty(),
+                "{name} is core and imports outward"
+            );
         }
         if shells.contains(name) {
-            assert!(uses(&shells).is_empty(), "{name} is a shell and imports another: {:?}", uses(&shells));
+            assert!(
+                uses(&shells).is_empty(),
+                "{name} is a shell and imports another: {:?}",
+                uses(&shells)
+            );
             assert!(uses(&roles).is_empty(), "{name} is a shell and imports a role");
         }
         if roles.contains(name) {
@@ -140,14 +196,30 @@ fn core_and_roles_ask_no_clock_and_no_environment() {
         .map(|name| root().join("services/lib").join(name).join("src"))
         .chain(ROLES.iter().map(|name| root().join("services").join(name).join("src")))
         .collect();
-    let banned = ["SystemTime::now", "Instant::now", "Timestamp::now", "Zoned::now", "env::var", "std::fs::", "thread::sleep", "TcpStream", "TcpListener", "UdpSocket"];
+    let banned = [
+        "SystemTime::now",
+        "Instant::now",
+        "Timestamp::now",
+        "Zoned::now",
+        "env::var",
+        "std::fs::",
+        "thread::sleep",
+        "TcpStream",
+        "TcpListener",
+        "UdpSocket",
+    ];
     for place in places {
         for file in rust_files(&place) {
             let text = std::fs::read_to_string(&file).unwrap();
             let product = text.split("#[cfg(test)]").next().unwrap();
             for word in banned {
-                let in_tests = file.file_name().is_some_and(|name| name == "tests.rs") || file.components().any(|c| c.as_os_str() == "tests");
-                assert!(in_tests || !product.contains(word), "{} uses {word}: clock, files and environment come through ports", file.display());
+                let in_tests =
+                    file.file_name().is_some_and(|name| name == "tests.rs") || file.components().any(|c| c.as_os_str() == "tests");
+                assert!(
+                    in_tests || !product.contains(word),
+                    "{} uses {word}: clock, files and environment come through ports",
+                    file.display()
+                );
             }
         }
     }

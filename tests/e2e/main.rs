@@ -13,20 +13,36 @@ const EVENTS: u64 = 200_000;
 
 #[test]
 fn s3_exactly_once() {
-    play(&Story { store: "s3", mode: "exactly_once", seed: 11 });
+    play(&Story {
+        store: "s3",
+        mode: "exactly_once",
+        seed: 11,
+    });
 }
 
 #[test]
 fn s3_at_least_once() {
-    play(&Story { store: "s3", mode: "at_least_once", seed: 12 });
+    play(&Story {
+        store: "s3",
+        mode: "at_least_once",
+        seed: 12,
+    });
 }
 
 #[test]
 fn azure_exactly_once() {
-    play(&Story { store: "azure", mode: "exactly_once", seed: 13 });
+    play(&Story {
+        store: "azure",
+        mode: "exactly_once",
+        seed: 13,
+    });
 }
 
 #[test]
 fn azure_at_least_once() {
-    play(&Story { store: "azure", mode: "at_least_once", seed: 14 });
+    play(&Story {
+        store: "azure",
+        mode: "at_least_once",
+        seed: 14,
+    });
 }

@@ -32,8 +32,12 @@ pub(crate) fn play(story: &Story) {
     let first = world.start("validator-1", "validate");
     let mut second = world.start("validator-2", "validate");
     let first_sink = world.start("sink-1", "sink");
-    wait("the first outcomes", &mut [&mut second], || world.progress("validator", &world.sources()) > 0);
-    wait("the first slots", &mut [&mut second], || world.progress("sink", &world.validated()) > 0);
+    wait("the first outcomes", &mut [&mut second], || {
+        world.progress("validator", &world.sources()) > 0
+    });
+    wait("the first slots", &mut [&mut second], || {
+        world.progress("sink", &world.validated()) > 0
+    });
 
     // A worker and the sink die in the middle; a third worker joins at once, which is a rebalance by itself.
     first.kill();
@@ -42,10 +46,14 @@ pub(crate) fn play(story: &Story) {
     let mut sink = world.start("sink-2", "sink");
     producing.write(events - events / 2);
     let halfway = i64::try_from(events / 2).unwrap();
-    wait("half of the outcomes", &mut [&mut second, &mut third, &mut sink], || world.progress("validator", &world.sources()) > halfway);
+    wait("half of the outcomes", &mut [&mut second, &mut third, &mut sink], || {
+        world.progress("validator", &world.sources()) > halfway
+    });
     assert!(second.stop().success(), "SIGTERM drains and ends well");
 
-    wait("every outcome", &mut [&mut third, &mut sink], || world.is_settled("validator", &world.sources()));
+    wait("every outcome", &mut [&mut third, &mut sink], || {
+        world.is_settled("validator", &world.sources())
+    });
     assert!(third.stop().success());
     wait("every row", &mut [&mut sink], || world.is_settled("sink", &world.validated()));
     assert!(sink.stop().success());
@@ -66,25 +74,53 @@ struct Producing<'a> {
 
 impl Producing<'_> {
     fn new(world: &World, seed: u64) -> Producing<'_> {
-        let route =
-            Route { prefix: world.prefix.clone(), partitions: PARTITIONS, payment_schema: world.payment_schema, fault_every: 30 };
+        let route = Route {
+            prefix: world.prefix.clone(),
+            partitions: PARTITIONS,
+            payment_schema: world.payment_schema,
+            fault_every: 30,
+        };
         let writer = RecordWriter::connect(&world.kafka).unwrap();
-        Producing { world, traffic: Traffic::new(route, seed), writer, next: HashMap::new(), planted: BTreeMap::new() }
+        Producing {
+            world,
+            traffic: Traffic::new(route, seed),
+            writer,
+            next: HashMap::new(),
+            planted: BTreeMap::new(),
+        }
     }
 
     fn write(&mut self, events: u64) {
         let mut left = events;
         while left > 0 {
-            let now = i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros()).unwrap();
+            let now = i64::try_from(
+                std::time::SystemTime::now()
+                    .duration_since(std::time::UNIX_EPOCH)
+                    .unwrap()
+                    .as_micros(),
+            )
+            .unwrap();
             let batch: Vec<Planted> = (0..left.min(10_000)).map(|_| self.traffic.next(now)).collect();
             let records: Vec<Outgoing> = batch.iter().map(|event| event.record.clone()).collect();
             let delivery = self.writer.write(&records).unwrap();
-            assert_eq!(delivery.delivered, records.len(), "{}: {:?}", self.world.prefix, delivery.refused.first());
+            assert_eq!(
+                delivery.delivered,
+                records.len(),
+                "{}: {:?}",
+                self.world.prefix,
+                delivery.refused.first()
+            );
             left -= batch.len() as u64;
             for event in batch {
                 let at = event.record.to.clone();
                 let offset = self.next.entry(at.clone()).or_default();
-                self.planted.insert(Origin { at, offset: Offset(*offset) }, event);
+                self.planted.insert(
+                    Origin {
+                        at,
+                        offset: Offset(*offset),
+                    },
+                    event,
+                );
                 *offset += 1;
             }
         }
@@ -99,7 +135,9 @@ fn prove_topics(world: &World, story: &Story, planted: &BTreeMap<Origin, Planted
         for (topic, valid) in [(format!("{source}.validated"), true), (format!("{source}.dlq"), false)] {
             for record in world.read(&topic) {
                 let origin = stamp::read(&record.headers).expect("every outcome is stamped").origin;
-                let event = planted.get(&origin).unwrap_or_else(|| panic!("{topic}: {origin:?} was never written"));
+                let event = planted
+                    .get(&origin)
+                    .unwrap_or_else(|| panic!("{topic}: {origin:?} was never written"));
                 assert_unchanged(&record, event);
                 let outcome = match valid {
                     true => Expected::Valid,
@@ -113,7 +151,13 @@ fn prove_topics(world: &World, story: &Story, planted: &BTreeMap<Origin, Planted
             }
         }
     }
-    eprintln!("{} {}: {} events, {} outcomes, {repeated} repeated", story.store, story.mode, planted.len(), found.len());
+    eprintln!(
+        "{} {}: {} events, {} outcomes, {repeated} repeated",
+        story.store,
+        story.mode,
+        planted.len(),
+        found.len()
+    );
     for (origin, event) in planted {
         match event.expected {
             Expected::Skipped(_) => assert!(!found.contains_key(origin), "{origin:?} should have been skipped"),
@@ -124,13 +168,18 @@ fn prove_topics(world: &World, story: &Story, planted: &BTreeMap<Origin, Planted
 
 fn assert_unchanged(record: &Record, event: &Planted) {
     let original = &event.record;
-    assert_eq!((&record.key, &record.value, record.timestamp), (&original.key, &original.value, original.timestamp));
+    assert_eq!(
+        (&record.key, &record.value, record.timestamp),
+        (&original.key, &original.value, original.timestamp)
+    );
     assert_eq!(record.headers[..original.headers.len()], original.headers[..]);
     assert_eq!(record.origin.at.partition, original.to.partition);
 }
 
 fn reason(record: &Record) -> &'static str {
-    Reason::from_name(header_text(&record.headers, stamp::REASON).unwrap()).unwrap().as_str()
+    Reason::from_name(header_text(&record.headers, stamp::REASON).unwrap())
+        .unwrap()
+        .as_str()
 }
 
 fn prove_audit(world: &World) {
@@ -148,14 +197,22 @@ fn prove_lake(world: &World, planted: &BTreeMap<Origin, Planted>) {
         std::fs::write(path, store.get(&object.path).unwrap().unwrap()).unwrap();
     }
     let mut skipped: BTreeMap<String, u64> = BTreeMap::new();
-    for object in store.list("chain/").unwrap().iter().filter(|object| object.path.ends_with(".manifest.json")) {
+    for object in store
+        .list("chain/")
+        .unwrap()
+        .iter()
+        .filter(|object| object.path.ends_with(".manifest.json"))
+    {
         let manifest: serde_json::Value = serde_json::from_slice(&store.get(&object.path).unwrap().unwrap()).unwrap();
         for (policy, count) in manifest["claim"]["skips"].as_object().into_iter().flatten() {
             *skipped.entry(policy.clone()).or_default() += count.as_u64().unwrap();
         }
     }
     let valid = planted.values().filter(|event| event.expected == Expected::Valid).count() as u64;
-    let rowless = planted.values().filter(|event| event.expected == Expected::Valid && event.rowless).count() as u64;
+    let rowless = planted
+        .values()
+        .filter(|event| event.expected == Expected::Valid && event.rowless)
+        .count() as u64;
     assert_eq!(skipped.get("tombstone_after_delete").copied().unwrap_or(0), rowless, "{skipped:?}");
     let sql = "SELECT count(*), count(DISTINCT (_tidegate_source_topic, _tidegate_source_partition, _tidegate_source_offset)) \
                FROM read_parquet('copy/lake/**/*.parquet', union_by_name = true)";
@@ -163,7 +220,11 @@ fn prove_lake(world: &World, planted: &BTreeMap<Origin, Planted>) {
     assert_eq!(rows[0][0], valid - rowless, "rows under the plain glob");
     assert_eq!(rows[0][1], valid - rowless, "rows of different source records");
     let sql = "SELECT count(*) FROM read_parquet('copy/lake/orders/**/*.parquet') WHERE total IS NULL OR placed_at IS NULL";
-    assert_eq!(duckdb(&world.stand, world.folder.path(), sql)[0][0], 0, "required columns hold values");
+    assert_eq!(
+        duckdb(&world.stand, world.folder.path(), sql)[0][0],
+        0,
+        "required columns hold values"
+    );
 }
 
 /// Waits for a condition; roles that must be running are watched meanwhile.
@@ -180,4 +241,3 @@ fn wait(what: &str, roles: &mut [&mut Role], mut done: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(100));
     }
 }
-

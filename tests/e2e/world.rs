@@ -66,12 +66,24 @@ impl World {
             ("TIDEGATE_LAKE", &location),
             ("TIDEGATE_HTTP", "127.0.0.1:0"),
         ];
-        let env = ours.into_iter().chain(lake).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let env = ours
+            .into_iter()
+            .chain(lake)
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
         let config = format!(
             "validator:\n  group: {name}-validator\n  probe_topic: {prefix}probe\nsink:\n  group: {name}-sink\n  slot_rows: 20000\n  slot_age_ms: 3000\n"
         );
         std::fs::write(folder.path().join("tidegate.yaml"), config).unwrap();
-        let world = World { stand, folder, prefix, kafka, payment_schema, location, env };
+        let world = World {
+            stand,
+            folder,
+            prefix,
+            kafka,
+            payment_schema,
+            location,
+            env,
+        };
         world.create_topics();
         world
     }
@@ -81,7 +93,11 @@ impl World {
             .sources()
             .iter()
             .flat_map(|source| [source.to_string(), format!("{source}.validated"), format!("{source}.dlq")])
-            .map(|topic| NewTopic { topic, partitions: PARTITIONS, config: Vec::new() })
+            .map(|topic| NewTopic {
+                topic,
+                partitions: PARTITIONS,
+                config: Vec::new(),
+            })
             .collect();
         ClusterClient::connect(&self.kafka).unwrap().create(&topics).unwrap();
     }
@@ -99,7 +115,12 @@ impl World {
     }
 
     pub(crate) fn start(&self, name: &str, command: &str) -> Role {
-        Role::start(self.folder.path(), name, &[command, "--config", self.config().to_str().unwrap()], &self.env)
+        Role::start(
+            self.folder.path(),
+            name,
+            &[command, "--config", self.config().to_str().unwrap()],
+            &self.env,
+        )
     }
 
     /// Runs a command to its end: exit code, standard output, standard error.
@@ -116,7 +137,10 @@ impl World {
 
     /// How many records of these topics lie before what the group has committed.
     pub(crate) fn progress(&self, role: &str, topics: &[Arc<str>]) -> i64 {
-        self.positions(role, topics).into_iter().map(|(_, next)| next.map_or(0, |next| next.0)).sum()
+        self.positions(role, topics)
+            .into_iter()
+            .map(|(_, next)| next.map_or(0, |next| next.0))
+            .sum()
     }
 
     /// Whether no record of these topics lies behind what the group has committed.
@@ -134,7 +158,12 @@ impl World {
     fn positions(&self, role: &str, topics: &[Arc<str>]) -> Vec<(TopicPartition, Option<NextOffset>)> {
         let partitions: Vec<TopicPartition> = topics
             .iter()
-            .flat_map(|topic| (0..PARTITIONS).map(move |partition| TopicPartition { topic: topic.clone(), partition }))
+            .flat_map(|topic| {
+                (0..PARTITIONS).map(move |partition| TopicPartition {
+                    topic: topic.clone(),
+                    partition,
+                })
+            })
             .collect();
         let group = format!("{}-{role}", self.prefix.trim_end_matches('.'));
         group_positions(&self.kafka, &group, &partitions).unwrap()
@@ -164,15 +193,34 @@ pub(crate) fn root() -> PathBuf {
 fn write_contracts(folder: &Path, prefix: &str) -> PathBuf {
     let contracts = folder.join("contracts");
     std::fs::create_dir(&contracts).unwrap();
-    for (name, path) in [("orders", "shop/orders"), ("payments", "payments/payments"), ("customers", "crm/customers")] {
+    for (name, path) in [
+        ("orders", "shop/orders"),
+        ("payments", "payments/payments"),
+        ("customers", "crm/customers"),
+    ] {
         let text = std::fs::read_to_string(root().join("contracts").join(path).join("v1.odcs.yaml")).unwrap();
         let bound = text.replace(&format!("physicalName: {name}\n"), &format!("physicalName: {prefix}{name}\n"));
         assert_ne!(bound, text, "{name} binds another topic than this test thinks");
         std::fs::write(contracts.join(format!("{name}.odcs.yaml")), bound).unwrap();
     }
     for args in [&["init", "--quiet"][..], &["add", "."], &["commit", "--quiet", "-m", "Contracts"]] {
-        let identity = ["-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"];
-        assert!(Command::new("git").args(identity).args(args).current_dir(&contracts).status().unwrap().success());
+        let identity = [
+            "-c",
+            "user.name=test",
+            "-c",
+            "user.email=test@example.com",
+            "-c",
+            "commit.gpgsign=false",
+        ];
+        assert!(
+            Command::new("git")
+                .args(identity)
+                .args(args)
+                .current_dir(&contracts)
+                .status()
+                .unwrap()
+                .success()
+        );
     }
     contracts
 }

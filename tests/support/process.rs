@@ -21,7 +21,11 @@ pub fn executable() -> PathBuf {
         folder.pop();
     }
     let path = folder.join("tidegate");
-    assert!(path.exists(), "{} is not built: run `cargo build -p tidegate` (tests/run builds the whole workspace)", path.display());
+    assert!(
+        path.exists(),
+        "{} is not built: run `cargo build -p tidegate` (tests/run builds the whole workspace)",
+        path.display()
+    );
     path
 }
 
@@ -38,7 +42,11 @@ impl Role {
             .stderr(out)
             .spawn()
             .expect("the executable starts");
-        Role { name: name.to_owned(), child, log }
+        Role {
+            name: name.to_owned(),
+            child,
+            log,
+        }
     }
 
     /// SIGKILL.
@@ -56,7 +64,12 @@ impl Role {
             if let Some(status) = self.child.try_wait().expect("it is ours") {
                 return status;
             }
-            assert!(Instant::now() < deadline, "{} does not stop on SIGTERM:\n{}", self.name, self.tail());
+            assert!(
+                Instant::now() < deadline,
+                "{} does not stop on SIGTERM:\n{}",
+                self.name,
+                self.tail()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -38,7 +38,8 @@ pub(crate) fn patiently<T>(clock: &SystemClock, health: &Health, mut call: impl 
 
 /// An address to listen on.
 pub(crate) fn address(text: &str) -> Result<SocketAddr, WorldError> {
-    text.parse().map_err(|_| WorldError::new(Remedy::Operator, format!("http: `{text}` is not an address such as 127.0.0.1:9464")))
+    text.parse()
+        .map_err(|_| WorldError::new(Remedy::Operator, format!("http: `{text}` is not an address such as 127.0.0.1:9464")))
 }
 
 /// The registry, if one is configured; credentials come from the environment.
@@ -52,11 +53,18 @@ pub(crate) fn schemas(url: Option<&str>) -> Result<SchemaSource, WorldError> {
 /// Refuses to start without all of these topics.
 pub(crate) fn require_topics(cluster: &mut dyn Cluster, topics: &[Arc<str>]) -> Result<(), WorldError> {
     let facts = cluster.topics(topics)?;
-    let missing: Vec<&str> = topics.iter().filter(|topic| facts.iter().all(|fact| fact.topic != **topic)).map(|topic| &**topic).collect();
+    let missing: Vec<&str> = topics
+        .iter()
+        .filter(|topic| facts.iter().all(|fact| fact.topic != **topic))
+        .map(|topic| &**topic)
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
-    Err(WorldError::new(Remedy::Operator, format!("these topics do not exist: {}; create them first", missing.join(", "))))
+    Err(WorldError::new(
+        Remedy::Operator,
+        format!("these topics do not exist: {}; create them first", missing.join(", ")),
+    ))
 }
 
 /// A suffix that no other live process uses.

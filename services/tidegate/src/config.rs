@@ -105,7 +105,10 @@ impl Config {
 
     fn merge(file: File, args: &RoleArgs) -> anyhow::Result<Config> {
         let brokers = args.brokers.clone().or(file.kafka.brokers).unwrap_or_default();
-        let kafka = tidegate_kafka::Settings { brokers, client: file.kafka.client };
+        let kafka = tidegate_kafka::Settings {
+            brokers,
+            client: file.kafka.client,
+        };
         kafka.check().map_err(|refused| {
             let lines: Vec<String> = refused.iter().map(ToString::to_string).collect();
             anyhow!("kafka.client: {}", lines.join("; "))
@@ -117,7 +120,11 @@ impl Config {
             kafka,
             contracts,
             validator: validator(&file.validator, args)?,
-            validator_group: args.group.clone().or_else(|| file.validator.group.clone()).unwrap_or_else(|| "tidegate-validator".to_owned()),
+            validator_group: args
+                .group
+                .clone()
+                .or_else(|| file.validator.group.clone())
+                .unwrap_or_else(|| "tidegate-validator".to_owned()),
             probe_topic: file.validator.probe_topic.clone().unwrap_or_else(|| "tidegate.probe".to_owned()),
             sink: sink(&file.sink)?,
             sink_group: args.group.clone().or(file.sink.group).unwrap_or_else(|| "tidegate-sink".to_owned()),
@@ -144,7 +151,9 @@ impl Config {
 
     /// The lake, for commands that need it.
     pub(crate) fn require_lake(&self) -> anyhow::Result<&LakeConfig> {
-        self.lake.as_ref().context("no lake is named: set `lake.location` in the config file, TIDEGATE_LAKE or --lake")
+        self.lake
+            .as_ref()
+            .context("no lake is named: set `lake.location` in the config file, TIDEGATE_LAKE or --lake")
     }
 }
 
@@ -181,7 +190,11 @@ fn validator(section: &ValidatorSection, args: &RoleArgs) -> anyhow::Result<tide
         Some("latest") => StartAt::Latest,
         Some(other) => bail!("validator.start_at: `{other}` is neither earliest nor latest"),
     };
-    let mut settings = tidegate_validator::Settings { mode, start_at, ..tidegate_validator::Settings::default() };
+    let mut settings = tidegate_validator::Settings {
+        mode,
+        start_at,
+        ..tidegate_validator::Settings::default()
+    };
     if let Some(template) = &section.validated_topic {
         settings.validated_topic.clone_from(template);
     }
@@ -191,7 +204,10 @@ fn validator(section: &ValidatorSection, args: &RoleArgs) -> anyhow::Result<tide
     if !settings.validated_topic.contains("{topic}") {
         bail!("validator.validated_topic: must hold {{topic}}; one topic for several sources would mix their offsets");
     }
-    if settings.validated("x") == settings.dead_letters("x") || settings.validated("x").as_ref() == "x" || settings.dead_letters("x").as_ref() == "x" {
+    if settings.validated("x") == settings.dead_letters("x")
+        || settings.validated("x").as_ref() == "x"
+        || settings.dead_letters("x").as_ref() == "x"
+    {
         bail!("validator: source, validated and dead-letter topic must be three different topics");
     }
     if let Some(records) = section.batch_records {
@@ -210,12 +226,19 @@ fn validator(section: &ValidatorSection, args: &RoleArgs) -> anyhow::Result<tide
 }
 
 fn sink(section: &SinkSection) -> anyhow::Result<tidegate_sink::Settings> {
-    for (key, value) in [("slot_rows", section.slot_rows), ("slot_bytes", section.slot_bytes), ("slot_age_ms", section.slot_age_ms)] {
+    for (key, value) in [
+        ("slot_rows", section.slot_rows),
+        ("slot_bytes", section.slot_bytes),
+        ("slot_age_ms", section.slot_age_ms),
+    ] {
         if value == Some(0) {
             bail!("sink.{key}: must be at least 1");
         }
     }
-    let mut settings = tidegate_sink::Settings { topic_epoch: section.topic_epoch, ..tidegate_sink::Settings::default() };
+    let mut settings = tidegate_sink::Settings {
+        topic_epoch: section.topic_epoch,
+        ..tidegate_sink::Settings::default()
+    };
     if let Some(rows) = section.slot_rows {
         settings.limits.rows_max = rows as _;
     }
@@ -241,7 +264,10 @@ mod tests {
     #[test]
     fn flags_win_over_the_file() {
         let file = parse("kafka:\n  brokers: file:1\ncontracts: ./c\n").unwrap();
-        let args = RoleArgs { brokers: Some("flag:1".into()), ..RoleArgs::default() };
+        let args = RoleArgs {
+            brokers: Some("flag:1".into()),
+            ..RoleArgs::default()
+        };
         let config = Config::merge(file, &args).unwrap();
         assert_eq!((config.kafka.brokers.as_str(), config.contracts.as_str()), ("flag:1", "./c"));
     }

@@ -33,7 +33,9 @@ fn main() -> std::process::ExitCode {
         Command::Check(args) => commands::check::run(&args),
         Command::Validate(args) => commands::validate::run(&args),
         Command::Sink(args) => commands::sink::run(&args),
-        Command::Sla { command: SlaCommand::Run(args) } => commands::sla::run(&args),
+        Command::Sla {
+            command: SlaCommand::Run(args),
+        } => commands::sla::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
     };

@@ -7,7 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 fn tidegate(folder: &Path, args: &[&str]) -> (i32, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_tidegate")).args(args).current_dir(folder).stdin(Stdio::null()).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args(args)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
@@ -21,12 +26,21 @@ fn the_demo_finds_what_it_planted_and_its_lake_can_be_asked_again() {
     let folder = tempfile::tempdir().unwrap();
     let (code, out, err) = tidegate(folder.path(), &["demo", "--seconds", "3", "--check", "--rate", "400"]);
     assert_eq!(code, 0, "{out}\n{err}");
-    assert!(out.contains("first dead letter") && out.contains("audit: clean") && !out.contains("DIFFERS"), "{out}");
+    assert!(
+        out.contains("first dead letter") && out.contains("audit: clean") && !out.contains("DIFFERS"),
+        "{out}"
+    );
     // The commands that it names work as printed.
-    let (code, out, err) = tidegate(folder.path(), &["check", "demo-lake/contracts/shop/orders/v1.odcs.yaml", "demo-lake/orders.jsonl"]);
+    let (code, out, err) = tidegate(
+        folder.path(),
+        &["check", "demo-lake/contracts/shop/orders/v1.odcs.yaml", "demo-lake/orders.jsonl"],
+    );
     assert_eq!(code, 1, "{err}");
     assert!(out.contains("1 valid, 1 invalid"), "{out}");
-    let (code, out, err) = tidegate(folder.path(), &["sla", "run", "--once", "--contracts", "demo-lake/contracts", "--lake", "demo-lake"]);
+    let (code, out, err) = tidegate(
+        folder.path(),
+        &["sla", "run", "--once", "--contracts", "demo-lake/contracts", "--lake", "demo-lake"],
+    );
     assert_eq!(code, 0, "{out}\n{err}");
     // A folder of somebody else is never emptied.
     let other = folder.path().join("other");
@@ -56,7 +70,13 @@ fn check_says_for_each_event_what_and_where() {
     std::fs::write(folder.path().join("e.jsonl"), events).unwrap();
     let (code, out, _) = tidegate(folder.path(), &["check", contract.to_str().unwrap(), "e.jsonl"]);
     assert_eq!(code, 1, "{out}");
-    for part in ["e.jsonl:1: error: type_mismatch at /order_id", "e.jsonl:1: error: required_missing", "e.jsonl:2: error: undecodable/syntax", "tombstone_without_key", "0 valid, 3 invalid"] {
+    for part in [
+        "e.jsonl:1: error: type_mismatch at /order_id",
+        "e.jsonl:1: error: required_missing",
+        "e.jsonl:2: error: undecodable/syntax",
+        "tombstone_without_key",
+        "0 valid, 3 invalid",
+    ] {
         assert!(out.contains(part), "{part}\n{out}");
     }
     let (code, out, _) = tidegate(folder.path(), &["check", contract.to_str().unwrap(), "e.jsonl", "--output", "json"]);
@@ -80,7 +100,11 @@ fn a_typo_in_a_wrapped_event_is_misuse_and_not_a_valid_event() {
 #[test]
 fn an_unknown_key_of_the_config_is_refused_before_any_connection() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("t.yaml"), "kafka:\n  brokers: 127.0.0.1:1\ncontracts: .\nvalidator:\n  modus: x\n").unwrap();
+    std::fs::write(
+        folder.path().join("t.yaml"),
+        "kafka:\n  brokers: 127.0.0.1:1\ncontracts: .\nvalidator:\n  modus: x\n",
+    )
+    .unwrap();
     for command in ["validate", "sink"] {
         let (code, _, err) = tidegate(folder.path(), &[command, "--config", "t.yaml"]);
         assert_eq!(code, 78, "{err}");

@@ -21,7 +21,14 @@ pub enum Diagnosis {
 }
 
 /// The headers of a dead letter: the producer's own first, as they came, then ours.
-pub fn headers(record: &Record, judged: &JudgedBy, violations: &[Violation], cut: bool, failed_at: &str, diagnosis: Diagnosis) -> Vec<Header> {
+pub fn headers(
+    record: &Record,
+    judged: &JudgedBy,
+    violations: &[Violation],
+    cut: bool,
+    failed_at: &str,
+    diagnosis: Diagnosis,
+) -> Vec<Header> {
     let mut headers = stamp::sanitize(record.headers.clone());
     judged.stamp(&mut headers, &record.origin);
     let Some(first) = leading(violations) else { return headers };
@@ -41,7 +48,10 @@ pub fn headers(record: &Record, judged: &JudgedBy, violations: &[Violation], cut
 
 /// The violation that names the dead letter: the first of severity error.
 pub fn leading(violations: &[Violation]) -> Option<&Violation> {
-    violations.iter().find(|violation| violation.severity == Severity::Error).or_else(|| violations.first())
+    violations
+        .iter()
+        .find(|violation| violation.severity == Severity::Error)
+        .or_else(|| violations.first())
 }
 
 /// The first reason of a verdict's violations.
@@ -113,7 +123,11 @@ fn rules(violations: &[Violation]) -> String {
 
 /// Text values as Kafka Connect writes them (`errors.deadletterqueue.context.headers.enable`); a header that exists is left alone.
 fn connect_headers(headers: &mut Vec<Header>, origin: &Origin, first: &Violation) {
-    let place = if first.pointer.is_empty() { "the event".to_owned() } else { capped(&first.pointer).to_owned() };
+    let place = if first.pointer.is_empty() {
+        "the event".to_owned()
+    } else {
+        capped(&first.pointer).to_owned()
+    };
     let values = [
         ("topic", origin.at.topic.to_string()),
         ("partition", origin.at.partition.to_string()),
@@ -121,12 +135,18 @@ fn connect_headers(headers: &mut Vec<Header>, origin: &Origin, first: &Violation
         ("connector.name", "tidegate".to_owned()),
         ("stage", "VALUE_CONVERTER".to_owned()),
         ("exception.class.name", format!("tidegate.{}", first.reason.as_str())),
-        ("exception.message", format!("{} ({}) at {place}", first.reason.as_str(), first.rule)),
+        (
+            "exception.message",
+            format!("{} ({}) at {place}", first.reason.as_str(), first.rule),
+        ),
     ];
     for (name, value) in values {
         let name = format!("__connect.errors.{name}");
         if headers.iter().all(|header| *header.name != *name) {
-            headers.push(Header { name: name.into(), value: Some(Bytes::from(value)) });
+            headers.push(Header {
+                name: name.into(),
+                value: Some(Bytes::from(value)),
+            });
         }
     }
 }
@@ -144,13 +164,21 @@ mod tests {
             rule: rule.into(),
             severity: Severity::Error,
             pointer: pointer.to_owned(),
-            location: Location { file: "orders.odcs.yaml".into(), line: 12, column: 7, pointer: "/schema/0".into() },
+            location: Location {
+                file: "orders.odcs.yaml".into(),
+                line: 12,
+                column: 7,
+                pointer: "/schema/0".into(),
+            },
         }
     }
 
     fn record(headers: Vec<Header>) -> Record {
         Record {
-            origin: Origin { at: TopicPartition::new("orders", 3), offset: Offset(42) },
+            origin: Origin {
+                at: TopicPartition::new("orders", 3),
+                offset: Offset(42),
+            },
             timestamp: Some(5),
             key: None,
             value: Some(Bytes::from_static(b"{")),
@@ -160,9 +188,20 @@ mod tests {
 
     #[test]
     fn the_producers_headers_stay_first_and_forged_ones_are_moved_aside() {
-        let record = record(vec![Header::text("a", "1"), Header::text("tidegate.reason", "none"), Header::text("a", "2")]);
+        let record = record(vec![
+            Header::text("a", "1"),
+            Header::text("tidegate.reason", "none"),
+            Header::text("a", "2"),
+        ]);
         let judged = JudgedBy::new(None, "c0ffee");
-        let headers = headers(&record, &judged, &[violation("type", "/x")], false, "2026-01-01T00:00:00Z", Diagnosis::Full);
+        let headers = headers(
+            &record,
+            &judged,
+            &[violation("type", "/x")],
+            false,
+            "2026-01-01T00:00:00Z",
+            Diagnosis::Full,
+        );
         let names: Vec<&str> = headers.iter().map(|header| &*header.name).collect();
         assert_eq!(&names[..3], ["a", "forged.tidegate.reason", "a"]);
         assert_eq!(tidegate_flow::record::header_text(&headers, stamp::REASON), Some("type_mismatch"));
@@ -177,6 +216,11 @@ mod tests {
         assert!(text.len() <= ERRORS_BYTES_MAX, "{}", text.len());
         let parsed: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
         assert_eq!(parsed.last().unwrap()["more"], true);
-        assert!(serde_json::from_str::<Vec<serde_json::Value>>(&errors_json(&many[..2], false)).unwrap().len() == 2);
+        assert!(
+            serde_json::from_str::<Vec<serde_json::Value>>(&errors_json(&many[..2], false))
+                .unwrap()
+                .len()
+                == 2
+        );
     }
 }

@@ -33,7 +33,10 @@ pub(crate) struct Blocked {
 
 impl Bench {
     pub(crate) fn new() -> Bench {
-        Bench { judge: Judge::new(), stamps: HashMap::new() }
+        Bench {
+            judge: Judge::new(),
+            stamps: HashMap::new(),
+        }
     }
 
     /// The outcome of one record under a snapshot. `Err` is a bad world, never bad data.
@@ -47,7 +50,13 @@ impl Bench {
         let topic = record.origin.at.topic.clone();
         let Some(plans) = snapshot.topic(&topic) else {
             let outcome = refused(Reason::NoContract, "topic");
-            return Ok(Decided { record, outcome, contract: None, judged: JudgedBy::new(None, snapshot.commit()), shadow: None });
+            return Ok(Decided {
+                record,
+                outcome,
+                contract: None,
+                judged: JudgedBy::new(None, snapshot.commit()),
+                shadow: None,
+            });
         };
         let judged = self.stamp(&topic, plans, snapshot);
         let verdicts = self.outcome(&record, plans, schemas, now).and_then(|outcome| {
@@ -61,21 +70,42 @@ impl Bench {
             Ok((outcome, shadow))
         });
         match verdicts {
-            Ok((outcome, shadow)) => Ok(Decided { record, outcome, contract: Some(plans.contract.clone()), judged, shadow }),
-            Err(error) => Err(Box::new(Blocked { at: record.origin.at.clone(), record, error })),
+            Ok((outcome, shadow)) => Ok(Decided {
+                record,
+                outcome,
+                contract: Some(plans.contract.clone()),
+                judged,
+                shadow,
+            }),
+            Err(error) => Err(Box::new(Blocked {
+                at: record.origin.at.clone(),
+                record,
+                error,
+            })),
         }
     }
 
     fn stamp(&mut self, topic: &Arc<str>, plans: &TopicPlans, snapshot: &JudgingSnapshot) -> JudgedBy {
         let key = (topic.clone(), snapshot.commit().clone());
-        self.stamps.entry(key).or_insert_with(|| JudgedBy::new(Some(&plans.contract), snapshot.commit())).clone()
+        self.stamps
+            .entry(key)
+            .or_insert_with(|| JudgedBy::new(Some(&plans.contract), snapshot.commit()))
+            .clone()
     }
 
     /// The verdict of one plan; schemas that it needs are fetched on the way. `Err` is a registry that does not answer.
     fn verdict(&mut self, record: &Record, plan: &Plan, schemas: &dyn Schemas, now: i64) -> Result<Verdict, WorldError> {
-        let headers: Vec<(&str, Option<&[u8]>)> =
-            record.headers.iter().map(|header| (&*header.name, header.value.as_deref())).collect();
-        let input = Input { key: record.key.as_deref(), value: record.value.as_deref(), headers: &headers, now };
+        let headers: Vec<(&str, Option<&[u8]>)> = record
+            .headers
+            .iter()
+            .map(|header| (&*header.name, header.value.as_deref()))
+            .collect();
+        let input = Input {
+            key: record.key.as_deref(),
+            value: record.value.as_deref(),
+            headers: &headers,
+            now,
+        };
         loop {
             match self.judge.judge(plan, &input, &record.origin.at.topic, schemas, &mut ()) {
                 Verdict::Need(need) => schemas.fetch(&need)?,
@@ -91,10 +121,20 @@ impl Bench {
         let verdict = self.verdict(record, &plans.enforced, schemas, now)?;
         let proposed = plans.status == Status::Proposed;
         Ok(match verdict {
-            Verdict::Valid { notes, .. } => Outcome::Validated { notes, enforced: !proposed },
+            Verdict::Valid { notes, .. } => Outcome::Validated {
+                notes,
+                enforced: !proposed,
+            },
             // A proposed contract alone only counts: the record passes, marked, with what would have stopped it.
-            Verdict::Invalid { violations, .. } if proposed => Outcome::Validated { notes: violations, enforced: false },
-            Verdict::Invalid { violations, cut } => Outcome::DeadLetter { violations, cut, diagnosis: Diagnosis::Full },
+            Verdict::Invalid { violations, .. } if proposed => Outcome::Validated {
+                notes: violations,
+                enforced: false,
+            },
+            Verdict::Invalid { violations, cut } => Outcome::DeadLetter {
+                violations,
+                cut,
+                diagnosis: Diagnosis::Full,
+            },
             Verdict::Skipped(skip) => Outcome::Skipped(skip),
             Verdict::Need(_) => unreachable!("`verdict` ends with another one"),
         })
@@ -102,7 +142,17 @@ impl Bench {
 }
 
 fn refused(reason: Reason, rule: &str) -> Outcome {
-    let violation =
-        Violation { reason, detail: None, rule: rule.into(), severity: Severity::Error, pointer: String::new(), location: Location::default() };
-    Outcome::DeadLetter { violations: vec![violation], cut: false, diagnosis: Diagnosis::Full }
+    let violation = Violation {
+        reason,
+        detail: None,
+        rule: rule.into(),
+        severity: Severity::Error,
+        pointer: String::new(),
+        location: Location::default(),
+    };
+    Outcome::DeadLetter {
+        violations: vec![violation],
+        cut: false,
+        diagnosis: Diagnosis::Full,
+    }
 }

@@ -16,7 +16,10 @@ pub struct Note {
 impl Note {
     /// A note of this engine.
     pub fn new(commit: &str) -> Note {
-        Note { v: 1, s: commit.to_owned() }
+        Note {
+            v: 1,
+            s: commit.to_owned(),
+        }
     }
 
     /// Reads a note; none for text of others or of a later version.

@@ -75,7 +75,11 @@ impl Decided {
         let source = &self.record.origin.at;
         let (topic, headers) = match &self.outcome {
             Outcome::Validated { notes, enforced } => (settings.validated(&source.topic), self.validated_headers(notes, *enforced)),
-            Outcome::DeadLetter { violations, cut, diagnosis } => {
+            Outcome::DeadLetter {
+                violations,
+                cut,
+                diagnosis,
+            } => {
                 let headers = dead_letter::headers(&self.record, &self.judged, violations, *cut, failed_at, *diagnosis);
                 (settings.dead_letters(&source.topic), headers)
             }
@@ -86,7 +90,10 @@ impl Decided {
             headers.push(Header::text(stamp::TIMESTAMP, "0"));
         }
         Some(Outgoing {
-            to: TopicPartition { topic, partition: source.partition },
+            to: TopicPartition {
+                topic,
+                partition: source.partition,
+            },
             timestamp: self.record.timestamp,
             key: self.record.key.clone(),
             value: self.record.value.clone(),
@@ -122,9 +129,15 @@ impl Decided {
                 cut: false,
                 diagnosis: Diagnosis::Trimmed,
             }),
-            Outcome::DeadLetter { violations, cut, diagnosis: Diagnosis::Full } => {
-                Some(Outcome::DeadLetter { violations: violations.clone(), cut: *cut, diagnosis: Diagnosis::Trimmed })
-            }
+            Outcome::DeadLetter {
+                violations,
+                cut,
+                diagnosis: Diagnosis::Full,
+            } => Some(Outcome::DeadLetter {
+                violations: violations.clone(),
+                cut: *cut,
+                diagnosis: Diagnosis::Trimmed,
+            }),
             Outcome::DeadLetter { .. } | Outcome::Skipped(_) => None,
         }
     }

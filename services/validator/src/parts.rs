@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tidegate_check::plan::Plan;
 use tidegate_check::{Reason, SchemaLookup, SchemaNeed, Skip};
 use tidegate_contract::{ContractRef, Diagnostic, Severity, Snapshot, Status};
-use tidegate_flow::{TopicPartition, WorldError};
 use tidegate_flow::ports::{Clock, Exchange};
+use tidegate_flow::{TopicPartition, WorldError};
 
 /// The shells of a validator.
 pub struct Parts<'a> {
@@ -106,14 +106,26 @@ impl JudgingSnapshot {
         };
         for (topic, binding) in &snapshot.bindings {
             let enforced = build(&binding.default);
-            let shadow = binding.shadow.as_ref().and_then(|bound| Some((build(bound)?, bound.contract.reference())));
+            let shadow = binding
+                .shadow
+                .as_ref()
+                .and_then(|bound| Some((build(bound)?, bound.contract.reference())));
             if let Some(enforced) = enforced {
                 let contract = &binding.default.contract;
-                let plans = TopicPlans { enforced, contract: contract.reference(), status: contract.status, shadow };
+                let plans = TopicPlans {
+                    enforced,
+                    contract: contract.reference(),
+                    status: contract.status,
+                    shadow,
+                };
                 topics.insert(topic.clone(), plans);
             }
         }
-        if problems.is_empty() { Ok(JudgingSnapshot { snapshot, topics }) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(JudgingSnapshot { snapshot, topics })
+        } else {
+            Err(problems)
+        }
     }
 
     /// The commit.

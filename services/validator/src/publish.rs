@@ -99,7 +99,10 @@ fn acknowledged(exchange: &mut dyn Exchange, batch: Vec<Outgoing>, positions: &[
         Ok(()) => Ok(Published::Committed),
         Err(error) => {
             let operator = error.remedy == tidegate_flow::Remedy::Operator;
-            Ok(Published::Aborted(Cause::Refused { what: error.to_string(), operator }))
+            Ok(Published::Aborted(Cause::Refused {
+                what: error.to_string(),
+                operator,
+            }))
         }
     }
 }
@@ -140,7 +143,10 @@ fn abort(exchange: &mut dyn Exchange, cause: Cause) -> Result<Published, WorldEr
 }
 
 fn refused(fault: &TransactionFault) -> Cause {
-    Cause::Refused { what: fault.what.clone(), operator: fault.operator }
+    Cause::Refused {
+        what: fault.what.clone(),
+        operator: fault.operator,
+    }
 }
 
 /// Whether each record was acknowledged. A local refusal does not fail a transaction by itself: the count is what tells.
@@ -148,8 +154,12 @@ fn incomplete(delivery: &Delivery, expected: usize) -> Option<Cause> {
     if delivery.refused.is_empty() && delivery.delivered == expected {
         return None;
     }
-    let large: Vec<usize> =
-        delivery.refused.iter().filter(|(_, refusal, _)| *refusal == Refusal::TooLarge).map(|(index, _, _)| *index).collect();
+    let large: Vec<usize> = delivery
+        .refused
+        .iter()
+        .filter(|(_, refusal, _)| *refusal == Refusal::TooLarge)
+        .map(|(index, _, _)| *index)
+        .collect();
     if !large.is_empty() {
         return Some(Cause::TooLarge(large));
     }

@@ -42,7 +42,10 @@ pub fn run<'a>(settings: &'a Settings, parts: Parts<'a>, stop: &AtomicBool) -> R
     while !stop.load(Ordering::Acquire) {
         worker.turn()?;
     }
-    tracing::info!(open_records = worker.batch.len(), "stopping: publishing what is open, then leaving the group");
+    tracing::info!(
+        open_records = worker.batch.len(),
+        "stopping: publishing what is open, then leaving the group"
+    );
     worker.flush()?;
     worker.parts.exchange.close();
     Ok(())
@@ -142,7 +145,9 @@ impl Worker<'_> {
         let partitions = &self.partitions;
         // A held partition may still hand over what was fetched before it was paused; it is read again when it goes on.
         self.batch.extend(
-            records.into_iter().filter(|record| partitions.get(&record.origin.at).is_some_and(|owned| owned.held_until.is_none())),
+            records
+                .into_iter()
+                .filter(|record| partitions.get(&record.origin.at).is_some_and(|owned| owned.held_until.is_none())),
         );
     }
 
@@ -184,7 +189,14 @@ impl Worker<'_> {
                 StartAt::Latest => end,
             });
             let judged_before = self.open_range(&committed.metadata, next, end);
-            self.partitions.insert(committed.at.clone(), Owned { committed: next, judged_before, held_until: None });
+            self.partitions.insert(
+                committed.at.clone(),
+                Owned {
+                    committed: next,
+                    judged_before,
+                    held_until: None,
+                },
+            );
             positions.push((committed.at, next));
         }
         Ok(positions)
@@ -198,7 +210,11 @@ impl Worker<'_> {
             return None;
         }
         match self.parts.contracts.at(&note.s) {
-            Some(snapshot) => Some(Pinned { before: end, snapshot, now: None }),
+            Some(snapshot) => Some(Pinned {
+                before: end,
+                snapshot,
+                now: None,
+            }),
             None => {
                 tracing::warn!(
                     commit = note.s,
@@ -248,7 +264,11 @@ impl Worker<'_> {
             let positions: Vec<Position> = self
                 .partitions
                 .iter()
-                .map(|(at, owned)| Position { at: at.clone(), next: owned.committed, metadata: note.clone() })
+                .map(|(at, owned)| Position {
+                    at: at.clone(),
+                    next: owned.committed,
+                    metadata: note.clone(),
+                })
                 .collect();
             if let Err(error) = self.parts.exchange.commit(&positions) {
                 tracing::warn!(%error, "the switch to the new contracts could not be recorded yet; the old ones stay in force");
@@ -271,7 +291,9 @@ impl Worker<'_> {
             if blocked.iter().any(|stop| stop.at == record.origin.at) {
                 continue;
             }
-            let Some(owned) = self.partitions.get(&record.origin.at) else { continue };
+            let Some(owned) = self.partitions.get(&record.origin.at) else {
+                continue;
+            };
             let (snapshot, now) = match &owned.judged_before {
                 Some(pinned) if record.origin.offset.0 < pinned.before.0 => (&pinned.snapshot, pinned.now.unwrap_or(now)),
                 _ => (&self.snapshot, now),
@@ -326,7 +348,11 @@ impl Worker<'_> {
                     Some(pinned) if next < pinned.before => pinned.snapshot.commit(),
                     _ => self.snapshot.commit(),
                 };
-                Position { at: at.clone(), next, metadata: Note::new(judged_by).write() }
+                Position {
+                    at: at.clone(),
+                    next,
+                    metadata: Note::new(judged_by).write(),
+                }
             })
             .collect()
     }
@@ -354,9 +380,11 @@ impl Worker<'_> {
                 Err(error) => return Err(error),
             }
         };
-        let went_through = positions
-            .iter()
-            .all(|position| committed.iter().any(|c| c.at == position.at && c.next.is_some_and(|next| next >= position.next)));
+        let went_through = positions.iter().all(|position| {
+            committed
+                .iter()
+                .any(|c| c.at == position.at && c.next.is_some_and(|next| next >= position.next))
+        });
         tracing::info!(went_through, "the group has answered for the commit in doubt");
         if went_through {
             return Ok(Attempt::Committed);
@@ -371,7 +399,11 @@ impl Worker<'_> {
         let back: Vec<(TopicPartition, NextOffset)> = positions
             .iter()
             .filter(|position| owned_now.contains(&position.at))
-            .filter_map(|position| self.partitions.get(&position.at).map(|owned| (position.at.clone(), owned.committed)))
+            .filter_map(|position| {
+                self.partitions
+                    .get(&position.at)
+                    .map(|owned| (position.at.clone(), owned.committed))
+            })
             .collect();
         self.parts.meter.aborted();
         loop {
@@ -391,7 +423,11 @@ impl Worker<'_> {
         }
         self.rewind(positions)?;
         let patience = self.settings.retry_after.mul_f64(f64::from(self.failures.min(6)) / 6.0);
-        tracing::warn!(what, failures = self.failures, "a batch was aborted; nothing of it is visible, it is tried again");
+        tracing::warn!(
+            what,
+            failures = self.failures,
+            "a batch was aborted; nothing of it is visible, it is tried again"
+        );
         if self.failures >= 3 {
             self.records_max = (self.records_max / 2).max(1);
             if let ([only], 1) = (positions, self.records_max) {
@@ -407,9 +443,15 @@ impl Worker<'_> {
     /// Some of a failed batch may have left all the same; whatever is in force when it is judged again, it gets the class it got.
     fn pin(&mut self, positions: &[Position]) {
         for position in positions {
-            let Some(owned) = self.partitions.get_mut(&position.at) else { continue };
+            let Some(owned) = self.partitions.get_mut(&position.at) else {
+                continue;
+            };
             let snapshot = self.snapshot.clone();
-            owned.judged_before.get_or_insert(Pinned { before: position.next, snapshot, now: Some(self.judged_at) });
+            owned.judged_before.get_or_insert(Pinned {
+                before: position.next,
+                snapshot,
+                now: Some(self.judged_at),
+            });
         }
     }
 
@@ -424,7 +466,9 @@ impl Worker<'_> {
                 None => {
                     let at = one.record.origin.at.clone();
                     let offset = one.record.origin.offset.0;
-                    let what = format!("{at}: record {offset} is too large even as a dead letter; raise max.message.bytes of the dead-letter topic");
+                    let what = format!(
+                        "{at}: record {offset} is too large even as a dead letter; raise max.message.bytes of the dead-letter topic"
+                    );
                     let positions = self.positions_after(decided);
                     self.rewind(&positions)?;
                     self.hold(&at, &WorldError::new(Remedy::Operator, what))?;
@@ -446,7 +490,11 @@ impl Worker<'_> {
         self.parts.exchange.pause(std::slice::from_ref(at))?;
         self.batch.retain(|record| record.origin.at != *at);
         let for_operator = matches!(error.remedy, Remedy::Operator | Remedy::Bug);
-        let patience = if for_operator { self.settings.operator_retry_after } else { self.settings.retry_after };
+        let patience = if for_operator {
+            self.settings.operator_retry_after
+        } else {
+            self.settings.retry_after
+        };
         let until = self.parts.clock.now_micros() + i64::try_from(patience.as_micros()).unwrap_or(i64::MAX / 2);
         if let Some(owned) = self.partitions.get_mut(at) {
             owned.held_until = Some(until);
@@ -471,7 +519,11 @@ impl Worker<'_> {
             if self.batch.iter().any(|record| record.origin.at == at) {
                 continue;
             }
-            let released = self.parts.exchange.seek(&[(at.clone(), committed)]).and_then(|()| self.parts.exchange.resume(one));
+            let released = self
+                .parts
+                .exchange
+                .seek(&[(at.clone(), committed)])
+                .and_then(|()| self.parts.exchange.resume(one));
             match released {
                 Ok(()) => {
                     if let Some(owned) = self.partitions.get_mut(&at) {
@@ -507,8 +559,12 @@ enum Attempt {
 
 /// Indexes of outgoing records back to indexes of decided ones: skipped records send nothing.
 fn sent_indexes(decided: &[Decided], indexes: &[usize]) -> Vec<usize> {
-    let sent: Vec<usize> =
-        decided.iter().enumerate().filter(|(_, one)| !matches!(one.class(), Class::Skipped(_))).map(|(index, _)| index).collect();
+    let sent: Vec<usize> = decided
+        .iter()
+        .enumerate()
+        .filter(|(_, one)| !matches!(one.class(), Class::Skipped(_)))
+        .map(|(index, _)| index)
+        .collect();
     indexes.iter().map(|&index| sent[index]).collect()
 }
 

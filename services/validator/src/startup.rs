@@ -10,14 +10,23 @@ use crate::settings::Settings;
 /// Checks that every source has its outcome topics with enough partitions. All problems come in one error, each a sentence.
 /// Equal counts are asked for unless several sources share an outcome topic, which then needs the largest source's count.
 pub fn check_topics(cluster: &mut dyn Cluster, settings: &Settings, sources: &[Arc<str>]) -> Result<Vec<TopicFacts>, WorldError> {
-    let outcomes: Vec<(Arc<str>, [Arc<str>; 2])> =
-        sources.iter().map(|source| (source.clone(), [settings.validated(source), settings.dead_letters(source)])).collect();
-    let mut names: Vec<Arc<str>> = outcomes.iter().flat_map(|(source, outs)| [source.clone(), outs[0].clone(), outs[1].clone()]).collect();
+    let outcomes: Vec<(Arc<str>, [Arc<str>; 2])> = sources
+        .iter()
+        .map(|source| (source.clone(), [settings.validated(source), settings.dead_letters(source)]))
+        .collect();
+    let mut names: Vec<Arc<str>> = outcomes
+        .iter()
+        .flat_map(|(source, outs)| [source.clone(), outs[0].clone(), outs[1].clone()])
+        .collect();
     names.sort();
     names.dedup();
     let facts = cluster.topics(&names)?;
     let problems = topic_problems(&facts, &outcomes);
-    if problems.is_empty() { Ok(facts) } else { Err(WorldError::new(Remedy::Operator, problems.join("; "))) }
+    if problems.is_empty() {
+        Ok(facts)
+    } else {
+        Err(WorldError::new(Remedy::Operator, problems.join("; ")))
+    }
 }
 
 fn topic_problems(facts: &[TopicFacts], outcomes: &[(Arc<str>, [Arc<str>; 2])]) -> Vec<String> {
@@ -25,7 +34,9 @@ fn topic_problems(facts: &[TopicFacts], outcomes: &[(Arc<str>, [Arc<str>; 2])]) 
     let mut problems = Vec::new();
     for (source, outs) in outcomes {
         let Some(wanted) = partitions(source) else {
-            problems.push(format!("topic {source} does not exist: create it, or take its contract out of the snapshot"));
+            problems.push(format!(
+                "topic {source} does not exist: create it, or take its contract out of the snapshot"
+            ));
             continue;
         };
         for out in outs {
@@ -49,7 +60,15 @@ mod tests {
     use super::*;
 
     fn facts(topics: &[(&str, i32)]) -> Vec<TopicFacts> {
-        topics.iter().map(|(topic, partitions)| TopicFacts { topic: (*topic).into(), id: None, partitions: *partitions, cleanup_policy: None }).collect()
+        topics
+            .iter()
+            .map(|(topic, partitions)| TopicFacts {
+                topic: (*topic).into(),
+                id: None,
+                partitions: *partitions,
+                cleanup_policy: None,
+            })
+            .collect()
     }
 
     fn outcomes(of: &[(&str, &str, &str)]) -> Vec<(Arc<str>, [Arc<str>; 2])> {

@@ -42,7 +42,9 @@ impl Schemas for OneSchema {
         if self.down.load(Ordering::Acquire) {
             return Err(WorldError::new(Remedy::Retry, "registry down"));
         }
-        let SchemaNeed::Id(id) = need else { panic!("only ids are used here") };
+        let SchemaNeed::Id(id) = need else {
+            panic!("only ids are used here")
+        };
         self.asked.lock().unwrap().insert(*id);
         Ok(())
     }
@@ -84,7 +86,10 @@ fn snapshot() -> Arc<JudgingSnapshot> {
     let files: Vec<ContractFile> = ["shop/orders/v1", "payments/payments/v1", "crm/customers/v1"]
         .iter()
         .map(|name| format!("{name}.odcs.yaml"))
-        .map(|path| ContractFile { text: std::fs::read_to_string(root.join(&path)).unwrap(), path: path.into() })
+        .map(|path| ContractFile {
+            text: std::fs::read_to_string(root.join(&path)).unwrap(),
+            path: path.into(),
+        })
         .collect();
     let (snapshot, _) = Snapshot::build("c0ffee", &files).unwrap();
     Arc::new(JudgingSnapshot::compile(Arc::new(snapshot)).unwrap())
@@ -93,20 +98,41 @@ fn snapshot() -> Arc<JudgingSnapshot> {
 fn schemas() -> OneSchema {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/payments/payment.avsc")).unwrap();
     let schema = Arc::new(tidegate_codec::avro::Schema::parse(&text, &[]).unwrap());
-    OneSchema { schema, asked: std::sync::Mutex::default(), down: AtomicBool::new(false) }
+    OneSchema {
+        schema,
+        asked: std::sync::Mutex::default(),
+        down: AtomicBool::new(false),
+    }
 }
 
 fn route() -> Route {
-    Route { prefix: String::new(), partitions: 3, payment_schema: SCHEMA, fault_every: 12 }
+    Route {
+        prefix: String::new(),
+        partitions: 3,
+        payment_schema: SCHEMA,
+        fault_every: 12,
+    }
 }
 
 fn broker_with(events: usize, seed: u64) -> (Broker, Vec<Planted>, Settings) {
     let broker = Broker::new();
-    let settings = Settings { batch_age_max: Duration::from_millis(20), batch_records_max: 500, ..Settings::default() };
+    let settings = Settings {
+        batch_age_max: Duration::from_millis(20),
+        batch_records_max: 500,
+        ..Settings::default()
+    };
     let mut topics = Vec::new();
     for topic in route().topics() {
-        for name in [topic.clone(), settings.validated(&topic).to_string(), settings.dead_letters(&topic).to_string()] {
-            topics.push(NewTopic { topic: name, partitions: 3, config: Vec::new() });
+        for name in [
+            topic.clone(),
+            settings.validated(&topic).to_string(),
+            settings.dead_letters(&topic).to_string(),
+        ] {
+            topics.push(NewTopic {
+                topic: name,
+                partitions: 3,
+                config: Vec::new(),
+            });
         }
     }
     broker.cluster().create(&topics).unwrap();
@@ -125,7 +151,10 @@ fn all_committed(broker: &Broker, group: &str) -> bool {
     topics().iter().all(|topic| {
         let ends = broker.cluster().offsets(topic).unwrap();
         ends.iter().enumerate().all(|(partition, (_, end))| {
-            let at = TopicPartition { topic: topic.clone(), partition: partition as i32 };
+            let at = TopicPartition {
+                topic: topic.clone(),
+                partition: partition as i32,
+            };
             end.0 == 0 || broker.committed(group, &at) == Some(*end)
         })
     })
@@ -136,7 +165,13 @@ fn work(broker: &Broker, settings: &Settings, schemas: &OneSchema, id: &str, sto
     let mut exchange = BrokerExchange::join(broker, "g", &topics(), transactional);
     let mut contracts = Fixed(snapshot());
     let clock = RealClock;
-    let parts = Parts { exchange: &mut exchange, contracts: &mut contracts, schemas, clock: &clock, meter: &Quiet };
+    let parts = Parts {
+        exchange: &mut exchange,
+        contracts: &mut contracts,
+        schemas,
+        clock: &clock,
+        meter: &Quiet,
+    };
     run(settings, parts, stop).unwrap();
 }
 
@@ -144,7 +179,10 @@ struct RealClock;
 
 impl Clock for RealClock {
     fn now_micros(&self) -> i64 {
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros() as i64
+        std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_micros() as i64
     }
 
     fn sleep(&self, duration: Duration) {
@@ -164,7 +202,15 @@ fn read_all(broker: &Broker, topic: &str) -> Vec<Record> {
     let ends = broker.cluster().offsets(topic).unwrap();
     let mut scan = broker.scan();
     (0..ends.len())
-        .flat_map(|partition| scan.scan(&TopicPartition::new(topic, partition as i32), NextOffset(0), ends[partition].1, usize::MAX).unwrap())
+        .flat_map(|partition| {
+            scan.scan(
+                &TopicPartition::new(topic, partition as i32),
+                NextOffset(0),
+                ends[partition].1,
+                usize::MAX,
+            )
+            .unwrap()
+        })
         .collect()
 }
 
@@ -182,21 +228,40 @@ fn prove(broker: &Broker, planted: &[Planted], settings: &Settings) {
             let mut last: HashMap<TopicPartition, Offset> = HashMap::new();
             for record in read_all(broker, &outcome_topic) {
                 let origin = stamp::read(&record.headers).unwrap().origin;
-                let event = expected.remove(&(origin.at.clone(), origin.offset)).unwrap_or_else(|| panic!("{origin:?} twice or never planted"));
+                let event = expected
+                    .remove(&(origin.at.clone(), origin.offset))
+                    .unwrap_or_else(|| panic!("{origin:?} twice or never planted"));
                 assert_eq!(record.origin.at.partition, origin.at.partition);
-                assert_eq!((&record.key, &record.value, record.timestamp), (&event.record.key, &event.record.value, event.record.timestamp));
+                assert_eq!(
+                    (&record.key, &record.value, record.timestamp),
+                    (&event.record.key, &event.record.value, event.record.timestamp)
+                );
                 assert_eq!(&record.headers[..event.record.headers.len()], &event.record.headers[..]);
                 let found = match valid {
                     true => Expected::Valid,
-                    false => Expected::DeadLetter(Reason::from_name(header_text(&record.headers, stamp::REASON).unwrap()).unwrap().as_str()),
+                    false => Expected::DeadLetter(
+                        Reason::from_name(header_text(&record.headers, stamp::REASON).unwrap())
+                            .unwrap()
+                            .as_str(),
+                    ),
                 };
-                assert_eq!(found, event.expected, "{} {:?}", header_text(&record.headers, stamp::ERRORS).unwrap_or_default(), event.record.value);
+                assert_eq!(
+                    found,
+                    event.expected,
+                    "{} {:?}",
+                    header_text(&record.headers, stamp::ERRORS).unwrap_or_default(),
+                    event.record.value
+                );
                 let earlier = last.insert(record.origin.at.clone(), origin.offset);
                 assert!(earlier.is_none_or(|earlier| earlier < origin.offset), "source order is kept");
             }
         }
     }
-    assert!(expected.values().all(|event| matches!(event.expected, Expected::Skipped(_))), "{:?}", expected.values().find(|e| !matches!(e.expected, Expected::Skipped(_))));
+    assert!(
+        expected.values().all(|event| matches!(event.expected, Expected::Skipped(_))),
+        "{:?}",
+        expected.values().find(|e| !matches!(e.expected, Expected::Skipped(_)))
+    );
 }
 
 #[test]
@@ -210,7 +275,19 @@ fn two_workers_and_one_that_leaves_give_every_event_its_outcome() {
         std::thread::scope(|scope| {
             scope.spawn(|| work(&broker, &settings, &schemas, "a", &stop_first));
             scope.spawn(|| work(&broker, &settings, &schemas, "b", &stop));
-            wait_for("the first commit", || topics().iter().any(|t| broker.committed("g", &TopicPartition { topic: t.clone(), partition: 0 }).is_some()));
+            wait_for("the first commit", || {
+                topics().iter().any(|t| {
+                    broker
+                        .committed(
+                            "g",
+                            &TopicPartition {
+                                topic: t.clone(),
+                                partition: 0,
+                            },
+                        )
+                        .is_some()
+                })
+            });
             stop_first.store(true, Ordering::Release);
             wait_for("the end", || all_committed(&broker, "g"));
             stop.store(true, Ordering::Release);
@@ -230,12 +307,18 @@ fn a_registry_outage_holds_only_what_needs_it_and_dead_letters_nothing() {
         scope.spawn(|| work(&broker, &settings, &schemas, "a", &stop));
         let done = |topic: &str| {
             let ends = broker.cluster().offsets(topic).unwrap();
-            ends.iter().enumerate().all(|(p, (_, end))| broker.committed("g", &TopicPartition::new(topic, p as i32)) == Some(*end))
+            ends.iter()
+                .enumerate()
+                .all(|(p, (_, end))| broker.committed("g", &TopicPartition::new(topic, p as i32)) == Some(*end))
         };
         wait_for("orders and customers", || done("orders") && done("customers"));
         assert!(!done("payments"));
         let dead = read_all(&broker, "payments.dlq");
-        assert!(dead.iter().all(|record| header_text(&record.headers, stamp::REASON) == Some("unknown_framing")), "an outage is not bad data");
+        assert!(
+            dead.iter()
+                .all(|record| header_text(&record.headers, stamp::REASON) == Some("unknown_framing")),
+            "an outage is not bad data"
+        );
         schemas.down.store(false, Ordering::Release);
         wait_for("payments", || done("payments"));
         stop.store(true, Ordering::Release);

@@ -36,8 +36,17 @@ impl Scripted {
     }
 
     fn publish(&mut self) -> Published {
-        publish(self, Mode::ExactlyOnce, vec![outgoing(), outgoing()], &[Position { at: at(), next: NextOffset(2), metadata: String::new() }])
-            .unwrap()
+        publish(
+            self,
+            Mode::ExactlyOnce,
+            vec![outgoing(), outgoing()],
+            &[Position {
+                at: at(),
+                next: NextOffset(2),
+                metadata: String::new(),
+            }],
+        )
+        .unwrap()
     }
 }
 
@@ -46,11 +55,21 @@ fn at() -> TopicPartition {
 }
 
 fn outgoing() -> Outgoing {
-    Outgoing { to: TopicPartition::new("t.validated", 0), timestamp: None, key: None, value: None, headers: Vec::new() }
+    Outgoing {
+        to: TopicPartition::new("t.validated", 0),
+        timestamp: None,
+        key: None,
+        value: None,
+        headers: Vec::new(),
+    }
 }
 
 fn fault(class: FaultClass) -> TransactionFault {
-    TransactionFault { class, what: format!("{class:?}"), operator: false }
+    TransactionFault {
+        class,
+        what: format!("{class:?}"),
+        operator: false,
+    }
 }
 
 impl Exchange for Scripted {
@@ -63,7 +82,10 @@ impl Exchange for Scripted {
         self.calls.push("send");
         match self.send {
             Some(class) => Err(fault(class)),
-            None => Ok(self.delivery.take().unwrap_or(Delivery { delivered: batch.len(), refused: Vec::new() })),
+            None => Ok(self.delivery.take().unwrap_or(Delivery {
+                delivered: batch.len(),
+                refused: Vec::new(),
+            })),
         }
     }
 
@@ -140,7 +162,10 @@ fn all_goes_well() {
 #[test]
 fn a_slow_or_resumed_commit_renews_the_producer() {
     for answers in [vec![Ok(false)], vec![Err(FaultClass::Retriable), Ok(true)]] {
-        let mut exchange = Scripted { commit: answers.into(), ..Scripted::new() };
+        let mut exchange = Scripted {
+            commit: answers.into(),
+            ..Scripted::new()
+        };
         assert!(matches!(exchange.publish(), Published::Committed));
         assert_eq!(exchange.calls.last(), Some(&"renew"), "{:?}", exchange.calls);
     }
@@ -149,10 +174,19 @@ fn a_slow_or_resumed_commit_renews_the_producer() {
 /// P3: a record that the client refuses by itself does not fail the transaction; only counting notices.
 #[test]
 fn a_missing_acknowledgement_aborts() {
-    let short = Delivery { delivered: 1, refused: Vec::new() };
-    let refused = Delivery { delivered: 1, refused: vec![(1, Refusal::Other, "no".into())] };
+    let short = Delivery {
+        delivered: 1,
+        refused: Vec::new(),
+    };
+    let refused = Delivery {
+        delivered: 1,
+        refused: vec![(1, Refusal::Other, "no".into())],
+    };
     for delivery in [short, refused] {
-        let mut exchange = Scripted { delivery: Some(delivery), ..Scripted::new() };
+        let mut exchange = Scripted {
+            delivery: Some(delivery),
+            ..Scripted::new()
+        };
         assert!(matches!(exchange.publish(), Published::Aborted(Cause::Refused { .. })));
         assert_eq!(exchange.calls, ["begin", "send", "abort"]);
     }
@@ -160,8 +194,14 @@ fn a_missing_acknowledgement_aborts() {
 
 #[test]
 fn a_record_that_is_too_large_is_named() {
-    let delivery = Delivery { delivered: 1, refused: vec![(1, Refusal::TooLarge, "large".into())] };
-    let mut exchange = Scripted { delivery: Some(delivery), ..Scripted::new() };
+    let delivery = Delivery {
+        delivered: 1,
+        refused: vec![(1, Refusal::TooLarge, "large".into())],
+    };
+    let mut exchange = Scripted {
+        delivery: Some(delivery),
+        ..Scripted::new()
+    };
     assert!(matches!(exchange.publish(), Published::Aborted(Cause::TooLarge(indexes)) if indexes == [1]));
     assert_eq!(exchange.calls, ["begin", "send", "abort"]);
 }
@@ -169,54 +209,106 @@ fn a_record_that_is_too_large_is_named() {
 /// P6: what is no longer owned is never committed.
 #[test]
 fn a_lost_partition_aborts_before_its_position_is_added() {
-    let mut exchange = Scripted { owned: Vec::new(), ..Scripted::new() };
+    let mut exchange = Scripted {
+        owned: Vec::new(),
+        ..Scripted::new()
+    };
     assert!(matches!(exchange.publish(), Published::Aborted(Cause::Lost)));
     assert_eq!(exchange.calls, ["begin", "send", "abort"]);
-    let mut exchange = Scripted { owned: Vec::new(), ..Scripted::new() };
-    let positions = [Position { at: at(), next: NextOffset(1), metadata: String::new() }];
-    assert!(matches!(publish(&mut exchange, Mode::AtLeastOnce, vec![outgoing()], &positions).unwrap(), Published::Aborted(Cause::Lost)));
+    let mut exchange = Scripted {
+        owned: Vec::new(),
+        ..Scripted::new()
+    };
+    let positions = [Position {
+        at: at(),
+        next: NextOffset(1),
+        metadata: String::new(),
+    }];
+    assert!(matches!(
+        publish(&mut exchange, Mode::AtLeastOnce, vec![outgoing()], &positions).unwrap(),
+        Published::Aborted(Cause::Lost)
+    ));
     assert_eq!(exchange.calls, ["send"], "no plain commit either");
 }
 
 /// P4: flags in the order fatal, abortable, retriable; nothing else ends in a commit.
 #[test]
 fn faults_end_as_their_class_says() {
-    let mut exchange = Scripted { offsets: vec![Some(FaultClass::Abortable)].into(), ..Scripted::new() };
+    let mut exchange = Scripted {
+        offsets: vec![Some(FaultClass::Abortable)].into(),
+        ..Scripted::new()
+    };
     assert!(matches!(exchange.publish(), Published::Aborted(_)));
     assert_eq!(exchange.calls, ["begin", "send", "offsets", "abort"]);
 
-    let mut exchange = Scripted { offsets: vec![Some(FaultClass::Fatal)].into(), ..Scripted::new() };
+    let mut exchange = Scripted {
+        offsets: vec![Some(FaultClass::Fatal)].into(),
+        ..Scripted::new()
+    };
     assert!(matches!(exchange.publish(), Published::Aborted(_)));
     assert_eq!(exchange.calls, ["begin", "send", "offsets", "renew"]);
 
-    let mut exchange = Scripted { send: Some(FaultClass::Unclassified), ..Scripted::new() };
+    let mut exchange = Scripted {
+        send: Some(FaultClass::Unclassified),
+        ..Scripted::new()
+    };
     assert!(matches!(exchange.publish(), Published::Aborted(_)));
     assert_eq!(exchange.calls, ["begin", "send", "abort"]);
 
-    let mut exchange = Scripted { send: Some(FaultClass::Unclassified), abort: vec![Err(FaultClass::Fatal)].into(), ..Scripted::new() };
+    let mut exchange = Scripted {
+        send: Some(FaultClass::Unclassified),
+        abort: vec![Err(FaultClass::Fatal)].into(),
+        ..Scripted::new()
+    };
     assert!(matches!(exchange.publish(), Published::Aborted(_)));
-    assert_eq!(exchange.calls, ["begin", "send", "abort", "renew"], "an abort that fails leaves no usable producer");
+    assert_eq!(
+        exchange.calls,
+        ["begin", "send", "abort", "renew"],
+        "an abort that fails leaves no usable producer"
+    );
 }
 
 /// A commit whose answer is lost for good is neither: only the group can tell.
 #[test]
 fn a_commit_without_a_definite_answer_is_unknown() {
     for class in [FaultClass::Fatal, FaultClass::Unclassified] {
-        let mut exchange = Scripted { commit: vec![Err(class)].into(), ..Scripted::new() };
+        let mut exchange = Scripted {
+            commit: vec![Err(class)].into(),
+            ..Scripted::new()
+        };
         assert!(matches!(exchange.publish(), Published::Unknown));
         assert_eq!(exchange.calls, ["begin", "send", "offsets", "commit", "renew"]);
     }
-    let mut exchange = Scripted { commit: vec![Err(FaultClass::Abortable)].into(), ..Scripted::new() };
-    assert!(matches!(exchange.publish(), Published::Aborted(_)), "an abortable commit did not happen");
+    let mut exchange = Scripted {
+        commit: vec![Err(FaultClass::Abortable)].into(),
+        ..Scripted::new()
+    };
+    assert!(
+        matches!(exchange.publish(), Published::Aborted(_)),
+        "an abortable commit did not happen"
+    );
 }
 
 #[test]
 fn at_least_once_commits_positions_only_after_every_acknowledgement() {
-    let positions = [Position { at: at(), next: NextOffset(1), metadata: String::new() }];
+    let positions = [Position {
+        at: at(),
+        next: NextOffset(1),
+        metadata: String::new(),
+    }];
     let mut exchange = Scripted::new();
-    assert!(matches!(publish(&mut exchange, Mode::AtLeastOnce, vec![outgoing()], &positions).unwrap(), Published::Committed));
+    assert!(matches!(
+        publish(&mut exchange, Mode::AtLeastOnce, vec![outgoing()], &positions).unwrap(),
+        Published::Committed
+    ));
     assert_eq!(exchange.calls, ["send", "plain commit"]);
-    let mut exchange = Scripted { delivery: Some(Delivery::default()), ..Scripted::new() };
-    assert!(matches!(publish(&mut exchange, Mode::AtLeastOnce, vec![outgoing()], &positions).unwrap(), Published::Aborted(_)));
+    let mut exchange = Scripted {
+        delivery: Some(Delivery::default()),
+        ..Scripted::new()
+    };
+    assert!(matches!(
+        publish(&mut exchange, Mode::AtLeastOnce, vec![outgoing()], &positions).unwrap(),
+        Published::Aborted(_)
+    ));
     assert_eq!(exchange.calls, ["send"]);
 }

@@ -160,7 +160,13 @@ pub trait Cluster: Send {
 pub trait Scan {
     /// The next records of one partition from `from`, in order; empty when `until` is reached. Control records and aborted records
     /// are passed over, as read_committed does.
-    fn scan(&mut self, partition: &TopicPartition, from: NextOffset, until: NextOffset, records_max: usize) -> Result<Vec<Record>, WorldError>;
+    fn scan(
+        &mut self,
+        partition: &TopicPartition,
+        from: NextOffset,
+        until: NextOffset,
+        records_max: usize,
+    ) -> Result<Vec<Record>, WorldError>;
 }
 
 /// What a create-only put found.

@@ -94,7 +94,10 @@ impl Offset {
 impl TopicPartition {
     /// Names a partition.
     pub fn new(topic: impl Into<Arc<str>>, partition: i32) -> Self {
-        TopicPartition { topic: topic.into(), partition }
+        TopicPartition {
+            topic: topic.into(),
+            partition,
+        }
     }
 }
 
@@ -109,11 +112,17 @@ impl std::fmt::Display for TopicPartition {
 impl Header {
     /// A header with a text value.
     pub fn text(name: impl Into<Arc<str>>, value: impl Into<String>) -> Self {
-        Header { name: name.into(), value: Some(Bytes::from(value.into())) }
+        Header {
+            name: name.into(),
+            value: Some(Bytes::from(value.into())),
+        }
     }
 }
 
 /// The first value of a header of that name, as text when it is UTF-8.
 pub fn header_text<'a>(headers: &'a [Header], name: &str) -> Option<&'a str> {
-    headers.iter().find(|header| &*header.name == name).and_then(|header| std::str::from_utf8(header.value.as_deref()?).ok())
+    headers
+        .iter()
+        .find(|header| &*header.name == name)
+        .and_then(|header| std::str::from_utf8(header.value.as_deref()?).ok())
 }

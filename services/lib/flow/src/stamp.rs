@@ -62,13 +62,19 @@ pub fn origin_text(origin: &Origin) -> String {
 pub fn parse_origin(text: &str) -> Option<Origin> {
     let (rest, offset) = text.rsplit_once(':')?;
     let (topic, partition) = rest.rsplit_once(':')?;
-    Some(Origin { at: TopicPartition::new(topic, partition.parse().ok()?), offset: Offset(offset.parse().ok()?) })
+    Some(Origin {
+        at: TopicPartition::new(topic, partition.parse().ok()?),
+        offset: Offset(offset.parse().ok()?),
+    })
 }
 
 /// Reads `<id>@<version>`.
 pub fn parse_contract(text: &str) -> Option<ContractRef> {
     let (id, version) = text.rsplit_once('@')?;
-    Some(ContractRef { id: id.into(), version: version.into() })
+    Some(ContractRef {
+        id: id.into(),
+        version: version.into(),
+    })
 }
 
 /// The stamp of a record that Tidegate wrote; none when it carries no readable one.
@@ -89,7 +95,10 @@ pub fn sanitize(headers: Vec<Header>) -> Vec<Header> {
     headers
         .into_iter()
         .map(|header| match header.name.starts_with(PREFIX) {
-            true => Header { name: format!("{FORGED}{}", header.name).into(), value: header.value },
+            true => Header {
+                name: format!("{FORGED}{}", header.name).into(),
+                value: header.value,
+            },
             false => header,
         })
         .collect()
@@ -115,10 +124,19 @@ impl JudgedBy {
 
     /// Adds identity, contract and judge to the headers of an outcome.
     pub fn stamp(&self, headers: &mut Vec<Header>, origin: &Origin) {
-        headers.push(Header { name: ORIGIN.into(), value: Some(Bytes::from(origin_text(origin))) });
+        headers.push(Header {
+            name: ORIGIN.into(),
+            value: Some(Bytes::from(origin_text(origin))),
+        });
         if let Some(contract) = &self.contract {
-            headers.push(Header { name: CONTRACT.into(), value: Some(contract.clone()) });
+            headers.push(Header {
+                name: CONTRACT.into(),
+                value: Some(contract.clone()),
+            });
         }
-        headers.push(Header { name: JUDGE.into(), value: Some(self.judge.clone()) });
+        headers.push(Header {
+            name: JUDGE.into(),
+            value: Some(self.judge.clone()),
+        });
     }
 }

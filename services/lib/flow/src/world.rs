@@ -31,11 +31,19 @@ pub struct WorldError {
 impl WorldError {
     /// An error without a cause underneath.
     pub fn new(remedy: Remedy, what: impl Into<String>) -> Self {
-        WorldError { remedy, what: what.into(), source: None }
+        WorldError {
+            remedy,
+            what: what.into(),
+            source: None,
+        }
     }
 
     /// An error with its cause.
     pub fn caused(remedy: Remedy, what: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        WorldError { remedy, what: what.into(), source: Some(source.into()) }
+        WorldError {
+            remedy,
+            what: what.into(),
+            source: Some(source.into()),
+        }
     }
 }

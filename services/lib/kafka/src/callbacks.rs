@@ -82,7 +82,11 @@ impl ConsumerContext for ConsumerCallbacks {
                     }
                 }
                 log_failure("giving up partitions", consumer.incremental_unassign(&unassign));
-                self.push(if lost { Change::Lost(partitions) } else { Change::Revoked(partitions) });
+                self.push(if lost {
+                    Change::Lost(partitions)
+                } else {
+                    Change::Revoked(partitions)
+                });
             }
             other => tracing::error!(code = ?other, "rebalance failed; the group will try again"),
         }
@@ -136,6 +140,8 @@ fn log_failure(doing: &'static str, result: Result<(), KafkaError>) {
 }
 
 pub(crate) fn partitions_of(list: &TopicPartitionList) -> Vec<TopicPartition> {
-    list.elements().iter().map(|element| TopicPartition::new(element.topic(), element.partition())).collect()
+    list.elements()
+        .iter()
+        .map(|element| TopicPartition::new(element.topic(), element.partition()))
+        .collect()
 }
-

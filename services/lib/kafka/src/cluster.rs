@@ -29,8 +29,14 @@ pub struct ClusterClient {
 impl ClusterClient {
     /// Makes the clients; connecting happens at the first question.
     pub fn connect(settings: &Settings) -> Result<ClusterClient, WorldError> {
-        let reader = settings.reader("cluster").create().map_err(|error| world_error("making a client", error))?;
-        let admin = settings.admin().create().map_err(|error| world_error("making an admin client", error))?;
+        let reader = settings
+            .reader("cluster")
+            .create()
+            .map_err(|error| world_error("making a client", error))?;
+        let admin = settings
+            .admin()
+            .create()
+            .map_err(|error| world_error("making an admin client", error))?;
         Ok(ClusterClient { reader, admin })
     }
 
@@ -42,7 +48,11 @@ impl ClusterClient {
                 let asking = |error| world_error(format!("asking about topic {}", new.topic), error);
                 let metadata = self.reader.fetch_metadata(Some(&new.topic), QUESTION_TIMEOUT).map_err(asking)?;
                 let led = |topic: &rdkafka::metadata::MetadataTopic| topic.partitions().iter().filter(|p| p.leader() >= 0).count();
-                if metadata.topics().first().is_some_and(|topic| led(topic) >= usize::try_from(new.partitions).unwrap_or(0)) {
+                if metadata
+                    .topics()
+                    .first()
+                    .is_some_and(|topic| led(topic) >= usize::try_from(new.partitions).unwrap_or(0))
+                {
                     break;
                 }
                 if Instant::now() > deadline {
@@ -73,9 +83,13 @@ impl Cluster for ClusterClient {
     fn topics(&mut self, names: &[Arc<str>]) -> Result<Vec<TopicFacts>, WorldError> {
         let mut facts = Vec::with_capacity(names.len());
         for name in names {
-            let metadata =
-                self.reader.fetch_metadata(Some(name), QUESTION_TIMEOUT).map_err(|error| world_error(format!("asking about topic {name}"), error))?;
-            let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == &**name) else { continue };
+            let metadata = self
+                .reader
+                .fetch_metadata(Some(name), QUESTION_TIMEOUT)
+                .map_err(|error| world_error(format!("asking about topic {name}"), error))?;
+            let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == &**name) else {
+                continue;
+            };
             match topic.error().map(RDKafkaErrorCode::from) {
                 None => facts.push(TopicFacts {
                     topic: name.clone(),
@@ -113,9 +127,10 @@ impl Cluster for ClusterClient {
                 topic.config.iter().fold(new, |new, (key, value)| new.set(key, value))
             })
             .collect();
-        let options = AdminOptions::new().request_timeout(Some(QUESTION_TIMEOUT)).operation_timeout(Some(QUESTION_TIMEOUT));
-        let answers =
-            block_on(self.admin.create_topics(&wanted, &options)).map_err(|error| world_error("creating topics", error))?;
+        let options = AdminOptions::new()
+            .request_timeout(Some(QUESTION_TIMEOUT))
+            .operation_timeout(Some(QUESTION_TIMEOUT));
+        let answers = block_on(self.admin.create_topics(&wanted, &options)).map_err(|error| world_error("creating topics", error))?;
         for answer in answers {
             match answer {
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}

@@ -49,7 +49,13 @@ impl GroupConsumer {
             .map_err(|error| world_error("making a consumer", error))?;
         let names: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
         client.subscribe(&names).map_err(|error| world_error("subscribing", error))?;
-        Ok(GroupConsumer { client, expected: HashMap::new(), paused: Vec::new(), ready: VecDeque::new(), reader: RecordReader::default() })
+        Ok(GroupConsumer {
+            client,
+            expected: HashMap::new(),
+            paused: Vec::new(),
+            ready: VecDeque::new(),
+            reader: RecordReader::default(),
+        })
     }
 
     /// Moves rebalances into `ready`; their order among themselves is kept.
@@ -99,7 +105,12 @@ impl GroupConsumer {
     /// librdkafka does not say which partition is out of range, so the positions are compared with what the broker holds.
     fn find_out_of_range(&mut self) -> Option<Polled> {
         for (partition, expected) in &self.expected {
-            let Ok((low, end)) = self.client.fetch_watermarks(&partition.topic, partition.partition, QUESTION_TIMEOUT) else { continue };
+            let Ok((low, end)) = self
+                .client
+                .fetch_watermarks(&partition.topic, partition.partition, QUESTION_TIMEOUT)
+            else {
+                continue;
+            };
             if expected.0 < low || expected.0 > end {
                 let what = format!(
                     "{partition}: position {} is outside of what the broker still holds ({low} to {end}); \
@@ -115,7 +126,9 @@ impl GroupConsumer {
 
 impl std::fmt::Debug for GroupConsumer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GroupConsumer").field("started", &self.expected.len()).finish_non_exhaustive()
+        f.debug_struct("GroupConsumer")
+            .field("started", &self.expected.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -129,7 +142,11 @@ impl Consumer for GroupConsumer {
         let mut records = Vec::new();
         let mut bytes = 0;
         while records.len() < records_max && bytes < POLL_BYTES_MAX {
-            let patience = if records.is_empty() { deadline.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+            let patience = if records.is_empty() {
+                deadline.saturating_duration_since(Instant::now())
+            } else {
+                Duration::ZERO
+            };
             match self.client.poll(patience) {
                 None => {
                     self.take_changes();
@@ -172,7 +189,9 @@ impl Consumer for GroupConsumer {
 
     fn start(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<(), WorldError> {
         let list = list_of(positions)?;
-        self.client.incremental_assign(&list).map_err(|error| world_error("starting partitions", error))?;
+        self.client
+            .incremental_assign(&list)
+            .map_err(|error| world_error("starting partitions", error))?;
         self.expected.extend(positions.iter().cloned());
         Ok(())
     }
@@ -181,9 +200,14 @@ impl Consumer for GroupConsumer {
         if positions.is_empty() {
             return Ok(());
         }
-        let answer = self.client.seek_partitions(list_of(positions)?, QUESTION_TIMEOUT).map_err(|error| world_error("rewinding", error))?;
+        let answer = self
+            .client
+            .seek_partitions(list_of(positions)?, QUESTION_TIMEOUT)
+            .map_err(|error| world_error("rewinding", error))?;
         for element in answer.elements() {
-            element.error().map_err(|error| world_error(format!("rewinding {}-{}", element.topic(), element.partition()), error))?;
+            element
+                .error()
+                .map_err(|error| world_error(format!("rewinding {}-{}", element.topic(), element.partition()), error))?;
         }
         self.expected.extend(positions.iter().cloned());
         Ok(())
@@ -191,12 +215,16 @@ impl Consumer for GroupConsumer {
 
     fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), WorldError> {
         self.paused.extend(partitions.iter().cloned());
-        self.client.pause(&names_of(partitions)).map_err(|error| world_error("pausing", error))
+        self.client
+            .pause(&names_of(partitions))
+            .map_err(|error| world_error("pausing", error))
     }
 
     fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), WorldError> {
         self.paused.retain(|paused| !partitions.contains(paused));
-        self.client.resume(&names_of(partitions)).map_err(|error| world_error("resuming", error))
+        self.client
+            .resume(&names_of(partitions))
+            .map_err(|error| world_error("resuming", error))
     }
 
     fn assignment(&self) -> Vec<TopicPartition> {
@@ -213,7 +241,9 @@ impl Consumer for GroupConsumer {
             .map_err(|error| world_error("asking for committed positions", error))?;
         let mut committed = Vec::with_capacity(partitions.len());
         for element in answer.elements() {
-            element.error().map_err(|error| world_error("asking for committed positions", error))?;
+            element
+                .error()
+                .map_err(|error| world_error("asking for committed positions", error))?;
             committed.push(Committed {
                 at: TopicPartition::new(element.topic(), element.partition()),
                 next: match element.offset() {
@@ -228,7 +258,9 @@ impl Consumer for GroupConsumer {
 
     fn commit(&mut self, positions: &[Position]) -> Result<(), WorldError> {
         let list = commit_list(positions)?;
-        self.client.commit(&list, CommitMode::Sync).map_err(|error| world_error("committing positions", error))
+        self.client
+            .commit(&list, CommitMode::Sync)
+            .map_err(|error| world_error("committing positions", error))
     }
 
     fn watermarks(&mut self, partition: &TopicPartition) -> Result<(NextOffset, NextOffset), WorldError> {
@@ -257,11 +289,20 @@ impl RecordReader {
         let headers = message.headers().map_or_else(Vec::new, |headers| {
             headers
                 .iter()
-                .map(|header| Header { name: header.key.into(), value: header.value.map(|value| self.copy(value)) })
+                .map(|header| Header {
+                    name: header.key.into(),
+                    value: header.value.map(|value| self.copy(value)),
+                })
                 .collect()
         });
         Record {
-            origin: Origin { at: TopicPartition { topic, partition: message.partition() }, offset: Offset(message.offset()) },
+            origin: Origin {
+                at: TopicPartition {
+                    topic,
+                    partition: message.partition(),
+                },
+                offset: Offset(message.offset()),
+            },
             timestamp: message.timestamp().to_millis(),
             key: message.key().map(|key| self.copy(key)),
             value: message.payload().map(|value| self.copy(value)),

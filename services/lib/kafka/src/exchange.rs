@@ -50,7 +50,12 @@ impl GroupExchange {
     ) -> Result<GroupExchange, WorldError> {
         let producer = make_producer(settings, &delivering)?;
         let consumer = GroupConsumer::join(settings, role, group, topics)?;
-        Ok(GroupExchange { consumer, producer, settings: settings.clone(), delivering })
+        Ok(GroupExchange {
+            consumer,
+            producer,
+            settings: settings.clone(),
+            delivering,
+        })
     }
 
     /// The definite-and-quick question of commit and abort.
@@ -64,13 +69,18 @@ impl GroupExchange {
 
 impl std::fmt::Debug for GroupExchange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GroupExchange").field("consumer", &self.consumer).field("delivering", &self.delivering).finish_non_exhaustive()
+        f.debug_struct("GroupExchange")
+            .field("consumer", &self.consumer)
+            .field("delivering", &self.delivering)
+            .finish_non_exhaustive()
     }
 }
 
 impl Exchange for GroupExchange {
     fn begin(&mut self) -> Result<(), TransactionFault> {
-        self.producer.begin_transaction().map_err(|error| transaction_fault("beginning a transaction", &error))
+        self.producer
+            .begin_transaction()
+            .map_err(|error| transaction_fault("beginning a transaction", &error))
     }
 
     fn send(&mut self, batch: Vec<Outgoing>) -> Result<Delivery, TransactionFault> {
@@ -85,7 +95,11 @@ impl Exchange for GroupExchange {
         })?;
         let Some(group) = self.consumer.client.group_metadata() else {
             let what = "this consumer is in no group".to_owned();
-            return Err(TransactionFault { class: FaultClass::Abortable, what, operator: true });
+            return Err(TransactionFault {
+                class: FaultClass::Abortable,
+                what,
+                operator: true,
+            });
         };
         self.producer
             .send_offsets_to_transaction(&list, &group, CALL_TIMEOUT)

@@ -13,7 +13,11 @@ pub(crate) fn transaction_fault(doing: &str, error: &KafkaError) -> TransactionF
         KafkaError::Transaction(inner) => (FaultClass::Fatal, Some(inner.code())),
         other => (FaultClass::Unclassified, other.rdkafka_error_code()),
     };
-    TransactionFault { class, what: format!("{doing}: {error}"), operator: code.is_some_and(needs_operator) }
+    TransactionFault {
+        class,
+        what: format!("{doing}: {error}"),
+        operator: code.is_some_and(needs_operator),
+    }
 }
 
 pub(crate) fn world_error(doing: impl Into<String>, error: KafkaError) -> WorldError {

@@ -28,7 +28,11 @@ pub fn probe_transactions(settings: &Settings, topic: &str, token: &str) -> Resu
     let name: std::sync::Arc<str> = topic.into();
     if cluster.topics(std::slice::from_ref(&name))?.is_empty() {
         let config = vec![("retention.ms".to_owned(), "3600000".to_owned())];
-        cluster.create(&[NewTopic { topic: topic.to_owned(), partitions: 1, config }])?;
+        cluster.create(&[NewTopic {
+            topic: topic.to_owned(),
+            partitions: 1,
+            config,
+        }])?;
     }
     let committed = format!("committed-{token}");
     let aborted = format!("aborted-{token}");

@@ -30,7 +30,11 @@ impl PartitionScan {
         // librdkafka wants a group to assign partitions by hand; it is never joined and nothing is committed to it.
         config.set("enable.partition.eof", "true").set("group.id", "tidegate-scan");
         let client = config.create().map_err(|error| world_error("making a client", error))?;
-        Ok(PartitionScan { client, at: None, reader: RecordReader::default() })
+        Ok(PartitionScan {
+            client,
+            at: None,
+            reader: RecordReader::default(),
+        })
     }
 }
 
@@ -41,14 +45,22 @@ impl std::fmt::Debug for PartitionScan {
 }
 
 impl Scan for PartitionScan {
-    fn scan(&mut self, partition: &TopicPartition, from: NextOffset, until: NextOffset, records_max: usize) -> Result<Vec<Record>, WorldError> {
+    fn scan(
+        &mut self,
+        partition: &TopicPartition,
+        from: NextOffset,
+        until: NextOffset,
+        records_max: usize,
+    ) -> Result<Vec<Record>, WorldError> {
         if from >= until {
             return Ok(Vec::new());
         }
         let here = (partition.clone(), from);
         if self.at.as_ref() != Some(&here) {
             let list = list_of(std::slice::from_ref(&here))?;
-            self.client.assign(&list).map_err(|error| world_error(format!("reading {partition}"), error))?;
+            self.client
+                .assign(&list)
+                .map_err(|error| world_error(format!("reading {partition}"), error))?;
         }
         self.at = None;
         let mut records: Vec<Record> = Vec::new();
@@ -70,11 +82,18 @@ impl Scan for PartitionScan {
                 // The end of the partition: everything below `until` that exists has been seen.
                 Some(Err(KafkaError::PartitionEOF(_))) => return Ok(records),
                 Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_gone) => {
-                    return Err(WorldError::caused(Remedy::Operator, format!("reading {partition} from {}: {error}", from.0), error));
+                    return Err(WorldError::caused(
+                        Remedy::Operator,
+                        format!("reading {partition} from {}: {error}", from.0),
+                        error,
+                    ));
                 }
                 Some(Err(error)) => tracing::warn!(%partition, %error, "a read failed; it is tried again"),
                 None if heard.elapsed() > SILENCE_MAX => {
-                    return Err(WorldError::new(Remedy::Retry, format!("reading {partition}: no answer for {SILENCE_MAX:?}")));
+                    return Err(WorldError::new(
+                        Remedy::Retry,
+                        format!("reading {partition}: no answer for {SILENCE_MAX:?}"),
+                    ));
                 }
                 None => {}
             }
@@ -91,5 +110,8 @@ fn message_offset(message: &rdkafka::message::BorrowedMessage<'_>) -> i64 {
 
 fn is_gone(code: rdkafka::error::RDKafkaErrorCode) -> bool {
     use rdkafka::error::RDKafkaErrorCode as Code;
-    matches!(code, Code::AutoOffsetReset | Code::OffsetOutOfRange | Code::UnknownTopicOrPartition | Code::TopicAuthorizationFailed)
+    matches!(
+        code,
+        Code::AutoOffsetReset | Code::OffsetOutOfRange | Code::UnknownTopicOrPartition | Code::TopicAuthorizationFailed
+    )
 }

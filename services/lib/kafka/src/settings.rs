@@ -36,14 +36,23 @@ const OWNED: &[(&str, &str)] = &[
     ("bootstrap.servers", "set it as `brokers`"),
     ("group.id", "set it as `group`"),
     ("transactional.id", "each worker makes its own"),
-    ("enable.auto.commit", "a position is committed only with the outcomes of its records"),
-    ("enable.auto.offset.store", "a position is committed only with the outcomes of its records"),
+    (
+        "enable.auto.commit",
+        "a position is committed only with the outcomes of its records",
+    ),
+    (
+        "enable.auto.offset.store",
+        "a position is committed only with the outcomes of its records",
+    ),
     ("isolation.level", "aborted records must never be judged"),
     ("auto.offset.reset", "a lost position must halt the partition, not skip records"),
     ("enable.idempotence", "without it a retry could double or reorder records"),
     ("acks", "a record counts only when all in-sync replicas have it"),
     ("partition.assignment.strategy", "the worker's rebalance protocol depends on it"),
-    ("group.protocol", "librdkafka 2.12 loses commits under the new protocol; classic is used"),
+    (
+        "group.protocol",
+        "librdkafka 2.12 loses commits under the new protocol; classic is used",
+    ),
     ("heartbeat.interval.ms", "belongs to the session timeout"),
     ("max.poll.interval.ms", "bounds how long a batch may take"),
     ("queue.buffering.max.messages", "bounds the producer's memory"),
@@ -62,7 +71,10 @@ const OWNED: &[(&str, &str)] = &[
 impl Settings {
     /// Settings for brokers without further properties.
     pub fn plain(brokers: impl Into<String>) -> Self {
-        Settings { brokers: brokers.into(), client: BTreeMap::new() }
+        Settings {
+            brokers: brokers.into(),
+            client: BTreeMap::new(),
+        }
     }
 
     /// Refuses properties that are ours, all at once.
@@ -70,7 +82,10 @@ impl Settings {
         let refused: Vec<SettingsError> = OWNED
             .iter()
             .filter(|(property, _)| self.client.contains_key(*property))
-            .map(|(property, why)| SettingsError { property: (*property).to_owned(), why })
+            .map(|(property, why)| SettingsError {
+                property: (*property).to_owned(),
+                why,
+            })
             .collect();
         if refused.is_empty() { Ok(()) } else { Err(refused) }
     }
@@ -143,7 +158,9 @@ impl Settings {
             }
         }
         if let Some(id) = transactional_id {
-            config.set("transactional.id", id).set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string());
+            config
+                .set("transactional.id", id)
+                .set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string());
         }
         config
     }

@@ -1,5 +1,8 @@
 //! Kafka's topic ids (KIP-516). The crate has no safe binding for DescribeTopics, so this one module calls librdkafka directly.
-#![expect(unsafe_code, reason = "rdkafka 0.39 binds DescribeTopics only in rdkafka-sys; every pointer below lives within one function")]
+#![expect(
+    unsafe_code,
+    reason = "rdkafka 0.39 binds DescribeTopics only in rdkafka-sys; every pointer below lives within one function"
+)]
 
 use std::ffi::{CStr, CString};
 use std::ptr;

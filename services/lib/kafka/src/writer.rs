@@ -28,7 +28,9 @@ pub struct RecordWriter {
 impl RecordWriter {
     /// Makes the producer; idempotent, acks=all, no transactions.
     pub fn connect(settings: &Settings) -> Result<RecordWriter, WorldError> {
-        Ok(RecordWriter { producer: make_producer(settings, &Delivering::Acknowledged)? })
+        Ok(RecordWriter {
+            producer: make_producer(settings, &Delivering::Acknowledged)?,
+        })
     }
 
     /// Sends all and waits until each has its answer.
@@ -64,7 +66,11 @@ pub(crate) fn deliver(producer: &ThreadedProducer<ProducerCallbacks>, batch: &[O
         .map_err(|error| transaction_fault("waiting for the brokers to acknowledge", &error))?;
     delivery.delivered = callbacks.delivered.load(Ordering::Acquire);
     for (index, code) in callbacks.refused.lock().expect("no panic happens while it is held").drain(..) {
-        let refusal = if code == RDKafkaErrorCode::MessageSizeTooLarge { Refusal::TooLarge } else { Refusal::Other };
+        let refusal = if code == RDKafkaErrorCode::MessageSizeTooLarge {
+            Refusal::TooLarge
+        } else {
+            Refusal::Other
+        };
         delivery.refused.push((index, refusal, code.to_string()));
     }
     Ok(delivery)
@@ -80,7 +86,9 @@ pub(crate) fn make_producer(settings: &Settings, delivering: &Delivering) -> Res
         .create_with_context(ProducerCallbacks::default())
         .map_err(|error| world_error("making a producer", error))?;
     if id.is_some() {
-        producer.init_transactions(TRANSACTION_TIMEOUT).map_err(|error| world_error("opening the transactional producer", error))?;
+        producer
+            .init_transactions(TRANSACTION_TIMEOUT)
+            .map_err(|error| world_error("opening the transactional producer", error))?;
         producer.context().transport_failed.store(false, Ordering::Release);
     }
     Ok(producer)
@@ -90,7 +98,10 @@ pub(crate) fn make_producer(settings: &Settings, delivering: &Delivering) -> Res
 fn enqueue(producer: &ThreadedProducer<ProducerCallbacks>, outgoing: &Outgoing, index: usize) -> Result<(), KafkaError> {
     let mut headers = OwnedHeaders::new_with_capacity(outgoing.headers.len());
     for header in &outgoing.headers {
-        headers = headers.insert(KafkaHeader { key: &header.name, value: header.value.as_deref() });
+        headers = headers.insert(KafkaHeader {
+            key: &header.name,
+            value: header.value.as_deref(),
+        });
     }
     let mut record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(&outgoing.to.topic, index).partition(outgoing.to.partition);
     record = record.headers(headers);

@@ -14,7 +14,10 @@ use tidegate_kafka::{ClusterClient, Delivering, GroupConsumer, GroupExchange, Pa
 
 fn brokers() -> Option<Settings> {
     let Ok(stand) = std::env::var("TIDEGATE_STAND") else {
-        assert!(std::env::var("CI").is_err(), "under CI the real broker must be there: run through tests/run");
+        assert!(
+            std::env::var("CI").is_err(),
+            "under CI the real broker must be there: run through tests/run"
+        );
         println!("SKIPPED: no real broker (TIDEGATE_STAND is not set)");
         return None;
     };
@@ -30,7 +33,13 @@ fn unique(name: &str) -> String {
 fn topic(settings: &Settings, name: &str, partitions: i32) -> Arc<str> {
     let name = unique(name);
     let mut cluster = ClusterClient::connect(settings).unwrap();
-    cluster.create(&[NewTopic { topic: name.clone(), partitions, config: Vec::new() }]).unwrap();
+    cluster
+        .create(&[NewTopic {
+            topic: name.clone(),
+            partitions,
+            config: Vec::new(),
+        }])
+        .unwrap();
     let name: Arc<str> = name.into();
     let deadline = Instant::now() + Duration::from_secs(20);
     while cluster.topics(std::slice::from_ref(&name)).unwrap().is_empty() {
@@ -41,17 +50,37 @@ fn topic(settings: &Settings, name: &str, partitions: i32) -> Arc<str> {
 
 fn outgoing(topic: &Arc<str>, partition: i32, text: String) -> Outgoing {
     Outgoing {
-        to: TopicPartition { topic: topic.clone(), partition },
+        to: TopicPartition {
+            topic: topic.clone(),
+            partition,
+        },
         timestamp: Some(1_700_000_000_123),
         key: Some(Bytes::from_static(b"k")),
         value: Some(Bytes::from(text)),
-        headers: vec![Header::text("a", "1"), Header { name: "n".into(), value: None }, Header::text("a", "2")],
+        headers: vec![
+            Header::text("a", "1"),
+            Header {
+                name: "n".into(),
+                value: None,
+            },
+            Header::text("a", "2"),
+        ],
     }
 }
 
 fn fill(settings: &Settings, topic: &Arc<str>, partitions: i32, each: usize) {
-    let mut exchange = GroupExchange::join(settings, "fill", &unique("fill"), std::slice::from_ref(topic), Delivering::Acknowledged).unwrap();
-    let batch = (0..each).flat_map(|i| (0..partitions).map(move |p| (p, i))).map(|(p, i)| outgoing(topic, p, format!("{p}:{i}"))).collect();
+    let mut exchange = GroupExchange::join(
+        settings,
+        "fill",
+        &unique("fill"),
+        std::slice::from_ref(topic),
+        Delivering::Acknowledged,
+    )
+    .unwrap();
+    let batch = (0..each)
+        .flat_map(|i| (0..partitions).map(move |p| (p, i)))
+        .map(|(p, i)| outgoing(topic, p, format!("{p}:{i}")))
+        .collect();
     let delivery = exchange.send(batch).unwrap();
     assert_eq!((delivery.delivered, delivery.refused.len()), (each * partitions as usize, 0));
 }
@@ -71,8 +100,12 @@ fn drive<C: Consumer + ?Sized>(consumer: &mut C, mut take: impl FnMut(Vec<Record
 }
 
 fn start<C: Consumer + ?Sized>(consumer: &mut C, partitions: &[TopicPartition]) {
-    let positions: Vec<(TopicPartition, NextOffset)> =
-        consumer.committed(partitions).unwrap().into_iter().map(|c| (c.at, c.next.unwrap_or(NextOffset(0)))).collect();
+    let positions: Vec<(TopicPartition, NextOffset)> = consumer
+        .committed(partitions)
+        .unwrap()
+        .into_iter()
+        .map(|c| (c.at, c.next.unwrap_or(NextOffset(0))))
+        .collect();
     consumer.start(&positions).unwrap();
 }
 
@@ -85,11 +118,21 @@ fn an_aborted_batch_is_invisible_and_a_committed_one_moves_the_position_with_it(
     let mut exchange = GroupExchange::join(&settings, "test", &group, std::slice::from_ref(&source), transactional).unwrap();
     let mut seen: Vec<Record> = Vec::new();
     let count = std::cell::Cell::new(0);
-    drive(&mut exchange, |records| { seen.extend(records); count.set(seen.len()); }, |_| count.get() == 100);
+    drive(
+        &mut exchange,
+        |records| {
+            seen.extend(records);
+            count.set(seen.len());
+        },
+        |_| count.get() == 100,
+    );
     let copies = |seen: &[Record]| -> Vec<Outgoing> {
         seen.iter()
             .map(|record| Outgoing {
-                to: TopicPartition { topic: out.clone(), partition: record.origin.at.partition },
+                to: TopicPartition {
+                    topic: out.clone(),
+                    partition: record.origin.at.partition,
+                },
                 timestamp: record.timestamp,
                 key: record.key.clone(),
                 value: record.value.clone(),
@@ -98,7 +141,14 @@ fn an_aborted_batch_is_invisible_and_a_committed_one_moves_the_position_with_it(
             .collect()
     };
     let positions: Vec<Position> = (0..2)
-        .map(|p| Position { at: TopicPartition { topic: source.clone(), partition: p }, next: NextOffset(50), metadata: "note".into() })
+        .map(|p| Position {
+            at: TopicPartition {
+                topic: source.clone(),
+                partition: p,
+            },
+            next: NextOffset(50),
+            metadata: "note".into(),
+        })
         .collect();
 
     // Aborted: nothing is read back, the position stands where it was, and a rewind brings every record again.
@@ -107,12 +157,25 @@ fn an_aborted_batch_is_invisible_and_a_committed_one_moves_the_position_with_it(
     exchange.send_offsets(&positions).unwrap();
     exchange.abort_transaction().unwrap();
     let partitions: Vec<TopicPartition> = positions.iter().map(|position| position.at.clone()).collect();
-    assert!(exchange.committed(&partitions).unwrap().iter().all(|committed| committed.next.is_none()));
+    assert!(
+        exchange
+            .committed(&partitions)
+            .unwrap()
+            .iter()
+            .all(|committed| committed.next.is_none())
+    );
     let back: Vec<(TopicPartition, NextOffset)> = partitions.iter().map(|at| (at.clone(), NextOffset(0))).collect();
     exchange.seek(&back).unwrap();
     let mut again: Vec<Record> = Vec::new();
     let count = std::cell::Cell::new(0);
-    drive(&mut exchange, |records| { again.extend(records); count.set(again.len()); }, |_| count.get() >= 100);
+    drive(
+        &mut exchange,
+        |records| {
+            again.extend(records);
+            count.set(again.len());
+        },
+        |_| count.get() >= 100,
+    );
     again.sort_by_key(|record| record.origin.clone());
     seen.sort_by_key(|record| record.origin.clone());
     assert_eq!(again, seen);
@@ -122,16 +185,25 @@ fn an_aborted_batch_is_invisible_and_a_committed_one_moves_the_position_with_it(
     exchange.send_offsets(&positions).unwrap();
     exchange.commit_transaction().unwrap();
     let committed = exchange.committed(&partitions).unwrap();
-    assert!(committed.iter().all(|c| c.next == Some(NextOffset(50)) && c.metadata == "note"), "{committed:?}");
+    assert!(
+        committed.iter().all(|c| c.next == Some(NextOffset(50)) && c.metadata == "note"),
+        "{committed:?}"
+    );
     let mut scan = PartitionScan::connect(&settings).unwrap();
     let ends = ClusterClient::connect(&settings).unwrap().offsets(&out).unwrap();
     for partition in 0..2 {
-        let at = TopicPartition { topic: out.clone(), partition };
+        let at = TopicPartition {
+            topic: out.clone(),
+            partition,
+        };
         let copied = scan.scan(&at, NextOffset(0), ends[partition as usize].1, 10_000).unwrap();
         let originals: Vec<&Record> = again.iter().filter(|record| record.origin.at.partition == partition).collect();
         assert_eq!(copied.len(), originals.len(), "aborted records must not be read");
         for (copy, original) in copied.iter().zip(originals) {
-            assert_eq!((&copy.key, &copy.value, &copy.headers, copy.timestamp), (&original.key, &original.value, &original.headers, original.timestamp));
+            assert_eq!(
+                (&copy.key, &copy.value, &copy.headers, copy.timestamp),
+                (&original.key, &original.value, &original.headers, original.timestamp)
+            );
         }
     }
     exchange.close();
@@ -185,7 +257,10 @@ fn a_position_that_the_topic_no_longer_holds_stops_only_that_partition() {
 fn topics_tell_their_facts_and_transactions_are_proved() {
     let Some(settings) = brokers() else { return };
     let name = topic(&settings, "facts", 3);
-    let facts = ClusterClient::connect(&settings).unwrap().topics(&[name.clone(), "no-such-topic".into()]).unwrap();
+    let facts = ClusterClient::connect(&settings)
+        .unwrap()
+        .topics(&[name.clone(), "no-such-topic".into()])
+        .unwrap();
     assert_eq!(facts.len(), 1);
     assert_eq!((facts[0].partitions, facts[0].cleanup_policy.as_deref()), (3, Some("delete")));
     assert_eq!(facts[0].id.as_ref().unwrap().len(), 22, "{:?}", facts[0].id);

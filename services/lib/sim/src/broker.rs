@@ -104,7 +104,11 @@ impl Broker {
 
     /// What a group has committed for a partition.
     pub fn committed(&self, group: &str, at: &TopicPartition) -> Option<NextOffset> {
-        self.lock().groups.get(group).and_then(|group| group.committed.get(at)).map(|(next, _)| *next)
+        self.lock()
+            .groups
+            .get(group)
+            .and_then(|group| group.committed.get(at))
+            .map(|(next, _)| *next)
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -117,7 +121,11 @@ impl Broker {
 
     /// Waits until something changes, at most `wait`.
     pub(crate) fn wait<'a>(&self, state: MutexGuard<'a, State>, wait: Duration) -> MutexGuard<'a, State> {
-        self.shared.changed.wait_timeout(state, wait).expect("no panic happens while the broker is locked").0
+        self.shared
+            .changed
+            .wait_timeout(state, wait)
+            .expect("no panic happens while the broker is locked")
+            .0
     }
 }
 
@@ -133,14 +141,24 @@ impl State {
         topics
             .iter()
             .filter_map(|name| self.topics.get(name).map(|topic| (name, topic)))
-            .flat_map(|(name, topic)| (0..topic.partitions.len()).map(move |p| TopicPartition { topic: name.clone(), partition: p as i32 }))
+            .flat_map(|(name, topic)| {
+                (0..topic.partitions.len()).map(move |p| TopicPartition {
+                    topic: name.clone(),
+                    partition: p as i32,
+                })
+            })
             .collect()
     }
 
     /// Partitions of every topic that some member of the group subscribes to.
     pub(crate) fn group_partitions(&self, group: &str) -> Vec<TopicPartition> {
-        let mut topics: Vec<Arc<str>> =
-            self.groups.get(group).into_iter().flat_map(|group| group.members.values()).flat_map(|member| member.topics.clone()).collect();
+        let mut topics: Vec<Arc<str>> = self
+            .groups
+            .get(group)
+            .into_iter()
+            .flat_map(|group| group.members.values())
+            .flat_map(|member| member.topics.clone())
+            .collect();
         topics.sort();
         topics.dedup();
         self.partitions_of(&topics)
@@ -151,14 +169,20 @@ impl State {
     }
 
     fn log_mut(&mut self, at: &TopicPartition) -> Option<&mut Log> {
-        self.topics.get_mut(&at.topic)?.partitions.get_mut(usize::try_from(at.partition).ok()?)
+        self.topics
+            .get_mut(&at.topic)?
+            .partitions
+            .get_mut(usize::try_from(at.partition).ok()?)
     }
 
     pub(crate) fn read(&self, at: &TopicPartition, from: NextOffset, max: usize, into: &mut Vec<Record>) -> NextOffset {
         let Some(log) = self.log(at) else { return from };
         NextOffset(log.read_committed(from.0, max, |offset, entry| {
             into.push(Record {
-                origin: Origin { at: at.clone(), offset: Offset(offset) },
+                origin: Origin {
+                    at: at.clone(),
+                    offset: Offset(offset),
+                },
                 timestamp: entry.timestamp,
                 key: entry.key.clone(),
                 value: entry.value.clone(),
@@ -195,7 +219,11 @@ impl State {
 
     fn producer(&mut self, id: &str, epoch: u64) -> Result<&mut Producer, Rejected> {
         let producer = self.producers.get_mut(id).ok_or(Rejected::Fenced)?;
-        if producer.epoch == epoch { Ok(producer) } else { Err(Rejected::Fenced) }
+        if producer.epoch == epoch {
+            Ok(producer)
+        } else {
+            Err(Rejected::Fenced)
+        }
     }
 
     pub(crate) fn begin(&mut self, id: &str, epoch: u64) -> Result<(), Rejected> {
@@ -205,19 +233,26 @@ impl State {
 
     pub(crate) fn write(&mut self, id: &str, epoch: u64, outgoing: &Outgoing) -> Result<bool, Rejected> {
         self.producer(id, epoch)?.open.as_ref().ok_or(Rejected::NotOpen)?;
-        let Some(offset) = self.append(outgoing, Fate::Open) else { return Ok(false) };
+        let Some(offset) = self.append(outgoing, Fate::Open) else {
+            return Ok(false);
+        };
         let transaction = self.producer(id, epoch)?.open.as_mut().ok_or(Rejected::NotOpen)?;
         transaction.written.entry(outgoing.to.clone()).or_default().push(offset);
         Ok(true)
     }
 
     pub(crate) fn add_offsets(&mut self, id: &str, epoch: u64, group: &str, member: u64, positions: &[Position]) -> Result<(), Rejected> {
-        let owned = self.groups.get(group).is_some_and(|group| group.owns(member, positions.iter().map(|p| Borrowed(&p.at))));
+        let owned = self
+            .groups
+            .get(group)
+            .is_some_and(|group| group.owns(member, positions.iter().map(|p| Borrowed(&p.at))));
         if !owned {
             return Err(Rejected::NotOwned);
         }
         let transaction = self.producer(id, epoch)?.open.as_mut().ok_or(Rejected::NotOpen)?;
-        transaction.offsets.extend(positions.iter().map(|position| (group.to_owned(), position.clone())));
+        transaction
+            .offsets
+            .extend(positions.iter().map(|position| (group.to_owned(), position.clone())));
         let group = self.groups.get_mut(group).expect("checked above");
         for position in positions {
             *group.pending.entry(position.at.clone()).or_default() += 1;
@@ -282,7 +317,11 @@ impl Cluster for BrokerCluster {
         let Some(topic) = state.topics.get(topic) else {
             return Err(WorldError::new(Remedy::Operator, format!("topic {topic} does not exist")));
         };
-        Ok(topic.partitions.iter().map(|log| (NextOffset(0), NextOffset(log.stable_end()))).collect())
+        Ok(topic
+            .partitions
+            .iter()
+            .map(|log| (NextOffset(0), NextOffset(log.stable_end())))
+            .collect())
     }
 
     fn create(&mut self, topics: &[NewTopic]) -> Result<(), WorldError> {
@@ -290,7 +329,12 @@ impl Cluster for BrokerCluster {
         for topic in topics {
             let number = state.fresh_id();
             let id: Arc<str> = format!("mem{:016x}{number:03}", state.incarnation).into();
-            let policy = topic.config.iter().find(|(key, _)| key == "cleanup.policy").map_or("delete", |(_, value)| value).to_owned();
+            let policy = topic
+                .config
+                .iter()
+                .find(|(key, _)| key == "cleanup.policy")
+                .map_or("delete", |(_, value)| value)
+                .to_owned();
             state.topics.entry(topic.topic.as_str().into()).or_insert_with(|| Topic {
                 id,
                 cleanup_policy: policy,
@@ -304,7 +348,13 @@ impl Cluster for BrokerCluster {
 // === impl BrokerScan ===
 
 impl Scan for BrokerScan {
-    fn scan(&mut self, partition: &TopicPartition, from: NextOffset, until: NextOffset, records_max: usize) -> Result<Vec<Record>, WorldError> {
+    fn scan(
+        &mut self,
+        partition: &TopicPartition,
+        from: NextOffset,
+        until: NextOffset,
+        records_max: usize,
+    ) -> Result<Vec<Record>, WorldError> {
         let mut records = Vec::new();
         self.0.lock().read(partition, from, records_max, &mut records);
         records.retain(|record| record.origin.offset.0 < until.0);
@@ -320,7 +370,10 @@ impl Writer {
         let mut state = self.0.lock();
         for outgoing in batch {
             if state.append(outgoing, Fate::Committed).is_none() {
-                return Err(WorldError::new(Remedy::Operator, format!("partition {} does not exist", outgoing.to)));
+                return Err(WorldError::new(
+                    Remedy::Operator,
+                    format!("partition {} does not exist", outgoing.to),
+                ));
             }
         }
         drop(state);

@@ -14,12 +14,15 @@ pub struct ManualClock {
 impl ManualClock {
     /// Stands at these microseconds since the epoch.
     pub fn at(micros: i64) -> ManualClock {
-        ManualClock { now: AtomicI64::new(micros) }
+        ManualClock {
+            now: AtomicI64::new(micros),
+        }
     }
 
     /// Moves on.
     pub fn advance(&self, by: Duration) {
-        self.now.fetch_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX), Ordering::AcqRel);
+        self.now
+            .fetch_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX), Ordering::AcqRel);
     }
 }
 

@@ -28,7 +28,14 @@ pub(crate) struct Member {
 
 impl Group {
     pub(crate) fn join(&mut self, id: u64, topics: Vec<Arc<str>>, all: &[TopicPartition]) {
-        self.members.insert(id, Member { topics, owned: BTreeSet::new(), target: BTreeSet::new() });
+        self.members.insert(
+            id,
+            Member {
+                topics,
+                owned: BTreeSet::new(),
+                target: BTreeSet::new(),
+            },
+        );
         self.rebalance(all);
     }
 
@@ -46,13 +53,22 @@ impl Group {
         let share = all.len().div_ceil(self.members.len());
         let mut taken: BTreeSet<TopicPartition> = BTreeSet::new();
         for member in self.members.values_mut() {
-            let keep: BTreeSet<TopicPartition> =
-                member.owned.iter().filter(|at| all.contains(at) && member.topics.contains(&at.topic)).take(share).cloned().collect();
+            let keep: BTreeSet<TopicPartition> = member
+                .owned
+                .iter()
+                .filter(|at| all.contains(at) && member.topics.contains(&at.topic))
+                .take(share)
+                .cloned()
+                .collect();
             taken.extend(keep.iter().cloned());
             member.target = keep;
         }
         for at in all.iter().filter(|at| !taken.contains(at)) {
-            let least = self.members.values_mut().filter(|member| member.topics.contains(&at.topic)).min_by_key(|member| member.target.len());
+            let least = self
+                .members
+                .values_mut()
+                .filter(|member| member.topics.contains(&at.topic))
+                .min_by_key(|member| member.target.len());
             if let Some(member) = least {
                 member.target.insert(at.clone());
             }
@@ -61,7 +77,9 @@ impl Group {
 
     /// What a member must give up first; called while it polls, when nothing of it is open.
     pub(crate) fn take_revoked(&mut self, id: u64) -> Vec<TopicPartition> {
-        let Some(member) = self.members.get_mut(&id) else { return Vec::new() };
+        let Some(member) = self.members.get_mut(&id) else {
+            return Vec::new();
+        };
         let gone: Vec<TopicPartition> = member.owned.difference(&member.target).cloned().collect();
         member.owned.retain(|at| member.target.contains(at));
         gone
@@ -73,7 +91,11 @@ impl Group {
         let free: Vec<TopicPartition> = member
             .target
             .difference(&member.owned)
-            .filter(|at| self.members.iter().all(|(other, member)| *other == id || !member.owned.contains(*at)))
+            .filter(|at| {
+                self.members
+                    .iter()
+                    .all(|(other, member)| *other == id || !member.owned.contains(*at))
+            })
             .cloned()
             .collect();
         let member = self.members.get_mut(&id).expect("looked up above");
@@ -83,6 +105,8 @@ impl Group {
 
     /// Whether this member owns all of these: the generation check of KIP-447.
     pub(crate) fn owns(&self, id: u64, mut partitions: impl Iterator<Item = impl AsRef<TopicPartition>>) -> bool {
-        self.members.get(&id).is_some_and(|member| partitions.all(|at| member.owned.contains(at.as_ref())))
+        self.members
+            .get(&id)
+            .is_some_and(|member| partitions.all(|at| member.owned.contains(at.as_ref())))
     }
 }

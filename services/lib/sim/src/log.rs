@@ -45,12 +45,21 @@ impl Log {
         for &offset in offsets {
             self.entries[offset as usize].fate = fate;
         }
-        self.append(Entry { fate: Fate::Control, timestamp: None, key: None, value: None, headers: Vec::new() });
+        self.append(Entry {
+            fate: Fate::Control,
+            timestamp: None,
+            key: None,
+            value: None,
+            headers: Vec::new(),
+        });
     }
 
     /// The last stable offset: everything before it is decided.
     pub(crate) fn stable_end(&self) -> i64 {
-        self.entries.iter().position(|entry| entry.fate == Fate::Open).unwrap_or(self.entries.len()) as i64
+        self.entries
+            .iter()
+            .position(|entry| entry.fate == Fate::Open)
+            .unwrap_or(self.entries.len()) as i64
     }
 
     /// Committed records from `from`, at most `max`, with their offsets; and the position after what was passed over.

@@ -45,7 +45,14 @@ impl BrokerConsumer {
         state.groups.entry(group.to_owned()).or_default().join(id, topics.to_vec(), &wanted);
         drop(state);
         broker.notify();
-        BrokerConsumer { broker: broker.clone(), group: group.to_owned(), id, positions: BTreeMap::new(), paused: BTreeSet::new(), turn: 0 }
+        BrokerConsumer {
+            broker: broker.clone(),
+            group: group.to_owned(),
+            id,
+            positions: BTreeMap::new(),
+            paused: BTreeSet::new(),
+            turn: 0,
+        }
     }
 }
 
@@ -128,7 +135,10 @@ impl Consumer for BrokerConsumer {
                     .collect());
             }
             if Instant::now() >= deadline {
-                return Err(WorldError::new(Remedy::Retry, "a transaction that holds these positions is still open"));
+                return Err(WorldError::new(
+                    Remedy::Retry,
+                    "a transaction that holds these positions is still open",
+                ));
             }
             state = broker.wait(state, Duration::from_millis(50));
         }
@@ -141,7 +151,9 @@ impl Consumer for BrokerConsumer {
             return Err(WorldError::new(Remedy::Reread, "a partition of the commit is no longer owned"));
         }
         for position in positions {
-            group.committed.insert(position.at.clone(), (position.next, position.metadata.clone()));
+            group
+                .committed
+                .insert(position.at.clone(), (position.next, position.metadata.clone()));
         }
         Ok(())
     }
@@ -174,7 +186,10 @@ impl BrokerExchange {
     /// Joins a group; with a transactional id the producer is transactional and fences an earlier one of that id.
     pub fn join(broker: &Broker, group: &str, topics: &[Arc<str>], transactional_id: Option<&str>) -> BrokerExchange {
         let producer = transactional_id.map(|id| (id.to_owned(), broker.lock().init_producer(id)));
-        BrokerExchange { consumer: BrokerConsumer::join(broker, group, topics), producer }
+        BrokerExchange {
+            consumer: BrokerConsumer::join(broker, group, topics),
+            producer,
+        }
     }
 
     fn broker(&self) -> &Broker {
@@ -213,7 +228,9 @@ impl Exchange for BrokerExchange {
             };
             match taken {
                 true => delivery.delivered += 1,
-                false => delivery.refused.push((index, Refusal::Other, format!("partition {} does not exist", outgoing.to))),
+                false => delivery
+                    .refused
+                    .push((index, Refusal::Other, format!("partition {} does not exist", outgoing.to))),
             }
         }
         drop(state);
@@ -224,7 +241,10 @@ impl Exchange for BrokerExchange {
     fn send_offsets(&mut self, positions: &[Position]) -> Result<(), TransactionFault> {
         let (id, epoch) = self.transactional()?;
         let (group, member) = (self.consumer.group.clone(), self.consumer.id);
-        self.broker().lock().add_offsets(&id, epoch, &group, member, positions).map_err(fault)
+        self.broker()
+            .lock()
+            .add_offsets(&id, epoch, &group, member, positions)
+            .map_err(fault)
     }
 
     fn commit_transaction(&mut self) -> Result<bool, TransactionFault> {
@@ -291,5 +311,9 @@ fn fault(rejected: Rejected) -> TransactionFault {
         Rejected::NotOpen => (FaultClass::Fatal, "no transaction is open"),
         Rejected::NotOwned => (FaultClass::Abortable, "a partition is no longer owned by this member"),
     };
-    TransactionFault { class, what: what.to_owned(), operator: false }
+    TransactionFault {
+        class,
+        what: what.to_owned(),
+        operator: false,
+    }
 }

@@ -52,7 +52,10 @@ impl Store for MemoryStore {
             .objects()
             .iter()
             .filter(|(path, _)| path.starts_with(prefix))
-            .map(|(path, bytes)| ObjectFacts { path: path.clone(), size: bytes.len() as u64 })
+            .map(|(path, bytes)| ObjectFacts {
+                path: path.clone(),
+                size: bytes.len() as u64,
+            })
             .collect())
     }
 }

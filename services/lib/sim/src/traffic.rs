@@ -78,7 +78,13 @@ impl Route {
 impl Traffic {
     /// A generator.
     pub fn new(route: Route, seed: u64) -> Traffic {
-        Traffic { route, rng: Rng::with_seed(seed), customers: customers::Table::default(), due: Vec::new(), sequence: 0 }
+        Traffic {
+            route,
+            rng: Rng::with_seed(seed),
+            customers: customers::Table::default(),
+            due: Vec::new(),
+            sequence: 0,
+        }
     }
 
     /// The next event, happening at `now` (microseconds since the epoch).
@@ -96,7 +102,10 @@ impl Traffic {
         };
         let topic = self.route.topics()[kind as usize].clone();
         let partition = self.partition(drafts[0].key.as_deref());
-        let mut planted: Vec<Planted> = drafts.into_iter().map(|draft| self.address(draft, &topic, partition, now)).collect();
+        let mut planted: Vec<Planted> = drafts
+            .into_iter()
+            .map(|draft| self.address(draft, &topic, partition, now))
+            .collect();
         planted.reverse();
         let first = planted.pop().expect("a draft was made");
         self.due = planted;
@@ -115,17 +124,32 @@ impl Traffic {
     fn address(&mut self, draft: Draft, topic: &str, partition: i32, now: i64) -> Planted {
         let mut headers = vec![Header::text("producer", "traffic")];
         if self.rng.u8(..) < 16 {
-            headers.push(Header { name: "trace".into(), value: Some(Bytes::from(self.rng.u64(..).to_be_bytes().to_vec())) });
+            headers.push(Header {
+                name: "trace".into(),
+                value: Some(Bytes::from(self.rng.u64(..).to_be_bytes().to_vec())),
+            });
         }
         let to = TopicPartition::new(topic, partition);
-        let record = Outgoing { to, timestamp: Some(now / 1000), key: draft.key, value: draft.value, headers };
-        Planted { record, expected: draft.expected, rowless: draft.rowless }
+        let record = Outgoing {
+            to,
+            timestamp: Some(now / 1000),
+            key: draft.key,
+            value: draft.value,
+            headers,
+        };
+        Planted {
+            record,
+            expected: draft.expected,
+            rowless: draft.rowless,
+        }
     }
 
     fn partition(&mut self, key: Option<&[u8]>) -> i32 {
         match key {
             Some(key) => {
-                let hash = key.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+                let hash = key.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                    (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+                });
                 i32::try_from(hash % u64::from(self.route.partitions.unsigned_abs())).expect("smaller than the partition count")
             }
             None => self.rng.i32(0..self.route.partitions),
@@ -145,7 +169,12 @@ fn rfc3339(micros: i64) -> String {
     let (days, of_day) = (micros.div_euclid(86_400_000_000), micros.rem_euclid(86_400_000_000));
     let (year, month, day) = civil(days);
     let (seconds, millis) = (of_day / 1_000_000, of_day / 1000 % 1000);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{millis:03}Z", seconds / 3600, seconds / 60 % 60, seconds % 60)
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{millis:03}Z",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
 }
 
 /// Days since 1970-01-01 to a date of the Gregorian calendar, by whole 400-year cycles from 0000-03-01.
@@ -156,7 +185,11 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
     (cycle * 400 + year_of_cycle + i64::from(month <= 2), month, day)
 }
 
@@ -166,10 +199,18 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_events() {
-        let route = Route { prefix: String::new(), partitions: 6, payment_schema: 1, fault_every: 10 };
+        let route = Route {
+            prefix: String::new(),
+            partitions: 6,
+            payment_schema: 1,
+            fault_every: 10,
+        };
         let run = |seed| {
             let mut traffic = Traffic::new(route.clone(), seed);
-            (0..2000).map(|i| traffic.next(1_000_000 * i)).map(|planted| (planted.record, planted.expected)).collect::<Vec<_>>()
+            (0..2000)
+                .map(|i| traffic.next(1_000_000 * i))
+                .map(|planted| (planted.record, planted.expected))
+                .collect::<Vec<_>>()
         };
         assert_eq!(run(7), run(7));
         assert_ne!(run(7), run(8));
@@ -179,13 +220,31 @@ mod tests {
 
     #[test]
     fn orders_alone_go_to_their_topic_with_every_fault_of_theirs() {
-        let route = Route { prefix: "a.".to_owned(), partitions: 6, payment_schema: 1, fault_every: 10 };
+        let route = Route {
+            prefix: "a.".to_owned(),
+            partitions: 6,
+            payment_schema: 1,
+            fault_every: 10,
+        };
         let mut traffic = Traffic::new(route, 7);
         let orders: Vec<Planted> = (0..2000).map(|i| traffic.next_order(1_000_000 * i)).collect();
-        assert!(orders.iter().all(|order| &*order.record.to.topic == "a.orders" && (0..6).contains(&order.record.to.partition)));
+        assert!(
+            orders
+                .iter()
+                .all(|order| &*order.record.to.topic == "a.orders" && (0..6).contains(&order.record.to.partition))
+        );
         let found: std::collections::BTreeSet<Expected> = orders.into_iter().map(|order| order.expected).collect();
-        let reasons = ["constraint_violation", "required_missing", "semantic_violation", "type_mismatch", "undecodable"];
-        assert_eq!(found, reasons.map(Expected::DeadLetter).into_iter().chain([Expected::Valid]).collect());
+        let reasons = [
+            "constraint_violation",
+            "required_missing",
+            "semantic_violation",
+            "type_mismatch",
+            "undecodable",
+        ];
+        assert_eq!(
+            found,
+            reasons.map(Expected::DeadLetter).into_iter().chain([Expected::Valid]).collect()
+        );
     }
 
     #[test]

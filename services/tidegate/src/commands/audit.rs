@@ -49,16 +49,28 @@ fn report(args: &AuditArgs) -> anyhow::Result<Report> {
         topic.landed = config.lake.is_some();
         // The group's positions first: what comes while the audit runs is pending, not missing.
         let count = i32::try_from(cluster.offsets(&topic.source)?.len())?;
-        let partitions: Vec<TopicPartition> =
-            (0..count).map(|partition| TopicPartition { topic: topic.source.clone(), partition }).collect();
+        let partitions: Vec<TopicPartition> = (0..count)
+            .map(|partition| TopicPartition {
+                topic: topic.source.clone(),
+                partition,
+            })
+            .collect();
         for (at, next) in group_positions(&config.kafka, &config.validator_group, &partitions)? {
             topic.positions.insert(at.partition, next.unwrap_or(tidegate_flow::NextOffset(0)));
         }
     }
-    let store = config.lake.as_ref().map(|lake| tidegate_lake::open(&lake.location, &lake.options)).transpose()?;
+    let store = config
+        .lake
+        .as_ref()
+        .map(|lake| tidegate_lake::open(&lake.location, &lake.options))
+        .transpose()?;
     let mut scan = PartitionScan::connect(&config.kafka)?;
     let cdc = cdc_topics(&snapshot);
-    let ports = Ports { cluster: &mut cluster, scan: &mut scan, store: store.as_deref().map(|store| store as &dyn Store) };
+    let ports = Ports {
+        cluster: &mut cluster,
+        scan: &mut scan,
+        store: store.as_deref().map(|store| store as &dyn Store),
+    };
     Ok(audit(&plan, ports, &|record| explain(&cdc, record)))
 }
 
@@ -68,15 +80,20 @@ pub(crate) fn plan(settings: &Settings, topics: &[Arc<str>]) -> Plan {
         tidegate_validator::Mode::ExactlyOnce => Mode::ExactlyOnce,
         tidegate_validator::Mode::AtLeastOnce => Mode::AtLeastOnce,
     };
-    let topics =
-        topics.iter().map(|topic| TopicPlan::new(topic.clone(), settings.validated(topic), settings.dead_letters(topic))).collect();
+    let topics = topics
+        .iter()
+        .map(|topic| TopicPlan::new(topic.clone(), settings.validated(topic), settings.dead_letters(topic)))
+        .collect();
     Plan { mode, topics }
 }
 
 /// Topics whose records are change events.
 pub(crate) fn cdc_topics(snapshot: &tidegate_validator::JudgingSnapshot) -> Vec<Arc<str>> {
     let bindings = snapshot.snapshot.bindings.iter();
-    bindings.filter(|(_, binding)| binding.default.object().settings.cdc.is_some()).map(|(topic, _)| topic.clone()).collect()
+    bindings
+        .filter(|(_, binding)| binding.default.object().settings.cdc.is_some())
+        .map(|(topic, _)| topic.clone())
+        .collect()
 }
 
 /// Why a source record may have no outcome: only what can be read off the record itself.
@@ -101,8 +118,18 @@ pub(crate) fn show(report: &Report, output: Output) {
         return;
     }
     let rows = report.rows().into_iter().map(|row| {
-        let cells: Vec<String> = row.cells.iter().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name} {count}")).collect();
-        [if row.clean { "ok" } else { "NOT CLEAN" }.to_owned(), row.at, row.what.to_owned(), cells.join(", ")]
+        let cells: Vec<String> = row
+            .cells
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(name, count)| format!("{name} {count}"))
+            .collect();
+        [
+            if row.clean { "ok" } else { "NOT CLEAN" }.to_owned(),
+            row.at,
+            row.what.to_owned(),
+            cells.join(", "),
+        ]
     });
     say(format_args!("{}", table(["", "partition", "what", "ledger"], rows)));
     for why in &report.incomplete {
@@ -117,4 +144,3 @@ pub(crate) fn show(report: &Report, output: Output) {
         }
     ));
 }
-

@@ -18,7 +18,10 @@ pub(crate) fn run(args: &CheckArgs) -> Exit {
     match check(args) {
         Ok(exit) => exit,
         Err(error) => {
-            if let Some(error) = error.downcast_ref::<std::io::Error>().filter(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+            if let Some(error) = error
+                .downcast_ref::<std::io::Error>()
+                .filter(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+            {
                 crate::screen::leave(error);
             }
             eprintln!("error: {error:#}");
@@ -28,12 +31,20 @@ pub(crate) fn run(args: &CheckArgs) -> Exit {
 }
 
 fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
-    let Some((contract, object, plan)) = load(args)? else { return Ok(Exit::CouldNotTell) };
+    let Some((contract, object, plan)) = load(args)? else {
+        return Ok(Exit::CouldNotTell);
+    };
     let now = match &args.now {
-        Some(text) => text.parse::<jiff::Timestamp>().with_context(|| format!("--now: `{text}` is not an RFC 3339 time"))?.as_microsecond(),
+        Some(text) => text
+            .parse::<jiff::Timestamp>()
+            .with_context(|| format!("--now: `{text}` is not an RFC 3339 time"))?
+            .as_microsecond(),
         None => now_micros(),
     };
-    let topic = contract.objects[object].topic.clone().unwrap_or_else(|| contract.objects[object].name.clone());
+    let topic = contract.objects[object]
+        .topic
+        .clone()
+        .unwrap_or_else(|| contract.objects[object].name.clone());
     let mut out = std::io::stdout().lock();
     let mut judge = Judge::new();
     let mut tally = Tally::default();
@@ -55,9 +66,17 @@ fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
             continue;
         }
         let event = Event::read(&line).with_context(|| format!("{}:{number}", args.events.display()))?;
-        let headers: Vec<(&str, Option<&[u8]>)> =
-            event.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref().map(str::as_bytes))).collect();
-        let input = Input { key: event.key.as_deref(), value: event.value.as_deref(), headers: &headers, now };
+        let headers: Vec<(&str, Option<&[u8]>)> = event
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_deref().map(str::as_bytes)))
+            .collect();
+        let input = Input {
+            key: event.key.as_deref(),
+            value: event.value.as_deref(),
+            headers: &headers,
+            now,
+        };
         let verdict = judge.judge(&plan, &input, &topic, &SchemaSource::Fixed(Arc::default()), &mut ());
         tally.add(&verdict);
         match args.output {
@@ -79,9 +98,14 @@ fn load(args: &CheckArgs) -> anyhow::Result<Option<(Contract, usize, Plan)>> {
         .and_then(|mut file| file.read_to_string(&mut text))
         .with_context(|| format!("{name}: cannot be read"))?;
     let (contract, diagnostics) = tidegate_contract::parse(&name, &text);
-    let shown: Vec<Diagnostic> = diagnostics.into_iter().filter(|diagnostic| diagnostic.level != Level::Note).collect();
+    let shown: Vec<Diagnostic> = diagnostics
+        .into_iter()
+        .filter(|diagnostic| diagnostic.level != Level::Note)
+        .collect();
     report(&name, &text, &shown);
-    let Some(contract) = contract.filter(|_| shown.iter().all(|diagnostic| diagnostic.level != Level::Error)) else { return Ok(None) };
+    let Some(contract) = contract.filter(|_| shown.iter().all(|diagnostic| diagnostic.level != Level::Error)) else {
+        return Ok(None);
+    };
     let object = pick(&contract, args.object.as_deref(), &args.contract)?;
     match compile(&contract, object) {
         Ok(plan) => Ok(Some((contract, object, plan))),
@@ -95,7 +119,14 @@ fn load(args: &CheckArgs) -> anyhow::Result<Option<(Contract, usize, Plan)>> {
 fn report(name: &str, text: &str, diagnostics: &[Diagnostic]) {
     if !diagnostics.is_empty() {
         let sources = BTreeMap::from([(Arc::from(name), text.to_owned())]);
-        eprintln!("{}", render(diagnostics, &sources, std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()));
+        eprintln!(
+            "{}",
+            render(
+                diagnostics,
+                &sources,
+                std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+            )
+        );
     }
 }
 
@@ -104,7 +135,11 @@ fn pick(contract: &Contract, wanted: Option<&str>, path: &Path) -> anyhow::Resul
     match (wanted, contract.objects.len()) {
         (_, 0) => bail!("{}: the contract has no schema object", path.display()),
         (None, 1) => Ok(0),
-        (None, _) => bail!("{}: the contract has several objects ({}); name one with --object", path.display(), names()),
+        (None, _) => bail!(
+            "{}: the contract has several objects ({}); name one with --object",
+            path.display(),
+            names()
+        ),
         (Some(name), _) => match contract.objects.iter().position(|object| &*object.name == name) {
             Some(index) => Ok(index),
             None => bail!("{}: no object `{name}`; there are {}", path.display(), names()),
@@ -122,10 +157,16 @@ struct Event {
 impl Event {
     fn read(line: &[u8]) -> anyhow::Result<Event> {
         let Some(wrapped) = line.strip_prefix(b"@") else {
-            return Ok(Event { key: None, value: Some(line.to_vec()), headers: Vec::new() });
+            return Ok(Event {
+                key: None,
+                value: Some(line.to_vec()),
+                headers: Vec::new(),
+            });
         };
         let wrapped: serde_json::Value = serde_json::from_slice(wrapped).context("what follows @ must be a JSON object")?;
-        let Some(object) = wrapped.as_object() else { bail!("what follows @ must be a JSON object") };
+        let Some(object) = wrapped.as_object() else {
+            bail!("what follows @ must be a JSON object")
+        };
         if let Some(unknown) = object.keys().find(|name| !["key", "value", "headers"].contains(&name.as_str())) {
             bail!("what follows @ has `{unknown}`; it may have key, value and headers");
         }
@@ -139,7 +180,11 @@ impl Event {
             let name = header[0].as_str().context("headers must be a list of [name, text or null]")?;
             headers.push((name.to_owned(), header[1].as_str().map(str::to_owned)));
         }
-        Ok(Event { key: text("key")?, value: text("value")?, headers })
+        Ok(Event {
+            key: text("key")?,
+            value: text("value")?,
+            headers,
+        })
     }
 }
 
@@ -168,7 +213,14 @@ impl Tally {
     }
 
     fn show(&self, out: &mut impl std::io::Write, contract: &Contract) -> std::io::Result<()> {
-        writeln!(out, "{}: {} valid, {} invalid, {} skipped", contract.reference(), self.valid, self.invalid, self.skipped)?;
+        writeln!(
+            out,
+            "{}: {} valid, {} invalid, {} skipped",
+            contract.reference(),
+            self.valid,
+            self.invalid,
+            self.skipped
+        )?;
         for ((reason, rule), count) in &self.rules {
             writeln!(out, "  {count:>8}  {reason}  {rule}")?;
         }
@@ -198,9 +250,16 @@ fn line(out: &mut impl std::io::Write, place: &str, violation: &Violation) -> st
         Severity::Warning => "warning",
         Severity::Info => "info",
     };
-    let detail = violation.detail.map(|detail| detail.as_str()).filter(|detail| *detail != violation.reason.as_str());
+    let detail = violation
+        .detail
+        .map(|detail| detail.as_str())
+        .filter(|detail| *detail != violation.reason.as_str());
     let detail = detail.map(|detail| format!("/{detail}")).unwrap_or_default();
-    let pointer = if violation.pointer.is_empty() { "(event)" } else { &violation.pointer };
+    let pointer = if violation.pointer.is_empty() {
+        "(event)"
+    } else {
+        &violation.pointer
+    };
     let at = &violation.location;
     writeln!(
         out,

@@ -17,7 +17,6 @@ use crate::wiring::clock::SystemClock;
 use crate::wiring::contracts::LiveContracts;
 use crate::wiring::meters::SinkMeter;
 
-
 pub(crate) fn run(args: &RoleArgs) -> Exit {
     let loaded = Config::load(args).and_then(|config| {
         config.require_brokers()?;
@@ -60,7 +59,12 @@ fn sink(config: &Config, lake: &LakeConfig, contracts: LiveContracts, stop: &Arc
     let server = Server::start(super::address(&config.http)?, metrics.clone(), health.clone())?;
     tracing::info!(address = %server.address(), "/livez /readyz /metrics");
     let contracts = contracts.counted_by(&metrics);
-    let validated: Vec<Arc<str>> = contracts.current().topics().iter().map(|topic| config.validator.validated(topic)).collect();
+    let validated: Vec<Arc<str>> = contracts
+        .current()
+        .topics()
+        .iter()
+        .map(|topic| config.validator.validated(topic))
+        .collect();
 
     let mut cluster = ClusterClient::connect(&config.kafka)?;
     super::patiently(&clock, &health, || super::require_topics(&mut cluster, &validated))?;

@@ -33,7 +33,13 @@ fn report(args: &SlaArgs) -> anyhow::Result<Report> {
     let contracts = LiveContracts::open(&config.contracts).map_err(anyhow::Error::msg)?;
     let store = tidegate_lake::open(&lake.location, &lake.options)?;
     let engine = tidegate_query::Lake::new(store, tidegate_query::Limits::default())?;
-    Ok(run_once(&contracts.current().snapshot, &engine, &folder, now_micros(), &Filter::default()))
+    Ok(run_once(
+        &contracts.current().snapshot,
+        &engine,
+        &folder,
+        now_micros(),
+        &Filter::default(),
+    ))
 }
 
 /// Where the sink puts the rows of an object's major version.

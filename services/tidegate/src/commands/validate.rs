@@ -17,7 +17,6 @@ use crate::wiring::clock::SystemClock;
 use crate::wiring::contracts::LiveContracts;
 use crate::wiring::meters::ValidatorMeter;
 
-
 pub(crate) fn run(args: &RoleArgs) -> Exit {
     let config = match Config::load(args).and_then(|config| config.require_brokers().map(|()| config)) {
         Ok(config) => config,
@@ -58,7 +57,10 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
     let snapshot = contracts.current();
     let topics = snapshot.topics();
     if topics.is_empty() {
-        let what = format!("{} binds no topic: give an object `physicalType: topic` and an enforced status", config.contracts);
+        let what = format!(
+            "{} binds no topic: give an object `physicalType: topic` and an enforced status",
+            config.contracts
+        );
         return Err(WorldError::new(tidegate_flow::Remedy::Operator, what));
     }
 
@@ -72,7 +74,8 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
             match super::patiently(&clock, &health, || probe_transactions(&config.kafka, &config.probe_topic, &token))? {
                 Transactions::Proved => Delivering::Transactional(format!("{}-{}", config.validator_group, super::unique())),
                 Transactions::Refuted(why) => {
-                    let what = format!("exactly_once was asked for and these brokers do not hold it: {why}; set validator.mode to at_least_once");
+                    let what =
+                        format!("exactly_once was asked for and these brokers do not hold it: {why}; set validator.mode to at_least_once");
                     return Err(WorldError::new(tidegate_flow::Remedy::Operator, what));
                 }
             }
@@ -90,7 +93,13 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
         GroupExchange::join(&config.kafka, "validator", &config.validator_group, &topics, delivering.clone())
     })?;
     let meter = ValidatorMeter::new(&metrics, &health, "validator");
-    let parts = Parts { exchange: &mut exchange, contracts: &mut live, schemas: &schemas, clock: &clock, meter: &meter };
+    let parts = Parts {
+        exchange: &mut exchange,
+        contracts: &mut live,
+        schemas: &schemas,
+        clock: &clock,
+        meter: &meter,
+    };
     let result = tidegate_validator::run(&config.validator, parts, stop);
     tracing::info!("stopped");
     drop(server);

@@ -44,8 +44,15 @@ impl LiveContracts {
             }
             LoadOutcome::Unchanged => return Err("the contract source gave nothing to load".to_owned()),
         };
-        let inner = Inner { source, current, looked: Instant::now(), metrics: None };
-        Ok(LiveContracts { inner: Arc::new(Mutex::new(inner)) })
+        let inner = Inner {
+            source,
+            current,
+            looked: Instant::now(),
+            metrics: None,
+        };
+        Ok(LiveContracts {
+            inner: Arc::new(Mutex::new(inner)),
+        })
     }
 
     /// Counts refreshes from now on.
@@ -83,7 +90,9 @@ impl Inner {
         use tidegate_telemetry::metrics::Refresh;
         let outcome = match self.source.load() {
             // Read, but it did not compile: still not in force.
-            Ok(LoadOutcome::Unchanged) if self.source.current().is_some_and(|read| read.commit != *self.current.commit()) => Refresh::Refused,
+            Ok(LoadOutcome::Unchanged) if self.source.current().is_some_and(|read| read.commit != *self.current.commit()) => {
+                Refresh::Refused
+            }
             Ok(LoadOutcome::Unchanged) => Refresh::Unchanged,
             Ok(LoadOutcome::Loaded(snapshot, _)) => match compile(snapshot) {
                 Ok(compiled) => {
@@ -127,7 +136,9 @@ impl tidegate_validator::Contracts for LiveContracts {
 }
 
 fn compile(snapshot: Arc<Snapshot>) -> Result<Arc<JudgingSnapshot>, String> {
-    JudgingSnapshot::compile(snapshot).map(Arc::new).map_err(|problems| lines(&problems))
+    JudgingSnapshot::compile(snapshot)
+        .map(Arc::new)
+        .map_err(|problems| lines(&problems))
 }
 
 /// One line a problem: `file:line:col: error[TG0123]: problem (help)`.
@@ -137,8 +148,15 @@ pub(crate) fn lines(diagnostics: &[tidegate_contract::Diagnostic]) -> String {
         .filter(|diagnostic| diagnostic.level == tidegate_contract::Level::Error)
         .map(|diagnostic| {
             let at = &diagnostic.location;
-            let help = if diagnostic.help.is_empty() { String::new() } else { format!(" ({})", diagnostic.help) };
-            format!("{}:{}:{}: error[{}]: {}{help}", at.file, at.line, at.column, diagnostic.code, diagnostic.problem)
+            let help = if diagnostic.help.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", diagnostic.help)
+            };
+            format!(
+                "{}:{}:{}: error[{}]: {}{help}",
+                at.file, at.line, at.column, diagnostic.code, diagnostic.problem
+            )
         })
         .collect::<Vec<_>>()
         .join("\n")

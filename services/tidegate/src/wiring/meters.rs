@@ -33,7 +33,12 @@ pub(crate) struct SinkMeter {
 impl ValidatorMeter {
     pub(crate) fn new(metrics: &Metrics, health: &Health, name: &str) -> Self {
         let pulse = health.pulse(name, TURN_MAX);
-        ValidatorMeter { metrics: metrics.clone(), health: health.clone(), pulse, held: Mutex::new(BTreeSet::new()) }
+        ValidatorMeter {
+            metrics: metrics.clone(),
+            health: health.clone(),
+            pulse,
+            held: Mutex::new(BTreeSet::new()),
+        }
     }
 }
 
@@ -62,7 +67,11 @@ impl tidegate_validator::Meter for ValidatorMeter {
     }
 
     fn committed(&self, records: usize, judging_micros: i64) {
-        self.metrics.batch(BatchOutcome::Committed, records, Duration::from_micros(u64::try_from(judging_micros).unwrap_or(0)));
+        self.metrics.batch(
+            BatchOutcome::Committed,
+            records,
+            Duration::from_micros(u64::try_from(judging_micros).unwrap_or(0)),
+        );
     }
 
     fn aborted(&self) {
@@ -119,7 +128,11 @@ impl tidegate_validator::Meter for ValidatorMeter {
 
 impl SinkMeter {
     pub(crate) fn new(metrics: &Metrics, health: &Health) -> Self {
-        SinkMeter { metrics: metrics.clone(), health: health.clone(), pulse: health.pulse("sink", TURN_MAX) }
+        SinkMeter {
+            metrics: metrics.clone(),
+            health: health.clone(),
+            pulse: health.pulse("sink", TURN_MAX),
+        }
     }
 }
 
@@ -150,14 +163,19 @@ impl tidegate_sink::Metrics for SinkMeter {
     fn halted(&self, partitions: usize) {
         match partitions {
             0 => self.health.clear("halted"),
-            _ => self.health.hinder("halted", format!("{partitions} partitions wait for an operator; the log says why")),
+            _ => self
+                .health
+                .hinder("halted", format!("{partitions} partitions wait for an operator; the log says why")),
         }
     }
 
     fn waiting_for_snapshot(&self, partitions: usize) {
         match partitions {
             0 => self.health.clear("contracts"),
-            _ => self.health.hinder("contracts", format!("{partitions} partitions wait for a contract version that is not in the snapshot yet")),
+            _ => self.health.hinder(
+                "contracts",
+                format!("{partitions} partitions wait for a contract version that is not in the snapshot yet"),
+            ),
         }
     }
 
@@ -166,7 +184,9 @@ impl tidegate_sink::Metrics for SinkMeter {
         self.health.clear("starting");
         match ready {
             true => self.health.clear("progress"),
-            false => self.health.hinder("progress", "not every partition makes progress; the log says why"),
+            false => self
+                .health
+                .hinder("progress", "not every partition makes progress; the log says why"),
         }
     }
 }

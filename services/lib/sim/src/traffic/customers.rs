@@ -50,7 +50,12 @@ impl Table {
                 // Under the default replica identity only the key of `before` is true.
                 let before = format!(r#"{{"id":{id},"email":"","name":null,"tier":"","balance":"AA==","vip":false,"updated_at":0}}"#);
                 let delete = self.change(id, &before, "null", "d", now, Expected::Valid);
-                let tombstone = Draft { key: Some(key(id)), value: None, expected: Expected::Valid, rowless: true };
+                let tombstone = Draft {
+                    key: Some(key(id)),
+                    value: None,
+                    expected: Expected::Valid,
+                    rowless: true,
+                };
                 vec![delete, tombstone]
             }
         }
@@ -58,7 +63,12 @@ impl Table {
 
     fn faulty(&mut self, rng: &mut Rng, now: i64) -> Draft {
         if rng.u8(..5) == 0 {
-            return Draft { key: None, value: None, expected: Expected::Skipped("tombstone_keyless"), rowless: true };
+            return Draft {
+                key: None,
+                value: None,
+                expected: Expected::Skipped("tombstone_keyless"),
+                rowless: true,
+            };
         }
         let (fault, reason) = FAULTS[rng.usize(..FAULTS.len())];
         let expected = Expected::DeadLetter(reason);
@@ -66,9 +76,12 @@ impl Table {
         let row = row(rng, id, now, fault);
         match fault {
             "unknown operation" => self.change(id, "null", &row, "x", now, expected),
-            "garbage" => {
-                Draft { key: Some(key(id)), value: Some(Bytes::from_static(b"\xff\xfe not an event")), expected, rowless: false }
-            }
+            "garbage" => Draft {
+                key: Some(key(id)),
+                value: Some(Bytes::from_static(b"\xff\xfe not an event")),
+                expected,
+                rowless: false,
+            },
             _ => self.change(id, "null", &row, "c", now, expected),
         }
     }
@@ -80,14 +93,20 @@ impl Table {
 
     fn change(&self, id: u64, before: &str, after: &str, op: &str, now: i64, expected: Expected) -> Draft {
         let millis = now / 1000;
-        let mut value = format!(r#"{{"before":{before},"after":{after},"source":{{"version":"3.7.0.Final","connector":"postgresql","name":"crm","#);
+        let mut value =
+            format!(r#"{{"before":{before},"after":{after},"source":{{"version":"3.7.0.Final","connector":"postgresql","name":"crm","#);
         let _ = write!(
             value,
             r#""ts_ms":{millis},"snapshot":"false","db":"crm","sequence":"[null,\"{lsn}\"]","ts_us":{now},"ts_ns":{now}000,"schema":"public","table":"customers","txId":{},"lsn":{lsn},"xmin":null}},"transaction":null,"op":"{op}","ts_ms":{millis},"ts_us":{now},"ts_ns":{now}000}}"#,
             self.lsn / 100,
             lsn = self.lsn,
         );
-        Draft { key: Some(key(id)), value: Some(Bytes::from(value)), expected, rowless: false }
+        Draft {
+            key: Some(key(id)),
+            value: Some(Bytes::from(value)),
+            expected,
+            rowless: false,
+        }
     }
 }
 
@@ -96,8 +115,16 @@ fn key(id: u64) -> Bytes {
 }
 
 fn row(rng: &mut Rng, id: u64, now: i64, fault: &str) -> String {
-    let email = if fault == "no email" { "null".to_owned() } else { format!(r#""customer{id}@example.com""#) };
-    let tier = if fault == "platinum" { "platinum" } else { rng.choice(["basic", "silver", "gold"]).expect("not empty") };
+    let email = if fault == "no email" {
+        "null".to_owned()
+    } else {
+        format!(r#""customer{id}@example.com""#)
+    };
+    let tier = if fault == "platinum" {
+        "platinum"
+    } else {
+        rng.choice(["basic", "silver", "gold"]).expect("not empty")
+    };
     let balance = STANDARD.encode(twos_complement(rng.i64(0..1_000_000)));
     let vip = tier == "gold" && rng.bool();
     format!(r#"{{"id":{id},"email":{email},"name":"Customer {id}","tier":"{tier}","balance":"{balance}","vip":{vip},"updated_at":{now}}}"#)

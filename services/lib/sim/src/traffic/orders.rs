@@ -28,7 +28,12 @@ pub(super) fn draft(rng: &mut Rng, now: i64, faulty: bool) -> Draft {
     if fault == "truncated" {
         value.truncate(value.len() / 2);
     }
-    Draft { key: Some(Bytes::from(id)), value: Some(Bytes::from(value)), expected, rowless: false }
+    Draft {
+        key: Some(Bytes::from(id)),
+        value: Some(Bytes::from(value)),
+        expected,
+        rowless: false,
+    }
 }
 
 fn text(rng: &mut Rng, id: &str, now: i64, fault: &str) -> String {
@@ -38,7 +43,11 @@ fn text(rng: &mut Rng, id: &str, now: i64, fault: &str) -> String {
         .map(|_| {
             let (qty, cents) = (rng.i64(1..=9), rng.i64(99..=99_999));
             total += qty * cents;
-            let qty = if fault == "text quantity" { format!("\"{qty}\"") } else { qty.to_string() };
+            let qty = if fault == "text quantity" {
+                format!("\"{qty}\"")
+            } else {
+                qty.to_string()
+            };
             let sku = format!("{}{}{}-{:04}", rng.uppercase(), rng.uppercase(), rng.uppercase(), rng.u32(..10_000));
             format!(r#"{{"sku":"{sku}","qty":{qty},"price":{}.{:02}}}"#, cents / 100, cents % 100)
         })
@@ -46,14 +55,21 @@ fn text(rng: &mut Rng, id: &str, now: i64, fault: &str) -> String {
     let currency = match fault {
         "no currency" => String::new(),
         "unknown currency" => r#""currency":"XXX","#.to_owned(),
-        _ => format!(r#""currency":"{}","#, rng.choice(["EUR", "USD", "GBP", "NOK", "SEK"]).expect("not empty")),
+        _ => format!(
+            r#""currency":"{}","#,
+            rng.choice(["EUR", "USD", "GBP", "NOK", "SEK"]).expect("not empty")
+        ),
     };
     let discount = match (fault, rng.u8(..4)) {
         ("discount above total", _) => total + 1,
         (_, 0) => total / 10,
         _ => 0,
     };
-    let discount = if discount == 0 { String::new() } else { format!(r#","discount":{}.{:02}"#, discount / 100, discount % 100) };
+    let discount = if discount == 0 {
+        String::new()
+    } else {
+        format!(r#","discount":{}.{:02}"#, discount / 100, discount % 100)
+    };
     let labels = match fault {
         "duplicate" => r#"{"gift":"a","\u0067ift":"b"}"#.to_owned(),
         _ if rng.u8(..8) == 0 => r#"{"note":"leave at the door, \u00fc\n"}"#.to_owned(),

@@ -35,7 +35,12 @@ pub(super) fn draft(rng: &mut Rng, now: i64, faulty: bool, schema: u32) -> Draft
         "truncated" => value.truncate(value.len() - 3),
         _ => {}
     }
-    Draft { key: Some(Bytes::from(id)), value: Some(Bytes::from(value)), expected, rowless: false }
+    Draft {
+        key: Some(Bytes::from(id)),
+        value: Some(Bytes::from(value)),
+        expected,
+        rowless: false,
+    }
 }
 
 fn frame(schema: u32) -> Vec<u8> {

@@ -26,9 +26,13 @@ impl Backend {
     pub(super) fn exchange(&self, group: &str, topics: &[Arc<str>], id: &str) -> Result<Box<dyn Exchange>, WorldError> {
         Ok(match self {
             Backend::Embedded(broker) => Box::new(BrokerExchange::join(broker, group, topics, Some(id))),
-            Backend::Kafka(settings) => {
-                Box::new(GroupExchange::join(settings, "validator", group, topics, Delivering::Transactional(id.to_owned()))?)
-            }
+            Backend::Kafka(settings) => Box::new(GroupExchange::join(
+                settings,
+                "validator",
+                group,
+                topics,
+                Delivering::Transactional(id.to_owned()),
+            )?),
         })
     }
 
@@ -65,11 +69,18 @@ impl Backend {
         let (mut cluster, mut scan) = (self.cluster()?, self.scan()?);
         for topic in topics {
             let ends = cluster.offsets(topic)?;
-            let partitions: Vec<TopicPartition> =
-                (0..ends.len()).map(|p| TopicPartition { topic: topic.clone(), partition: p as i32 }).collect();
+            let partitions: Vec<TopicPartition> = (0..ends.len())
+                .map(|p| TopicPartition {
+                    topic: topic.clone(),
+                    partition: p as i32,
+                })
+                .collect();
             let committed: Vec<Option<NextOffset>> = match self {
                 Backend::Embedded(broker) => partitions.iter().map(|at| broker.committed(group, at)).collect(),
-                Backend::Kafka(settings) => group_positions(settings, group, &partitions)?.into_iter().map(|(_, next)| next).collect(),
+                Backend::Kafka(settings) => group_positions(settings, group, &partitions)?
+                    .into_iter()
+                    .map(|(_, next)| next)
+                    .collect(),
             };
             // The end lies behind the last transaction's marker, which no position ever covers: what counts is whether records are left.
             for ((at, (low, end)), next) in partitions.iter().zip(ends).zip(committed) {

@@ -21,12 +21,24 @@ pub(super) fn step(begun: Instant, what: &str) {
 /// The first dead letter: where, why, and by which line of the contract. The event's content stays out; it is in the topic.
 pub(super) fn dead_letter(begun: Instant, record: &Record) {
     let header = |name: &str| header_text(&record.headers, name).unwrap_or("-");
-    step(begun, &format!("first dead letter: {} from {}", header(stamp::REASON), header(stamp::ORIGIN)));
+    step(
+        begun,
+        &format!("first dead letter: {} from {}", header(stamp::REASON), header(stamp::ORIGIN)),
+    );
     let errors: Vec<serde_json::Value> = serde_json::from_str(header(stamp::ERRORS)).unwrap_or_default();
     for error in &errors {
         let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
-        let pointer = if text("pointer").is_empty() { "the event".to_owned() } else { text("pointer") };
-        say(format_args!("         {} at {pointer}, rule `{}`, {}", text("reason"), text("rule"), text("contract")));
+        let pointer = if text("pointer").is_empty() {
+            "the event".to_owned()
+        } else {
+            text("pointer")
+        };
+        say(format_args!(
+            "         {} at {pointer}, rule `{}`, {}",
+            text("reason"),
+            text("rule"),
+            text("contract")
+        ));
     }
 }
 
@@ -41,7 +53,10 @@ pub(super) fn progress(begun: Instant, written: u64, metrics: &str) {
     };
     let (valid, dead) = (sum("tidegate_records_validated_total"), sum("tidegate_dead_letters_total"));
     let rows = sum("tidegate_lake_rows_total");
-    step(begun, &format!("written {written}  valid {valid}  dead letters {dead}  rows in the lake {rows}"));
+    step(
+        begun,
+        &format!("written {written}  valid {valid}  dead letters {dead}  rows in the lake {rows}"),
+    );
 }
 
 /// Planted against found.
@@ -56,7 +71,13 @@ pub(super) fn ledger(planted: &Ledger, found: &Ledger) {
             Expected::DeadLetter(reason) => reason.to_owned(),
             Expected::Skipped(policy) => format!("skipped: {policy}"),
         };
-        [key.0.clone(), outcome, a.to_string(), b.to_string(), if a == b { "ok" } else { "DIFFERS" }.to_owned()]
+        [
+            key.0.clone(),
+            outcome,
+            a.to_string(),
+            b.to_string(),
+            if a == b { "ok" } else { "DIFFERS" }.to_owned(),
+        ]
     });
     say(format_args!("\n{}", table(["topic", "outcome", "planted", "found", ""], rows)));
 }
@@ -66,8 +87,13 @@ pub(super) fn next_steps(args: &DemoArgs, places: &Places) {
     let lake = args.lake.display();
     let contracts = places.contracts.display();
     say(format_args!("\nTry next:"));
-    say(format_args!("  duckdb -c \"SELECT currency, count(*), sum(total) FROM read_parquet('{lake}/lake/orders/**/*.parquet') GROUP BY 1\""));
-    say(format_args!("  tidegate check {contracts}/shop/orders/v1.odcs.yaml {}", places.samples.display()));
+    say(format_args!(
+        "  duckdb -c \"SELECT currency, count(*), sum(total) FROM read_parquet('{lake}/lake/orders/**/*.parquet') GROUP BY 1\""
+    ));
+    say(format_args!(
+        "  tidegate check {contracts}/shop/orders/v1.odcs.yaml {}",
+        places.samples.display()
+    ));
     say(format_args!("  tidegate sla run --once --contracts {contracts} --lake {lake}"));
     say(format_args!("\nRemove it all with: rm -r {lake}"));
 }

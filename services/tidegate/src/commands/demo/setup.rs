@@ -8,9 +8,18 @@ use anyhow::{Context as _, bail};
 const MARK: &str = ".tidegate-demo";
 
 const CONTRACTS: [(&str, &str); 3] = [
-    ("shop/orders/v1.odcs.yaml", include_str!("../../../../../contracts/shop/orders/v1.odcs.yaml")),
-    ("payments/payments/v1.odcs.yaml", include_str!("../../../../../contracts/payments/payments/v1.odcs.yaml")),
-    ("crm/customers/v1.odcs.yaml", include_str!("../../../../../contracts/crm/customers/v1.odcs.yaml")),
+    (
+        "shop/orders/v1.odcs.yaml",
+        include_str!("../../../../../contracts/shop/orders/v1.odcs.yaml"),
+    ),
+    (
+        "payments/payments/v1.odcs.yaml",
+        include_str!("../../../../../contracts/payments/payments/v1.odcs.yaml"),
+    ),
+    (
+        "crm/customers/v1.odcs.yaml",
+        include_str!("../../../../../contracts/crm/customers/v1.odcs.yaml"),
+    ),
 ];
 
 /// The Avro schema of payments, as a registry would hold it.
@@ -33,7 +42,11 @@ pub(super) struct Places {
 /// Empties what an earlier demo left in `lake` and writes contracts and samples. A folder of somebody else is left alone.
 pub(super) fn prepare(lake: &Path, topic_prefix: &str) -> anyhow::Result<Places> {
     let mark = lake.join(MARK);
-    let is_new = !lake.exists() || std::fs::read_dir(lake).with_context(|| format!("{}", lake.display()))?.next().is_none();
+    let is_new = !lake.exists()
+        || std::fs::read_dir(lake)
+            .with_context(|| format!("{}", lake.display()))?
+            .next()
+            .is_none();
     if !is_new && !mark.exists() {
         bail!("{} exists and is not from a demo: name another folder with --lake", lake.display());
     }
@@ -71,7 +84,14 @@ fn one_line(json: &str) -> String {
 fn commit(folder: &Path) -> bool {
     let git = |args: &[&str]| {
         Command::new("git")
-            .args(["-c", "user.name=tidegate demo", "-c", "user.email=demo@example.com", "-c", "commit.gpgsign=false"])
+            .args([
+                "-c",
+                "user.name=tidegate demo",
+                "-c",
+                "user.email=demo@example.com",
+                "-c",
+                "commit.gpgsign=false",
+            ])
             .args(args)
             .current_dir(folder)
             .output()

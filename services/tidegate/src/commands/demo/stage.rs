@@ -62,21 +62,38 @@ pub(super) fn play(args: &DemoArgs) -> anyhow::Result<bool> {
         Some(brokers) => Backend::Kafka(tidegate_kafka::Settings::plain(brokers)),
     };
     // On a shared Kafka each run has topics of its own: planted and found can only be compared for what this run wrote.
-    let prefix = if args.brokers.is_some() { format!("tidegate-demo.{run}.") } else { String::new() };
+    let prefix = if args.brokers.is_some() {
+        format!("tidegate-demo.{run}.")
+    } else {
+        String::new()
+    };
     let places = prepare(&args.lake, &prefix)?;
-    display::step(begun, &format!("contracts in {}{}", places.contracts.display(), if places.git { ", a Git repository" } else { "" }));
+    display::step(
+        begun,
+        &format!(
+            "contracts in {}{}",
+            places.contracts.display(),
+            if places.git { ", a Git repository" } else { "" }
+        ),
+    );
     let stage = Stage::set(args, backend, &places, &prefix, &run)?;
-    display::step(begun, match &args.brokers {
-        None => "broker in memory (with --brokers HOST:PORT: your Kafka)".to_owned(),
-        Some(brokers) => format!("Kafka at {brokers}, topics {prefix}*"),
-    }.as_str());
+    display::step(
+        begun,
+        match &args.brokers {
+            None => "broker in memory (with --brokers HOST:PORT: your Kafka)".to_owned(),
+            Some(brokers) => format!("Kafka at {brokers}, topics {prefix}*"),
+        }
+        .as_str(),
+    );
     let server = Server::start(crate::commands::address(&args.http)?, stage.metrics.clone(), stage.health.clone())?;
     display::step(begun, &format!("metrics at http://{}/metrics", server.address()));
 
     let mut planted = Ledger::new();
     let found = std::thread::scope(|scope| -> anyhow::Result<Ledger> {
         let stage = &stage;
-        let workers: Vec<_> = (0..2).map(|number| scope.spawn(move || stage.run("validator", || stage.validate(number)))).collect();
+        let workers: Vec<_> = (0..2)
+            .map(|number| scope.spawn(move || stage.run("validator", || stage.validate(number))))
+            .collect();
         let sink = scope.spawn(|| stage.run("sink", || stage.sink()));
         display::step(begun, "two validators, one sink, SLA checks every 10 s");
         let played = stage.direct(args, begun, &asked_to_stop, &prefix, &mut planted);
@@ -98,15 +115,32 @@ pub(super) fn play(args: &DemoArgs) -> anyhow::Result<bool> {
 impl Stage {
     fn set(args: &DemoArgs, backend: Backend, places: &Places, prefix: &str, run: &str) -> anyhow::Result<Stage> {
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), "");
-        let contracts = LiveContracts::open(&places.contracts.display().to_string()).map_err(anyhow::Error::msg)?.counted_by(&metrics);
-        let schema = tidegate_codec::avro::Schema::parse(PAYMENT_SCHEMA, &[]).map_err(anyhow::Error::msg).context("the payment schema")?;
-        let validator = tidegate_validator::Settings { batch_age_max: Duration::from_millis(200), ..Default::default() };
+        let contracts = LiveContracts::open(&places.contracts.display().to_string())
+            .map_err(anyhow::Error::msg)?
+            .counted_by(&metrics);
+        let schema = tidegate_codec::avro::Schema::parse(PAYMENT_SCHEMA, &[])
+            .map_err(anyhow::Error::msg)
+            .context("the payment schema")?;
+        let validator = tidegate_validator::Settings {
+            batch_age_max: Duration::from_millis(200),
+            ..Default::default()
+        };
         let mut sink = tidegate_sink::Settings::default();
         sink.limits.age_max = Duration::from_secs(2);
-        let sources: Vec<Arc<str>> = ["orders", "payments", "customers"].iter().map(|name| format!("{prefix}{name}").into()).collect();
-        let topics = sources.iter().flat_map(|source| [source.clone(), validator.validated(source), validator.dead_letters(source)]);
-        let topics: Vec<NewTopic> =
-            topics.map(|topic| NewTopic { topic: topic.to_string(), partitions: PARTITIONS, config: Vec::new() }).collect();
+        let sources: Vec<Arc<str>> = ["orders", "payments", "customers"]
+            .iter()
+            .map(|name| format!("{prefix}{name}").into())
+            .collect();
+        let topics = sources
+            .iter()
+            .flat_map(|source| [source.clone(), validator.validated(source), validator.dead_letters(source)]);
+        let topics: Vec<NewTopic> = topics
+            .map(|topic| NewTopic {
+                topic: topic.to_string(),
+                partitions: PARTITIONS,
+                config: Vec::new(),
+            })
+            .collect();
         backend.cluster()?.create(&topics)?;
         Ok(Stage {
             backend,
@@ -127,21 +161,36 @@ impl Stage {
     /// Runs a role; its failure ends the demo.
     fn run(&self, name: &str, role: impl FnOnce() -> Result<(), WorldError>) {
         if let Err(error) = role() {
-            self.failures.lock().expect("no panic happens while it is held").push(format!("{name}: {error}"));
+            self.failures
+                .lock()
+                .expect("no panic happens while it is held")
+                .push(format!("{name}: {error}"));
         }
     }
 
     fn validate(&self, number: usize) -> Result<(), WorldError> {
-        let clock = SystemClock { stop: self.stops[0].clone() };
+        let clock = SystemClock {
+            stop: self.stops[0].clone(),
+        };
         let meter = ValidatorMeter::new(&self.metrics, &self.health, &format!("validator-{number}"));
-        let mut exchange = self.backend.exchange(&self.groups[0], &self.sources, &format!("{}-{number}", self.groups[0]))?;
+        let mut exchange = self
+            .backend
+            .exchange(&self.groups[0], &self.sources, &format!("{}-{number}", self.groups[0]))?;
         let mut contracts = self.contracts.clone();
-        let parts = Parts { exchange: &mut *exchange, contracts: &mut contracts, schemas: &self.schemas, clock: &clock, meter: &meter };
+        let parts = Parts {
+            exchange: &mut *exchange,
+            contracts: &mut contracts,
+            schemas: &self.schemas,
+            clock: &clock,
+            meter: &meter,
+        };
         tidegate_validator::run(&self.validator, parts, &self.stops[0])
     }
 
     fn sink(&self) -> Result<(), WorldError> {
-        let clock = SystemClock { stop: self.stops[1].clone() };
+        let clock = SystemClock {
+            stop: self.stops[1].clone(),
+        };
         let meter = SinkMeter::new(&self.metrics, &self.health);
         let validated = self.validated();
         let mut cluster = self.backend.cluster()?;
@@ -165,10 +214,17 @@ impl Stage {
     /// Writes events at the asked rate, shows the first dead letter and a line a second, until the time is up; then waits until the
     /// validators have committed all of it.
     fn direct(&self, args: &DemoArgs, begun: Instant, stop: &AtomicBool, prefix: &str, planted: &mut Ledger) -> anyhow::Result<()> {
-        let route = Route { prefix: prefix.to_owned(), partitions: PARTITIONS, payment_schema: PAYMENT_SCHEMA_ID, fault_every: 25 };
+        let route = Route {
+            prefix: prefix.to_owned(),
+            partitions: PARTITIONS,
+            payment_schema: PAYMENT_SCHEMA_ID,
+            fault_every: 25,
+        };
         let mut traffic = Traffic::new(route, args.seed);
         let mut producer = self.backend.producer()?;
-        let clock = SystemClock { stop: Arc::new(AtomicBool::new(false)) };
+        let clock = SystemClock {
+            stop: Arc::new(AtomicBool::new(false)),
+        };
         let mut written = 0;
         let mut shown = false;
         let mut next_line = Duration::from_secs(1);
@@ -195,7 +251,13 @@ impl Stage {
             if playing.elapsed() >= next_sla {
                 next_sla += Duration::from_secs(10);
                 let counts = self.sla()?.counts();
-                display::step(begun, &format!("SLA check: {} pass, {} warn, {} fail, {} unknown", counts.pass, counts.warn, counts.fail, counts.error));
+                display::step(
+                    begun,
+                    &format!(
+                        "SLA check: {} pass, {} warn, {} fail, {} unknown",
+                        counts.pass, counts.warn, counts.fail, counts.error
+                    ),
+                );
             }
             clock.sleep(Duration::from_millis(20));
         }
@@ -238,7 +300,10 @@ impl Stage {
         let mut records = Vec::new();
         let mut scan = self.backend.scan()?;
         for (partition, (low, end)) in self.backend.cluster()?.offsets(topic)?.into_iter().enumerate() {
-            let at = TopicPartition { topic: topic.clone(), partition: partition as i32 };
+            let at = TopicPartition {
+                topic: topic.clone(),
+                partition: partition as i32,
+            };
             records.extend(scan.scan(&at, low, end, each_max)?);
         }
         Ok(records)
@@ -267,18 +332,30 @@ impl Stage {
 
     fn sla(&self) -> anyhow::Result<tidegate_sla::Report> {
         let engine = tidegate_query::Lake::new(self.store.clone(), tidegate_query::Limits::default())?;
-        Ok(run_once(&self.contracts.current().snapshot, &engine, &sla_command::folder, now_micros(), &Filter::default()))
+        Ok(run_once(
+            &self.contracts.current().snapshot,
+            &engine,
+            &sla_command::folder,
+            now_micros(),
+            &Filter::default(),
+        ))
     }
 
     fn finale(&self, args: &DemoArgs, places: &Places, planted: &Ledger, found: &Ledger) -> anyhow::Result<bool> {
         display::ledger(planted, found);
         say(format_args!("\nSLA and lake rules:"));
         sla_command::show(&self.sla()?, crate::cli::Output::Human);
-        say(format_args!("\nAudit: source offsets against validated topics, dead letters and lake rows"));
+        say(format_args!(
+            "\nAudit: source offsets against validated topics, dead letters and lake rows"
+        ));
         let plan = audit_command::plan(&self.validator, &self.sources);
         let cdc = audit_command::cdc_topics(&self.contracts.current());
         let (mut cluster, mut scan) = (self.backend.cluster()?, self.backend.scan()?);
-        let ports = Ports { cluster: &mut *cluster, scan: &mut *scan, store: Some(&*self.store) };
+        let ports = Ports {
+            cluster: &mut *cluster,
+            scan: &mut *scan,
+            store: Some(&*self.store),
+        };
         let report = audit(&plan, ports, &|record| audit_command::explain(&cdc, record));
         audit_command::show(&report, crate::cli::Output::Human);
         display::next_steps(args, places);
