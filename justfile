@@ -28,7 +28,7 @@ test *args:
 
 # The demo on the embedded broker.
 demo *args:
-    cargo run --release --locked -p tidegate -- demo {{ args }}
+    cargo run --locked -p tidegate -- demo {{ args }}
 
 # Start the real parts and leave them running; prints their addresses.
 stand *args:
