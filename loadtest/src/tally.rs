@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn order_does_not_matter_and_everything_else_does() {
-        let tally = |records: &[(i32, Option<&[u8]>, Option<&[u8]>)]| {
+        type Parts<'a> = (i32, Option<&'a [u8]>, Option<&'a [u8]>);
+        let tally = |records: &[Parts<'_>]| {
             let mut tally = Tally::default();
             records
                 .iter()

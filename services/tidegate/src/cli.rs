@@ -108,8 +108,8 @@ pub(crate) struct RoleArgs {
     /// Contracts: a directory, or a Git repository with an optional #ref.
     #[arg(long, env = "TIDEGATE_CONTRACTS")]
     pub(crate) contracts: Option<String>,
-    /// Consumer group.
-    #[arg(long, env = "TIDEGATE_GROUP")]
+    /// Consumer group of the role (of the validator, for `audit`).
+    #[arg(long)]
     pub(crate) group: Option<String>,
     /// Delivery mode: exactly_once or at_least_once.
     #[arg(long, env = "TIDEGATE_MODE")]

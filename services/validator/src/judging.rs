@@ -6,7 +6,9 @@ use std::sync::Arc;
 use tidegate_check::judge::Judge;
 use tidegate_check::plan::Plan;
 use tidegate_check::{Input, Reason, Verdict, Violation};
+use tidegate_codec::Detail;
 use tidegate_contract::{Location, Severity, Status};
+use tidegate_flow::record::UNREADABLE_NAME;
 use tidegate_flow::stamp::JudgedBy;
 use tidegate_flow::{Record, TopicPartition, WorldError};
 
@@ -18,14 +20,14 @@ use crate::parts::{JudgingSnapshot, Schemas, TopicPlans};
 #[derive(Debug)]
 pub(crate) struct Bench {
     judge: Judge,
-    stamps: HashMap<(Arc<str>, Arc<str>), JudgedBy>,
+    /// By topic, commit and time; emptied for each batch.
+    stamps: HashMap<(Arc<str>, Arc<str>, i64), JudgedBy>,
 }
 
 /// A record that cannot be judged now; its partition waits, everything before it goes on.
 #[derive(Debug)]
 pub(crate) struct Blocked {
     pub(crate) at: TopicPartition,
-    pub(crate) record: Record,
     pub(crate) error: WorldError,
 }
 
@@ -37,6 +39,11 @@ impl Bench {
             judge: Judge::new(),
             stamps: HashMap::new(),
         }
+    }
+
+    /// Forgets what was the same for the last batch.
+    pub(crate) fn begin_batch(&mut self) {
+        self.stamps.clear();
     }
 
     /// The outcome of one record under a snapshot. `Err` is a bad world, never bad data.
@@ -54,42 +61,39 @@ impl Bench {
                 record,
                 outcome,
                 contract: None,
-                judged: JudgedBy::new(None, snapshot.commit()),
+                judged: JudgedBy::new(None, snapshot.commit(), now),
+                commit: snapshot.commit().clone(),
                 shadow: None,
             });
         };
-        let judged = self.stamp(&topic, plans, snapshot);
-        let verdicts = self.outcome(&record, plans, schemas, now).and_then(|outcome| {
-            let shadow = match &plans.shadow {
-                Some((plan, contract)) => {
-                    let verdict = self.verdict(&record, plan, schemas, now)?;
-                    Some((contract.clone(), !matches!(verdict, Verdict::Invalid { .. })))
-                }
-                None => None,
-            };
-            Ok((outcome, shadow))
+        let judged = self.stamp(&topic, plans, snapshot, now);
+        let outcome = self.outcome(&record, plans, schemas, now);
+        // A proposed version decides nothing, so an outage that only it suffers from holds nothing up: it is then not counted.
+        let shadow = plans.shadow.as_ref().and_then(|(plan, contract)| {
+            let verdict = self.verdict(&record, plan, schemas, now).ok()?;
+            Some((contract.clone(), !matches!(verdict, Verdict::Invalid { .. })))
         });
-        match verdicts {
-            Ok((outcome, shadow)) => Ok(Decided {
+        match outcome {
+            Ok(outcome) => Ok(Decided {
                 record,
                 outcome,
                 contract: Some(plans.contract.clone()),
                 judged,
+                commit: snapshot.commit().clone(),
                 shadow,
             }),
             Err(error) => Err(Box::new(Blocked {
                 at: record.origin.at.clone(),
-                record,
                 error,
             })),
         }
     }
 
-    fn stamp(&mut self, topic: &Arc<str>, plans: &TopicPlans, snapshot: &JudgingSnapshot) -> JudgedBy {
-        let key = (topic.clone(), snapshot.commit().clone());
+    fn stamp(&mut self, topic: &Arc<str>, plans: &TopicPlans, snapshot: &JudgingSnapshot, now: i64) -> JudgedBy {
+        let key = (topic.clone(), snapshot.commit().clone(), now);
         self.stamps
             .entry(key)
-            .or_insert_with(|| JudgedBy::new(Some(&plans.contract), snapshot.commit()))
+            .or_insert_with(|| JudgedBy::new(Some(&plans.contract), snapshot.commit(), now))
             .clone()
     }
 
@@ -118,6 +122,9 @@ impl Bench {
         if plans.status == Status::Retired {
             return Ok(refused(Reason::ContractRetired, "status"));
         }
+        if record.headers.iter().any(|header| header.name.starts_with(UNREADABLE_NAME)) {
+            return Ok(undecodable("header", Detail::BadEncoding));
+        }
         let verdict = self.verdict(record, &plans.enforced, schemas, now)?;
         let proposed = plans.status == Status::Proposed;
         Ok(match verdict {
@@ -142,9 +149,17 @@ impl Bench {
 }
 
 fn refused(reason: Reason, rule: &str) -> Outcome {
+    outcome(reason, None, rule)
+}
+
+fn undecodable(rule: &str, detail: Detail) -> Outcome {
+    outcome(Reason::Undecodable, Some(detail), rule)
+}
+
+fn outcome(reason: Reason, detail: Option<Detail>, rule: &str) -> Outcome {
     let violation = Violation {
         reason,
-        detail: None,
+        detail,
         rule: rule.into(),
         severity: Severity::Error,
         pointer: String::new(),

@@ -8,9 +8,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 pub mod dead_letter;
+mod flush;
 mod judging;
 pub mod ledger;
 pub mod outcome;
+mod ownership;
 pub mod parts;
 pub mod publish;
 pub mod run;

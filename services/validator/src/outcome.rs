@@ -52,8 +52,10 @@ pub struct Decided {
     pub outcome: Outcome,
     /// The contract that judged it; none for `no_contract`.
     pub contract: Option<ContractRef>,
-    /// Snapshot and engine.
+    /// Snapshot, engine and time, as they are stamped.
     pub judged: JudgedBy,
+    /// Commit of the snapshot.
+    pub commit: std::sync::Arc<str>,
     /// A proposed version beside the one that judged, and whether it calls the record valid. Decides nothing.
     pub shadow: Option<(ContractRef, bool)>,
 }
@@ -114,9 +116,13 @@ impl Decided {
     }
 
     /// The next smaller form after the brokers called the record too large; none when there is nothing left to leave out.
-    /// A valid record that only our headers made too large becomes a dead letter, which says so.
+    /// Our notes on a valid record go first. If it is still too large it becomes a dead letter, which says so.
     pub fn smaller(&self, location: &tidegate_contract::Location) -> Option<Outcome> {
         match &self.outcome {
+            Outcome::Validated { notes, enforced } if !notes.is_empty() => Some(Outcome::Validated {
+                notes: Vec::new(),
+                enforced: *enforced,
+            }),
             Outcome::Validated { .. } => Some(Outcome::DeadLetter {
                 violations: vec![Violation {
                     reason: Reason::SizeViolation,

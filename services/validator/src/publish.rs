@@ -5,7 +5,7 @@
 
 use tidegate_flow::ports::{Delivery, Exchange, FaultClass, Refusal, TransactionFault};
 use tidegate_flow::record::Outgoing;
-use tidegate_flow::{Position, WorldError};
+use tidegate_flow::{Position, Remedy, WorldError};
 
 use crate::settings::Mode;
 
@@ -18,6 +18,8 @@ pub enum Published {
     Aborted(Cause),
     /// Only what the group has committed can tell; ask it.
     Unknown,
+    /// Asked to stop before there was an answer: leave everything as it is.
+    Abandoned,
 }
 
 /// Why a batch did not go through.
@@ -25,7 +27,11 @@ pub enum Published {
 pub enum Cause {
     /// Records that are too large, by index into the batch.
     TooLarge(Vec<usize>),
-    /// Brokers refused something else, or a transactional call failed.
+    /// Brokers measure the client's batches: some of these records are too large together, which says nothing about one of them.
+    TooLargeTogether,
+    /// Records whose topic cannot be written to, by index, and what was said: somebody must mend that.
+    Forbidden(Vec<usize>, String),
+    /// A transactional call failed, or brokers refused something without a lasting reason.
     Refused {
         /// What was said.
         what: String,
@@ -36,56 +42,80 @@ pub enum Cause {
     Lost,
 }
 
-/// Publishes a batch. `Err` means that there is no usable producer right now; the batch is not visible.
-pub fn publish(exchange: &mut dyn Exchange, mode: Mode, batch: Vec<Outgoing>, positions: &[Position]) -> Result<Published, WorldError> {
+/// Publishes a batch. `go_on` is asked while there is no answer (with what is being waited for); it waits a moment, and says false when
+/// the worker is asked to stop. `Err` is for the operator, and only before anything was committed.
+pub fn publish(
+    exchange: &mut dyn Exchange,
+    mode: Mode,
+    batch: Vec<Outgoing>,
+    positions: &[Position],
+    go_on: &dyn Fn(&str) -> bool,
+) -> Result<Published, WorldError> {
     match mode {
-        Mode::ExactlyOnce => in_transaction(exchange, batch, positions),
-        Mode::AtLeastOnce => acknowledged(exchange, batch, positions),
+        Mode::ExactlyOnce => in_transaction(exchange, batch, positions, go_on),
+        Mode::AtLeastOnce => acknowledged(exchange, batch, positions, go_on),
     }
 }
 
-fn in_transaction(exchange: &mut dyn Exchange, batch: Vec<Outgoing>, positions: &[Position]) -> Result<Published, WorldError> {
+fn in_transaction(
+    exchange: &mut dyn Exchange,
+    batch: Vec<Outgoing>,
+    positions: &[Position],
+    go_on: &dyn Fn(&str) -> bool,
+) -> Result<Published, WorldError> {
     if let Err(fault) = exchange.begin() {
-        return give_up(exchange, &fault);
+        return give_up(exchange, &fault, go_on);
     }
     let expected = batch.len();
     let delivery = match exchange.send(batch) {
         Ok(delivery) => delivery,
-        Err(fault) => return give_up(exchange, &fault),
+        Err(fault) => return give_up(exchange, &fault, go_on),
     };
     if let Some(cause) = incomplete(&delivery, expected) {
-        return abort(exchange, cause);
+        return abort(exchange, cause, go_on);
     }
     if !owns_all(exchange, positions) {
-        return abort(exchange, Cause::Lost);
+        return abort(exchange, Cause::Lost, go_on);
     }
-    if let Err(fault) = resumed(|| exchange.send_offsets(positions).map(|()| true)) {
-        return give_up(exchange, &fault);
+    match resumed(|| exchange.send_offsets(positions).map(|()| true), go_on) {
+        Ok(Some(_)) => {}
+        Ok(None) => return Ok(Published::Abandoned),
+        Err(fault) => return give_up(exchange, &fault, go_on),
     }
-    match resumed(|| exchange.commit_transaction()) {
-        Ok(true) => Ok(Published::Committed),
-        // It went through, yet a late duplicate of the request may still arrive and end a later transaction (KIP-890).
-        Ok(false) => {
-            exchange.renew()?;
+    match resumed(|| exchange.commit_transaction(), go_on) {
+        Ok(Some(true)) => Ok(Published::Committed),
+        // It went through, yet a late duplicate of the request may still arrive and end a later transaction (KIP-890). Nothing that
+        // happens from here on makes the batch less committed.
+        Ok(Some(false)) => {
+            renewed(exchange, go_on)?;
             Ok(Published::Committed)
         }
-        Err(fault) if fault.class == FaultClass::Abortable => give_up(exchange, &fault),
+        Ok(None) => Ok(Published::Abandoned),
+        Err(fault) if fault.class == FaultClass::Abortable => give_up(exchange, &fault, go_on),
         // The commit may or may not have happened. A new producer makes the coordinator finish the old transaction one way; what
         // the group has committed then tells which.
         Err(fault) => {
             tracing::warn!(fault = %fault, "a commit has no definite answer; making a new producer and asking the group");
-            exchange.renew()?;
-            Ok(Published::Unknown)
+            Ok(if renewed(exchange, go_on)? {
+                Published::Unknown
+            } else {
+                Published::Abandoned
+            })
         }
     }
 }
 
-fn acknowledged(exchange: &mut dyn Exchange, batch: Vec<Outgoing>, positions: &[Position]) -> Result<Published, WorldError> {
+fn acknowledged(
+    exchange: &mut dyn Exchange,
+    batch: Vec<Outgoing>,
+    positions: &[Position],
+    go_on: &dyn Fn(&str) -> bool,
+) -> Result<Published, WorldError> {
     let expected = batch.len();
     let delivery = match exchange.send(batch) {
         Ok(delivery) => delivery,
         Err(fault) => {
-            exchange.renew()?;
+            renewed(exchange, go_on)?;
             return Ok(Published::Aborted(refused(&fault)));
         }
     };
@@ -98,7 +128,7 @@ fn acknowledged(exchange: &mut dyn Exchange, batch: Vec<Outgoing>, positions: &[
     match exchange.commit(positions) {
         Ok(()) => Ok(Published::Committed),
         Err(error) => {
-            let operator = error.remedy == tidegate_flow::Remedy::Operator;
+            let operator = error.remedy == Remedy::Operator;
             Ok(Published::Aborted(Cause::Refused {
                 what: error.to_string(),
                 operator,
@@ -108,36 +138,59 @@ fn acknowledged(exchange: &mut dyn Exchange, batch: Vec<Outgoing>, positions: &[
 }
 
 /// Calls again while the answer is "retriable", so that the end is definite. The brokers end an abandoned transaction themselves, after
-/// which the call fails for good, so this ends. Anything but a first quick answer counts as slow.
-fn resumed(mut call: impl FnMut() -> Result<bool, TransactionFault>) -> Result<bool, TransactionFault> {
+/// which the call fails for good, so this ends. Anything but a first quick answer counts as slow; none when asked to stop.
+fn resumed(
+    mut call: impl FnMut() -> Result<bool, TransactionFault>,
+    go_on: &dyn Fn(&str) -> bool,
+) -> Result<Option<bool>, TransactionFault> {
     let mut first = true;
     loop {
         match call() {
-            Ok(quick) => return Ok(first && quick),
+            Ok(quick) => return Ok(Some(first && quick)),
             Err(fault) if fault.class == FaultClass::Retriable => {
                 tracing::warn!(fault = %fault, "a transactional call has no answer yet; resuming it");
                 first = false;
+                if !go_on(&fault.what) {
+                    return Ok(None);
+                }
             }
             Err(fault) => return Err(fault),
         }
     }
 }
 
+/// Makes a new producer, however long that takes; false when asked to stop first.
+fn renewed(exchange: &mut dyn Exchange, go_on: &dyn Fn(&str) -> bool) -> Result<bool, WorldError> {
+    loop {
+        match exchange.renew() {
+            Ok(()) => return Ok(true),
+            Err(error) if error.remedy == Remedy::Operator => return Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "no new producer yet; trying again");
+                if !go_on(&error.what) {
+                    return Ok(false);
+                }
+            }
+        }
+    }
+}
+
 /// Ends a transaction after a fault. Only an abort that is definite leaves a usable producer.
-fn give_up(exchange: &mut dyn Exchange, fault: &TransactionFault) -> Result<Published, WorldError> {
+fn give_up(exchange: &mut dyn Exchange, fault: &TransactionFault, go_on: &dyn Fn(&str) -> bool) -> Result<Published, WorldError> {
     let cause = refused(fault);
     if fault.class == FaultClass::Fatal {
         tracing::warn!(fault = %fault, "the producer is lost; making a new one");
-        exchange.renew()?;
+        renewed(exchange, go_on)?;
         return Ok(Published::Aborted(cause));
     }
-    abort(exchange, cause)
+    abort(exchange, cause, go_on)
 }
 
-fn abort(exchange: &mut dyn Exchange, cause: Cause) -> Result<Published, WorldError> {
-    match resumed(|| exchange.abort_transaction()) {
-        Ok(true) => {}
-        Ok(false) | Err(_) => exchange.renew()?,
+fn abort(exchange: &mut dyn Exchange, cause: Cause, go_on: &dyn Fn(&str) -> bool) -> Result<Published, WorldError> {
+    match resumed(|| exchange.abort_transaction(), go_on) {
+        Ok(Some(true)) => {}
+        Ok(None) => return Ok(Published::Abandoned),
+        Ok(Some(false)) | Err(_) => drop(renewed(exchange, go_on)?),
     }
     Ok(Published::Aborted(cause))
 }
@@ -151,23 +204,30 @@ fn refused(fault: &TransactionFault) -> Cause {
 
 /// Whether each record was acknowledged. A local refusal does not fail a transaction by itself: the count is what tells.
 fn incomplete(delivery: &Delivery, expected: usize) -> Option<Cause> {
-    if delivery.refused.is_empty() && delivery.delivered == expected {
-        return None;
-    }
-    let large: Vec<usize> = delivery
-        .refused
-        .iter()
-        .filter(|(_, refusal, _)| *refusal == Refusal::TooLarge)
-        .map(|(index, _, _)| *index)
-        .collect();
-    if !large.is_empty() {
-        return Some(Cause::TooLarge(large));
-    }
-    let what = match delivery.refused.first() {
-        Some((_, _, what)) => format!("{} of {expected} records refused, the first with: {what}", delivery.refused.len()),
-        None => format!("{} of {expected} records acknowledged", delivery.delivered),
+    let Some((_, _, first)) = delivery.refused.first() else {
+        let what = format!("{} of {expected} records acknowledged", delivery.delivered);
+        return (delivery.delivered != expected).then_some(Cause::Refused { what, operator: false });
     };
-    Some(Cause::Refused { what, operator: false })
+    let of = |wanted: Refusal| -> Vec<usize> {
+        delivery
+            .refused
+            .iter()
+            .filter(|(_, refusal, _)| *refusal == wanted)
+            .map(|(index, _, _)| *index)
+            .collect()
+    };
+    let (forbidden, large, together) = (of(Refusal::Forbidden), of(Refusal::TooLarge), of(Refusal::TooLargeTogether));
+    Some(match (forbidden.is_empty(), large.is_empty(), together.is_empty()) {
+        (false, ..) => Cause::Forbidden(forbidden, first.clone()),
+        (true, false, _) => Cause::TooLarge(large),
+        // Alone in its batch, the record itself is what is too large.
+        (true, true, false) if expected == 1 => Cause::TooLarge(together),
+        (true, true, false) => Cause::TooLargeTogether,
+        (true, true, true) => {
+            let what = format!("{} of {expected} records refused, the first with: {first}", delivery.refused.len());
+            Cause::Refused { what, operator: false }
+        }
+    })
 }
 
 fn owns_all(exchange: &dyn Exchange, positions: &[Position]) -> bool {

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use tidegate_check::input::Known;
 use tidegate_check::{Reason, SchemaLookup, SchemaNeed, Skip};
 use tidegate_contract::{ContractFile, ContractRef, Snapshot};
-use tidegate_flow::ports::{Clock, Cluster, NewTopic, Scan};
+use tidegate_flow::ports::{Clock, Cluster, Consumer, NewTopic, Polled, Scan};
 use tidegate_flow::record::{Outgoing, header_text};
-use tidegate_flow::{NextOffset, Offset, Record, Remedy, TopicPartition, WorldError, stamp};
+use tidegate_flow::{NextOffset, Offset, Position, Record, Remedy, TopicPartition, WorldError, stamp};
 use tidegate_sim::traffic::{Expected, Planted, Route, Traffic};
 use tidegate_sim::{Broker, BrokerExchange, ManualClock};
 use tidegate_validator::{Contracts, JudgingSnapshot, Meter, Mode, Parts, Schemas, Settings, run};
@@ -81,17 +81,37 @@ impl Meter for Quiet {
     fn snapshot(&self, _: &str) {}
 }
 
+/// A newer commit beside an older one that can still be had.
+struct Two {
+    old: Arc<JudgingSnapshot>,
+    new: Arc<JudgingSnapshot>,
+}
+
+impl Contracts for Two {
+    fn latest(&mut self) -> Arc<JudgingSnapshot> {
+        self.new.clone()
+    }
+
+    fn at(&mut self, commit: &str) -> Option<Arc<JudgingSnapshot>> {
+        (commit == &**self.old.commit()).then(|| self.old.clone())
+    }
+}
+
 fn snapshot() -> Arc<JudgingSnapshot> {
+    snapshot_of("c0ffee", |text| text)
+}
+
+fn snapshot_of(commit: &str, edit: impl Fn(String) -> String) -> Arc<JudgingSnapshot> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts");
     let files: Vec<ContractFile> = ["shop/orders/v1", "payments/payments/v1", "crm/customers/v1"]
         .iter()
         .map(|name| format!("{name}.odcs.yaml"))
         .map(|path| ContractFile {
-            text: std::fs::read_to_string(root.join(&path)).unwrap(),
+            text: edit(std::fs::read_to_string(root.join(&path)).unwrap()),
             path: path.into(),
         })
         .collect();
-    let (snapshot, _) = Snapshot::build("c0ffee", &files).unwrap();
+    let (snapshot, _) = Snapshot::build(commit, &files).unwrap();
     Arc::new(JudgingSnapshot::compile(Arc::new(snapshot)).unwrap())
 }
 
@@ -324,6 +344,79 @@ fn a_registry_outage_holds_only_what_needs_it_and_dead_letters_nothing() {
         stop.store(true, Ordering::Release);
     });
     prove(&broker, &planted, &settings);
+}
+
+/// In at_least_once what may have left before a crash gets the class it got, whatever is in force by now; what comes later is judged
+/// by the new contracts, and the group's note says so before anything of it leaves.
+#[test]
+fn an_open_range_is_judged_by_the_recorded_snapshot() {
+    let (broker, planted, mut settings) = broker_with(3_000, 9);
+    settings.mode = Mode::AtLeastOnce;
+    let old = snapshot();
+    let new = snapshot_of("decade", |text| text.replace("status: active", "status: retired"));
+    // The worker before recorded its snapshot at the front, sent something, and died.
+    let mut before = tidegate_sim::BrokerConsumer::join(&broker, "g", &topics());
+    let Polled::Assigned(partitions) = before.poll(1, Duration::ZERO).unwrap() else {
+        panic!("a first member gets partitions")
+    };
+    let note = tidegate_validator::ledger::Note::new(old.commit()).write();
+    let notes: Vec<Position> = partitions
+        .iter()
+        .map(|at| Position {
+            at: at.clone(),
+            next: NextOffset(0),
+            metadata: note.clone(),
+        })
+        .collect();
+    before.commit(&notes).unwrap();
+    drop(before);
+
+    let schemas = schemas();
+    let stop = AtomicBool::new(false);
+    let later: Vec<Outgoing> = planted.iter().map(|event| event.record.clone()).collect();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut exchange = BrokerExchange::join(&broker, "g", &topics(), None);
+            let mut contracts = Two {
+                old: old.clone(),
+                new: new.clone(),
+            };
+            let parts = Parts {
+                exchange: &mut exchange,
+                contracts: &mut contracts,
+                schemas: &schemas,
+                clock: &RealClock,
+                meter: &Quiet,
+            };
+            run(&settings, parts, &stop).unwrap();
+        });
+        wait_for("the open range", || all_committed(&broker, "g"));
+        prove(&broker, &planted, &settings);
+        broker.writer().write(&later).unwrap();
+        wait_for("what came later", || all_committed(&broker, "g"));
+        stop.store(true, Ordering::Release);
+    });
+    for topic in topics() {
+        let judged_by = |record: &Record| stamp::read(&record.headers).unwrap().commit;
+        assert!(
+            read_all(&broker, &settings.validated(&topic))
+                .iter()
+                .all(|record| judged_by(record) == *old.commit())
+        );
+        let dead = read_all(&broker, &settings.dead_letters(&topic));
+        let retired = dead.iter().filter(|record| judged_by(record) == *new.commit());
+        let written = later.iter().filter(|record| record.to.topic == topic).count();
+        assert_eq!(retired.count(), written, "all that came later, and nothing before");
+    }
+    let mut after = tidegate_sim::BrokerConsumer::join(&broker, "g", &topics());
+    let committed = after.committed(&partitions).unwrap();
+    assert!(
+        committed
+            .iter()
+            .filter(|c| c.next > Some(NextOffset(0)))
+            .all(|c| c.metadata.contains("decade")),
+        "{committed:?}"
+    );
 }
 
 #[test]

@@ -20,6 +20,8 @@ struct Scripted {
     offsets: VecDeque<Option<FaultClass>>,
     commit: VecDeque<Result<bool, FaultClass>>,
     abort: VecDeque<Result<bool, FaultClass>>,
+    /// So many times there is no new producer.
+    renew_fails: u32,
 }
 
 impl Scripted {
@@ -32,6 +34,7 @@ impl Scripted {
             offsets: VecDeque::new(),
             commit: VecDeque::new(),
             abort: VecDeque::new(),
+            renew_fails: 0,
         }
     }
 
@@ -45,6 +48,7 @@ impl Scripted {
                 next: NextOffset(2),
                 metadata: String::new(),
             }],
+            &|_| true,
         )
         .unwrap()
     }
@@ -106,6 +110,10 @@ impl Exchange for Scripted {
 
     fn renew(&mut self) -> Result<(), WorldError> {
         self.calls.push("renew");
+        if self.renew_fails > 0 {
+            self.renew_fails -= 1;
+            return Err(WorldError::new(tidegate_flow::Remedy::Retry, "the coordinator is away"));
+        }
         Ok(())
     }
 }
@@ -171,6 +179,67 @@ fn a_slow_or_resumed_commit_renews_the_producer() {
     }
 }
 
+/// A committed batch stays committed whatever becomes of the producer afterwards: rewinding it would double it.
+#[test]
+fn a_producer_that_cannot_be_renewed_at_once_undoes_no_commit() {
+    let mut exchange = Scripted {
+        commit: vec![Ok(false)].into(),
+        renew_fails: 3,
+        ..Scripted::new()
+    };
+    assert!(matches!(exchange.publish(), Published::Committed));
+    assert_eq!(exchange.calls.iter().filter(|call| **call == "renew").count(), 4);
+    let mut exchange = Scripted {
+        commit: vec![Err(FaultClass::Fatal)].into(),
+        renew_fails: 3,
+        ..Scripted::new()
+    };
+    assert!(
+        matches!(exchange.publish(), Published::Unknown),
+        "in doubt, the group is asked, never rewound blindly"
+    );
+}
+
+#[test]
+fn a_stop_in_the_middle_of_a_commit_leaves_everything_as_it_is() {
+    let mut exchange = Scripted {
+        commit: vec![Err(FaultClass::Retriable), Ok(true)].into(),
+        ..Scripted::new()
+    };
+    let positions = [Position {
+        at: at(),
+        next: NextOffset(1),
+        metadata: String::new(),
+    }];
+    let published = publish(&mut exchange, Mode::ExactlyOnce, vec![outgoing()], &positions, &|_| false).unwrap();
+    assert!(matches!(published, Published::Abandoned));
+    assert_eq!(exchange.calls, ["begin", "send", "offsets", "commit"]);
+}
+
+#[test]
+fn too_large_together_says_nothing_about_one_record_unless_it_is_alone() {
+    let together = || Delivery {
+        delivered: 0,
+        refused: vec![(0, Refusal::TooLargeTogether, "large".into())],
+    };
+    let mut exchange = Scripted {
+        delivery: Some(together()),
+        ..Scripted::new()
+    };
+    assert!(matches!(exchange.publish(), Published::Aborted(Cause::TooLargeTogether)));
+    let mut exchange = Scripted {
+        delivery: Some(together()),
+        ..Scripted::new()
+    };
+    let positions = [Position {
+        at: at(),
+        next: NextOffset(1),
+        metadata: String::new(),
+    }];
+    let published = publish(&mut exchange, Mode::ExactlyOnce, vec![outgoing()], &positions, &|_| true).unwrap();
+    assert!(matches!(published, Published::Aborted(Cause::TooLarge(indexes)) if indexes == [0]));
+}
+
 /// P3: a record that the client refuses by itself does not fail the transaction; only counting notices.
 #[test]
 fn a_missing_acknowledgement_aborts() {
@@ -225,7 +294,7 @@ fn a_lost_partition_aborts_before_its_position_is_added() {
         metadata: String::new(),
     }];
     assert!(matches!(
-        publish(&mut exchange, Mode::AtLeastOnce, vec![outgoing()], &positions).unwrap(),
+        publish(&mut exchange, Mode::AtLeastOnce, vec![outgoing()], &positions, &|_| true).unwrap(),
         Published::Aborted(Cause::Lost)
     ));
     assert_eq!(exchange.calls, ["send"], "no plain commit either");
@@ -298,7 +367,7 @@ fn at_least_once_commits_positions_only_after_every_acknowledgement() {
     }];
     let mut exchange = Scripted::new();
     assert!(matches!(
-        publish(&mut exchange, Mode::AtLeastOnce, vec![outgoing()], &positions).unwrap(),
+        publish(&mut exchange, Mode::AtLeastOnce, vec![outgoing()], &positions, &|_| true).unwrap(),
         Published::Committed
     ));
     assert_eq!(exchange.calls, ["send", "plain commit"]);
@@ -307,7 +376,7 @@ fn at_least_once_commits_positions_only_after_every_acknowledgement() {
         ..Scripted::new()
     };
     assert!(matches!(
-        publish(&mut exchange, Mode::AtLeastOnce, vec![outgoing()], &positions).unwrap(),
+        publish(&mut exchange, Mode::AtLeastOnce, vec![outgoing()], &positions, &|_| true).unwrap(),
         Published::Aborted(_)
     ));
     assert_eq!(exchange.calls, ["send"]);

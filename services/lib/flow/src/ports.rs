@@ -90,8 +90,12 @@ pub struct TransactionFault {
 /// Why one record was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refusal {
-    /// Larger than client or broker allow.
+    /// Larger than the client allows, by itself.
     TooLarge,
+    /// Part of a client's batch that is larger than the broker allows: alone it might pass.
+    TooLargeTogether,
+    /// Its topic cannot be written to: permissions, a missing topic, a policy. Somebody must mend that.
+    Forbidden,
     /// Anything else: abort the batch.
     Other,
 }

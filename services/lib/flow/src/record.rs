@@ -30,6 +30,10 @@ pub struct Origin {
     pub offset: Offset,
 }
 
+/// Starts the name of a header whose real name is not UTF-8; its bytes follow in hex. A producer has no reason to begin a name with the
+/// replacement character, and one that does is treated the same way.
+pub const UNREADABLE_NAME: &str = "\u{fffd}";
+
 /// One header; a name may repeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {

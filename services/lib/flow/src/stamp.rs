@@ -16,7 +16,7 @@ pub const PREFIX: &str = "tidegate.";
 pub const ORIGIN: &str = "tidegate.origin";
 /// `<contract id>@<version>` that judged the record; the version is what follows the last `@`.
 pub const CONTRACT: &str = "tidegate.contract";
-/// `<snapshot commit>/<engine version>`.
+/// `<snapshot commit>/<engine version>/<now>`: with the bytes, all that the verdict depends on. `now` is in microseconds since the epoch.
 pub const JUDGE: &str = "tidegate.judge";
 /// `false` when only a proposed contract judged the record.
 pub const ENFORCED: &str = "tidegate.enforced";
@@ -82,7 +82,7 @@ pub fn read(headers: &[Header]) -> Option<Stamp> {
     Some(Stamp {
         origin: parse_origin(header_text(headers, ORIGIN)?)?,
         contract: header_text(headers, CONTRACT).and_then(parse_contract),
-        commit: header_text(headers, JUDGE)?.rsplit_once('/')?.0.into(),
+        commit: header_text(headers, JUDGE)?.split('/').next()?.into(),
         enforced: header_text(headers, ENFORCED) != Some("false"),
     })
 }
@@ -114,11 +114,11 @@ pub struct JudgedBy {
 // === impl JudgedBy ===
 
 impl JudgedBy {
-    /// Prepares them.
-    pub fn new(contract: Option<&ContractRef>, commit: &str) -> Self {
+    /// Prepares them; `now` is the time that the rules saw, microseconds since the epoch.
+    pub fn new(contract: Option<&ContractRef>, commit: &str, now: i64) -> Self {
         JudgedBy {
             contract: contract.map(|reference| Bytes::from(reference.to_string())),
-            judge: Bytes::from(format!("{commit}/{ENGINE_VERSION}")),
+            judge: Bytes::from(format!("{commit}/{ENGINE_VERSION}/{now}")),
         }
     }
 

@@ -27,7 +27,8 @@ pub(crate) enum Change {
 #[derive(Debug, Default)]
 pub(crate) struct ConsumerCallbacks {
     changes: Mutex<VecDeque<Change>>,
-    pub(crate) transport_failed: AtomicBool,
+    /// The client has said that no broker is reachable, and nothing has come since.
+    pub(crate) brokers_down: AtomicBool,
 }
 
 /// Context of a producer: delivery reports are counted, refusals kept.
@@ -53,7 +54,10 @@ impl ConsumerCallbacks {
 
 impl ClientContext for ConsumerCallbacks {
     fn error(&self, error: KafkaError, reason: &str) {
-        report("consumer", &error, reason, &self.transport_failed);
+        report("consumer", &error, reason);
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.brokers_down.store(true, Ordering::Release);
+        }
     }
 }
 
@@ -101,7 +105,8 @@ impl ConsumerContext for ConsumerCallbacks {
 
 impl ClientContext for ProducerCallbacks {
     fn error(&self, error: KafkaError, reason: &str) {
-        report("producer", &error, reason, &self.transport_failed);
+        report("producer", &error, reason);
+        self.transport_failed.store(true, Ordering::Release);
     }
 }
 
@@ -122,9 +127,8 @@ impl ProducerContext for ProducerCallbacks {
     }
 }
 
-fn report(client: &'static str, error: &KafkaError, reason: &str, transport_failed: &AtomicBool) {
+fn report(client: &'static str, error: &KafkaError, reason: &str) {
     let code = error.rdkafka_error_code();
-    transport_failed.store(true, Ordering::Release);
     match code {
         Some(RDKafkaErrorCode::AllBrokersDown) => {
             tracing::warn!(client, reason, "no broker reachable; trying again by itself, nothing is lost");

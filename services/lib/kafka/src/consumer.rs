@@ -2,31 +2,37 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
+use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use tidegate_flow::ports::{Committed, Consumer, Polled};
+use tidegate_flow::record::UNREADABLE_NAME;
 use tidegate_flow::{Header, NextOffset, Offset, Origin, Position, Record, Remedy, TopicPartition, WorldError};
 
 use crate::callbacks::{Change, ConsumerCallbacks, partitions_of};
 use crate::fault::world_error;
+use crate::raw_headers;
 use crate::settings::Settings;
 
 /// How long questions to the group coordinator may take.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// A poll stops early when it holds this many bytes, so that one poll's memory is bounded whatever the records' size.
 const POLL_BYTES_MAX: usize = 8 << 20;
+/// How often brokers that seem to be gone are asked.
+const ASK_BROKERS_EVERY: Duration = Duration::from_secs(2);
 
 /// A group member over librdkafka's `BaseConsumer`, classic protocol, cooperative-sticky assignment.
 pub struct GroupConsumer {
     pub(crate) client: BaseConsumer<ConsumerCallbacks>,
     /// Next offset expected per started partition: tells duplicates of an earlier fetch from new records, and finds a stuck partition.
     expected: HashMap<TopicPartition, NextOffset>,
-    paused: Vec<TopicPartition>,
+    /// When the brokers were last asked whether they are there, while they seem not to be.
+    asked: Instant,
     ready: VecDeque<Polled>,
     reader: RecordReader,
 }
@@ -52,7 +58,7 @@ impl GroupConsumer {
         Ok(GroupConsumer {
             client,
             expected: HashMap::new(),
-            paused: Vec::new(),
+            asked: Instant::now(),
             ready: VecDeque::new(),
             reader: RecordReader::default(),
         })
@@ -80,21 +86,26 @@ impl GroupConsumer {
         for partition in partitions {
             self.expected.remove(partition);
         }
-        self.paused.retain(|paused| !partitions.contains(paused));
     }
 
     /// A poll error: which partition is it about, and can it go on?
     fn judge_error(&mut self, error: KafkaError) -> Result<Option<Polled>, WorldError> {
         match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => Ok(self.find_out_of_range()),
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => match self.find_out_of_range() {
+                Some(stuck) => Ok(Some(stuck)),
+                // In range by now, or the brokers did not tell: whatever stopped is started again where it was.
+                None => {
+                    tracing::warn!("a position was refused and is in range now; reading on from where each partition was");
+                    let positions: Vec<_> = self.expected.iter().map(|(at, next)| (at.clone(), *next)).collect();
+                    self.seek(&positions).map(|()| None)
+                }
+            },
             // The group takes care of these by itself; the next poll brings the rebalance.
             Some(RDKafkaErrorCode::PollExceeded | RDKafkaErrorCode::FencedInstanceId) => Ok(None),
             _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => Err(world_error("reading", error)),
-            Some(
-                RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::GroupAuthorizationFailed
-                | RDKafkaErrorCode::UnknownTopicOrPartition,
-            ) => Err(world_error("reading", error)),
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed) => {
+                Err(world_error("reading", error))
+            }
             code => {
                 tracing::warn!(?code, "a fetch failed; it is tried again");
                 Ok(None)
@@ -122,6 +133,36 @@ impl GroupConsumer {
         }
         None
     }
+}
+
+impl GroupConsumer {
+    /// After the client said that no broker is reachable, a quiet poll proves nothing: the brokers are asked until one answers.
+    fn check_brokers(&mut self) -> Result<(), WorldError> {
+        let down = &self.client.context().brokers_down;
+        if !down.load(Ordering::Acquire) || self.asked.elapsed() < ASK_BROKERS_EVERY {
+            return if down.load(Ordering::Acquire) { Err(unreachable()) } else { Ok(()) };
+        }
+        self.asked = Instant::now();
+        match self.client.fetch_metadata(Some("tidegate.reachable"), Duration::from_secs(1)) {
+            Ok(_) => {
+                down.store(false, Ordering::Release);
+                Ok(())
+            }
+            Err(_) => Err(unreachable()),
+        }
+    }
+
+    /// Gives one partition up and takes it again at a position: what a partition needs whose fetching has ended.
+    fn restart(&self, element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>) -> Result<(), KafkaError> {
+        let mut at = TopicPartitionList::new();
+        at.add_partition_offset(element.topic(), element.partition(), element.offset())?;
+        self.client.incremental_unassign(&at)?;
+        self.client.incremental_assign(&at)
+    }
+}
+
+fn unreachable() -> WorldError {
+    WorldError::new(Remedy::Retry, "no broker is reachable")
 }
 
 impl std::fmt::Debug for GroupConsumer {
@@ -157,6 +198,11 @@ impl Consumer for GroupConsumer {
                 Some(Ok(message)) => {
                     let record = self.reader.read(&message);
                     bytes += message.payload_len() + message.key_len();
+                    bytes += record
+                        .headers
+                        .iter()
+                        .map(|header| header.value.as_ref().map_or(0, |value| value.len()))
+                        .sum::<usize>();
                     // A fetch that was under way when the partition was rewound may still bring what was already seen.
                     if let Some(expected) = self.expected.get_mut(&record.origin.at)
                         && record.origin.offset.0 >= expected.0
@@ -177,6 +223,10 @@ impl Consumer for GroupConsumer {
         }
         self.take_changes();
         if self.ready.is_empty() {
+            match records.is_empty() {
+                true => self.check_brokers()?,
+                false => self.client.context().brokers_down.store(false, Ordering::Release),
+            }
             return Ok(Polled::Records(records));
         }
         // A rebalance came with them: the owner hears of that first, and records of partitions that are gone are dropped here.
@@ -205,8 +255,9 @@ impl Consumer for GroupConsumer {
             .seek_partitions(list_of(positions)?, QUESTION_TIMEOUT)
             .map_err(|error| world_error("rewinding", error))?;
         for element in answer.elements() {
-            element
-                .error()
+            let Err(error) = element.error() else { continue };
+            tracing::debug!(topic = element.topic(), partition = element.partition(), %error, "cannot seek; taking the partition again");
+            self.restart(&element)
                 .map_err(|error| world_error(format!("rewinding {}-{}", element.topic(), element.partition()), error))?;
         }
         self.expected.extend(positions.iter().cloned());
@@ -214,14 +265,12 @@ impl Consumer for GroupConsumer {
     }
 
     fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), WorldError> {
-        self.paused.extend(partitions.iter().cloned());
         self.client
             .pause(&names_of(partitions))
             .map_err(|error| world_error("pausing", error))
     }
 
     fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), WorldError> {
-        self.paused.retain(|paused| !partitions.contains(paused));
         self.client
             .resume(&names_of(partitions))
             .map_err(|error| world_error("resuming", error))
@@ -286,14 +335,12 @@ impl Consumer for GroupConsumer {
 impl RecordReader {
     pub(crate) fn read(&mut self, message: &BorrowedMessage<'_>) -> Record {
         let topic = self.topic(message.topic());
-        let headers = message.headers().map_or_else(Vec::new, |headers| {
-            headers
-                .iter()
-                .map(|header| Header {
-                    name: header.key.into(),
-                    value: header.value.map(|value| self.copy(value)),
-                })
-                .collect()
+        let mut headers = Vec::new();
+        raw_headers::each(message, |name, value| {
+            headers.push(Header {
+                name: header_name(name),
+                value: value.map(|value| self.copy(value)),
+            });
         });
         Record {
             origin: Origin {
@@ -325,6 +372,17 @@ impl RecordReader {
         let topic: Arc<str> = name.into();
         self.topics.push(topic.clone());
         topic
+    }
+}
+
+/// A name that is not UTF-8 (Kafka does not forbid it, the client's own accessor panics on it) is kept in a form that can be undone.
+fn header_name(name: &[u8]) -> Arc<str> {
+    match std::str::from_utf8(name) {
+        Ok(name) => name.into(),
+        Err(_) => {
+            let hex: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("{UNREADABLE_NAME}{hex}").into()
+        }
     }
 }
 

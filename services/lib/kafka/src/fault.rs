@@ -31,7 +31,7 @@ pub(crate) fn world_error(doing: impl Into<String>, error: KafkaError) -> WorldE
 }
 
 /// Faults that no retry heals.
-fn needs_operator(code: Code) -> bool {
+pub(crate) fn needs_operator(code: Code) -> bool {
     matches!(
         code,
         Code::TopicAuthorizationFailed

@@ -12,6 +12,7 @@ mod consumer;
 mod exchange;
 mod fault;
 mod probe;
+mod raw_headers;
 mod scan;
 mod settings;
 mod topic_id;

@@ -55,6 +55,7 @@ const OWNED: &[(&str, &str)] = &[
     ),
     ("heartbeat.interval.ms", "belongs to the session timeout"),
     ("max.poll.interval.ms", "bounds how long a batch may take"),
+    ("message.max.bytes", "only the brokers decide how large a record may be"),
     ("queue.buffering.max.messages", "bounds the producer's memory"),
     ("queue.buffering.max.kbytes", "bounds the producer's memory"),
     ("session.timeout.ms", "must stay above the transaction timeout"),
@@ -149,6 +150,8 @@ impl Settings {
         config
             .set("enable.idempotence", "true")
             .set("acks", "all")
+            // Only the brokers know what a topic takes; librdkafka's own 1,000,000 bytes would refuse records that they accept.
+            .set("message.max.bytes", "1000000000")
             .set("message.timeout.ms", DELIVERY_TIMEOUT.as_millis().to_string())
             .set("queue.buffering.max.messages", "200000")
             .set("queue.buffering.max.kbytes", "262144");

@@ -12,7 +12,7 @@ use tidegate_flow::record::Outgoing;
 
 use crate::callbacks::ProducerCallbacks;
 use crate::exchange::Delivering;
-use crate::fault::{transaction_fault, world_error};
+use crate::fault::{needs_operator, transaction_fault, world_error};
 use crate::settings::{DELIVERY_TIMEOUT, Settings, TRANSACTION_TIMEOUT};
 
 /// One attempt of a transactional call; the caller resumes it when it is retriable.
@@ -66,10 +66,10 @@ pub(crate) fn deliver(producer: &ThreadedProducer<ProducerCallbacks>, batch: &[O
         .map_err(|error| transaction_fault("waiting for the brokers to acknowledge", &error))?;
     delivery.delivered = callbacks.delivered.load(Ordering::Acquire);
     for (index, code) in callbacks.refused.lock().expect("no panic happens while it is held").drain(..) {
-        let refusal = if code == RDKafkaErrorCode::MessageSizeTooLarge {
-            Refusal::TooLarge
-        } else {
-            Refusal::Other
+        let refusal = match code {
+            RDKafkaErrorCode::MessageSizeTooLarge => Refusal::TooLargeTogether,
+            code if needs_operator(code) => Refusal::Forbidden,
+            _ => Refusal::Other,
         };
         delivery.refused.push((index, refusal, code.to_string()));
     }

@@ -56,7 +56,10 @@ fn report(args: &AuditArgs) -> anyhow::Result<Report> {
             })
             .collect();
         for (at, next) in group_positions(&config.kafka, &config.validator_group, &partitions)? {
-            topic.positions.insert(at.partition, next.unwrap_or(tidegate_flow::NextOffset(0)));
+            // Without a position nothing counts as pending: everything must have its outcome.
+            if let Some(next) = next {
+                topic.positions.insert(at.partition, next);
+            }
         }
     }
     let store = config

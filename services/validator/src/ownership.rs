@@ -1,0 +1,225 @@
+//! The partitions that a worker owns: where each begins, which snapshot judges it, when it waits, how it is read again.
+
+use std::sync::Arc;
+
+use tidegate_flow::ports::Committed;
+use tidegate_flow::{NextOffset, Position, Remedy, TopicPartition, WorldError};
+
+use crate::ledger::Note;
+use crate::parts::JudgingSnapshot;
+use crate::run::Worker;
+use crate::settings::{Mode, StartAt};
+
+/// One partition that we own.
+#[derive(Debug)]
+pub(crate) struct Owned {
+    /// Everything before it has a committed outcome.
+    pub(crate) committed: NextOffset,
+    /// The snapshot that the group's note names: what leaves from `committed` on was judged by it, should we die now.
+    pub(crate) noted: Arc<str>,
+    /// In at_least_once, records before an offset may already have left: they are judged the same way again.
+    pub(crate) pinned: Option<Pinned>,
+    /// Waiting for a bad world to heal: not fetched until then (microseconds since the epoch).
+    pub(crate) held_until: Option<i64>,
+}
+
+/// How records that may already have left were judged.
+#[derive(Debug, Clone)]
+pub(crate) struct Pinned {
+    /// Records before this offset.
+    pub(crate) before: NextOffset,
+    /// By this snapshot.
+    pub(crate) snapshot: Arc<JudgingSnapshot>,
+    /// At this time (microseconds since the epoch), where it is known: after a restart it is not.
+    pub(crate) now: Option<i64>,
+}
+
+// === impl Worker ===
+
+impl Worker<'_> {
+    /// Looks up where each waiting partition begins. In an outage they go on waiting: nothing is read from a partition before that.
+    pub(crate) fn start_waiting(&mut self) -> Result<(), WorldError> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let started = self.begin_at(&waiting).and_then(|positions| self.parts.exchange.start(&positions));
+        match started {
+            Ok(()) => {
+                self.parts.meter.assigned(waiting.len());
+                tracing::info!(partitions = %names(&waiting), "partitions assigned");
+            }
+            Err(error) if error.remedy == Remedy::Retry => {
+                self.wait_out(&error);
+                self.waiting = waiting;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn begin_at(&mut self, partitions: &[TopicPartition]) -> Result<Vec<(TopicPartition, NextOffset)>, WorldError> {
+        let mut starts = Vec::with_capacity(partitions.len());
+        let mut first_time = Vec::new();
+        for committed in self.parts.exchange.committed(partitions)? {
+            let (low, end) = self.parts.exchange.watermarks(&committed.at)?;
+            let next = committed.next.unwrap_or(match self.settings.start_at {
+                StartAt::Earliest => low,
+                StartAt::Latest => end,
+            });
+            let (noted, pinned) = self.judged_until_now(&committed, next, end);
+            if committed.next.is_none() {
+                first_time.push(Position {
+                    at: committed.at.clone(),
+                    next,
+                    metadata: Note::new(&noted).write(),
+                });
+            }
+            self.partitions.insert(
+                committed.at.clone(),
+                Owned {
+                    committed: next,
+                    noted,
+                    pinned,
+                    held_until: None,
+                },
+            );
+            starts.push((committed.at, next));
+        }
+        // Whoever owns the partition next begins at the same record, also if nothing is committed until then.
+        if !first_time.is_empty() {
+            self.parts.exchange.commit(&first_time)?;
+        }
+        Ok(starts)
+    }
+
+    /// The recorded snapshot, and the range that must still be judged by it. In at_least_once the records between the committed
+    /// position and the end may have left before a crash. No offset may get two classes.
+    fn judged_until_now(&mut self, committed: &Committed, next: NextOffset, end: NextOffset) -> (Arc<str>, Option<Pinned>) {
+        let current = self.snapshot.commit().clone();
+        let Some(note) = Note::read(&committed.metadata) else {
+            return (current, None);
+        };
+        if self.settings.mode == Mode::ExactlyOnce || next >= end || note.s == *current {
+            return (note.s.into(), None);
+        }
+        match self.parts.contracts.at(&note.s) {
+            Some(snapshot) => (
+                note.s.into(),
+                Some(Pinned {
+                    before: end,
+                    snapshot,
+                    now: None,
+                }),
+            ),
+            None => {
+                tracing::warn!(
+                    commit = note.s,
+                    "the contracts that judged the open records are no longer readable (a plain directory keeps no history); \
+                     they are judged by the current ones, so a record sent before the restart may get a second class"
+                );
+                (note.s.into(), None)
+            }
+        }
+    }
+
+    pub(crate) fn gone(&mut self, partitions: &[TopicPartition], lost: bool) {
+        self.parts.meter.given_up(partitions.len(), lost);
+        self.forget_batch_of(partitions);
+        self.waiting.retain(|at| !partitions.contains(at));
+        for at in partitions {
+            self.partitions.remove(at);
+            self.parts.meter.released(at);
+        }
+        tracing::info!(partitions = %names(partitions), lost, "partitions given up");
+    }
+
+    /// Some of a failed batch may have left all the same; whatever is in force when it is judged again, it gets the class it got.
+    pub(crate) fn pin(&mut self, positions: &[Position]) {
+        if self.settings.mode == Mode::ExactlyOnce {
+            return;
+        }
+        for position in positions {
+            let Some(owned) = self.partitions.get_mut(&position.at) else {
+                continue;
+            };
+            let snapshot = self.snapshot.clone();
+            owned.pinned.get_or_insert(Pinned {
+                before: position.next,
+                snapshot,
+                now: Some(self.judged_at),
+            });
+        }
+    }
+
+    /// Reads partitions again from their committed positions, which are our own: asking the group could race. One that cannot be
+    /// rewound now hands over nothing until it could.
+    pub(crate) fn rewind(&mut self, positions: &[Position]) -> Result<(), WorldError> {
+        self.parts.meter.aborted();
+        let partitions: Vec<TopicPartition> = positions.iter().map(|position| position.at.clone()).collect();
+        self.forget_batch_of(&partitions);
+        for at in &partitions {
+            let Some(owned) = self.partitions.get(at) else { continue };
+            let (committed, is_held) = (owned.committed, owned.held_until.is_some());
+            if is_held {
+                continue;
+            }
+            if let Err(error) = self.parts.exchange.seek(&[(at.clone(), committed)]) {
+                self.hold(at, &error)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops reading a partition until its trouble may be over, then reads from its committed position. The others go on.
+    pub(crate) fn hold(&mut self, at: &TopicPartition, error: &WorldError) -> Result<(), WorldError> {
+        self.forget_batch_of(std::slice::from_ref(at));
+        let now = self.parts.clock.now_micros();
+        let Some(owned) = self.partitions.get_mut(at) else { return Ok(()) };
+        let for_operator = matches!(error.remedy, Remedy::Operator | Remedy::Bug);
+        let patience = if for_operator {
+            self.settings.operator_retry_after
+        } else {
+            self.settings.retry_after
+        };
+        owned.held_until = Some(now + i64::try_from(patience.as_micros()).unwrap_or(i64::MAX / 2));
+        let next = owned.committed.0;
+        if let Err(failed) = self.parts.exchange.pause(std::slice::from_ref(at)) {
+            // Not paused it goes on fetching; `take` drops what comes.
+            tracing::debug!(partition = %at, error = %failed, "pausing failed");
+        }
+        self.parts.meter.held(at, for_operator, &error.what);
+        tracing::error!(partition = %at, next, why = %error, for_operator, "partition paused; nothing is lost");
+        Ok(())
+    }
+
+    /// Lets held partitions try again from their committed position.
+    pub(crate) fn release_healed(&mut self) -> Result<(), WorldError> {
+        let now = self.parts.clock.now_micros();
+        let due: Vec<(TopicPartition, NextOffset)> = self
+            .partitions
+            .iter()
+            .filter(|(_, owned)| owned.held_until.is_some_and(|until| until <= now))
+            .map(|(at, owned)| (at.clone(), owned.committed))
+            .collect();
+        for (at, committed) in due {
+            let one = std::slice::from_ref(&at);
+            match self
+                .parts
+                .exchange
+                .seek(&[(at.clone(), committed)])
+                .and_then(|()| self.parts.exchange.resume(one))
+            {
+                Ok(()) => {
+                    if let Some(owned) = self.partitions.get_mut(&at) {
+                        owned.held_until = None;
+                    }
+                    self.parts.meter.released(&at);
+                }
+                Err(error) => self.hold(&at, &error)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn names(partitions: &[TopicPartition]) -> String {
+    partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
