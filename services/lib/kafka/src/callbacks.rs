@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rdkafka::ClientContext;
+use rdkafka::{ClientContext, Statistics};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
@@ -14,6 +14,8 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::util::Timeout;
 use rdkafka::{Message as _, TopicPartitionList};
 use tidegate_flow::TopicPartition;
+
+use crate::stall::{Stall, StallDetector};
 
 /// A change of what a member owns.
 #[derive(Debug)]
@@ -29,6 +31,7 @@ pub(crate) struct ConsumerCallbacks {
     changes: Mutex<VecDeque<Change>>,
     /// The client has said that no broker is reachable, and nothing has come since.
     pub(crate) brokers_down: AtomicBool,
+    stalls: Mutex<(StallDetector, Vec<(TopicPartition, Stall)>)>,
 }
 
 /// Context of a producer: delivery reports are counted, refusals kept.
@@ -52,7 +55,26 @@ impl ConsumerCallbacks {
     }
 }
 
+impl ConsumerCallbacks {
+    /// Partitions that were found standing still since this was last asked.
+    pub(crate) fn take_stalled(&self) -> Vec<(TopicPartition, Stall)> {
+        std::mem::take(&mut self.stalls.lock().expect("no panic happens while it is held").1)
+    }
+
+    /// A partition was set to a position.
+    pub(crate) fn positioned(&self, at: &TopicPartition) {
+        self.stalls.lock().expect("no panic happens while it is held").0.forget(at);
+    }
+}
+
 impl ClientContext for ConsumerCallbacks {
+    fn stats(&self, statistics: Statistics) {
+        let mut stalls = self.stalls.lock().expect("no panic happens while it is held");
+        let found = stalls.0.observe(&statistics, Instant::now());
+        stalls.1.extend(found);
+    }
+
+
     fn error(&self, error: KafkaError, reason: &str) {
         report("consumer", &error, reason);
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {

@@ -1,6 +1,6 @@
 //! A member of a consumer group.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -18,6 +18,7 @@ use crate::callbacks::{Change, ConsumerCallbacks, partitions_of};
 use crate::fault::world_error;
 use crate::raw_headers;
 use crate::settings::Settings;
+use crate::stall::Stall;
 
 /// How long questions to the group coordinator may take.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,6 +34,9 @@ pub struct GroupConsumer {
     expected: HashMap<TopicPartition, NextOffset>,
     /// When the brokers were last asked whether they are there, while they seem not to be.
     asked: Instant,
+    paused: HashSet<TopicPartition>,
+    /// Restarted because they stood still, and not moved since.
+    restarted: HashMap<TopicPartition, NextOffset>,
     ready: VecDeque<Polled>,
     reader: RecordReader,
 }
@@ -59,6 +63,8 @@ impl GroupConsumer {
             client,
             expected: HashMap::new(),
             asked: Instant::now(),
+            paused: HashSet::new(),
+            restarted: HashMap::new(),
             ready: VecDeque::new(),
             reader: RecordReader::default(),
         })
@@ -85,6 +91,9 @@ impl GroupConsumer {
     fn forget(&mut self, partitions: &[TopicPartition]) {
         for partition in partitions {
             self.expected.remove(partition);
+            self.restarted.remove(partition);
+            self.paused.remove(partition);
+            self.client.context().positioned(partition);
         }
     }
 
@@ -152,6 +161,30 @@ impl GroupConsumer {
         }
     }
 
+    /// A partition that stands still is taken again once; if that does not help somebody must look. Nothing is ever passed over.
+    fn take_stalled(&mut self) {
+        for (at, stall) in self.client.context().take_stalled() {
+            let Some(expected) = self.expected.get(&at).copied().filter(|_| !self.paused.contains(&at)) else { continue };
+            match stall {
+                Stall::HeldUpstream => tracing::warn!(
+                    partition = %at, position = expected.0,
+                    "nothing can be read: a producer upstream has a transaction open; it goes on when that ends or times out"
+                ),
+                Stall::Unreadable if self.restarted.get(&at) != Some(&expected) => {
+                    tracing::warn!(partition = %at, position = expected.0, "there are records and none comes; reading the partition anew");
+                    self.restarted.insert(at.clone(), expected);
+                    if let Err(error) = self.seek(&[(at, expected)]) {
+                        tracing::warn!(%error, "reading anew failed");
+                    }
+                }
+                Stall::Unreadable => {
+                    let what = format!("{at}: there are records at {} and none can be read: probably a corrupt batch", expected.0);
+                    self.ready.push_back(Polled::Stuck(at, WorldError::new(Remedy::Operator, what)));
+                }
+            }
+        }
+    }
+
     /// Gives one partition up and takes it again at a position: what a partition needs whose fetching has ended.
     fn restart(&self, element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>) -> Result<(), KafkaError> {
         let mut at = TopicPartitionList::new();
@@ -176,6 +209,7 @@ impl std::fmt::Debug for GroupConsumer {
 impl Consumer for GroupConsumer {
     fn poll(&mut self, records_max: usize, wait: Duration) -> Result<Polled, WorldError> {
         self.take_changes();
+        self.take_stalled();
         if let Some(polled) = self.ready.pop_front() {
             return Ok(polled);
         }

@@ -15,6 +15,7 @@ mod probe;
 mod raw_headers;
 mod scan;
 mod settings;
+mod stall;
 mod topic_id;
 mod writer;
 

@@ -53,6 +53,7 @@ const OWNED: &[(&str, &str)] = &[
         "group.protocol",
         "librdkafka 2.12 loses commits under the new protocol; classic is used",
     ),
+    ("statistics.interval.ms", "the stall detector lives on it"),
     ("heartbeat.interval.ms", "belongs to the session timeout"),
     ("max.poll.interval.ms", "bounds how long a batch may take"),
     ("message.max.bytes", "only the brokers decide how large a record may be"),
@@ -141,6 +142,8 @@ impl Settings {
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", SESSION_TIMEOUT.as_millis().to_string())
             .set("heartbeat.interval.ms", "3000")
+            // What the stall detector looks at.
+            .set("statistics.interval.ms", "10000")
             .set("max.poll.interval.ms", "300000");
         config
     }

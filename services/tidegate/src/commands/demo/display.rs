@@ -86,14 +86,16 @@ pub(super) fn ledger(planted: &Ledger, found: &Ledger) {
 pub(super) fn next_steps(args: &DemoArgs, places: &Places) {
     let lake = args.lake.display();
     let contracts = places.contracts.display();
+    // As it was called, so that the lines can be pasted.
+    let tidegate = std::env::args().next().unwrap_or_else(|| "tidegate".to_owned());
     say(format_args!("\nTry next:"));
     say(format_args!(
         "  duckdb -c \"SELECT currency, count(*), sum(total) FROM read_parquet('{lake}/lake/orders/**/*.parquet') GROUP BY 1\""
     ));
     say(format_args!(
-        "  tidegate check {contracts}/shop/orders/v1.odcs.yaml {}",
+        "  {tidegate} check {contracts}/shop/orders/v1.odcs.yaml {}",
         places.samples.display()
     ));
-    say(format_args!("  tidegate sla run --once --contracts {contracts} --lake {lake}"));
+    say(format_args!("  {tidegate} sla run --once --contracts {contracts} --lake {lake}"));
     say(format_args!("\nRemove it all with: rm -r {lake}"));
 }
