@@ -11,8 +11,8 @@ use crate::slot::Close;
 pub trait Metrics {
     /// A slot is in the lake.
     fn slot(&self, at: &TopicPartition, why: Close);
-    /// A file is in the lake.
-    fn file(&self, contract: &str, object: &str, rows: u64, bytes: u64);
+    /// A file of this validated topic is in the lake.
+    fn file(&self, topic: &str, contract: &str, rows: u64, bytes: u64);
     /// Records of a committed slot that made no row.
     fn skipped(&self, topic: &str, policy: SkipPolicy, records: u64);
     /// A call to broker, store or registry failed and will be tried again.

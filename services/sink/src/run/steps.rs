@@ -282,7 +282,7 @@ impl Worker<'_, '_> {
         }
         let manifest = write(self.parts.store, &tip.name, closed, self.parts.clock.now_micros())?;
         for (claimed, file) in manifest.claim.files.iter().zip(&manifest.files) {
-            self.parts.metrics.file(&claimed.contract, &claimed.object, file.rows, file.bytes);
+            self.parts.metrics.file(&lane.at.topic, &claimed.contract, file.rows, file.bytes);
         }
         for (policy, records) in &closed.skips {
             self.parts.metrics.skipped(&lane.at.topic, *policy, *records);

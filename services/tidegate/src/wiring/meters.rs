@@ -142,8 +142,8 @@ impl tidegate_sink::Metrics for SinkMeter {
         self.metrics.slot(&at.topic, SlotOutcome::Committed);
     }
 
-    fn file(&self, contract: &str, object: &str, rows: u64, bytes: u64) {
-        self.metrics.landed(object, contract, rows, 1, bytes);
+    fn file(&self, topic: &str, contract: &str, rows: u64, bytes: u64) {
+        self.metrics.landed(topic, contract, rows, 1, bytes);
     }
 
     fn skipped(&self, topic: &str, policy: tidegate_sink::batch::SkipPolicy, records: u64) {
