@@ -9,7 +9,7 @@ pub(crate) mod validate;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tidegate_flow::ports::{Clock as _, Cluster};
@@ -17,8 +17,46 @@ use tidegate_flow::{Remedy, WorldError};
 use tidegate_schemas::{Auth, Registry};
 use tidegate_telemetry::Health;
 
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::signals::stop_flag;
 use crate::wiring::clock::{SystemClock, now_micros};
+use crate::wiring::contracts::LiveContracts;
 use crate::wiring::schemas::SchemaSource;
+
+/// Runs a role: proven config, contracts that load, then the role itself until it is asked to stop.
+pub(crate) fn run_role(
+    config: anyhow::Result<Config>,
+    role: impl FnOnce(&Config, LiveContracts, &Arc<AtomicBool>) -> Result<(), WorldError>,
+) -> Exit {
+    let config = match config {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return Exit::Config;
+        }
+    };
+    let contracts = match LiveContracts::open(&config.contracts) {
+        Ok(contracts) => contracts,
+        Err(report) => {
+            eprintln!("error: {report}");
+            return Exit::Config;
+        }
+    };
+    let stop = stop_flag();
+    match role(&config, contracts, &stop) {
+        Ok(()) => Exit::Clean,
+        // Asked to stop while waiting for the world: nothing was open.
+        Err(error) if error.remedy == Remedy::Retry && stop.load(Ordering::Acquire) => {
+            tracing::info!(%error, "stopped while waiting");
+            Exit::Clean
+        }
+        Err(error) => {
+            tracing::error!("{error}");
+            Exit::of_role(&error)
+        }
+    }
+}
 
 /// Calls until the world answers: a broker or store that is down at the start is waited for, loudly and not ready. What an operator
 /// must mend, and a stop request, end the wait.

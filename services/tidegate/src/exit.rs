@@ -18,6 +18,15 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// The code of an offline tool's report: 0 clean, 1 findings, anything else could not tell.
+    pub(crate) fn of_report(code: u8) -> Exit {
+        match code {
+            0 => Exit::Clean,
+            1 => Exit::Findings,
+            _ => Exit::CouldNotTell,
+        }
+    }
+
     /// The code of a role that ended with an error of the world.
     pub(crate) fn of_role(error: &tidegate_flow::WorldError) -> Exit {
         use tidegate_flow::Remedy;

@@ -21,11 +21,7 @@ pub(crate) fn run(args: &AuditArgs) -> Exit {
     match report(args) {
         Ok(report) => {
             show(&report, args.output);
-            match report.exit_code() {
-                0 => Exit::Clean,
-                1 => Exit::Findings,
-                _ => Exit::CouldNotTell,
-            }
+            Exit::of_report(report.exit_code())
         }
         Err(error) => {
             eprintln!("error: {error:#}");

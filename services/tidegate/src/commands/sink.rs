@@ -1,7 +1,7 @@
 //! `tidegate sink`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use tidegate_flow::WorldError;
 use tidegate_flow::ports::Cluster as _;
@@ -10,49 +10,23 @@ use tidegate_sink::Parts;
 use tidegate_telemetry::{Health, Metrics, Server};
 
 use crate::cli::RoleArgs;
-use crate::config::{Config, LakeConfig};
+use crate::config::Config;
 use crate::exit::Exit;
-use crate::signals::stop_flag;
 use crate::wiring::clock::SystemClock;
 use crate::wiring::contracts::LiveContracts;
 use crate::wiring::meters::SinkMeter;
 
 pub(crate) fn run(args: &RoleArgs) -> Exit {
-    let loaded = Config::load(args).and_then(|config| {
+    let config = Config::load(args).and_then(|config| {
         config.require_brokers()?;
-        let lake = config.require_lake()?.clone();
-        Ok((config, lake))
+        config.require_lake()?;
+        Ok(config)
     });
-    let (config, lake) = match loaded {
-        Ok(loaded) => loaded,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            return Exit::Config;
-        }
-    };
-    let contracts = match LiveContracts::open(&config.contracts) {
-        Ok(contracts) => contracts,
-        Err(report) => {
-            eprintln!("error: {report}");
-            return Exit::Config;
-        }
-    };
-    let stop = stop_flag();
-    match sink(&config, &lake, contracts, &stop) {
-        Ok(()) => Exit::Clean,
-        // Asked to stop while waiting for the world: nothing was open.
-        Err(error) if error.remedy == tidegate_flow::Remedy::Retry && stop.load(Ordering::Acquire) => {
-            tracing::info!(%error, "stopped while waiting");
-            Exit::Clean
-        }
-        Err(error) => {
-            tracing::error!("{error}");
-            Exit::of_role(&error)
-        }
-    }
+    super::run_role(config, sink)
 }
 
-fn sink(config: &Config, lake: &LakeConfig, contracts: LiveContracts, stop: &Arc<AtomicBool>) -> Result<(), WorldError> {
+fn sink(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -> Result<(), WorldError> {
+    let lake = config.require_lake().expect("`run` has asked for it");
     let clock = SystemClock { stop: stop.clone() };
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), "");
     let health = Health::starting();

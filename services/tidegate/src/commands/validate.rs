@@ -1,7 +1,7 @@
 //! `tidegate validate`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use tidegate_flow::WorldError;
 use tidegate_kafka::{ClusterClient, Delivering, GroupExchange, Transactions, probe_transactions};
@@ -12,39 +12,13 @@ use tidegate_validator::{Mode, Parts, startup};
 use crate::cli::RoleArgs;
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::signals::stop_flag;
 use crate::wiring::clock::SystemClock;
 use crate::wiring::contracts::LiveContracts;
 use crate::wiring::meters::ValidatorMeter;
 
 pub(crate) fn run(args: &RoleArgs) -> Exit {
-    let config = match Config::load(args).and_then(|config| config.require_brokers().map(|()| config)) {
-        Ok(config) => config,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            return Exit::Config;
-        }
-    };
-    let contracts = match LiveContracts::open(&config.contracts) {
-        Ok(contracts) => contracts,
-        Err(report) => {
-            eprintln!("error: {report}");
-            return Exit::Config;
-        }
-    };
-    let stop = stop_flag();
-    match validate(&config, contracts, &stop) {
-        Ok(()) => Exit::Clean,
-        // Asked to stop while waiting for the world: nothing was open.
-        Err(error) if error.remedy == tidegate_flow::Remedy::Retry && stop.load(Ordering::Acquire) => {
-            tracing::info!(%error, "stopped while waiting");
-            Exit::Clean
-        }
-        Err(error) => {
-            tracing::error!("{error}");
-            Exit::of_role(&error)
-        }
-    }
+    let config = Config::load(args).and_then(|config| config.require_brokers().map(|()| config));
+    super::run_role(config, validate)
 }
 
 fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -> Result<(), WorldError> {
