@@ -161,3 +161,37 @@ pub(crate) fn lines(diagnostics: &[tidegate_contract::Diagnostic]) -> String {
         .collect::<Vec<_>>()
         .join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONTRACT: &str = "apiVersion: v3.2.0\nkind: DataContract\nid: a\nname: A\nversion: 1.0.0\nstatus: active\nschema:\n  - name: a\n    physicalType: topic\n    properties:\n      - {name: x, logicalType: integer, logicalTypeOptions: {format: i64}}\n    quality:\n      - {id: rule, type: custom, engine: cel, implementation: \"value.x > 0\"}\n";
+
+    fn refresh(contracts: &LiveContracts) -> Arc<str> {
+        contracts.inner.lock().unwrap().refresh();
+        contracts.current().commit().clone()
+    }
+
+    #[test]
+    fn contracts_that_do_not_load_or_compile_never_replace_good_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.odcs.yaml");
+        let put = |text: &str| std::fs::write(&file, text).unwrap();
+        let spec = folder.path().display().to_string();
+        put(&CONTRACT.replace("value.x > 0", "value.y > 0"));
+        let report = LiveContracts::open(&spec).map(drop).unwrap_err();
+        assert!(report.contains("a.odcs.yaml:13:"), "without a good snapshot nothing starts: {report}");
+
+        put(CONTRACT);
+        let contracts = LiveContracts::open(&spec).unwrap();
+        let good = contracts.current().commit().clone();
+        put(&CONTRACT.replace("kind: DataContract", "kind: Nonsense"));
+        assert_eq!(refresh(&contracts), good, "does not load");
+        put(&CONTRACT.replace("value.x > 0", "value.y > 0"));
+        assert_eq!(refresh(&contracts), good, "loads, and its rule does not compile");
+        assert_eq!(refresh(&contracts), good, "nor the second time");
+        put(&CONTRACT.replace("value.x > 0", "value.x > 1"));
+        assert_ne!(refresh(&contracts), good, "a good one replaces it");
+    }
+}
