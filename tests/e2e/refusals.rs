@@ -44,5 +44,33 @@ fn a_broker_that_is_down_is_waited_for() {
         assert!(std::time::Instant::now() < deadline, "{}", role.tail());
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
-    role.stop();
+    let (status, body) = get(&address(&role.tail()), "/readyz");
+    assert!(status == 503 && body.contains("starting"), "{status} {body}");
+    assert_eq!(get(&address(&role.tail()), "/livez").0, 200, "waiting is not dead");
+    assert!(role.stop().success(), "nothing was open");
+}
+
+/// Where the role says that it listens; colours of the log are left out.
+fn address(log: &str) -> String {
+    let plain: String = log
+        .split('\u{1b}')
+        .map(|part| {
+            part.split_once('m')
+                .filter(|(code, _)| code.starts_with('['))
+                .map_or(part, |(_, rest)| rest)
+        })
+        .collect();
+    let (_, rest) = plain
+        .split_once("address=")
+        .unwrap_or_else(|| panic!("no address in the log:\n{plain}"));
+    rest.split_whitespace().next().unwrap().to_owned()
+}
+
+fn get(address: &str, path: &str) -> (u16, String) {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    (text.split(' ').nth(1).unwrap().parse().unwrap(), text)
 }
