@@ -8,7 +8,6 @@ use tidegate_flow::record::Outgoing;
 use tidegate_flow::{NextOffset, Position, Remedy, TopicPartition, WorldError};
 
 use crate::judging::Blocked;
-use crate::ledger::Note;
 use crate::outcome::{Class, Decided, Outcome};
 use crate::ownership::names;
 use crate::publish::{Cause, Published, publish};
@@ -112,7 +111,7 @@ impl Worker<'_> {
         if decided.is_empty() {
             return Ok(Attempt::Committed);
         }
-        let positions = positions_after(decided);
+        let positions = self.positions_after(decided);
         if let Err(error) = self.note_snapshots(decided) {
             return self
                 .failed(&positions, &error.what, error.remedy == Remedy::Operator)
@@ -141,6 +140,17 @@ impl Worker<'_> {
         }
     }
 
+    /// The next position of each partition of a batch, with the snapshot that judged it.
+    fn positions_after(&self, decided: &[Decided]) -> Vec<Position> {
+        let mut next: BTreeMap<&TopicPartition, (NextOffset, &Arc<str>)> = BTreeMap::new();
+        for one in decided {
+            next.insert(&one.record.origin.at, (one.record.origin.offset.next(), &one.commit));
+        }
+        next.into_iter()
+            .map(|(at, (next, commit))| Position { at: at.clone(), next, metadata: self.note(at, commit) })
+            .collect()
+    }
+
     /// In at_least_once the snapshot that judges must be recorded in the group before anything judged by it leaves: after a crash it
     /// is what tells how the open records were judged.
     fn note_snapshots(&mut self, decided: &[Decided]) -> Result<(), WorldError> {
@@ -164,7 +174,7 @@ impl Worker<'_> {
                 Some(Position {
                     at: (*at).clone(),
                     next,
-                    metadata: Note::new(commit).write(),
+                    metadata: self.note(at, commit),
                 })
             })
             .collect();
@@ -290,20 +300,6 @@ impl Worker<'_> {
         }
         Ok(())
     }
-}
-
-/// The next position of each partition of a batch, with the snapshot that judged it.
-fn positions_after(decided: &[Decided]) -> Vec<Position> {
-    let mut next: BTreeMap<&TopicPartition, (NextOffset, &Arc<str>)> = BTreeMap::new();
-    for one in decided {
-        next.insert(&one.record.origin.at, (one.record.origin.offset.next(), &one.commit));
-    }
-    let position = |(at, (next, commit)): (&TopicPartition, (NextOffset, &Arc<str>))| Position {
-        at: at.clone(),
-        next,
-        metadata: Note::new(commit).write(),
-    };
-    next.into_iter().map(position).collect()
 }
 
 /// Indexes of outgoing records back to indexes of decided ones: skipped records send nothing.

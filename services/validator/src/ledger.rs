@@ -1,24 +1,28 @@
-//! The text beside a committed position, version 1: which snapshot judged up to here.
+//! The text beside a committed position, version 1: which snapshot judged, and which incarnation of the topic the position is about.
 
 use serde::{Deserialize, Serialize};
 
-/// `{"v":1,"s":"<commit>"}`; Event Hubs allows 1,024 bytes.
+/// `{"v":1,"s":"<commit>","t":"<topic id>"}`; Event Hubs allows 1,024 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// Format version.
     pub v: u32,
     /// Snapshot in force for records from this position on.
     pub s: String,
+    /// Kafka's id of the topic, where the brokers have one: positions of a topic that was deleted and created again mean nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub t: Option<String>,
 }
 
 // === impl Note ===
 
 impl Note {
     /// A note of this engine.
-    pub fn new(commit: &str) -> Note {
+    pub fn new(commit: &str, topic_id: Option<&str>) -> Note {
         Note {
             v: 1,
             s: commit.to_owned(),
+            t: topic_id.map(str::to_owned),
         }
     }
 
@@ -29,6 +33,6 @@ impl Note {
 
     /// The text to commit.
     pub fn write(&self) -> String {
-        serde_json::to_string(self).expect("two plain fields always serialise")
+        serde_json::to_string(self).expect("plain fields always serialise")
     }
 }

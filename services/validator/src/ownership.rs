@@ -59,6 +59,11 @@ impl Worker<'_> {
         let mut starts = Vec::with_capacity(partitions.len());
         let mut first_time = Vec::new();
         for committed in self.parts.exchange.committed(partitions)? {
+            if let Some(error) = self.other_incarnation(&committed) {
+                self.parts.meter.held(&committed.at, true, &error.what);
+                tracing::error!(partition = %committed.at, why = %error, "partition not started");
+                continue;
+            }
             let (low, end) = self.parts.exchange.watermarks(&committed.at)?;
             let next = committed.next.unwrap_or(match self.settings.start_at {
                 StartAt::Earliest => low,
@@ -69,7 +74,7 @@ impl Worker<'_> {
                 first_time.push(Position {
                     at: committed.at.clone(),
                     next,
-                    metadata: Note::new(&noted).write(),
+                    metadata: self.note(&committed.at, &noted),
                 });
             }
             self.partitions.insert(
@@ -88,6 +93,26 @@ impl Worker<'_> {
             self.parts.exchange.commit(&first_time)?;
         }
         Ok(starts)
+    }
+
+    /// What is committed beside a position.
+    pub(crate) fn note(&self, at: &TopicPartition, commit: &str) -> String {
+        Note::new(commit, self.settings.topic_ids.get(&at.topic).map(|id| &**id)).write()
+    }
+
+    /// Why the committed position is not about the topic that is there now; its offsets began anew.
+    fn other_incarnation(&self, committed: &Committed) -> Option<WorldError> {
+        let recorded = Note::read(&committed.metadata)?.t?;
+        let present = self.settings.topic_ids.get(&committed.at.topic)?;
+        (recorded != **present).then(|| {
+            let what = format!(
+                "{}: the topic was deleted and created again since position {} was committed; set the group's offset on purpose, \
+                 with the validators stopped",
+                committed.at,
+                committed.next.map_or(0, |next| next.0)
+            );
+            WorldError::new(Remedy::Operator, what)
+        })
     }
 
     /// The recorded snapshot, and the range that must still be judged by it. In at_least_once the records between the committed

@@ -120,6 +120,8 @@ fn acknowledged(
         }
     };
     if let Some(cause) = incomplete(&delivery, expected) {
+        // The old producer stopped at the first failure, so that what was delivered is a prefix; it takes nothing any more.
+        renewed(exchange, go_on)?;
         return Ok(Published::Aborted(cause));
     }
     if !owns_all(exchange, positions) {

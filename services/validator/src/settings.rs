@@ -1,5 +1,6 @@
 //! What a validator is told.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,9 @@ pub struct Settings {
     pub validated_topic: String,
     /// Name of the dead-letter topic; `{topic}` stands for the source.
     pub dead_letter_topic: String,
+    /// Kafka's ids of the source topics (KIP-516), as far as the brokers tell. A position that was committed for another incarnation of a
+    /// topic halts its partition.
+    pub topic_ids: HashMap<Arc<str>, Arc<str>>,
     /// A batch closes with this many records.
     pub batch_records_max: usize,
     /// A batch closes with this many bytes of keys and values: what bounds memory whatever the records' size.
@@ -65,6 +69,7 @@ impl Default for Settings {
             start_at: StartAt::Earliest,
             validated_topic: "{topic}.validated".to_owned(),
             dead_letter_topic: "{topic}.dlq".to_owned(),
+            topic_ids: HashMap::new(),
             batch_records_max: 10_000,
             batch_bytes_max: 32 << 20,
             batch_age_max: Duration::from_millis(500),

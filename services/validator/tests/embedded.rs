@@ -359,7 +359,7 @@ fn an_open_range_is_judged_by_the_recorded_snapshot() {
     let Polled::Assigned(partitions) = before.poll(1, Duration::ZERO).unwrap() else {
         panic!("a first member gets partitions")
     };
-    let note = tidegate_validator::ledger::Note::new(old.commit()).write();
+    let note = tidegate_validator::ledger::Note::new(old.commit(), None).write();
     let notes: Vec<Position> = partitions
         .iter()
         .map(|at| Position {
@@ -417,6 +417,34 @@ fn an_open_range_is_judged_by_the_recorded_snapshot() {
             .all(|c| c.metadata.contains("decade")),
         "{committed:?}"
     );
+}
+
+/// The offsets of a topic that was made anew say nothing about the old one's position.
+#[test]
+fn a_topic_made_anew_is_not_read_on_from_the_old_position() {
+    let (broker, _, mut settings) = broker_with(300, 4);
+    settings.topic_ids = topics().into_iter().map(|topic| (topic, Arc::from("the-new-one"))).collect();
+    let mut before = tidegate_sim::BrokerConsumer::join(&broker, "g", &topics());
+    let Polled::Assigned(partitions) = before.poll(1, Duration::ZERO).unwrap() else { panic!("a first member gets partitions") };
+    let noted = |at: &TopicPartition| {
+        let id = if *at.topic == *"orders" { "the-old-one" } else { "the-new-one" };
+        tidegate_validator::ledger::Note::new("c0ffee", Some(id)).write()
+    };
+    let notes: Vec<Position> =
+        partitions.iter().map(|at| Position { at: at.clone(), next: NextOffset(1), metadata: noted(at) }).collect();
+    before.commit(&notes).unwrap();
+    drop(before);
+    let (schemas, stop) = (schemas(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| work(&broker, &settings, &schemas, "a", &stop));
+        let at_end = |topic: &str| {
+            let ends = broker.cluster().offsets(topic).unwrap();
+            ends.iter().enumerate().all(|(p, (_, end))| broker.committed("g", &TopicPartition::new(topic, p as i32)) == Some(*end))
+        };
+        wait_for("the others", || at_end("payments") && at_end("customers"));
+        stop.store(true, Ordering::Release);
+    });
+    assert!(read_all(&broker, "orders.validated").is_empty() && read_all(&broker, "orders.dlq").is_empty());
 }
 
 #[test]

@@ -299,12 +299,17 @@ impl Consumer for GroupConsumer {
     }
 
     fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), WorldError> {
+        self.paused.extend(partitions.iter().cloned());
         self.client
             .pause(&names_of(partitions))
             .map_err(|error| world_error("pausing", error))
     }
 
     fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), WorldError> {
+        for at in partitions {
+            self.paused.remove(at);
+            self.client.context().positioned(at);
+        }
         self.client
             .resume(&names_of(partitions))
             .map_err(|error| world_error("resuming", error))

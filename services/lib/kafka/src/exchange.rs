@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
-use rdkafka::producer::{Producer as _, ThreadedProducer};
+use rdkafka::producer::{Producer as _, PurgeConfig, ThreadedProducer};
 use tidegate_flow::ports::{Committed, Consumer, Delivery, Exchange, FaultClass, Polled, TransactionFault};
 use tidegate_flow::record::Outgoing;
 use tidegate_flow::{NextOffset, Position, TopicPartition, WorldError};
@@ -115,6 +115,8 @@ impl Exchange for GroupExchange {
     }
 
     fn renew(&mut self) -> Result<(), WorldError> {
+        // Nothing of the old producer may leave any more.
+        self.producer.purge(PurgeConfig::default().queue().inflight());
         self.producer = make_producer(&self.settings, &self.delivering)?;
         Ok(())
     }

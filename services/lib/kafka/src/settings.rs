@@ -56,6 +56,7 @@ const OWNED: &[(&str, &str)] = &[
     ("statistics.interval.ms", "the stall detector lives on it"),
     ("heartbeat.interval.ms", "belongs to the session timeout"),
     ("max.poll.interval.ms", "bounds how long a batch may take"),
+    ("enable.gapless.guarantee", "a failed batch must leave a prefix"),
     ("message.max.bytes", "only the brokers decide how large a record may be"),
     ("queue.buffering.max.messages", "bounds the producer's memory"),
     ("queue.buffering.max.kbytes", "bounds the producer's memory"),
@@ -155,7 +156,6 @@ impl Settings {
             .set("acks", "all")
             // Only the brokers know what a topic takes; librdkafka's own 1,000,000 bytes would refuse records that they accept.
             .set("message.max.bytes", "1000000000")
-            .set("message.timeout.ms", DELIVERY_TIMEOUT.as_millis().to_string())
             .set("queue.buffering.max.messages", "200000")
             .set("queue.buffering.max.kbytes", "262144");
         for (property, value) in [("linger.ms", "5"), ("compression.type", "lz4")] {
@@ -163,11 +163,16 @@ impl Settings {
                 config.set(property, value);
             }
         }
-        if let Some(id) = transactional_id {
-            config
+        match transactional_id {
+            Some(id) => config
                 .set("transactional.id", id)
-                .set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string());
-        }
+                .set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string())
+                .set("message.timeout.ms", DELIVERY_TIMEOUT.as_millis().to_string()),
+            // Without a transaction what was delivered of a failed batch must be a prefix of it in each partition: who reads behind us
+            // tells repeats from new records by the last source offset. So nothing times out by itself (the whole flush does), and a
+            // record that fails for good stops all that follow.
+            None => config.set("message.timeout.ms", "0").set("enable.gapless.guarantee", "true"),
+        };
         config
     }
 }

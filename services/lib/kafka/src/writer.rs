@@ -45,8 +45,8 @@ impl std::fmt::Debug for RecordWriter {
     }
 }
 
-/// Sends all and waits until each has its answer. A record that the client refuses by itself fails neither the others nor an open
-/// transaction, so the answers are counted.
+/// Sends all and waits until each has its answer. A record that the client refuses by itself does not fail an open transaction, so the
+/// answers are counted; what follows it is not sent.
 pub(crate) fn deliver(producer: &ThreadedProducer<ProducerCallbacks>, batch: &[Outgoing]) -> Result<Delivery, TransactionFault> {
     let callbacks = producer.context().clone();
     callbacks.delivered.store(0, Ordering::Release);
@@ -59,6 +59,8 @@ pub(crate) fn deliver(producer: &ThreadedProducer<ProducerCallbacks>, batch: &[O
                 _ => Refusal::Other,
             };
             delivery.refused.push((index, refusal, error.to_string()));
+            // What follows would leave a hole where this one is missing.
+            break;
         }
     }
     producer

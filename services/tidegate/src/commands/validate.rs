@@ -39,7 +39,9 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
     }
 
     let mut cluster = ClusterClient::connect(&config.kafka)?;
-    super::patiently(&clock, &health, || startup::check_topics(&mut cluster, &config.validator, &topics))?;
+    let facts = super::patiently(&clock, &health, || startup::check_topics(&mut cluster, &config.validator, &topics))?;
+    let mut settings = config.validator.clone();
+    settings.topic_ids = facts.into_iter().filter_map(|fact| Some((fact.topic, fact.id?))).collect();
     let mode = config.validator.mode;
     let delivering = match mode {
         Mode::AtLeastOnce => Delivering::Acknowledged,
@@ -74,7 +76,7 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
         clock: &clock,
         meter: &meter,
     };
-    let result = tidegate_validator::run(&config.validator, parts, stop);
+    let result = tidegate_validator::run(&settings, parts, stop);
     tracing::info!("stopped");
     drop(server);
     result
