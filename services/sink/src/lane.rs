@@ -91,11 +91,14 @@ impl Lane {
         }
     }
 
-    /// When the oldest record of an open slot came, microseconds since the epoch.
+    /// Since when the oldest record that is not in the lake waits, microseconds since the epoch. A slot on its way, or one that is read
+    /// again, waits since it was claimed at the latest.
     pub(crate) fn open_since(&self) -> Option<i64> {
         match &self.work {
             Work::Gathering(gather) if !gather.is_empty() => Some(gather.fill().opened_at),
-            _ => None,
+            Work::Closing { closed, .. } => Some(closed.claim.now_micros),
+            Work::Following(claim, _) => Some(claim.now_micros),
+            Work::Gathering(_) | Work::Idle => None,
         }
     }
 }

@@ -56,8 +56,9 @@ struct Worker<'a, 'p> {
     settings: &'a Settings,
     parts: &'a mut Parts<'p>,
     lanes: BTreeMap<TopicPartition, Lane>,
-    /// Facts of topics, asked once per assignment.
+    /// Facts of topics, asked once per assignment, and again when a partition of theirs is in trouble.
     topics: BTreeMap<Arc<str>, TopicFacts>,
+    stop: &'a AtomicBool,
 }
 
 /// What a step on a lane asks for next.
@@ -79,6 +80,7 @@ pub fn run(settings: &Settings, mut parts: Parts<'_>, stop: &AtomicBool) -> Resu
         parts: &mut parts,
         lanes: BTreeMap::new(),
         topics: BTreeMap::new(),
+        stop,
     };
     let mut attempts = 0;
     let outcome = loop {
@@ -179,9 +181,15 @@ impl Worker<'_, '_> {
                 }
             }
             Polled::Stuck(at, error) => {
+                // Whatever the topic is now is asked again: it may have been made anew.
+                self.topics.remove(&at.topic);
+                if self.lanes.get(&at).is_some_and(|lane| lane.hold == Hold::Halted) {
+                    return;
+                }
                 if let Some(mut lane) = self.lanes.remove(&at) {
                     // The chain is read again, which tells whether records are missing.
                     lane.tip = None;
+                    lane.doom = None;
                     lane.work = Work::Idle;
                     self.settle_step(&mut lane, Err(Trouble::World(error)));
                     self.lanes.insert(at, lane);
@@ -197,12 +205,16 @@ impl Worker<'_, '_> {
         let commit = self.parts.rulings.commit();
         let keys: Vec<_> = self.lanes.keys().cloned().collect();
         for at in keys {
+            // Each lane may wait for the store; a stop request is not to wait for all of them.
+            if self.stop.load(Ordering::SeqCst) {
+                return;
+            }
             let Some(mut lane) = self.lanes.remove(&at) else { continue };
             let step = self.due(&mut lane, now, &commit);
             self.settle_step(&mut lane, step);
             self.lanes.insert(at, lane);
         }
-        while let Some(at) = self.over_budget() {
+        while let Some(at) = self.over_budget().filter(|_| !self.stop.load(Ordering::SeqCst)) {
             let Some(mut lane) = self.lanes.remove(&at) else { break };
             let step = self.close(&mut lane, Close::Budget);
             self.settle_step(&mut lane, step);
@@ -226,6 +238,8 @@ impl Worker<'_, '_> {
             Err(Trouble::World(error)) => {
                 let operator = error.remedy == Remedy::Operator;
                 if error.remedy == Remedy::Reread {
+                    self.topics.remove(&lane.at.topic);
+                    lane.doom = None;
                     lane.tip = None;
                     lane.work = Work::Idle;
                 }

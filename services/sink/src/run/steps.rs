@@ -109,7 +109,13 @@ impl Worker<'_, '_> {
         let Some(tip) = &lane.tip else {
             unreachable!("claims are found where the chain was read")
         };
-        let (low, _) = self.parts.consumer.watermarks(&lane.at)?;
+        let (low, high) = self.parts.consumer.watermarks(&lane.at)?;
+        if high.0 <= claim.last_offset {
+            return Err(Trouble::Halt(format!(
+                "{} ends at {} but slot {} was claimed up to {}: the log lost records, or this is another topic of that name",
+                lane.at, high.0, claim.seq, claim.last_offset
+            )));
+        }
         if low.0 > claim.first_offset {
             return Err(Trouble::Halt(format!(
                 "{} begins at {} but slot {} was claimed from {}: its records were deleted before it was written",
