@@ -10,7 +10,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tidegate_columnar::Identity;
 use tidegate_flow::ports::{Scan, Store};
-use tidegate_flow::{NextOffset, Offset, Origin, TopicPartition, WorldError, stamp};
+use tidegate_flow::{NextOffset, Offset, Origin, Record, TopicPartition, WorldError, stamp};
 
 use crate::bits::Bits;
 use crate::likeness::origin_hash;
@@ -146,7 +146,8 @@ impl Lake {
             ..LakeLedger::default()
         };
         check_chain(&slots, &mut ledger);
-        let mut counts = vec![(0_u64, 0_u64); slots.len()];
+        let mut counts = vec![Count::default(); slots.len()];
+        let origins = &self.origins;
         let (mut slot, mut matched) = (0, 0_u64);
         stream(scan, at, from, until, |record| {
             let offset = record.origin.offset.0;
@@ -171,13 +172,17 @@ impl Lake {
                     ledger.missing.add_many(offset, u64::from(!with_row));
                 }
                 Some(_) => {
-                    counts[slot].0 += 1;
-                    counts[slot].1 += u64::from(with_row);
+                    counts[slot].records += 1;
+                    counts[slot].rows += u64::from(with_row);
+                    if !with_row && !explains_itself(&record, origins) {
+                        counts[slot].unexplained += 1;
+                        ledger.missing.add(offset);
+                    }
                 }
             }
         })?;
-        for (slot, (records, with_row)) in slots.iter().zip(counts) {
-            settle(slot, records, with_row, from, &mut ledger);
+        for (slot, count) in slots.iter().zip(counts) {
+            settle(slot, count, from, &mut ledger);
         }
         // Rows of records that retention has removed from the topic lie below its first offset.
         ledger.invented = rows.offsets.len() - matched - rows.offsets.count_below(from.0);
@@ -224,8 +229,33 @@ fn check_chain(slots: &[Manifest], ledger: &mut LakeLedger) {
     ledger.landed_until = slots.last().map(|slot| slot.claim.end);
 }
 
-fn settle(slot: &Manifest, records: u64, with_row: u64, from: NextOffset, ledger: &mut LakeLedger) {
+/// Records of one slot as the topic shows them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    records: u64,
+    rows: u64,
+    /// Without a row, and nothing about the record says why.
+    unexplained: u64,
+}
+
+/// Whether a record without a row shows itself why it has none: only a proposed contract judged it, it is a tombstone, or its source
+/// record has a row already. What the manifests count is held against this, not believed.
+fn explains_itself(record: &Record, origins: &BTreeMap<TopicPartition, Bits>) -> bool {
+    let Some(stamp) = stamp::read(&record.headers) else { return false };
+    !stamp.enforced
+        || record.value.is_none()
+        || origins
+            .get(&stamp.origin.at)
+            .is_some_and(|seen| seen.contains(stamp.origin.offset.0))
+}
+
+fn settle(slot: &Manifest, count: Count, from: NextOffset, ledger: &mut LakeLedger) {
     let claim = &slot.claim;
+    let Count {
+        records,
+        rows: with_row,
+        unexplained,
+    } = count;
     ledger.records += records;
     ledger.rows += with_row;
     // Retention has removed records of this slot: only what is left can be held against it.
@@ -236,7 +266,10 @@ fn settle(slot: &Manifest, records: u64, with_row: u64, from: NextOffset, ledger
         *ledger.skipped.entry(policy.clone()).or_default() += count;
     }
     let accounted = with_row + claim.skips.values().sum::<u64>();
-    ledger.missing.add_many(claim.start, records.saturating_sub(accounted));
+    // Unexplained ones are told by offset above, whatever the manifest counts.
+    ledger
+        .missing
+        .add_many(claim.start, (records - unexplained).saturating_sub(accounted));
     ledger.surplus.add_many(claim.start, accounted.saturating_sub(records));
 }
 

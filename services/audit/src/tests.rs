@@ -189,12 +189,31 @@ fn a_row_that_is_not_there_is_red() {
     world.slot(1, 5, 8, &[5, 7], 0);
     let report = world.audit();
     let (_, lake) = red(&report);
-    assert_eq!((lake.missing.count, lake.missing.first.as_slice()), (1, [5].as_slice()));
+    assert_eq!((lake.missing.count, lake.missing.first.as_slice()), (1, [6].as_slice()));
+}
+
+/// A manifest's count is held against the records: one that shows no reason of its own is missing, whatever the manifest says.
+#[test]
+fn a_counted_skip_without_a_reason_in_the_record_is_red() {
+    let mut world = World::clean(ExactlyOnce);
+    world.slot(1, 5, 8, &[5, 7], 1);
+    assert_eq!(red(&world.audit()).1.missing.first, [6]);
 }
 
 #[test]
 fn a_counted_skip_explains_a_missing_row() {
     let mut world = World::clean(ExactlyOnce);
+    let shadow = world
+        .topics
+        .records
+        .get_mut(VALID)
+        .unwrap()
+        .iter_mut()
+        .find(|record| record.origin.offset.0 == 6)
+        .unwrap();
+    shadow
+        .headers
+        .push(tidegate_flow::Header::text(tidegate_flow::stamp::ENFORCED, "false"));
     world.slot(1, 5, 8, &[5, 7], 1);
     let report = world.audit();
     green(&report);

@@ -147,7 +147,11 @@ impl Worker<'_> {
             next.insert(&one.record.origin.at, (one.record.origin.offset.next(), &one.commit));
         }
         next.into_iter()
-            .map(|(at, (next, commit))| Position { at: at.clone(), next, metadata: self.note(at, commit) })
+            .map(|(at, (next, commit))| Position {
+                at: at.clone(),
+                next,
+                metadata: self.note(at, commit),
+            })
             .collect()
     }
 

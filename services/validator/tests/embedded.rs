@@ -425,13 +425,21 @@ fn a_topic_made_anew_is_not_read_on_from_the_old_position() {
     let (broker, _, mut settings) = broker_with(300, 4);
     settings.topic_ids = topics().into_iter().map(|topic| (topic, Arc::from("the-new-one"))).collect();
     let mut before = tidegate_sim::BrokerConsumer::join(&broker, "g", &topics());
-    let Polled::Assigned(partitions) = before.poll(1, Duration::ZERO).unwrap() else { panic!("a first member gets partitions") };
+    let Polled::Assigned(partitions) = before.poll(1, Duration::ZERO).unwrap() else {
+        panic!("a first member gets partitions")
+    };
     let noted = |at: &TopicPartition| {
         let id = if *at.topic == *"orders" { "the-old-one" } else { "the-new-one" };
         tidegate_validator::ledger::Note::new("c0ffee", Some(id)).write()
     };
-    let notes: Vec<Position> =
-        partitions.iter().map(|at| Position { at: at.clone(), next: NextOffset(1), metadata: noted(at) }).collect();
+    let notes: Vec<Position> = partitions
+        .iter()
+        .map(|at| Position {
+            at: at.clone(),
+            next: NextOffset(1),
+            metadata: noted(at),
+        })
+        .collect();
     before.commit(&notes).unwrap();
     drop(before);
     let (schemas, stop) = (schemas(), AtomicBool::new(false));
@@ -439,7 +447,9 @@ fn a_topic_made_anew_is_not_read_on_from_the_old_position() {
         scope.spawn(|| work(&broker, &settings, &schemas, "a", &stop));
         let at_end = |topic: &str| {
             let ends = broker.cluster().offsets(topic).unwrap();
-            ends.iter().enumerate().all(|(p, (_, end))| broker.committed("g", &TopicPartition::new(topic, p as i32)) == Some(*end))
+            ends.iter()
+                .enumerate()
+                .all(|(p, (_, end))| broker.committed("g", &TopicPartition::new(topic, p as i32)) == Some(*end))
         };
         wait_for("the others", || at_end("payments") && at_end("customers"));
         stop.store(true, Ordering::Release);

@@ -26,13 +26,13 @@ pub(super) struct World {
     pub(super) plan: Plan,
     /// Files are Parquet; otherwise text lines that tests can change.
     pub(super) parquet: bool,
-    topics: Topics,
+    pub(super) topics: Topics,
     lake: Lake,
 }
 
 #[derive(Default)]
-struct Topics {
-    records: BTreeMap<Arc<str>, Vec<Record>>,
+pub(super) struct Topics {
+    pub(super) records: BTreeMap<Arc<str>, Vec<Record>>,
     low: BTreeMap<Arc<str>, i64>,
     broken: bool,
 }

@@ -5,13 +5,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use rdkafka::{ClientContext, Statistics};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::util::Timeout;
+use rdkafka::{ClientContext, Statistics};
 use rdkafka::{Message as _, TopicPartitionList};
 use tidegate_flow::TopicPartition;
 
@@ -73,7 +73,6 @@ impl ClientContext for ConsumerCallbacks {
         let found = stalls.0.observe(&statistics, Instant::now());
         stalls.1.extend(found);
     }
-
 
     fn error(&self, error: KafkaError, reason: &str) {
         report("consumer", &error, reason);

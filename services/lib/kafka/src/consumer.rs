@@ -164,7 +164,9 @@ impl GroupConsumer {
     /// A partition that stands still is taken again once; if that does not help somebody must look. Nothing is ever passed over.
     fn take_stalled(&mut self) {
         for (at, stall) in self.client.context().take_stalled() {
-            let Some(expected) = self.expected.get(&at).copied().filter(|_| !self.paused.contains(&at)) else { continue };
+            let Some(expected) = self.expected.get(&at).copied().filter(|_| !self.paused.contains(&at)) else {
+                continue;
+            };
             match stall {
                 Stall::HeldUpstream => tracing::warn!(
                     partition = %at, position = expected.0,
@@ -178,7 +180,10 @@ impl GroupConsumer {
                     }
                 }
                 Stall::Unreadable => {
-                    let what = format!("{at}: there are records at {} and none can be read: probably a corrupt batch", expected.0);
+                    let what = format!(
+                        "{at}: there are records at {} and none can be read: probably a corrupt batch",
+                        expected.0
+                    );
                     self.ready.push_back(Polled::Stuck(at, WorldError::new(Remedy::Operator, what)));
                 }
             }

@@ -107,7 +107,12 @@ mod tests {
     use super::*;
 
     fn seen(next: i64, stable: i64, high: i64, queued: i64) -> Seen {
-        Seen { next, stable, high, queued }
+        Seen {
+            next,
+            stable,
+            high,
+            queued,
+        }
     }
 
     #[test]
@@ -117,14 +122,26 @@ mod tests {
         let minutes = |n: u64| begin + STALLED_AFTER * u32::try_from(n).unwrap();
         let mut detector = StallDetector::default();
         assert_eq!(detector.see(&at, seen(5, 9, 9, 0), begin), None);
-        assert_eq!(detector.see(&at, seen(5, 12, 12, 0), minutes(1)), Some(Stall::Unreadable), "the end may move meanwhile");
-        assert_eq!(detector.see(&at, seen(5, 12, 12, 0), minutes(1) + Duration::from_secs(1)), None, "told once a minute");
+        assert_eq!(
+            detector.see(&at, seen(5, 12, 12, 0), minutes(1)),
+            Some(Stall::Unreadable),
+            "the end may move meanwhile"
+        );
+        assert_eq!(
+            detector.see(&at, seen(5, 12, 12, 0), minutes(1) + Duration::from_secs(1)),
+            None,
+            "told once a minute"
+        );
         assert_eq!(detector.see(&at, seen(5, 12, 12, 0), minutes(2)), Some(Stall::Unreadable));
         assert_eq!(detector.see(&at, seen(6, 12, 12, 0), minutes(3)), None, "it moved");
         assert_eq!(detector.see(&at, seen(12, 12, 12, 0), minutes(4)), None);
         assert_eq!(detector.see(&at, seen(12, 12, 12, 0), minutes(9)), None, "everything is read");
         assert_eq!(detector.see(&at, seen(12, 12, 15, 0), minutes(10)), None);
         assert_eq!(detector.see(&at, seen(12, 12, 15, 0), minutes(11)), Some(Stall::HeldUpstream));
-        assert_eq!(detector.see(&at, seen(12, 20, 20, 3), minutes(20)), None, "fetched, only not handed out: that is our own pause");
+        assert_eq!(
+            detector.see(&at, seen(12, 20, 20, 3), minutes(20)),
+            None,
+            "fetched, only not handed out: that is our own pause"
+        );
     }
 }

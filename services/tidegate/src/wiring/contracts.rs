@@ -181,7 +181,10 @@ mod tests {
         let spec = folder.path().display().to_string();
         put(&CONTRACT.replace("value.x > 0", "value.y > 0"));
         let report = LiveContracts::open(&spec).map(drop).unwrap_err();
-        assert!(report.contains("a.odcs.yaml:13:"), "without a good snapshot nothing starts: {report}");
+        assert!(
+            report.contains("a.odcs.yaml:13:"),
+            "without a good snapshot nothing starts: {report}"
+        );
 
         put(CONTRACT);
         let contracts = LiveContracts::open(&spec).unwrap();
