@@ -174,7 +174,7 @@ impl Lake {
                 Some(_) => {
                     counts[slot].records += 1;
                     counts[slot].rows += u64::from(with_row);
-                    if !with_row && !explains_itself(&record, origins) {
+                    if !with_row && !explains_itself(record, origins) {
                         counts[slot].unexplained += 1;
                         ledger.missing.add(offset);
                     }
