@@ -148,3 +148,43 @@ impl Decided {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tidegate_flow::record::header_text;
+    use tidegate_flow::{Offset, Origin};
+
+    /// What a producer writes under our prefix is kept, moved aside, and never believed.
+    #[test]
+    fn forged_headers_of_a_valid_record_are_moved_aside() {
+        let at = TopicPartition::new("orders", 2);
+        let record = Record {
+            origin: Origin { at, offset: Offset(7) },
+            timestamp: Some(0),
+            key: None,
+            value: None,
+            headers: vec![Header::text(stamp::ORIGIN, "payments:0:1"), Header::text("mine", "x")],
+        };
+        let decided = Decided {
+            outcome: Outcome::Validated {
+                notes: Vec::new(),
+                enforced: true,
+            },
+            contract: None,
+            judged: JudgedBy::new(None, "c0ffee", 5),
+            commit: "c0ffee".into(),
+            shadow: None,
+            record: record.clone(),
+        };
+        let outgoing = decided.outgoing(&Settings::default(), "").unwrap();
+        assert_eq!((&*outgoing.to.topic, outgoing.to.partition), ("orders.validated", 2));
+        assert_eq!(stamp::read(&outgoing.headers).unwrap().origin, record.origin);
+        assert_eq!(header_text(&outgoing.headers, "forged.tidegate.origin"), Some("payments:0:1"));
+        assert_eq!(
+            header_text(&outgoing.headers, stamp::TIMESTAMP),
+            Some("0"),
+            "clients replace 0 by now"
+        );
+    }
+}

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tidegate_check::input::Known;
 use tidegate_check::{Reason, SchemaLookup, SchemaNeed, Skip};
 use tidegate_contract::{ContractFile, ContractRef, Snapshot};
-use tidegate_flow::ports::{Clock, Cluster, Consumer, NewTopic, Polled, Scan};
+use tidegate_flow::ports::{Clock, Cluster, Committed, Consumer, Delivery, Exchange, NewTopic, Polled, Scan, TransactionFault};
 use tidegate_flow::record::{Outgoing, header_text};
 use tidegate_flow::{NextOffset, Offset, Position, Record, Remedy, TopicPartition, WorldError, stamp};
 use tidegate_sim::traffic::{Expected, Planted, Route, Traffic};
@@ -346,6 +346,87 @@ fn a_registry_outage_holds_only_what_needs_it_and_dead_letters_nothing() {
     prove(&broker, &planted, &settings);
 }
 
+/// Looks over the worker's shoulder: in at_least_once nothing may leave whose snapshot is not recorded beside the group's position.
+struct Watched(BrokerExchange);
+
+impl Exchange for Watched {
+    fn begin(&mut self) -> Result<(), TransactionFault> {
+        self.0.begin()
+    }
+
+    fn send(&mut self, batch: Vec<Outgoing>) -> Result<Delivery, TransactionFault> {
+        for outgoing in &batch {
+            let stamp = stamp::read(&outgoing.headers).unwrap();
+            let committed = self.0.committed(std::slice::from_ref(&stamp.origin.at)).unwrap();
+            let note = tidegate_validator::ledger::Note::read(&committed[0].metadata).map(|note| note.s);
+            assert_eq!(
+                note.as_deref(),
+                Some(&*stamp.commit),
+                "a record left before its snapshot was recorded"
+            );
+        }
+        self.0.send(batch)
+    }
+
+    fn send_offsets(&mut self, positions: &[Position]) -> Result<(), TransactionFault> {
+        self.0.send_offsets(positions)
+    }
+
+    fn commit_transaction(&mut self) -> Result<bool, TransactionFault> {
+        self.0.commit_transaction()
+    }
+
+    fn abort_transaction(&mut self) -> Result<bool, TransactionFault> {
+        self.0.abort_transaction()
+    }
+
+    fn renew(&mut self) -> Result<(), WorldError> {
+        self.0.renew()
+    }
+}
+
+impl Consumer for Watched {
+    fn poll(&mut self, records_max: usize, wait: Duration) -> Result<Polled, WorldError> {
+        self.0.poll(records_max, wait)
+    }
+
+    fn start(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<(), WorldError> {
+        self.0.start(positions)
+    }
+
+    fn seek(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<(), WorldError> {
+        self.0.seek(positions)
+    }
+
+    fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), WorldError> {
+        self.0.pause(partitions)
+    }
+
+    fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), WorldError> {
+        self.0.resume(partitions)
+    }
+
+    fn assignment(&self) -> Vec<TopicPartition> {
+        self.0.assignment()
+    }
+
+    fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Committed>, WorldError> {
+        self.0.committed(partitions)
+    }
+
+    fn commit(&mut self, positions: &[Position]) -> Result<(), WorldError> {
+        self.0.commit(positions)
+    }
+
+    fn watermarks(&mut self, partition: &TopicPartition) -> Result<(NextOffset, NextOffset), WorldError> {
+        self.0.watermarks(partition)
+    }
+
+    fn close(&mut self) {
+        self.0.close();
+    }
+}
+
 /// In at_least_once what may have left before a crash gets the class it got, whatever is in force by now; what comes later is judged
 /// by the new contracts, and the group's note says so before anything of it leaves.
 #[test]
@@ -376,7 +457,7 @@ fn an_open_range_is_judged_by_the_recorded_snapshot() {
     let later: Vec<Outgoing> = planted.iter().map(|event| event.record.clone()).collect();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let mut exchange = BrokerExchange::join(&broker, "g", &topics(), None);
+            let mut exchange = Watched(BrokerExchange::join(&broker, "g", &topics(), None));
             let mut contracts = Two {
                 old: old.clone(),
                 new: new.clone(),
