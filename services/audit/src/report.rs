@@ -158,14 +158,19 @@ impl Report {
         }
     }
 
-    /// Nothing is wrong in what was looked at. See [`Report::incomplete`] for what was not.
+    /// Everything was looked at and nothing is wrong.
     pub fn clean(&self) -> bool {
+        self.exit_code() == 0
+    }
+
+    /// Nothing is wrong in what was looked at. See [`Report::incomplete`] for what was not.
+    fn is_without_findings(&self) -> bool {
         self.sources.iter().all(SourceLedger::clean) && self.lake.iter().all(LakeLedger::clean) && self.files.clean()
     }
 
     /// 0 clean, 1 findings, 2 could not tell.
     pub fn exit_code(&self) -> u8 {
-        match (self.clean(), self.incomplete.is_empty()) {
+        match (self.is_without_findings(), self.incomplete.is_empty()) {
             (false, _) => 1,
             (true, false) => 2,
             (true, true) => 0,

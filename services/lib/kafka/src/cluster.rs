@@ -11,7 +11,7 @@ use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use tidegate_flow::ports::{Cluster, NewTopic, TopicFacts};
 use tidegate_flow::{NextOffset, Remedy, TopicPartition, WorldError};
 
-use crate::fault::world_error;
+use crate::fault::{needs_operator, world_error};
 use crate::settings::Settings;
 use crate::topic_id::topic_id;
 
@@ -64,12 +64,22 @@ impl ClusterClient {
         Ok(())
     }
 
-    /// `cleanup.policy` of a topic; none where the broker does not tell (Event Hubs, missing permission).
-    fn cleanup_policy(&self, topic: &str) -> Option<String> {
+    /// `cleanup.policy` of a topic; none where the broker does not tell (Event Hubs, missing permission). A question that fails for the
+    /// moment is an error: taken for silence it would let a compacted topic pass.
+    fn cleanup_policy(&self, topic: &str) -> Result<Option<String>, WorldError> {
+        let doing = || format!("asking for the configuration of topic {topic}");
         let options = AdminOptions::new().request_timeout(Some(QUESTION_TIMEOUT));
-        let answer = block_on(self.admin.describe_configs([&ResourceSpecifier::Topic(topic)], &options)).ok()?;
-        let resource = answer.into_iter().next()?.ok()?;
-        resource.get("cleanup.policy").and_then(|entry| entry.value.clone())
+        let answers = match block_on(self.admin.describe_configs([&ResourceSpecifier::Topic(topic)], &options)) {
+            Ok(answers) => answers,
+            Err(error) if error.rdkafka_error_code().is_some_and(needs_operator) => return Ok(None),
+            Err(error) => return Err(world_error(doing(), error)),
+        };
+        match answers.into_iter().next() {
+            Some(Ok(resource)) => Ok(resource.get("cleanup.policy").and_then(|entry| entry.value.clone())),
+            Some(Err(code)) if needs_operator(code) => Ok(None),
+            Some(Err(code)) => Err(WorldError::new(Remedy::Retry, format!("{}: {code}", doing()))),
+            None => Err(WorldError::new(Remedy::Retry, format!("{}: no answer", doing()))),
+        }
     }
 }
 
@@ -95,7 +105,7 @@ impl Cluster for ClusterClient {
                     topic: name.clone(),
                     id: topic_id(self.reader.client(), name, QUESTION_TIMEOUT).map(Into::into),
                     partitions: i32::try_from(topic.partitions().len()).expect("Kafka counts partitions in 32 bits"),
-                    cleanup_policy: self.cleanup_policy(name),
+                    cleanup_policy: self.cleanup_policy(name)?,
                 }),
                 Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {}
                 Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
