@@ -10,11 +10,13 @@ mod codes;
 pub mod compile;
 mod fields;
 mod fingerprint;
+mod quick;
 
 pub(crate) use checks::{AnyShape, Body, Check, ItemLimits, PropertyLimits};
 pub use compile::compile;
 pub(crate) use compile::leaf_type::{digits, fraction};
 pub(crate) use fields::FieldIndex;
+pub(crate) use quick::{Quick, QuickText};
 
 /// The compiled object. Node 0 is the row. Immutable and shared by every judge of a worker.
 #[derive(Debug)]

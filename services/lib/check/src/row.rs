@@ -8,6 +8,9 @@ use tidegate_codec::Scalar;
 /// For lists and maps `begin` and `end` enclose the items; each map entry is its key scalar followed by its value.
 /// A property that the document does not hold is not reported: the sink fills nulls at the end of each object.
 pub trait RowSink {
+    /// Whether anything is done with what comes; a judge need not even make values that nobody reads.
+    const READS: bool = true;
+
     /// A leaf.
     fn scalar(&mut self, node: usize, value: &Scalar<'_>);
     /// A null of any type.
@@ -23,6 +26,8 @@ pub trait RowSink {
 }
 
 impl RowSink for () {
+    const READS: bool = false;
+
     fn scalar(&mut self, _: usize, _: &Scalar<'_>) {}
     fn null(&mut self, _: usize) {}
     fn begin(&mut self, _: usize) {}

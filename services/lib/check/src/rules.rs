@@ -10,5 +10,6 @@ pub(crate) mod library;
 pub(crate) mod multiple_of;
 pub(crate) mod pattern;
 pub(crate) mod properties;
+pub(crate) mod ranges;
 pub(crate) mod text;
 pub(crate) mod unknown_fields;

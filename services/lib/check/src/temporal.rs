@@ -69,6 +69,47 @@ pub(crate) fn instant(text: &str, assumed_offset: Option<i32>) -> Result<i64, Un
     Ok(local - offset * 1_000_000)
 }
 
+/// As [`instant`] for the form that nearly every writer uses: in UTC, with `T` and `Z`, and at most six digits of a second. None for
+/// everything else, valid or not.
+#[inline]
+pub(crate) fn plain_instant(text: &str) -> Option<i64> {
+    let (clock, rest) = text.as_bytes().split_first_chunk::<19>()?;
+    let digit = |at: usize| clock[at].wrapping_sub(b'0');
+    let mut largest = 0;
+    for at in [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18] {
+        largest = digit(at).max(largest);
+    }
+    let marks = clock[4] == b'-' && clock[7] == b'-' && clock[10] == b'T' && clock[13] == b':' && clock[16] == b':';
+    if largest > 9 || !marks {
+        return None;
+    }
+    let pair = |at: usize| u32::from(digit(at)) * 10 + u32::from(digit(at + 1));
+    let (year, month, day) = (pair(0) * 100 + pair(2), pair(5), pair(8));
+    let (hour, minute, second) = (pair(11), pair(14), pair(17));
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let mut micros = 0;
+    match rest {
+        [b'Z'] => {}
+        [b'.', fraction @ .., b'Z'] if (1..=6).contains(&fraction.len()) => {
+            let mut unit = 100_000;
+            for byte in fraction {
+                let digit = byte.wrapping_sub(b'0');
+                if digit > 9 {
+                    return None;
+                }
+                micros += u32::from(digit) * unit;
+                unit /= 10;
+            }
+        }
+        _ => return None,
+    }
+    let days = days(year.cast_signed(), month, day)?;
+    let seconds = i64::from(days) * 86_400 + i64::from(hour * 3600 + minute * 60 + second);
+    Some(seconds * 1_000_000 + i64::from(micros))
+}
+
 /// `2026-11-21T08:15:30.5`, no offset allowed.
 pub(crate) fn local(text: &str) -> Result<i64, Unread> {
     let (value, rest) = local_prefix(text.as_bytes())?;
@@ -229,6 +270,13 @@ mod tests {
             "1970-01-01T00:00:00+24:00",
         ] {
             assert_eq!(instant(text, None), Err(Unread::Form), "{text}");
+        }
+        for text in ["2026-11-21T08:15:30Z", "2024-02-29T23:59:59.5Z", "0000-01-01T00:00:00.000001Z", "9999-12-31T23:59:59.999999Z"] {
+            assert_eq!(plain_instant(text), instant(text, None).ok(), "{text}");
+        }
+        for text in ["2023-02-29T00:00:00Z", "2026-11-21T08:15:30", "2026-11-21T08:15:30.Z", "2026-11-21T08:15:30.1x3Z", "2026-11-21T24:15:30Z", "2026-11-2/T08:15:30Z"] {
+            assert_eq!(plain_instant(text), None, "{text}");
+            assert!(instant(text, None).is_err(), "{text}");
         }
         assert_eq!(local("1970-01-01T00:00:01"), Ok(1_000_000));
         assert_eq!(local("1970-01-01T00:00:01Z"), Err(Unread::Form));

@@ -14,6 +14,7 @@ pub mod failure;
 pub mod framing;
 pub mod json;
 mod keys;
+pub mod known;
 pub mod scalar;
 pub mod semantic;
 pub mod token;
@@ -24,7 +25,8 @@ pub use framing::{Encoding, Framed, Part, SchemaRef};
 pub use json::JsonReader;
 pub use scalar::Scalar;
 pub use semantic::Semantic;
-pub use token::{Reader, Special, Token};
+pub use known::{Word, Words};
+pub use token::{Ahead, Reader, SmallNumber, Special, Token};
 
 /// Objects, records, maps and lists inside of each other that a document may have, in every encoding.
 pub const DEPTH_MAX: usize = 64;

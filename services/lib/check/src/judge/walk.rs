@@ -14,6 +14,7 @@ use crate::verdict::Reason;
 
 mod clauses;
 mod containers;
+mod quick;
 
 /// The most items of one list or entries of one map.
 const ITEMS_MAX: u64 = 1 << 20;
@@ -198,20 +199,34 @@ impl<R: RowSink> Walk<'_, R> {
         let first_word = self.scratch.seen.len();
         self.scratch.seen.resize(first_word + children.len().div_ceil(64), 0);
         self.begin(node, true);
-        let (mut count, mut expected) = (0_u64, 0);
-        while let Token::Key(key) = reader.next()? {
-            count += 1;
-            let Some(at) = fields.find(&key, expected) else {
-                if let Some(severity) = unknown.severity()
-                    && self.reports_clauses()
-                {
-                    self.unknown(severity, &key, node);
-                }
-                reader.skip()?;
-                continue;
+        let (mut count, mut place) = (0_u64, 0);
+        loop {
+            let at = match fields.likely(place) {
+                Some((at, word)) if reader.field(word) => at,
+                _ => match reader.next()? {
+                    Token::Key(key) => match fields.find(&key, place) {
+                        Some(at) => at,
+                        None => {
+                            count += 1;
+                            if let Some(severity) = unknown.severity()
+                                && self.reports_clauses()
+                            {
+                                self.unknown(severity, &key, node);
+                            }
+                            reader.skip()?;
+                            continue;
+                        }
+                    },
+                    _ => break,
+                },
             };
-            expected = at + 1;
-            self.scratch.seen[first_word + at / 64] |= 1 << (at % 64);
+            count += 1;
+            place = at + 1;
+            let (word, bit) = (&mut self.scratch.seen[first_word + at / 64], 1 << (at % 64));
+            if *word & bit != 0 {
+                return Err(Stop::Decode(reader.repeated()));
+            }
+            *word |= bit;
             self.field(reader, node, children[at])?;
         }
         if self.reports_clauses()
@@ -238,6 +253,9 @@ impl<R: RowSink> Walk<'_, R> {
         };
         if skipped {
             reader.skip()?;
+            return Ok(());
+        }
+        if self.mode == Mode::Whole && self.quick(reader, node) {
             return Ok(());
         }
         self.scratch.steps.push(Step::Field(node));

@@ -3,6 +3,7 @@
 use tidegate_contract::Location;
 
 use super::fields::FieldIndex;
+use super::quick::Quick;
 use crate::leaf::Wire;
 use crate::rules::bounds::{Limits, TemporalLimits};
 use crate::rules::enumeration::Allowed;
@@ -34,6 +35,8 @@ pub(crate) struct Check {
     pub(crate) captured: bool,
     /// This leaf is the event time.
     pub(crate) event_time: bool,
+    /// The shortest way to see that a leaf is valid.
+    pub(crate) quick: Quick,
 }
 
 /// Clauses that depend on the shape.

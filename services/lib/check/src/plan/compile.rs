@@ -6,6 +6,7 @@ use tidegate_contract::model::{CdcFormat, Encoding, RuleKind};
 use tidegate_contract::{Contract, Diagnostic, Level, Location, Property, QualityRule, SchemaObject};
 
 use super::fingerprint::fingerprint;
+use super::quick::Quick;
 use super::{AnyShape, Body, ChangeSettings, Check, FieldIndex, ItemLimits, Kind, LeafType, Node, Plan, PropertyLimits, codes};
 use crate::leaf::Wire;
 use crate::rules::cel::Rule;
@@ -53,6 +54,12 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
         .unavailable_placeholder
         .clone()
         .unwrap_or_else(|| Arc::from(PLACEHOLDER));
+    for (node, check) in nodes.iter().zip(&mut checks) {
+        if let Kind::Leaf(leaf) = node.kind {
+            let placeholder = object.settings.cdc.is_some().then_some(&*placeholder);
+            check.quick = Quick::compile(leaf, check, placeholder);
+        }
+    }
     let composite_columns = match &nodes[0].kind {
         Kind::Object(children) => children.iter().any(|child| !matches!(nodes[*child].kind, Kind::Leaf(_))),
         _ => false,
@@ -134,6 +141,7 @@ impl<'c> Compiler<'c> {
             rules: Vec::new(),
             captured: false,
             event_time: false,
+            quick: Quick::None,
         });
         self.nodes.len() - 1
     }

@@ -44,6 +44,11 @@ impl Allowed {
         Ok(allowed)
     }
 
+    /// The allowed texts of a leaf of text.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.texts.iter().map(String::as_str)
+    }
+
     /// Whether the value is one of them.
     pub(crate) fn holds(&self, value: &Scalar<'_>) -> bool {
         match value {

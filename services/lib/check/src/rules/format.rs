@@ -39,7 +39,7 @@ impl TextFormat {
     pub(crate) fn holds(self, text: &str) -> bool {
         match self {
             TextFormat::Email => email(text),
-            TextFormat::Uuid => uuid(text),
+            TextFormat::Uuid => uuid(text.as_bytes()),
             TextFormat::Uri => uri(text),
             TextFormat::Hostname => hostname(text),
             TextFormat::Ipv4 => text.parse::<Ipv4Addr>().is_ok(),
@@ -48,27 +48,54 @@ impl TextFormat {
     }
 }
 
-fn email(text: &str) -> bool {
-    let Some((local, domain)) = text.rsplit_once('@') else {
-        return false;
-    };
-    let atom = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&byte) || byte >= 0x80;
-    !local.is_empty()
-        && local.len() <= 64
-        && local.bytes().all(atom)
-        && !local.starts_with('.')
-        && !local.ends_with('.')
-        && !local.contains("..")
-        && hostname(domain)
+/// Bytes of an atom of a local part; beyond ASCII everything (RFC 6531).
+static ATOM: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = byte >= 0x80 || (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let marks = b"!#$%&'*+-/=?^_`{|}~";
+    let mut at = 0;
+    while at < marks.len() {
+        table[marks[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
+pub(crate) fn email(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut dot = true;
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            // Two dots in a row, or one at either end, leave an empty atom.
+            b'.' | b'@' if dot => return false,
+            b'.' => dot = true,
+            b'@' => return at <= 64 && hostname(&text[at + 1..]),
+            byte if ATOM[usize::from(*byte)] => dot = false,
+            _ => return false,
+        }
+    }
+    false
 }
 
-fn uuid(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.len() == 36
-        && bytes.iter().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => *byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
+/// 8-4-4-4-12 hexadecimal digits.
+pub(crate) fn uuid(bytes: &[u8]) -> bool {
+    let Ok(bytes) = <&[u8; 36]>::try_from(bytes) else { return false };
+    let dashes = bytes[8] == b'-' && bytes[13] == b'-' && bytes[18] == b'-' && bytes[23] == b'-';
+    // All digits side by side, so that they are looked at together.
+    let mut digits = [0; 32];
+    digits[..8].copy_from_slice(&bytes[..8]);
+    digits[8..12].copy_from_slice(&bytes[9..13]);
+    digits[12..16].copy_from_slice(&bytes[14..18]);
+    digits[16..20].copy_from_slice(&bytes[19..23]);
+    digits[20..].copy_from_slice(&bytes[24..]);
+    let hexadecimal = digits.iter().fold(true, |all, byte| {
+        all & ((byte.wrapping_sub(b'0') < 10) | ((byte | 0x20).wrapping_sub(b'a') < 6))
+    });
+    dashes & hexadecimal
 }
 
 fn uri(text: &str) -> bool {
@@ -85,14 +112,22 @@ fn uri(text: &str) -> bool {
 }
 
 fn hostname(text: &str) -> bool {
-    let label = |label: &str| {
-        !label.is_empty()
-            && label.len() <= 63
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    !text.is_empty() && text.len() <= 253 && text.split('.').all(label)
+    let (mut length, mut last) = (0_usize, b'-');
+    for byte in text.bytes() {
+        match byte {
+            // A label neither begins nor ends with a dash, and is not empty.
+            b'.' | b'-' if length == 0 => return false,
+            b'.' if last == b'-' => return false,
+            b'.' => length = 0,
+            byte if byte.is_ascii_alphanumeric() || byte == b'-' => length += 1,
+            _ => return false,
+        }
+        if length > 63 {
+            return false;
+        }
+        last = byte;
+    }
+    length > 0 && last != b'-' && text.len() <= 253
 }
 
 #[cfg(test)]
@@ -105,7 +140,7 @@ mod tests {
             (
                 "email",
                 &["a@b.org", "a.b+c@x-y.example"],
-                &["", "a", "@b", "a@", ".a@b", "a..b@c", "a b@c", "a@b c", "a@-b"],
+                &["", "a", "@b", "a@", ".a@b", "a..b@c", "a b@c", "a@b c", "a@-b", "a@b-", "a@b..c", "a@b@c", "a.@b"],
             ),
             (
                 "uuid",

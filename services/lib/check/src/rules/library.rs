@@ -3,13 +3,12 @@
 
 use std::sync::Arc;
 
-use regex::Regex;
 use tidegate_codec::{Detail, Scalar};
 use tidegate_contract::model::{Literal, Metric, RuleKind, Threshold};
 use tidegate_contract::{Location, QualityRule, Severity};
 
 use super::enumeration::Allowed;
-use super::pattern;
+use super::pattern::Pattern;
 use crate::leaf::LeafContext;
 
 /// A metric that must count no row, so that each row must not count.
@@ -28,7 +27,7 @@ pub(crate) struct LibraryRule {
 enum Kind {
     Null,
     Missing(Allowed),
-    Invalid { valid: Option<Allowed>, pattern: Option<Regex> },
+    Invalid { valid: Option<Allowed>, pattern: Option<Pattern> },
 }
 
 /// Why a library rule does not compile.
@@ -60,7 +59,7 @@ impl LibraryRule {
                     [] => None,
                     literals => Some(Allowed::compile(literals, leaf()?).map_err(Refused::Literal)?),
                 },
-                pattern: pattern.as_deref().map(pattern::compile).transpose().map_err(Refused::Pattern)?,
+                pattern: pattern.as_deref().map(Pattern::compile).transpose().map_err(Refused::Pattern)?,
             },
             Metric::DuplicateValues(_) | Metric::RowCount => return Ok(None),
         };

@@ -14,6 +14,11 @@ impl MultipleOf {
         Exact::parse(text).filter(|factor| factor.unscaled > 0).map(MultipleOf)
     }
 
+    /// The factor itself.
+    pub(crate) fn factor(self) -> Exact {
+        self.0
+    }
+
     /// Whether an exact number is a multiple.
     pub(crate) fn holds(self, value: Exact) -> bool {
         value.is_multiple_of(self.0)

@@ -1,9 +1,8 @@
 //! All clauses of a text together.
 
-use regex::Regex;
-
 use super::format::TextFormat;
 use super::length::Length;
+use super::pattern::Pattern;
 
 /// Length, pattern and format of a text.
 #[derive(Debug, Default)]
@@ -11,7 +10,7 @@ pub(crate) struct TextLimits {
     /// `minLength`, `maxLength`.
     pub(crate) length: Length,
     /// `pattern`.
-    pub(crate) pattern: Option<Regex>,
+    pub(crate) pattern: Option<Pattern>,
     /// `format`.
     pub(crate) format: Option<TextFormat>,
 }
@@ -19,6 +18,11 @@ pub(crate) struct TextLimits {
 // === impl TextLimits ===
 
 impl TextLimits {
+    /// Says nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.length.is_empty() && self.pattern.is_none() && self.format.is_none()
+    }
+
     /// Tells each clause that `text` breaks.
     pub(crate) fn check(&self, text: &str, mut broken: impl FnMut(&'static str)) {
         if let Some(clause) = self.length.broken(text) {

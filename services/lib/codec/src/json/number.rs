@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use crate::decimal::DecimalRead;
 use crate::failure::Detail;
+use crate::token::{Ahead, SmallNumber};
 
 /// Whether the whole text is one number of RFC 8259.
 pub fn is_number(text: &str) -> bool {
@@ -68,6 +69,50 @@ pub fn compare(left: &str, right: &str) -> Ordering {
         (1, _) => left.compare_size(&right),
         _ => right.compare_size(&left),
     }
+}
+
+/// A number of at most 18 digits and without an exponent that begins at `at` and is whole: what follows is no part of it.
+#[inline]
+pub(super) fn small(bytes: &[u8], at: usize) -> Option<Ahead<SmallNumber>> {
+    let negative = bytes.get(at) == Some(&b'-');
+    let start = at + usize::from(negative);
+    let (mut value, mut at) = (0_u64, start);
+    let digit = |at: usize| bytes.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10);
+    while let Some(digit) = digit(at) {
+        // Wraps only past 18 digits, which are given up below.
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        at += 1;
+    }
+    let mut count = at - start;
+    if count == 0 || (count > 1 && bytes[start] == b'0') {
+        return None;
+    }
+    let mut scale = 0;
+    if bytes.get(at) == Some(&b'.') {
+        at += 1;
+        let point = at;
+        while let Some(digit) = digit(at) {
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+            at += 1;
+        }
+        scale = at - point;
+        count += scale;
+        if scale == 0 {
+            return None;
+        }
+    }
+    // Zero with a sign is a value of its own among doubles.
+    if count > 18 || matches!(bytes.get(at), Some(b'e' | b'E')) || (negative && value == 0) {
+        return None;
+    }
+    let value = value.cast_signed();
+    Some(Ahead {
+        value: SmallNumber {
+            mantissa: if negative { -value } else { value },
+            scale: scale as u8,
+        },
+        end: at,
+    })
 }
 
 /// Reads one number from `at`; the index behind it, or what is wrong and where.

@@ -6,7 +6,8 @@ use super::{number, text};
 use crate::DEPTH_MAX;
 use crate::failure::{DecodeFailure, Detail};
 use crate::keys::{self, Keys, Name};
-use crate::token::{Reader, Token};
+use crate::known::{Word, Words};
+use crate::token::{Ahead, Reader, SmallNumber, Token};
 
 /// Reads one JSON document, token by token, without building it. Texts and names without escapes are borrowed.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct JsonReader<'b> {
     objects: u64,
     /// The text was read before without a fault, so names need no second look.
     proven: bool,
+    /// Where the quote of the last name stands.
+    last_key: usize,
     keys: Keys<'b>,
 }
 
@@ -60,10 +63,13 @@ impl<'b> JsonReader<'b> {
         if part.is_empty() {
             return JsonReader::failed(Detail::Empty, start);
         }
-        match std::str::from_utf8(part) {
+        match simdutf8::basic::from_utf8(part) {
             Ok(text) if text.starts_with('\u{feff}') => JsonReader::failed(Detail::BadEncoding, start),
             Ok(text) => JsonReader::of_text(text, start),
-            Err(error) => JsonReader::failed(Detail::BadEncoding, start + error.valid_up_to()),
+            Err(_) => {
+                let valid = std::str::from_utf8(part).map_or_else(|error| error.valid_up_to(), str::len);
+                JsonReader::failed(Detail::BadEncoding, start + valid)
+            }
         }
     }
 
@@ -87,6 +93,7 @@ impl<'b> JsonReader<'b> {
             depth_max: DEPTH_MAX,
             objects: 0,
             proven: false,
+            last_key: 0,
             keys: Keys::new(),
         }
     }
@@ -122,6 +129,19 @@ impl<'b> JsonReader<'b> {
                 byte => return byte.copied(),
             }
         }
+    }
+
+    /// Where the value that must follow begins.
+    #[inline]
+    fn value_start(&self) -> Option<usize> {
+        matches!(self.state, State::Value).then(|| past_space(self.text.as_bytes(), self.at))
+    }
+
+    /// Behind the quote, when that value is a text.
+    #[inline]
+    fn text_start(&self) -> Option<usize> {
+        let start = self.value_start()?;
+        (self.text.as_bytes().get(start) == Some(&b'"')).then_some(start + 1)
     }
 
     #[cold]
@@ -303,6 +323,7 @@ impl<'b> JsonReader<'b> {
             return self.key_escaped(end);
         }
         let key = &text[start..end];
+        self.last_key = start - 1;
         if !self.proven {
             let tag = keys::tag_within(bytes, start, end);
             let name = Name::new(start, end, false);
@@ -325,6 +346,7 @@ impl<'b> JsonReader<'b> {
         let text = self.text;
         let start = self.at + 1;
         let key = self.escaped::<true>(first)?;
+        self.last_key = start - 1;
         if !self.proven {
             let name = Name::new(start, self.at - 1, true);
             let tag = keys::tag(key.as_bytes());
@@ -384,6 +406,116 @@ impl<'b> Reader<'b> for JsonReader<'b> {
     fn position(&self) -> usize {
         self.base + self.at
     }
+
+    #[inline]
+    fn field(&mut self, name: &Word) -> bool {
+        let bytes = self.text.as_bytes();
+        let mut at = self.at;
+        match self.state {
+            State::After => {
+                at = past_space(bytes, at);
+                if bytes.get(at) != Some(&b',') {
+                    return false;
+                }
+                at = past_space(bytes, at + 1);
+            }
+            State::FirstKey => at = past_space(bytes, at),
+            State::Value | State::FirstItem | State::Spent(_) => return false,
+        }
+        if bytes.get(at) != Some(&b'"') {
+            return false;
+        }
+        let Some(end) = name.json_end(bytes, at + 1) else { return false };
+        self.last_key = at;
+        self.at = end;
+        self.state = State::Value;
+        true
+    }
+
+    #[inline]
+    fn item(&mut self) -> bool {
+        let bytes = self.text.as_bytes();
+        let at = past_space(bytes, self.at);
+        match (self.state, bytes.get(at)) {
+            (State::After, Some(b',')) => self.at = at + 1,
+            (State::FirstItem, Some(byte)) if *byte != b']' => self.at = at,
+            _ => return false,
+        }
+        self.state = State::Value;
+        true
+    }
+
+    fn repeated(&self) -> DecodeFailure {
+        DecodeFailure {
+            detail: Detail::DuplicateKey,
+            offset: self.base + self.last_key,
+        }
+    }
+
+    #[inline]
+    fn text_ahead(&self) -> Option<Ahead<&'b str>> {
+        let start = self.text_start()?;
+        let end = text::plain_end(self.text.as_bytes(), start);
+        (self.text.as_bytes().get(end) == Some(&b'"')).then(|| Ahead {
+            value: &self.text[start..end],
+            end: end + 1,
+        })
+    }
+
+    #[inline]
+    fn ascii_ahead(&self, len: usize) -> Option<Ahead<&'b [u8]>> {
+        let start = self.text_start()?;
+        let (value, rest) = self.text.as_bytes().get(start..)?.split_at_checked(len)?;
+        (rest.first() == Some(&b'"')).then_some(Ahead {
+            value,
+            end: start + len + 1,
+        })
+    }
+
+    #[inline]
+    fn word_ahead<'w>(&self, words: &'w Words) -> Option<Ahead<&'w str>> {
+        let start = self.text_start()?;
+        let (value, end) = words.json_end(self.text.as_bytes(), start)?;
+        Some(Ahead { value, end })
+    }
+
+    #[inline]
+    fn number_ahead(&self) -> Option<Ahead<SmallNumber>> {
+        number::small(self.text.as_bytes(), self.value_start()?)
+    }
+
+    #[inline]
+    fn bool_ahead(&self) -> Option<Ahead<bool>> {
+        let start = self.value_start()?;
+        let rest = self.text.as_bytes().get(start..)?;
+        match rest.first_chunk::<4>()? {
+            b"true" => Some(Ahead { value: true, end: start + 4 }),
+            b"fals" if rest.get(4) == Some(&b'e') => Some(Ahead { value: false, end: start + 5 }),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn null_ahead(&self) -> Option<Ahead<()>> {
+        let start = self.value_start()?;
+        let rest = self.text.as_bytes().get(start..)?;
+        (rest.first_chunk::<4>() == Some(b"null")).then_some(Ahead { value: (), end: start + 4 })
+    }
+
+    #[inline]
+    fn take(&mut self, end: usize) {
+        self.at = end;
+        self.state = State::After;
+    }
+}
+
+/// The index of the first byte from `at` on that is no white space.
+#[inline]
+fn past_space(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\n' | b'\t' | b'\r') = bytes.get(at) {
+        at += 1;
+    }
+    at
 }
 
 fn resolve(text: &str, name: Name) -> Cow<'_, str> {

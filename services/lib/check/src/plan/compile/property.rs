@@ -14,7 +14,7 @@ use crate::rules::format::TextFormat;
 use crate::rules::length::Length;
 use crate::rules::library::{LibraryRule, Refused};
 use crate::rules::multiple_of::MultipleOf;
-use crate::rules::pattern;
+use crate::rules::pattern::Pattern;
 use crate::rules::text::TextLimits;
 use crate::temporal::DAY_MICROS;
 
@@ -379,8 +379,8 @@ impl<'c> Compiler<'c> {
         }
     }
 
-    fn pattern(&mut self, text: &str, location: &Location) -> Option<regex::Regex> {
-        match pattern::compile(text) {
+    fn pattern(&mut self, text: &str, location: &Location) -> Option<Pattern> {
+        match Pattern::compile(text) {
             Ok(pattern) => Some(pattern),
             Err(problem) => {
                 self.problem(

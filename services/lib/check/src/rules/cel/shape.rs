@@ -333,7 +333,7 @@ impl Examiner<'_> {
         if name == "matches" {
             match args.last().map(|last| &last.expr) {
                 Some(Expr::Literal(LiteralValue::String(pattern))) => {
-                    crate::rules::pattern::compile(pattern.inner())?;
+                    tidegate_contract::pattern::compile(pattern.inner())?;
                 }
                 _ => return Err(String::from("the pattern of `matches` must be a literal")),
             }
