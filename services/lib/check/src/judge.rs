@@ -2,7 +2,7 @@
 
 use tidegate_codec::cdc::SchemaBlockCache;
 use tidegate_codec::framing::{self, Framed, Part, SchemaRef};
-use tidegate_codec::{AvroReader, DecodeFailure, Detail, JsonReader};
+use tidegate_codec::{AvroReader, DecodeFailure, Detail, JsonReader, Keys};
 use tidegate_contract::model::Encoding;
 use tidegate_contract::{Severity, Status};
 
@@ -31,6 +31,8 @@ pub struct Judge {
     findings: Findings,
     scratch: Scratch,
     schema_blocks: SchemaBlockCache,
+    /// Room for field names, handed from reader to reader.
+    names: Option<Box<Keys>>,
 }
 
 /// What stands beside the row.
@@ -91,7 +93,13 @@ impl Judge {
         };
         match framed {
             Framed::Json(bytes) => match &arrival {
-                None => self.plain(plan, input, topic, &mut JsonReader::new(bytes), row),
+                None => {
+                    let mut reader = JsonReader::new(bytes);
+                    reader.lend(self.names.take());
+                    let verdict = self.plain(plan, input, topic, &mut reader, row);
+                    self.names = reader.leave();
+                    verdict
+                }
                 Some(arrival) => self.json_change(arrival, bytes, row),
             },
             Framed::Avro { schema, datum } => {

@@ -10,8 +10,9 @@ const INLINE: usize = 48;
 
 /// A stack of name sets, one for each open object. Comparing is by a 32-bit tag first, so ordinary objects cost a few compares and no
 /// allocation; an object for which the room does not suffice moves to a hash set with random keys, so that no input can make it slow.
+/// It is large, so readers make it when the first name has to be kept, and hand it on to the next reader ([`crate::JsonReader::lend`]).
 #[derive(Debug, Clone)]
-pub(crate) struct Keys<'b> {
+pub struct Keys {
     tags: [u32; INLINE],
     names: [Name; INLINE],
     len: u32,
@@ -19,13 +20,13 @@ pub(crate) struct Keys<'b> {
     seen: [u64; DEPTH_MAX],
     /// Where its names begin; those of outer objects come before. [`LARGE`] when it has a set.
     starts: [u8; DEPTH_MAX],
-    large: Vec<Large<'b>>,
+    large: Vec<Large>,
 }
 
 #[derive(Debug, Clone)]
-struct Large<'b> {
+struct Large {
     start: u8,
-    names: HashSet<Cow<'b, str>>,
+    names: HashSet<Box<str>>,
 }
 
 const LARGE: u8 = u8::MAX;
@@ -64,9 +65,8 @@ impl Name {
 
 // === impl Keys ===
 
-impl<'b> Keys<'b> {
-    #[inline(always)]
-    pub(crate) fn new() -> Keys<'b> {
+impl Keys {
+    pub(crate) fn new() -> Keys {
         Keys {
             tags: [0; INLINE],
             names: [Name::default(); INLINE],
@@ -74,6 +74,15 @@ impl<'b> Keys<'b> {
             seen: [0; DEPTH_MAX],
             starts: [0; DEPTH_MAX],
             large: Vec::new(),
+        }
+    }
+
+    /// Forgets everything; `levels` objects or lists are open around what comes.
+    pub(crate) fn restart(&mut self, levels: usize) {
+        self.len = 0;
+        self.large.clear();
+        for level in 0..levels {
+            self.enter(level);
         }
     }
 
@@ -96,7 +105,7 @@ impl<'b> Keys<'b> {
     /// Notes a name of the object at this level, whose text is `key`; false when the object already has it. `resolve` gives the text of a
     /// noted name.
     #[inline]
-    pub(crate) fn insert(&mut self, level: usize, name: Name, key: &str, tag: u32, resolve: impl Fn(Name) -> Cow<'b, str>) -> bool {
+    pub(crate) fn insert<'t>(&mut self, level: usize, name: Name, key: &str, tag: u32, resolve: impl Fn(Name) -> Cow<'t, str>) -> bool {
         let bit = 1_u64 << (tag & 63);
         let at = self.len as usize;
         let start = self.starts[level];
@@ -114,7 +123,7 @@ impl<'b> Keys<'b> {
     }
 
     #[inline]
-    fn has(&self, start: u8, key: &str, tag: u32, resolve: &impl Fn(Name) -> Cow<'b, str>) -> bool {
+    fn has<'t>(&self, start: u8, key: &str, tag: u32, resolve: &impl Fn(Name) -> Cow<'t, str>) -> bool {
         let noted = start as usize..self.len as usize;
         self.tags[noted.clone()]
             .iter()
@@ -123,7 +132,7 @@ impl<'b> Keys<'b> {
     }
 
     #[cold]
-    fn insert_large(&mut self, level: usize, name: Name, key: &str, tag: u32, resolve: impl Fn(Name) -> Cow<'b, str>) -> bool {
+    fn insert_large<'t>(&mut self, level: usize, name: Name, key: &str, tag: u32, resolve: impl Fn(Name) -> Cow<'t, str>) -> bool {
         let start = self.starts[level];
         if start != LARGE {
             if self.has(start, key, tag, &resolve) {
@@ -131,14 +140,14 @@ impl<'b> Keys<'b> {
             }
             let names = self.names[start as usize..self.len as usize]
                 .iter()
-                .map(|name| resolve(*name))
+                .map(|name| Box::from(&*resolve(*name)))
                 .collect();
             self.large.push(Large { start, names });
             self.len = u32::from(start);
             self.starts[level] = LARGE;
         }
         // The innermost open object is the one that asks, and inner large ones are gone.
-        self.large.last_mut().is_some_and(|large| large.names.insert(resolve(name)))
+        self.large.last_mut().is_some_and(|large| large.names.insert(Box::from(&*resolve(name))))
     }
 }
 

@@ -3,19 +3,30 @@
 //! Comparing a document with what is expected next costs a few instructions; reading it as a token and looking it up costs many more.
 //! What matches here is exactly what the reader would have read; everything else (escapes, another order, other spacing) takes that way.
 
-/// Bytes that are compared at once.
-const CHUNK: usize = 32;
-
 /// One text, as JSON writes it without escapes.
 #[derive(Debug, Clone)]
 pub struct Word {
     text: Box<str>,
     /// Behind the opening quote: the text, the closing quote, and for a name the colon. Empty where JSON has to escape it.
     tail: Box<[u8]>,
-    /// The first bytes of `tail`, zero behind its end.
-    head: [u64; CHUNK / 8],
-    /// Ones where `head` counts.
-    mask: [u64; CHUNK / 8],
+    /// The first and the last eight bytes of `tail`, which overlap when it is short; what is missing of eight counts as zero.
+    first: u64,
+    last: u64,
+    /// How `tail` is compared.
+    span: Span,
+}
+
+/// How many bytes there are to compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Span {
+    /// Fewer than eight: the first ones of eight, under this mask.
+    Few(u64),
+    /// Eight to sixteen: the first and the last eight.
+    Pair,
+    /// More: also what is between.
+    Many,
+    /// It never stands there.
+    Never,
 }
 
 /// A small list of texts, one of which is expected.
@@ -37,21 +48,20 @@ impl Word {
 
     fn new(text: &str, end: &str) -> Word {
         let plain = text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\');
-        let tail: Box<[u8]> = if plain {
-            format!("{text}{end}").into_bytes().into()
-        } else {
-            Box::default()
+        let tail = if plain { format!("{text}{end}").into_bytes() } else { Vec::new() };
+        let span = match tail.len() {
+            0 => Span::Never,
+            len @ 1..8 => Span::Few((1 << (8 * len)) - 1),
+            8..=16 => Span::Pair,
+            _ => Span::Many,
         };
-        let (mut head, mut mask) = ([0_u8; CHUNK], [0_u8; CHUNK]);
-        for (at, byte) in tail.iter().take(CHUNK).enumerate() {
-            head[at] = *byte;
-            mask[at] = 0xff;
-        }
+        let few = tail.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
         Word {
             text: text.into(),
-            tail,
-            head: words(&head),
-            mask: words(&mask),
+            first: tail.first_chunk().map_or(few, |chunk| u64::from_le_bytes(*chunk)),
+            last: tail.last_chunk().map_or(0, |chunk| u64::from_le_bytes(*chunk)),
+            tail: tail.into(),
+            span,
         }
     }
 
@@ -62,26 +72,26 @@ impl Word {
     }
 
     /// The index behind it, when it stands at `at` of a JSON text, which is the index behind the opening quote.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn json_end(&self, bytes: &[u8], at: usize) -> Option<usize> {
         let rest = bytes.get(at..)?;
-        let Some(chunk) = rest.first_chunk::<CHUNK>() else {
-            return self.json_end_near(rest, at);
+        let end = at + self.tail.len();
+        let Some(head) = rest.first_chunk::<8>() else {
+            return (self.span != Span::Never && rest.starts_with(&self.tail)).then_some(end);
         };
-        let found = words(chunk);
-        let differs = (0..CHUNK / 8).fold(0, |differs, index| differs | ((found[index] ^ self.head[index]) & self.mask[index]));
-        if differs != 0 || self.tail.is_empty() {
-            return None;
+        let differs = u64::from_le_bytes(*head) ^ self.first;
+        match self.span {
+            Span::Few(mask) => (differs & mask == 0).then_some(end),
+            Span::Never => None,
+            _ if differs != 0 => None,
+            _ => {
+                let last = bytes.get(..end)?.last_chunk::<8>()?;
+                if u64::from_le_bytes(*last) != self.last {
+                    return None;
+                }
+                (self.span == Span::Pair || rest.starts_with(&self.tail)).then_some(end)
+            }
         }
-        if self.tail.len() > CHUNK {
-            return self.json_end_near(rest, at);
-        }
-        Some(at + self.tail.len())
-    }
-
-    /// Too near to the end, or too long, to be compared at once.
-    fn json_end_near(&self, rest: &[u8], at: usize) -> Option<usize> {
-        (!self.tail.is_empty() && rest.starts_with(&self.tail)).then(|| at + self.tail.len())
     }
 }
 
@@ -109,15 +119,6 @@ impl Words {
     pub(crate) fn json_end(&self, bytes: &[u8], at: usize) -> Option<(&str, usize)> {
         self.0.iter().find_map(|word| Some((word.text(), word.json_end(bytes, at)?)))
     }
-}
-
-#[inline]
-fn words(bytes: &[u8; CHUNK]) -> [u64; CHUNK / 8] {
-    let mut words = [0; CHUNK / 8];
-    for (word, part) in words.iter_mut().zip(bytes.as_chunks::<8>().0) {
-        *word = u64::from_le_bytes(*part);
-    }
-    words
 }
 
 #[cfg(test)]

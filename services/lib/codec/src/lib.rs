@@ -25,6 +25,7 @@ pub use framing::{Encoding, Framed, Part, SchemaRef};
 pub use json::JsonReader;
 pub use scalar::Scalar;
 pub use semantic::Semantic;
+pub use keys::Keys;
 pub use known::{Word, Words};
 pub use token::{Ahead, Reader, SmallNumber, Special, Token};
 

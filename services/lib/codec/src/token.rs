@@ -112,6 +112,30 @@ pub trait Reader<'b> {
         false
     }
 
+    /// Where a value may begin: goes into an object, if one begins.
+    #[inline]
+    fn begin_object(&mut self) -> bool {
+        false
+    }
+
+    /// Where a value may begin: goes into a list, if one begins.
+    #[inline]
+    fn begin_array(&mut self) -> bool {
+        false
+    }
+
+    /// Where a field may begin: leaves the object, if it ends.
+    #[inline]
+    fn end_object(&mut self) -> bool {
+        false
+    }
+
+    /// Where an item may begin: leaves the list, if it ends.
+    #[inline]
+    fn end_array(&mut self) -> bool {
+        false
+    }
+
     /// The failure for the field name that was read last, which the object already had.
     fn repeated(&self) -> DecodeFailure {
         DecodeFailure {

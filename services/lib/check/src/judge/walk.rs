@@ -120,6 +120,9 @@ impl<R: RowSink> Walk<'_, R> {
 
     /// Walks one value as the row.
     pub(crate) fn row<'b>(&mut self, reader: &mut impl Source<'b>) -> Result<(), Stop> {
+        if self.begun(reader, 0)? {
+            return Ok(());
+        }
         let token = reader.next()?;
         self.value(reader, 0, token)
     }
@@ -193,16 +196,24 @@ impl<R: RowSink> Walk<'_, R> {
     fn object<'b>(&mut self, reader: &mut impl Source<'b>, node: usize, children: &[usize]) -> Result<(), Stop> {
         let plan = self.plan;
         let check = &plan.checks[node];
-        let Body::Object { fields, unknown, limits } = &check.body else {
+        let Body::Object {
+            fields,
+            unknown,
+            limits,
+            missed,
+        } = &check.body
+        else {
             unreachable!("the compiler gives every object node an object body");
         };
-        let first_word = self.scratch.seen.len();
-        self.scratch.seen.resize(first_word + children.len().div_ceil(64), 0);
+        // Most objects have fewer fields than a word has bits; more need more words.
+        let (mut seen, first_word) = (0_u64, self.scratch.seen.len());
+        self.scratch.seen.resize(first_word + children.len().saturating_sub(1) / 64, 0);
         self.begin(node, true);
         let (mut count, mut place) = (0_u64, 0);
         loop {
             let at = match fields.likely(place) {
                 Some((at, word)) if reader.field(word) => at,
+                _ if reader.end_object() => break,
                 _ => match reader.next()? {
                     Token::Key(key) => match fields.find(&key, place) {
                         Some(at) => at,
@@ -222,7 +233,11 @@ impl<R: RowSink> Walk<'_, R> {
             };
             count += 1;
             place = at + 1;
-            let (word, bit) = (&mut self.scratch.seen[first_word + at / 64], 1 << (at % 64));
+            let word = match at / 64 {
+                0 => &mut seen,
+                more => &mut self.scratch.seen[first_word + more - 1],
+            };
+            let bit = 1 << (at % 64);
             if *word & bit != 0 {
                 return Err(Stop::Decode(reader.repeated()));
             }
@@ -234,9 +249,15 @@ impl<R: RowSink> Walk<'_, R> {
         {
             self.report(Reason::ConstraintViolation, None, clause, node);
         }
-        for (at, child) in children.iter().enumerate() {
-            if self.scratch.seen[first_word + at / 64] & (1 << (at % 64)) == 0 {
-                self.missing(*child);
+        for (word, missed) in missed.iter().enumerate() {
+            let seen = match word {
+                0 => seen,
+                more => self.scratch.seen[first_word + more - 1],
+            };
+            let mut bits = missed & !seen;
+            while bits != 0 {
+                self.missing(children[word * 64 + bits.trailing_zeros() as usize]);
+                bits &= bits - 1;
             }
         }
         self.scratch.seen.truncate(first_word);
@@ -244,7 +265,16 @@ impl<R: RowSink> Walk<'_, R> {
         Ok(())
     }
 
+    #[inline]
     fn field<'b>(&mut self, reader: &mut impl Source<'b>, parent: usize, node: usize) -> Result<(), Stop> {
+        if self.mode == Mode::Whole && self.quick(reader, node) {
+            return Ok(());
+        }
+        self.slow_field(reader, parent, node)
+    }
+
+    #[inline(never)]
+    fn slow_field<'b>(&mut self, reader: &mut impl Source<'b>, parent: usize, node: usize) -> Result<(), Stop> {
         let plan = self.plan;
         let skipped = match self.mode {
             Mode::KeyOnly => parent == 0 && !plan.checks[node].key,
@@ -255,15 +285,16 @@ impl<R: RowSink> Walk<'_, R> {
             reader.skip()?;
             return Ok(());
         }
-        if self.mode == Mode::Whole && self.quick(reader, node) {
-            return Ok(());
-        }
         self.scratch.steps.push(Step::Field(node));
         self.name_capture(node);
         if self.placeholders && parent == 0 && self.scratch.unavailable.contains(&node) {
             reader.skip()?;
             self.unavailable(node);
         } else {
+            if !(self.placeholders && parent == 0) && self.begun(reader, node)? {
+                self.scratch.steps.pop();
+                return Ok(());
+            }
             let token = reader.next()?;
             if self.placeholders && parent == 0 && crate::change::is_placeholder(plan, &token) {
                 self.unavailable(node);

@@ -50,6 +50,8 @@ pub(crate) enum Body {
         unknown: Unknown,
         /// How many fields.
         limits: PropertyLimits,
+        /// One bit for each declared field, in contract order: somebody notices when it is missing.
+        missed: Vec<u64>,
     },
     /// A list, map or vector.
     Items(ItemLimits),

@@ -54,6 +54,18 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
         .unavailable_placeholder
         .clone()
         .unwrap_or_else(|| Arc::from(PLACEHOLDER));
+    for (node, of) in nodes.iter().enumerate() {
+        let Kind::Object(children) = &of.kind else { continue };
+        let mut bits = vec![0; children.len().div_ceil(64)];
+        for (at, child) in children.iter().enumerate() {
+            if checks[*child].required || !checks[*child].library.is_empty() {
+                bits[at / 64] |= 1 << (at % 64);
+            }
+        }
+        if let Body::Object { missed, .. } = &mut checks[node].body {
+            *missed = bits;
+        }
+    }
     for (node, check) in nodes.iter().zip(&mut checks) {
         if let Kind::Leaf(leaf) = node.kind {
             let placeholder = object.settings.cdc.is_some().then_some(&*placeholder);
@@ -156,7 +168,12 @@ impl<'c> Compiler<'c> {
         match FieldIndex::new(names) {
             Ok(fields) => {
                 let unknown = Unknown::new(self.object.settings.unknown_fields);
-                self.checks[node].body = Body::Object { fields, unknown, limits };
+                self.checks[node].body = Body::Object {
+                    fields,
+                    unknown,
+                    limits,
+                    missed: Vec::new(),
+                };
             }
             Err(name) => {
                 let location = self.checks[node].location.clone();

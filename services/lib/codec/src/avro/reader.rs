@@ -33,7 +33,7 @@ pub struct AvroReader<'b> {
     budget: u64,
     raw: Raw<'b>,
     /// Keys of open maps; made when the first map with entries comes.
-    keys: Option<Box<Keys<'b>>>,
+    keys: Option<Box<Keys>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,6 +18,8 @@ pub struct JsonReader<'b> {
     base: usize,
     at: usize,
     state: State,
+    /// Why the reader is spent.
+    failure: DecodeFailure,
     depth: usize,
     /// Levels allowed; less than the limit where outer levels were already opened.
     depth_max: usize,
@@ -27,7 +29,10 @@ pub struct JsonReader<'b> {
     proven: bool,
     /// Where the quote of the last name stands.
     last_key: usize,
-    keys: Keys<'b>,
+    /// Made when the first name has to be kept.
+    keys: Option<Box<Keys>>,
+    /// Room for `keys` that another reader left.
+    spare: Option<Box<Keys>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +45,8 @@ enum State {
     FirstItem,
     /// Behind a value.
     After,
-    /// Nothing follows any more.
-    Spent(DecodeFailure),
+    /// Nothing follows any more; `failure` says why.
+    Spent,
 }
 
 // === impl JsonReader ===
@@ -76,25 +81,23 @@ impl<'b> JsonReader<'b> {
     /// Reads text that lies at `base` of the value.
     #[inline]
     pub(crate) fn of_text(text: &'b str, base: usize) -> JsonReader<'b> {
-        let state = if i32::try_from(text.len()).is_ok() {
-            State::Value
-        } else {
-            State::Spent(DecodeFailure {
-                detail: Detail::TooLarge,
-                offset: base,
-            })
-        };
+        let state = if i32::try_from(text.len()).is_ok() { State::Value } else { State::Spent };
         JsonReader {
             text,
             base,
             at: 0,
             state,
+            failure: DecodeFailure {
+                detail: Detail::TooLarge,
+                offset: base,
+            },
             depth: 0,
             depth_max: DEPTH_MAX,
             objects: 0,
             proven: false,
             last_key: 0,
-            keys: Keys::new(),
+            keys: None,
+            spare: None,
         }
     }
 
@@ -105,6 +108,27 @@ impl<'b> JsonReader<'b> {
             proven: true,
             ..JsonReader::of_text(text, base)
         }
+    }
+
+    /// Gives it room for field names that another reader left ([`JsonReader::leave`]), so that it allocates none.
+    pub fn lend(&mut self, room: Option<Box<Keys>>) {
+        self.spare = room;
+    }
+
+    /// Takes its room for field names out, for the next reader.
+    pub fn leave(&mut self) -> Option<Box<Keys>> {
+        self.keys.take().or_else(|| self.spare.take())
+    }
+
+    /// Names seen so far; those that were not kept are not there.
+    #[inline]
+    fn keys(&mut self) -> &mut Keys {
+        if self.keys.is_none() {
+            let mut keys = self.spare.take().unwrap_or_else(|| Box::new(Keys::new()));
+            keys.restart(self.depth);
+            self.keys = Some(keys);
+        }
+        self.keys.as_mut().expect("it was just made")
     }
 
     /// Counts `levels` that are open around this text.
@@ -131,10 +155,22 @@ impl<'b> JsonReader<'b> {
         }
     }
 
+    /// Whether the value that must follow begins so, and there is room for another level; `next` says it where there is none.
+    #[inline]
+    fn begins(&mut self, byte: u8) -> bool {
+        matches!(self.state, State::Value) && self.depth < self.depth_max && self.peek() == Some(byte)
+    }
+
     /// Where the value that must follow begins.
     #[inline]
     fn value_start(&self) -> Option<usize> {
-        matches!(self.state, State::Value).then(|| past_space(self.text.as_bytes(), self.at))
+        if self.state != State::Value {
+            return None;
+        }
+        match self.text.as_bytes().get(self.at) {
+            Some(byte) if *byte > b' ' => Some(self.at),
+            _ => Some(past_space(self.text.as_bytes(), self.at)),
+        }
     }
 
     /// Behind the quote, when that value is a text.
@@ -147,7 +183,8 @@ impl<'b> JsonReader<'b> {
     #[cold]
     fn failed(detail: Detail, offset: usize) -> JsonReader<'b> {
         JsonReader {
-            state: State::Spent(DecodeFailure { detail, offset }),
+            state: State::Spent,
+            failure: DecodeFailure { detail, offset },
             ..JsonReader::of_text("", offset)
         }
     }
@@ -158,7 +195,8 @@ impl<'b> JsonReader<'b> {
             detail,
             offset: self.base + at,
         };
-        self.state = State::Spent(failure);
+        self.state = State::Spent;
+        self.failure = failure;
         Err(failure)
     }
 
@@ -217,7 +255,7 @@ impl<'b> JsonReader<'b> {
                 Some(b']') => self.close_array(),
                 _ => self.value::<KEEP>(byte),
             },
-            State::Spent(failure) => Err(failure),
+            State::Spent => Err(self.failure),
         }
     }
 
@@ -283,8 +321,8 @@ impl<'b> JsonReader<'b> {
         }
         if object {
             self.objects |= 1 << self.depth;
-            if !self.proven {
-                self.keys.enter(self.depth);
+            if let Some(keys) = &mut self.keys {
+                keys.enter(self.depth);
             }
         } else {
             self.objects &= !(1 << self.depth);
@@ -298,8 +336,8 @@ impl<'b> JsonReader<'b> {
     fn close_object(&mut self) -> Result<Token<'b>, DecodeFailure> {
         self.at += 1;
         self.depth -= 1;
-        if !self.proven {
-            self.keys.leave(self.depth);
+        if let Some(keys) = &mut self.keys {
+            keys.leave(self.depth);
         }
         self.state = State::After;
         Ok(Token::EndObject)
@@ -327,7 +365,8 @@ impl<'b> JsonReader<'b> {
         if !self.proven {
             let tag = keys::tag_within(bytes, start, end);
             let name = Name::new(start, end, false);
-            if !self.keys.insert(self.depth - 1, name, key, tag, |name| resolve(text, name)) {
+            let level = self.depth - 1;
+            if !self.keys().insert(level, name, key, tag, |name| resolve(text, name)) {
                 return self.fail(Detail::DuplicateKey, start - 1);
             }
         }
@@ -350,7 +389,8 @@ impl<'b> JsonReader<'b> {
         if !self.proven {
             let name = Name::new(start, self.at - 1, true);
             let tag = keys::tag(key.as_bytes());
-            if !self.keys.insert(self.depth - 1, name, &key, tag, |name| resolve(text, name)) {
+            let level = self.depth - 1;
+            if !self.keys().insert(level, name, &key, tag, |name| resolve(text, name)) {
                 return self.fail(Detail::DuplicateKey, start - 1);
             }
         }
@@ -411,19 +451,23 @@ impl<'b> Reader<'b> for JsonReader<'b> {
     fn field(&mut self, name: &Word) -> bool {
         let bytes = self.text.as_bytes();
         let mut at = self.at;
-        match self.state {
-            State::After => {
+        if self.state == State::After {
+            // Nothing but the comma stands between in what programs write.
+            if bytes.get(at) != Some(&b',') {
                 at = past_space(bytes, at);
                 if bytes.get(at) != Some(&b',') {
                     return false;
                 }
-                at = past_space(bytes, at + 1);
             }
-            State::FirstKey => at = past_space(bytes, at),
-            State::Value | State::FirstItem | State::Spent(_) => return false,
+            at += 1;
+        } else if self.state != State::FirstKey {
+            return false;
         }
         if bytes.get(at) != Some(&b'"') {
-            return false;
+            at = past_space(bytes, at);
+            if bytes.get(at) != Some(&b'"') {
+                return false;
+            }
         }
         let Some(end) = name.json_end(bytes, at + 1) else { return false };
         self.last_key = at;
@@ -443,6 +487,28 @@ impl<'b> Reader<'b> for JsonReader<'b> {
         }
         self.state = State::Value;
         true
+    }
+
+    #[inline]
+    fn begin_object(&mut self) -> bool {
+        self.begins(b'{') && self.open(true).map(|()| self.state = State::FirstKey).is_ok()
+    }
+
+    #[inline]
+    fn begin_array(&mut self) -> bool {
+        self.begins(b'[') && self.open(false).map(|()| self.state = State::FirstItem).is_ok()
+    }
+
+    #[inline]
+    fn end_object(&mut self) -> bool {
+        let ends = matches!(self.state, State::After | State::FirstKey) && self.peek() == Some(b'}');
+        ends && self.close_object().is_ok()
+    }
+
+    #[inline]
+    fn end_array(&mut self) -> bool {
+        let ends = matches!(self.state, State::After | State::FirstItem) && self.peek() == Some(b']');
+        ends && self.close_array().is_ok()
     }
 
     fn repeated(&self) -> DecodeFailure {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use tidegate_codec::{Detail, Token};
 
-use super::{ITEMS_MAX, Source, Stop, Walk};
+use super::{ITEMS_MAX, Mode, Source, Stop, Walk};
 use crate::judge::findings::Step;
 use crate::leaf::{self, LeafContext, Refusal};
 use crate::plan::Kind;
@@ -13,20 +13,50 @@ use crate::rules;
 use crate::verdict::Reason;
 
 impl<R: RowSink> Walk<'_, R> {
+    /// Walks an object or a list whose begin the reader takes the short way; false when nothing was read.
+    #[inline]
+    pub(super) fn begun<'b>(&mut self, reader: &mut impl Source<'b>, node: usize) -> Result<bool, Stop> {
+        let plan = self.plan;
+        match &plan.nodes[node].kind {
+            Kind::Object(children) if reader.begin_object() => self.object(reader, node, children)?,
+            Kind::Array(item) if reader.begin_array() => self.list(reader, node, *item)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
     pub(super) fn list<'b>(&mut self, reader: &mut impl Source<'b>, node: usize, item: usize) -> Result<(), Stop> {
         let limits = self.item_limits(node);
         self.begin(node, false);
         let mut count = 0_u64;
         loop {
-            let token = reader.next()?;
-            if token == Token::EndArray {
-                break;
+            if reader.item() {
+                if count >= ITEMS_MAX {
+                    return Err(self.limit(node));
+                }
+                if self.mode == Mode::Whole && self.quick(reader, item) {
+                    count += 1;
+                    continue;
+                }
+                self.scratch.steps.push(Step::Index(count));
+                if !self.begun(reader, item)? {
+                    let token = reader.next()?;
+                    self.value(reader, item, token)?;
+                }
+            } else {
+                if reader.end_array() {
+                    break;
+                }
+                let token = reader.next()?;
+                if matches!(token, Token::EndArray) {
+                    break;
+                }
+                if count >= ITEMS_MAX {
+                    return Err(self.limit(node));
+                }
+                self.scratch.steps.push(Step::Index(count));
+                self.value(reader, item, token)?;
             }
-            if count >= ITEMS_MAX {
-                return Err(self.limit(node));
-            }
-            self.scratch.steps.push(Step::Index(count));
-            self.value(reader, item, token)?;
             self.scratch.steps.pop();
             count += 1;
         }

@@ -20,12 +20,17 @@ impl<R: RowSink> Walk<'_, R> {
     /// Takes the value of a field if it is seen to be valid at once. Whatever is declined here is read again by the whole check.
     #[inline]
     pub(super) fn quick<'b>(&mut self, reader: &mut impl Reader<'b>, node: usize) -> bool {
+        self.quick_leaf(reader, node) || self.quick_null(reader, node)
+    }
+
+    #[inline]
+    fn quick_leaf<'b>(&mut self, reader: &mut impl Reader<'b>, node: usize) -> bool {
         let plan = self.plan;
         let check = &plan.checks[node];
         match &check.quick {
             Quick::None => false,
             Quick::Bool => match reader.bool_ahead() {
-                Some(ahead) => self.accept(reader, node, ahead.end, Scalar::Bool(ahead.value)),
+                Some(ahead) => self.accept(reader, node, ahead.end, || Scalar::Bool(ahead.value)),
                 None => false,
             },
             Quick::Uuid => match reader.ascii_ahead(36) {
@@ -37,12 +42,12 @@ impl<R: RowSink> Walk<'_, R> {
                 _ => false,
             },
             Quick::OneOf(words) => match reader.word_ahead(words) {
-                Some(ahead) => self.accept(reader, node, ahead.end, Scalar::Str(Cow::Borrowed(ahead.value))),
+                Some(ahead) => self.accept(reader, node, ahead.end, || Scalar::Str(Cow::Borrowed(ahead.value))),
                 None => false,
             },
             Quick::Text(limits) => match reader.text_ahead() {
                 Some(ahead) if self.fits(limits, ahead.value) => {
-                    self.accept(reader, node, ahead.end, Scalar::Str(Cow::Borrowed(ahead.value)))
+                    self.accept(reader, node, ahead.end, || Scalar::Str(Cow::Borrowed(ahead.value)))
                 }
                 _ => false,
             },
@@ -50,13 +55,13 @@ impl<R: RowSink> Walk<'_, R> {
                 Some(Ahead {
                     value: SmallNumber { mantissa, scale: 0 },
                     end,
-                }) if (min..=max).contains(&&mantissa) => self.accept(reader, node, end, Scalar::Int(i128::from(mantissa))),
+                }) if (min..=max).contains(&&mantissa) => self.accept(reader, node, end, || Scalar::Int(i128::from(mantissa))),
                 _ => false,
             },
             Quick::Decimal { scale, min, max } => match reader.number_ahead() {
                 Some(ahead) => match unscaled(ahead.value, *scale) {
                     Some(unscaled) if (min..=max).contains(&&unscaled) => {
-                        let scalar = Scalar::Decimal {
+                        let scalar = || Scalar::Decimal {
                             unscaled: i128::from(unscaled),
                             scale: *scale,
                         };
@@ -72,14 +77,14 @@ impl<R: RowSink> Walk<'_, R> {
                     None => reader.float_ahead(),
                 };
                 match ahead {
-                    Some(ahead) if (min..=max).contains(&&ahead.value) => self.accept(reader, node, ahead.end, Scalar::Float(ahead.value)),
+                    Some(ahead) if (min..=max).contains(&&ahead.value) => self.accept(reader, node, ahead.end, || Scalar::Float(ahead.value)),
                     _ => false,
                 }
             }
             Quick::Instant { min, max } => {
                 let Some(ahead) = reader.text_ahead() else { return false };
                 match temporal::plain_instant(ahead.value) {
-                    Some(micros) if (min..=max).contains(&&micros) => self.accept(reader, node, ahead.end, Scalar::Timestamp(micros)),
+                    Some(micros) if (min..=max).contains(&&micros) => self.accept(reader, node, ahead.end, || Scalar::Timestamp(micros)),
                     _ => false,
                 }
             }
@@ -101,15 +106,19 @@ impl<R: RowSink> Walk<'_, R> {
             return true;
         }
         match std::str::from_utf8(ascii.value) {
-            Ok(text) => self.accept(reader, node, ascii.end, Scalar::Str(Cow::Borrowed(text))),
+            Ok(text) => self.accept(reader, node, ascii.end, || Scalar::Str(Cow::Borrowed(text))),
             Err(_) => false,
         }
     }
 
-    #[inline]
-    fn accept<'b>(&mut self, reader: &mut impl Reader<'b>, node: usize, end: usize, scalar: Scalar<'_>) -> bool {
+    #[inline(always)]
+    fn accept<'b, 's>(&mut self, reader: &mut impl Reader<'b>, node: usize, end: usize, scalar: impl FnOnce() -> Scalar<'s>) -> bool {
         reader.take(end);
         let check = &self.plan.checks[node];
+        if !(R::READS || check.event_time || check.captured) {
+            return true;
+        }
+        let scalar = scalar();
         if check.event_time
             && let Scalar::Timestamp(micros) = scalar
         {
@@ -121,6 +130,25 @@ impl<R: RowSink> Walk<'_, R> {
         if check.captured {
             self.name_capture(node);
             self.capture(node, || Datum::of(&scalar));
+        }
+        true
+    }
+
+    /// Takes a null that is allowed and counted by nobody.
+    #[inline]
+    fn quick_null<'b>(&mut self, reader: &mut impl Reader<'b>, node: usize) -> bool {
+        let check = &self.plan.checks[node];
+        if check.required || !check.library.is_empty() {
+            return false;
+        }
+        let Some(ahead) = reader.null_ahead() else { return false };
+        reader.take(ahead.end);
+        if R::READS {
+            self.row.null(node);
+        }
+        if check.captured {
+            self.name_capture(node);
+            self.capture(node, || Datum::Null);
         }
         true
     }
