@@ -1,7 +1,7 @@
 //! The contracts of the benchmark as plans, and the Avro schema as the judge wants it.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, bail};
 use tidegate_check::input::Known;
@@ -24,8 +24,6 @@ const ROWS: &str = include_str!("../data/rows.odcs.yaml");
 pub struct Plans {
     /// Orders as JSON. `price` is a double, `total` a `decimal(12,2)`.
     pub json: Plan,
-    /// The same with the fifty rules.
-    pub json_rules: Plan,
     /// Orders as Avro: `total` is a double there, as in the Avro schema.
     pub avro: Plan,
     /// Bare rows.
@@ -34,6 +32,7 @@ pub struct Plans {
     pub changes: Plan,
     /// The registry.
     pub schemas: Registry,
+    json_rules: OnceLock<Plan>,
 }
 
 /// A registry that knows one schema.
@@ -48,22 +47,25 @@ impl Plans {
         let decimal = "        physicalType: decimal(12,2)\n        logicalTypeOptions: {minimum: 0}\n";
         let double = "        logicalTypeOptions: {format: f64, minimum: 0}\n";
         let cdc = "      - property: cdc\n        vendor: tidegate\n        value: debezium\n";
-        let mut ruled = format!("{ORDERS}    quality:\n");
-        for (index, rule) in RULES.iter().enumerate() {
-            let _ = write!(
-                ruled,
-                "      - id: rule-{index}\n        type: custom\n        engine: cel\n        severity: error\n        implementation: \"{rule}\"\n"
-            );
-        }
         let schema = Schema::parse(ORDERS_AVSC, &[]).map_err(anyhow::Error::msg)?;
         Ok(Plans {
             json: plan("orders", ORDERS)?,
-            json_rules: plan("orders with rules", &ruled)?,
             avro: plan("orders as Avro", &replaced(ORDERS, decimal, double)?)?,
             rows: plan("rows", &replaced(ROWS, cdc, "")?)?,
             changes: plan("changes", ROWS)?,
             schemas: Registry(Arc::new(schema)),
+            json_rules: OnceLock::new(),
         })
+    }
+
+    /// [`Plans::json`] with the fifty rules. Compiled when first asked for: rules are parsed on a thread of their own, and the allocator
+    /// of a process that ever had two threads is slower, which would burden the peers that allocate.
+    pub fn json_rules(&self) -> anyhow::Result<&Plan> {
+        if let Some(plan) = self.json_rules.get() {
+            return Ok(plan);
+        }
+        let ruled = plan("orders with rules", &ruled())?;
+        Ok(self.json_rules.get_or_init(|| ruled))
     }
 }
 
@@ -76,6 +78,17 @@ impl SchemaLookup for Registry {
             _ => Known::Unknown,
         }
     }
+}
+
+fn ruled() -> String {
+    let mut ruled = format!("{ORDERS}    quality:\n");
+    for (index, rule) in RULES.iter().enumerate() {
+        let _ = write!(
+            ruled,
+            "      - id: rule-{index}\n        type: custom\n        engine: cel\n        severity: error\n        implementation: \"{rule}\"\n"
+        );
+    }
+    ruled
 }
 
 fn plan(name: &str, text: &str) -> anyhow::Result<Plan> {

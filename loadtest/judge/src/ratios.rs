@@ -40,8 +40,11 @@ pub struct Side<'a> {
     pub run: Box<dyn FnMut(usize) -> u64 + 'a>,
 }
 
+/// The side whose contract has rules.
+const RULED: &str = "json_check_50_rules";
+
 /// Names and limits of all ratios; the last ones are not promised to anybody.
-pub const RATIOS: [(&str, Option<f64>, Per); 9] = [
+pub const RATIOS: [Entry; 9] = [
     ("json_check/ignored_any", Some(1.0), Per::Event),
     ("json_check/serde_jsonschema", Some(0.17), Per::Event),
     ("json_check_50_rules/json_check", Some(1.5), Per::Event),
@@ -53,8 +56,12 @@ pub const RATIOS: [(&str, Option<f64>, Per); 9] = [
     ("ignored_any/serde_value", None, Per::Event),
 ];
 
-/// The ratios whose names `wanted` lists, all of them when it lists none.
-pub fn ratios<'a>(data: &'a Data, plans: &'a Plans, wanted: &[String]) -> anyhow::Result<Vec<Ratio<'a>>> {
+/// Name, limit and unit of a ratio.
+pub type Entry = (&'static str, Option<f64>, Per);
+
+/// The entries that `wanted` names, all of them when it names none: those without rules, then those with. They are measured one behind the
+/// other because compiling rules slows down the allocator ([`Plans::json_rules`]).
+pub fn chosen(wanted: &[String]) -> anyhow::Result<[Vec<Entry>; 2]> {
     if let Some(name) = wanted.iter().find(|name| !RATIOS.iter().any(|(known, ..)| known == name)) {
         let names: Vec<&str> = RATIOS.iter().map(|(name, ..)| *name).collect();
         anyhow::bail!("no ratio `{name}`; there are {}", names.join(", "));
@@ -62,13 +69,20 @@ pub fn ratios<'a>(data: &'a Data, plans: &'a Plans, wanted: &[String]) -> anyhow
     let chosen = RATIOS
         .into_iter()
         .filter(|(name, ..)| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name));
-    chosen
+    let (ruled, plain) = chosen.partition(|(name, ..)| name.contains(RULED));
+    Ok([plain, ruled])
+}
+
+/// Sets up both sides of each.
+pub fn ratios<'a>(data: &'a Data, plans: &'a Plans, entries: &[Entry]) -> anyhow::Result<Vec<Ratio<'a>>> {
+    entries
+        .iter()
         .map(|(name, at_most, per)| {
             let (ours, theirs) = name.split_once('/').unwrap_or((name, ""));
             Ok(Ratio {
                 name,
-                at_most,
-                per,
+                at_most: *at_most,
+                per: *per,
                 sides: [side(ours, data, plans)?, side(theirs, data, plans)?],
             })
         })
@@ -78,7 +92,7 @@ pub fn ratios<'a>(data: &'a Data, plans: &'a Plans, wanted: &[String]) -> anyhow
 fn side<'a>(name: &str, data: &'a Data, plans: &'a Plans) -> anyhow::Result<Side<'a>> {
     Ok(match name {
         "json_check" | "mixed" => judged(&plans.json, plans, None, &data.json),
-        "json_check_50_rules" => judged(&plans.json_rules, plans, None, &data.json),
+        RULED => judged(plans.json_rules()?, plans, None, &data.json),
         "poison" => judged(&plans.json, plans, None, &data.poison),
         "avro_check" => judged(&plans.avro, plans, None, &data.avro),
         "row_check" => judged(&plans.rows, plans, None, &data.rows),
