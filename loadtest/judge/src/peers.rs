@@ -61,8 +61,8 @@ pub fn decode(decoder: &mut Decoder, mut frames: &[u8]) -> u64 {
 
 /// Versions and features that the figures depend on, as one line; an error when this build slows the peers down.
 pub fn describe() -> anyhow::Result<String> {
-    let exact = serde_json::from_str::<Value>("1.00")?.to_string() == "1.00";
-    let ordered = serde_json::from_str::<Value>(r#"{"b":0,"a":0}"#)?.to_string().starts_with("{\"b\"");
+    let written = serde_json::from_str::<Value>(r#"{"b":1.00,"a":0}"#)?.to_string();
+    let (exact, ordered) = (written.contains("1.00"), written.starts_with("{\"b\""));
     anyhow::ensure!(
         !exact && !ordered,
         "this build gave serde_json `arbitrary_precision` or `preserve_order`, which slow it down; build with `-p tidegate-judge-bench` alone"
