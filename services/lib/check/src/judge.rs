@@ -33,6 +33,8 @@ pub struct Judge {
     schema_blocks: SchemaBlockCache,
     /// Room for field names, handed from reader to reader.
     names: Option<Box<Keys>>,
+    /// Every value goes the long way.
+    thorough: bool,
 }
 
 /// What stands beside the row.
@@ -55,6 +57,15 @@ impl Judge {
     /// A judge with empty buffers.
     pub fn new() -> Judge {
         Judge::default()
+    }
+
+    /// A judge that never takes the short way through a value that is as expected. Its verdicts are the same, and later: it is the referee
+    /// of the short way.
+    pub fn thorough() -> Judge {
+        Judge {
+            thorough: true,
+            ..Judge::default()
+        }
     }
 
     /// Judges one record. The row reaches `row` while it is judged, so a sink must drop what it got unless the verdict is
@@ -143,6 +154,7 @@ impl Judge {
             plan: around.plan,
             image: image.prefix,
             mode: image.mode,
+            short: image.mode == Mode::Whole && !self.thorough,
             schemaless: image.schemaless,
             placeholders: image.placeholders,
             row,

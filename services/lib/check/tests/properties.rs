@@ -142,6 +142,11 @@ proptest! {
         let third = event.judge(&mut used, &case.plan, &case.schemas, &mut again);
         prop_assert_eq!(&first, &second);
         prop_assert_eq!(&first, &third);
+        // The short way through what is as expected is a way to the same verdict and the same row.
+        let mut long = Recorder::default();
+        let fourth = event.judge(&mut Judge::thorough(), &case.plan, &case.schemas, &mut long);
+        prop_assert_eq!(&first, &fourth);
+        prop_assert_eq!(&row.calls, &long.calls);
         match &first {
             Verdict::Valid { .. } => {
                 prop_assert!(row.is_balanced());

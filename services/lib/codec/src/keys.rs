@@ -147,7 +147,9 @@ impl Keys {
             self.starts[level] = LARGE;
         }
         // The innermost open object is the one that asks, and inner large ones are gone.
-        self.large.last_mut().is_some_and(|large| large.names.insert(Box::from(&*resolve(name))))
+        self.large
+            .last_mut()
+            .is_some_and(|large| large.names.insert(Box::from(&*resolve(name))))
     }
 }
 

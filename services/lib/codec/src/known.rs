@@ -31,7 +31,14 @@ enum Span {
 
 /// A small list of texts, one of which is expected.
 #[derive(Debug, Clone)]
-pub struct Words(Box<[Word]>);
+pub struct Words {
+    words: Box<[Word]>,
+    /// For each word its first eight bytes and which of them count, side by side so that all are compared without a branch.
+    heads: Box<[(u64, u64)]>,
+}
+
+/// Words that are compared without a branch, one bit each.
+const AT_ONCE: usize = 32;
 
 // === impl Word ===
 
@@ -100,24 +107,52 @@ impl Word {
 impl Words {
     /// Prepares allowed values.
     pub fn values<'t>(texts: impl IntoIterator<Item = &'t str>) -> Words {
-        Words(texts.into_iter().map(Word::value).collect())
+        let words: Box<[Word]> = texts.into_iter().map(Word::value).collect();
+        let heads = words.iter().map(|word| match word.span {
+            Span::Few(mask) => (word.first, mask),
+            Span::Pair | Span::Many => (word.first, u64::MAX),
+            // No bytes are zero where these would stand.
+            Span::Never => (0, u64::MAX),
+        });
+        Words {
+            heads: heads.collect(),
+            words,
+        }
     }
 
     /// Their texts.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(Word::text)
+        self.words.iter().map(Word::text)
     }
 
     /// The word whose text this is.
     #[inline]
     pub fn find(&self, text: &str) -> Option<&str> {
-        self.0.iter().find(|word| *word.text == *text).map(Word::text)
+        self.words
+            .iter()
+            .find(|word| word.text.len() == text.len() && *word.text == *text)
+            .map(Word::text)
     }
 
     /// As [`Word::json_end`], for any of them.
     #[inline]
     pub(crate) fn json_end(&self, bytes: &[u8], at: usize) -> Option<(&str, usize)> {
-        self.0.iter().find_map(|word| Some((word.text(), word.json_end(bytes, at)?)))
+        let Some(head) = bytes.get(at..)?.first_chunk::<8>().filter(|_| self.heads.len() <= AT_ONCE) else {
+            return self.words.iter().find_map(|word| Some((word.text(), word.json_end(bytes, at)?)));
+        };
+        let head = u64::from_le_bytes(*head);
+        let mut likely = 0_u32;
+        for (bit, (first, mask)) in self.heads.iter().enumerate() {
+            likely |= u32::from((head ^ first) & mask == 0) << bit;
+        }
+        while likely != 0 {
+            let word = &self.words[likely.trailing_zeros() as usize];
+            if let Some(end) = word.json_end(bytes, at) {
+                return Some((word.text(), end));
+            }
+            likely &= likely - 1;
+        }
+        None
     }
 }
 
@@ -147,6 +182,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn finds_one_of_many(words in proptest::collection::vec("[ab\"\\\\]{0,10}", 0..40), text in "[ab\"\\\\]{0,24}", at in 0_usize..24) {
+            let prepared = Words::values(words.iter().map(String::as_str));
+            let plain = |word: &&String| !word.contains(['"', '\\']);
+            let rest = text.get(at..);
+            let expected = words.iter().filter(plain).find(|word| rest.is_some_and(|rest| rest.starts_with(&format!("{word}\""))));
+            let expected = expected.map(|word| (word.as_str(), at + word.len() + 1));
+            prop_assert_eq!(prepared.json_end(text.as_bytes(), at), expected);
+        }
+
         #[test]
         fn finds_what_starts_there(name in "[a-c\"\\\\]{0,36}", text in "[a-c\"\\\\:]{0,80}", at in 0_usize..80) {
             let tail = format!("{name}\":");

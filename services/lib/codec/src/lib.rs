@@ -23,10 +23,10 @@ pub use avro::AvroReader;
 pub use failure::{DecodeFailure, Detail};
 pub use framing::{Encoding, Framed, Part, SchemaRef};
 pub use json::JsonReader;
-pub use scalar::Scalar;
-pub use semantic::Semantic;
 pub use keys::Keys;
 pub use known::{Word, Words};
+pub use scalar::Scalar;
+pub use semantic::Semantic;
 pub use token::{Ahead, Reader, SmallNumber, Special, Token};
 
 /// Objects, records, maps and lists inside of each other that a document may have, in every encoding.

@@ -86,6 +86,8 @@ pub(crate) struct Walk<'w, R> {
     /// Prefix of pointers: which image of a change event is walked.
     pub(crate) image: &'static str,
     pub(crate) mode: Mode,
+    /// Values that are as they should be may be taken the short way.
+    pub(crate) short: bool,
     /// The image carries no schema, so columns are read by their `Column`.
     pub(crate) schemaless: bool,
     /// Values that the source did not send are looked for.
@@ -212,8 +214,8 @@ impl<R: RowSink> Walk<'_, R> {
         let (mut count, mut place) = (0_u64, 0);
         loop {
             let at = match fields.likely(place) {
-                Some((at, word)) if reader.field(word) => at,
-                _ if reader.end_object() => break,
+                Some((at, word)) if self.short && reader.field(word) => at,
+                _ if self.short && reader.end_object() => break,
                 _ => match reader.next()? {
                     Token::Key(key) => match fields.find(&key, place) {
                         Some(at) => at,
@@ -267,7 +269,7 @@ impl<R: RowSink> Walk<'_, R> {
 
     #[inline]
     fn field<'b>(&mut self, reader: &mut impl Source<'b>, parent: usize, node: usize) -> Result<(), Stop> {
-        if self.mode == Mode::Whole && self.quick(reader, node) {
+        if self.short && self.quick::<true>(reader, node) {
             return Ok(());
         }
         self.slow_field(reader, parent, node)

@@ -67,10 +67,14 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
         }
     }
     for (node, check) in nodes.iter().zip(&mut checks) {
-        if let Kind::Leaf(leaf) = node.kind {
-            let placeholder = object.settings.cdc.is_some().then_some(&*placeholder);
-            check.quick = Quick::compile(leaf, check, placeholder);
-        }
+        check.quick = match node.kind {
+            Kind::Leaf(leaf) => {
+                let placeholder = object.settings.cdc.is_some().then_some(&*placeholder);
+                Quick::compile(leaf, check, placeholder)
+            }
+            Kind::Object(_) | Kind::Array(_) => Quick::Inside,
+            Kind::Map(..) | Kind::Any => Quick::None,
+        };
     }
     let composite_columns = match &nodes[0].kind {
         Kind::Object(children) => children.iter().any(|child| !matches!(nodes[*child].kind, Kind::Leaf(_))),

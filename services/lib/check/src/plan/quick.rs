@@ -16,6 +16,8 @@ pub(crate) enum Quick {
     /// There is none.
     #[default]
     None,
+    /// An object or a list: it is gone into.
+    Inside,
     /// A truth value without clauses.
     Bool,
     /// A text; what to do with it is in the box.
@@ -175,9 +177,7 @@ fn whole_limits(body: &Body, scale: u8) -> Option<(i64, i64)> {
         Body::Bare => Some((i64::MIN, i64::MAX)),
         Body::Number { limits, multiple_of } => {
             // At this scale every value is a multiple of a power of ten that is not finer.
-            let needless = multiple_of.is_none_or(|factor| {
-                Exact { unscaled: 1, scale }.is_multiple_of(factor.factor())
-            });
+            let needless = multiple_of.is_none_or(|factor| Exact { unscaled: 1, scale }.is_multiple_of(factor.factor()));
             if needless { limits.whole(scale) } else { None }
         }
         _ => None,

@@ -58,7 +58,8 @@ impl Limits {
     pub(crate) fn doubles(&self) -> (f64, f64) {
         let limit = |limit: &Option<Exact>, unsaid: f64| limit.as_ref().map_or(unsaid, |limit| limit.to_f64());
         let four = &self.0;
-        let min = limit(&four.minimum, f64::NEG_INFINITY).max(four.exclusive_minimum.map_or(f64::NEG_INFINITY, |limit| limit.to_f64().next_up()));
+        let min =
+            limit(&four.minimum, f64::NEG_INFINITY).max(four.exclusive_minimum.map_or(f64::NEG_INFINITY, |limit| limit.to_f64().next_up()));
         let max = limit(&four.maximum, f64::INFINITY).min(four.exclusive_maximum.map_or(f64::INFINITY, |limit| limit.to_f64().next_down()));
         (min, max)
     }
@@ -85,8 +86,14 @@ impl TemporalLimits {
     /// The least and the greatest value that keep all four.
     pub(crate) fn inclusive(&self) -> (i64, i64) {
         let four = &self.0;
-        let min = four.minimum.unwrap_or(i64::MIN).max(four.exclusive_minimum.map_or(i64::MIN, |limit| limit.saturating_add(1)));
-        let max = four.maximum.unwrap_or(i64::MAX).min(four.exclusive_maximum.map_or(i64::MAX, |limit| limit.saturating_sub(1)));
+        let min = four
+            .minimum
+            .unwrap_or(i64::MIN)
+            .max(four.exclusive_minimum.map_or(i64::MIN, |limit| limit.saturating_add(1)));
+        let max = four
+            .maximum
+            .unwrap_or(i64::MAX)
+            .min(four.exclusive_maximum.map_or(i64::MAX, |limit| limit.saturating_sub(1)));
         (min, max)
     }
 
@@ -164,7 +171,10 @@ mod tests {
         assert_eq!(limits(None, None, Some("0.5"), Some("9.5")).whole(0), Some((1, 9)));
         assert_eq!(limits(None, None, Some("1"), Some("9")).whole(2), Some((101, 899)));
         assert_eq!(limits(Some("99999999999999999999"), None, None, None).whole(0), None);
-        assert_eq!(limits(Some("-99999999999999999999"), None, None, None).whole(0), Some((i64::MIN, i64::MAX)));
+        assert_eq!(
+            limits(Some("-99999999999999999999"), None, None, None).whole(0),
+            Some((i64::MIN, i64::MAX))
+        );
         let (min, max) = limits(None, None, Some("0"), Some("1")).doubles();
         assert!(min > 0.0 && max < 1.0 && limits(Some("0"), Some("1"), None, None).doubles() == (0.0, 1.0));
     }

@@ -140,7 +140,9 @@ mod tests {
             (
                 "email",
                 &["a@b.org", "a.b+c@x-y.example"],
-                &["", "a", "@b", "a@", ".a@b", "a..b@c", "a b@c", "a@b c", "a@-b", "a@b-", "a@b..c", "a@b@c", "a.@b"],
+                &[
+                    "", "a", "@b", "a@", ".a@b", "a..b@c", "a b@c", "a@b c", "a@-b", "a@b-", "a@b..c", "a@b@c", "a.@b",
+                ],
             ),
             (
                 "uuid",

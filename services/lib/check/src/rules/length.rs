@@ -21,7 +21,9 @@ impl Length {
     pub(crate) fn certain_bytes(&self) -> (usize, usize) {
         let bytes = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
         // n characters have n to 4n bytes: more than 4(n-1) bytes are at least n characters.
-        let least = self.min.map_or(0, |min| bytes(min).saturating_sub(1).saturating_mul(4).saturating_add(usize::from(min > 0)));
+        let least = self.min.map_or(0, |min| {
+            bytes(min).saturating_sub(1).saturating_mul(4).saturating_add(usize::from(min > 0))
+        });
         (least, self.max.map_or(usize::MAX, bytes))
     }
 

@@ -6,11 +6,15 @@ use super::schema::{Node, NodeId, Plain, Schema};
 use crate::DEPTH_MAX;
 use crate::failure::{DecodeFailure, Detail};
 use crate::keys::{self, Keys, Name};
+use crate::known::{Word, Words};
 use crate::semantic::{Semantic, WrongForm};
-use crate::token::{Reader, Token};
+use crate::token::{Ahead, Reader, SmallNumber, Token};
 
+mod ahead;
+mod frames;
 mod primitive;
 
+use frames::{Frame, Frames};
 use primitive::{duration, uuid};
 
 /// Tokens that a datum may have beyond a few for each of its bytes. Types without bytes (null, empty records) are only bounded by this.
@@ -27,7 +31,7 @@ pub struct AvroReader<'b> {
     base: usize,
     at: usize,
     pending: Pending,
-    frames: [Frame; DEPTH_MAX],
+    frames: Frames,
     depth: usize,
     /// Tokens that may still come.
     budget: u64,
@@ -41,18 +45,10 @@ enum Pending {
     Value(NodeId),
     /// The next part of the innermost open record, array or map.
     Part,
+    /// The end of the innermost open array.
+    Close,
     End,
     Spent(DecodeFailure),
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Frame {
-    /// The open record, array or map.
-    node: NodeId,
-    /// Records: next field. Arrays and maps: items left in the block.
-    count: u64,
-    /// Where the block says that it ends; 0 when it does not say.
-    block_end: usize,
 }
 
 /// A typed value as the writer wrote it.
@@ -80,18 +76,13 @@ impl<'b> AvroReader<'b> {
 
     /// Reads a part of a datum that holds one value of that node; `datum` ends where the part ends.
     pub(crate) fn at_node(schema: &'b Schema, node: NodeId, datum: &'b [u8], start: usize) -> AvroReader<'b> {
-        let frame = Frame {
-            node: 0,
-            count: 0,
-            block_end: 0,
-        };
         AvroReader {
             schema,
             datum,
             base: 0,
             at: start,
             pending: Pending::Value(node),
-            frames: [frame; DEPTH_MAX],
+            frames: Frames::new(),
             depth: 0,
             budget: TOKENS_FREE + TOKENS_PER_BYTE * (datum.len() - start) as u64,
             raw: Raw::None,
@@ -165,6 +156,7 @@ impl<'b> AvroReader<'b> {
         match self.pending {
             Pending::Value(node) => self.value::<KEEP>(node),
             Pending::Part => self.part::<KEEP>(),
+            Pending::Close => self.close(Token::EndArray),
             Pending::End if self.at == self.datum.len() => {
                 // The end may be asked for any number of times.
                 self.budget += 1;
@@ -198,7 +190,7 @@ impl<'b> AvroReader<'b> {
             Node::Double => Token::Float(f64::from_le_bytes(self.array()?)),
             Node::Bytes => Token::Bytes(Cow::Borrowed(self.bytes()?)),
             Node::String => Token::Str(Cow::Borrowed(self.string()?)),
-            Node::Fixed(size) => Token::Bytes(Cow::Borrowed(self.take(*size)?)),
+            Node::Fixed(size) => Token::Bytes(Cow::Borrowed(self.cut(*size)?)),
             Node::Enum(symbols) => {
                 let index = self.int()?;
                 match usize::try_from(index).ok().and_then(|index| symbols.get(index)) {
@@ -208,7 +200,7 @@ impl<'b> AvroReader<'b> {
             }
             Node::Typed(plain, semantic) => self.typed::<KEEP>(*plain, *semantic)?,
             Node::UuidBytes { fixed } => {
-                let bytes = if *fixed { self.take(16)? } else { self.bytes()? };
+                let bytes = if *fixed { self.cut(16)? } else { self.bytes()? };
                 let Ok(bytes) = <[u8; 16]>::try_from(bytes) else {
                     return self.fail(Detail::Syntax, start);
                 };
@@ -292,7 +284,7 @@ impl<'b> AvroReader<'b> {
                 (Raw::Bytes(bytes), Token::Bytes(Cow::Borrowed(bytes)))
             }
             Plain::Fixed(size) => {
-                let bytes = self.take(size)?;
+                let bytes = self.cut(size)?;
                 (Raw::Bytes(bytes), Token::Bytes(Cow::Borrowed(bytes)))
             }
             Plain::String => {
@@ -331,14 +323,10 @@ impl<'b> AvroReader<'b> {
 
     #[inline]
     fn open(&mut self, node: NodeId) -> Result<(), DecodeFailure> {
-        if self.depth == DEPTH_MAX {
+        if !self.frames.has_room(self.depth) {
             return self.fail(Detail::TooDeep, self.at);
         }
-        self.frames[self.depth] = Frame {
-            node,
-            count: 0,
-            block_end: 0,
-        };
+        self.frames.open(self.depth, node);
         self.depth += 1;
         self.pending = Pending::Part;
         Ok(())
@@ -353,25 +341,25 @@ impl<'b> AvroReader<'b> {
 
     fn part<const KEEP: bool>(&mut self) -> Result<Token<'b>, DecodeFailure> {
         let schema = self.schema;
-        let frame = self.frames[self.depth - 1];
+        let frame = *self.frames.last(self.depth);
         match schema.node(frame.node) {
             Node::Record(fields) => match fields.get(frame.count as usize) {
                 Some(field) => {
-                    self.frames[self.depth - 1].count += 1;
+                    self.frames.last_mut(self.depth).count += 1;
                     self.pending = Pending::Value(field.node);
                     Ok(Token::Key(Cow::Borrowed(&field.name)))
                 }
                 None => self.close(Token::EndObject),
             },
             Node::Array { item, least } => {
-                if self.take_item(frame, *least)? {
+                if self.next_item(frame, *least)? {
                     self.value::<KEEP>(*item)
                 } else {
                     self.close(Token::EndArray)
                 }
             }
             Node::Map { value, least } => {
-                if self.take_item(frame, *least)? {
+                if self.next_item(frame, *least)? {
                     let key = self.map_key()?;
                     self.pending = Pending::Value(*value);
                     Ok(Token::Key(Cow::Borrowed(key)))
@@ -387,7 +375,7 @@ impl<'b> AvroReader<'b> {
     }
 
     /// Whether another item comes in the innermost array or map; begins its next block where one must begin.
-    fn take_item(&mut self, frame: Frame, least: u64) -> Result<bool, DecodeFailure> {
+    fn next_item(&mut self, frame: Frame, least: u64) -> Result<bool, DecodeFailure> {
         let mut frame = frame;
         if frame.count == 0 {
             let start = self.at;
@@ -416,7 +404,7 @@ impl<'b> AvroReader<'b> {
             }
         }
         frame.count -= 1;
-        self.frames[self.depth - 1] = frame;
+        *self.frames.last_mut(self.depth) = frame;
         Ok(true)
     }
 
@@ -473,6 +461,77 @@ impl<'b> Reader<'b> for AvroReader<'b> {
     #[inline]
     fn position(&self) -> usize {
         self.base + self.at
+    }
+
+    #[inline]
+    fn field(&mut self, name: &Word) -> bool {
+        self.take_field(name)
+    }
+
+    #[inline]
+    fn item(&mut self) -> bool {
+        self.take_item()
+    }
+
+    #[inline]
+    fn begin_object(&mut self) -> bool {
+        self.begin(false)
+    }
+
+    #[inline]
+    fn begin_array(&mut self) -> bool {
+        self.begin(true)
+    }
+
+    #[inline]
+    fn end_object(&mut self) -> bool {
+        self.end_record()
+    }
+
+    #[inline]
+    fn end_array(&mut self) -> bool {
+        self.end_list()
+    }
+
+    #[inline]
+    fn text_ahead(&self) -> Option<Ahead<&'b str>> {
+        self.text()
+    }
+
+    #[inline]
+    fn ascii_ahead(&self, len: usize) -> Option<Ahead<&'b [u8]>> {
+        self.ascii(len)
+    }
+
+    #[inline]
+    fn word_ahead<'w>(&self, words: &'w Words) -> Option<Ahead<&'w str>> {
+        self.word(words)
+    }
+
+    #[inline]
+    fn number_ahead(&self) -> Option<Ahead<SmallNumber>> {
+        self.number()
+    }
+
+    #[inline]
+    fn float_ahead(&self) -> Option<Ahead<f64>> {
+        self.float()
+    }
+
+    #[inline]
+    fn bool_ahead(&self) -> Option<Ahead<bool>> {
+        self.truth()
+    }
+
+    #[inline]
+    fn null_ahead(&self) -> Option<Ahead<()>> {
+        self.null()
+    }
+
+    #[inline]
+    fn take(&mut self, end: usize) {
+        self.at = end;
+        self.after_value();
     }
 }
 

@@ -81,7 +81,11 @@ impl<'b> JsonReader<'b> {
     /// Reads text that lies at `base` of the value.
     #[inline]
     pub(crate) fn of_text(text: &'b str, base: usize) -> JsonReader<'b> {
-        let state = if i32::try_from(text.len()).is_ok() { State::Value } else { State::Spent };
+        let state = if i32::try_from(text.len()).is_ok() {
+            State::Value
+        } else {
+            State::Spent
+        };
         JsonReader {
             text,
             base,
@@ -555,8 +559,14 @@ impl<'b> Reader<'b> for JsonReader<'b> {
         let start = self.value_start()?;
         let rest = self.text.as_bytes().get(start..)?;
         match rest.first_chunk::<4>()? {
-            b"true" => Some(Ahead { value: true, end: start + 4 }),
-            b"fals" if rest.get(4) == Some(&b'e') => Some(Ahead { value: false, end: start + 5 }),
+            b"true" => Some(Ahead {
+                value: true,
+                end: start + 4,
+            }),
+            b"fals" if rest.get(4) == Some(&b'e') => Some(Ahead {
+                value: false,
+                end: start + 5,
+            }),
             _ => None,
         }
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use tidegate_codec::{Detail, Token};
 
-use super::{ITEMS_MAX, Mode, Source, Stop, Walk};
+use super::{ITEMS_MAX, Source, Stop, Walk};
 use crate::judge::findings::Step;
 use crate::leaf::{self, LeafContext, Refusal};
 use crate::plan::Kind;
@@ -18,6 +18,7 @@ impl<R: RowSink> Walk<'_, R> {
     pub(super) fn begun<'b>(&mut self, reader: &mut impl Source<'b>, node: usize) -> Result<bool, Stop> {
         let plan = self.plan;
         match &plan.nodes[node].kind {
+            _ if !self.short => return Ok(false),
             Kind::Object(children) if reader.begin_object() => self.object(reader, node, children)?,
             Kind::Array(item) if reader.begin_array() => self.list(reader, node, *item)?,
             _ => return Ok(false),
@@ -30,11 +31,11 @@ impl<R: RowSink> Walk<'_, R> {
         self.begin(node, false);
         let mut count = 0_u64;
         loop {
-            if reader.item() {
+            if self.short && reader.item() {
                 if count >= ITEMS_MAX {
                     return Err(self.limit(node));
                 }
-                if self.mode == Mode::Whole && self.quick(reader, item) {
+                if self.quick::<false>(reader, item) {
                     count += 1;
                     continue;
                 }
@@ -44,7 +45,7 @@ impl<R: RowSink> Walk<'_, R> {
                     self.value(reader, item, token)?;
                 }
             } else {
-                if reader.end_array() {
+                if self.short && reader.end_array() {
                     break;
                 }
                 let token = reader.next()?;

@@ -18,7 +18,7 @@ impl<'b> AvroReader<'b> {
     }
 
     #[inline]
-    pub(super) fn take(&mut self, size: usize) -> Result<&'b [u8], DecodeFailure> {
+    pub(super) fn cut(&mut self, size: usize) -> Result<&'b [u8], DecodeFailure> {
         match self.datum[self.at..].get(..size) {
             Some(bytes) => {
                 self.at += size;
@@ -43,7 +43,7 @@ impl<'b> AvroReader<'b> {
     pub(super) fn bytes(&mut self) -> Result<&'b [u8], DecodeFailure> {
         let start = self.at;
         match usize::try_from(self.long()?) {
-            Ok(size) => self.take(size),
+            Ok(size) => self.cut(size),
             Err(_) => self.fail(Detail::Syntax, start),
         }
     }
