@@ -58,7 +58,7 @@ impl<R: RowSink> Walk<'_, R> {
             count += 1;
             self.scratch.steps.push(Step::Entry);
             if plan.checks[node].captured {
-                self.scratch.builder.name((&*text).into());
+                self.scratch.tape.name(&text);
             }
             match leaf::convert_key(Cow::Borrowed(&*text), &context) {
                 Ok(scalar) => {

@@ -2,8 +2,9 @@ use std::sync::Arc;
 
 use tidegate_contract::{Location, Severity};
 
-use super::Rule;
+use super::{Refusal, Rule};
 use crate::plan::{Kind, LeafType, Node, Plan};
+use crate::tape::Slot;
 
 fn nodes() -> Vec<Node> {
     let node = |name: &str, kind| Node {
@@ -19,8 +20,8 @@ fn nodes() -> Vec<Node> {
     ]
 }
 
-fn compile(expression: &str) -> Result<Rule, String> {
-    Rule::compile(
+fn compile(expression: &str) -> Result<Rule, Refusal> {
+    let mut rule = Rule::compile(
         &"rule".into(),
         Severity::Error,
         &Location::default(),
@@ -28,7 +29,9 @@ fn compile(expression: &str) -> Result<Rule, String> {
         &nodes(),
         0,
         false,
-    )
+    )?;
+    rule.lower(&nodes(), &[Slot::NONE, Slot::field(0), Slot::field(1), Slot::field(2)])?;
+    Ok(rule)
 }
 
 #[test]
