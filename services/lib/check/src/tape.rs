@@ -21,6 +21,9 @@ const KEPT_MAX: usize = 1 << 18;
 /// The first and the first that is none any more of the instants that CEL has: years 1 to 9999.
 pub(crate) const INSTANTS: std::ops::Range<i64> = -62_135_596_800_000_000..253_402_300_800_000_000;
 
+/// The same as days since the epoch.
+pub(crate) const DAYS: std::ops::Range<i64> = INSTANTS.start / DAY_MICROS..INSTANTS.end / DAY_MICROS;
+
 /// Where the captured value of a node goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Slot(u32);
@@ -192,7 +195,7 @@ impl Cell {
             Cell::Timestamp(micros) if !INSTANTS.contains(&micros) => State::UNKNOWABLE,
             // Past 64 bits, signed or not, CEL has no integer.
             Cell::Wide { huge: true, .. } => State::UNKNOWABLE,
-            Cell::Date(days) if !INSTANTS.contains(&(i64::from(days) * DAY_MICROS)) => State::UNKNOWABLE,
+            Cell::Date(days) if !DAYS.contains(&i64::from(days)) => State::UNKNOWABLE,
             Cell::List { state, .. } | Cell::Map { state, .. } | Cell::Object { state, .. } => state,
             _ => State::CLEAN,
         }

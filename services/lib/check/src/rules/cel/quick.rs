@@ -9,7 +9,7 @@ use super::run::Env;
 use super::value::{Instant, Val};
 use crate::exact::Exact;
 use crate::plan::{Kind, LeafType, Node};
-use crate::tape::{Cell, INSTANTS};
+use crate::tape::{Cell, DAYS, INSTANTS};
 use crate::temporal::DAY_MICROS;
 
 /// A question.
@@ -147,7 +147,7 @@ impl Raw {
     fn domain(self) -> (i64, i64) {
         match self {
             Raw::Int | Raw::Decimal(_) => (i64::MIN, i64::MAX),
-            Raw::Date => (INSTANTS.start.div_euclid(DAY_MICROS), (INSTANTS.end - 1).div_euclid(DAY_MICROS)),
+            Raw::Date => (DAYS.start, DAYS.end - 1),
             Raw::Time => (i64::MIN / 1000, i64::MAX / 1000),
             Raw::Timestamp => (INSTANTS.start, INSTANTS.end - 1),
         }

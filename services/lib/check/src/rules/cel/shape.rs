@@ -334,8 +334,10 @@ impl Examiner<'_> {
 
     fn call(&mut self, name: &str, target: Option<&IdedExpr>, args: &[IdedExpr]) -> Result<Option<usize>, String> {
         let is_operator = name.contains('_') || name.starts_with('@') || name == "!_";
+        // What `math.greatest` and `math.least` are parsed to.
+        let is_extreme = matches!(name, "math.@max" | "math.@min");
         let is_math = matches!(target.map(|target| &target.expr), Some(Expr::Ident(space)) if space == "math");
-        if !is_operator && !is_math && !FUNCTIONS.contains(&name) {
+        if !is_operator && !is_math && !is_extreme && !FUNCTIONS.contains(&name) {
             return Err(format!("there is no function `{name}`"));
         }
         if name == "matches" {
