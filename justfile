@@ -38,6 +38,6 @@ stand *args:
 stand-down *args:
     python3 tests/stand/stand.py down {{ args }}
 
-# Benchmarks against a real broker: `just bench path`.
+# Benchmarks: `just bench judge` beside its peers, `just bench path` against a real broker.
 bench name *args:
     loadtest/bench {{ name }} {{ args }}

@@ -1,0 +1,61 @@
+//! Fifty rules as contracts have them: forty compare a field with a constant, ten compare two fields. All hold for a valid order.
+
+/// The expressions.
+pub const RULES: [&str; 50] = [
+    // Whole numbers.
+    "value.schema_version >= 1",
+    "value.schema_version <= 100",
+    "value.schema_version > 0",
+    "value.schema_version < 1000",
+    "value.schema_version != 77",
+    "value.schema_version in [1, 2, 3, 4, 5, 6]",
+    // Decimals.
+    "value.total >= 0.0",
+    "value.total > 0.01",
+    "value.total < 1000000.0",
+    "value.total <= 999999.99",
+    "value.total != 0.5",
+    // Texts.
+    "value.event_id != '00000000-0000-4000-a000-000000000000'",
+    "value.order_id != 'ORD-'",
+    "value.event_type != 'order_lost'",
+    "value.status != 'UNKNOWN'",
+    "value.currency != 'XXX'",
+    "value.customer.customer_id != '00000000-0000-4000-a000-000000000000'",
+    "value.customer.email != 'nobody@example.com'",
+    "value.customer.name != 'Nobody'",
+    "value.customer.country != 'ZZ'",
+    "value.customer.tier != 'wood'",
+    "value.order_id > 'ORD'",
+    "value.order_id < 'ORE'",
+    // Lists.
+    "value.event_type in ['order_created', 'order_updated', 'order_paid', 'order_shipped', 'order_cancelled']",
+    "value.status in ['NEW', 'PAID', 'PICKED', 'SHIPPED', 'DELIVERED', 'CANCELLED']",
+    "value.currency in ['USD', 'EUR', 'GBP', 'SEK', 'JPY', 'PLN']",
+    "value.customer.country in ['SE', 'DE', 'GB', 'US', 'PL', 'JP', 'FR', 'NO']",
+    "value.customer.tier in ['none', 'silver', 'gold', 'platinum']",
+    "!(value.status in ['LOST', 'RETURNED'])",
+    "!(value.customer.country in ['AQ', 'ZZ'])",
+    "value.customer.opt_in in [true, false]",
+    // Instants.
+    "value.occurred_at >= timestamp('2020-01-01T00:00:00Z')",
+    "value.occurred_at < timestamp('2100-01-01T00:00:00Z')",
+    "value.occurred_at != timestamp('1970-01-01T00:00:00Z')",
+    "value.start >= timestamp('2020-01-01T00:00:00Z')",
+    "value.start < timestamp('2100-01-01T00:00:00Z')",
+    "value.start > timestamp('2020-06-01T12:00:00Z')",
+    "value.end >= timestamp('2020-01-01T00:00:00Z')",
+    "value.end < timestamp('2100-01-01T00:00:00Z')",
+    "value.end != timestamp('1970-01-01T00:00:00Z')",
+    // Two fields.
+    "value.start <= value.end",
+    "value.occurred_at <= value.start",
+    "value.occurred_at < value.end",
+    "value.start != value.end",
+    "value.event_id != value.customer.customer_id",
+    "value.event_id != value.order_id",
+    "value.event_type != value.status",
+    "value.currency != value.customer.country",
+    "value.customer.name != value.customer.email",
+    "value.customer.tier != value.status",
+];
