@@ -345,6 +345,12 @@ impl Tape {
         &self.text[start as usize..(start + len) as usize]
     }
 
+    /// The same, as bytes.
+    #[inline]
+    pub(crate) fn text_bytes(&self, start: u32, len: u32) -> &[u8] {
+        &self.text.as_bytes()[start as usize..(start + len) as usize]
+    }
+
     /// Bytes of a bytes cell.
     pub(crate) fn bytes(&self, start: u32, len: u32) -> &[u8] {
         &self.bytes[start as usize..(start + len) as usize]

@@ -229,6 +229,15 @@ impl Rule {
         {
             return outcome;
         }
+        let ground = quick::Ground {
+            row: value,
+            before: scope.before,
+        };
+        match ground.glance(expr) {
+            Some(true) => return Outcome::Holds,
+            Some(false) => return Outcome::Broken,
+            None => {}
+        }
         match run::Env::new(value, scope).truth(expr) {
             Ok(true) => Outcome::Holds,
             Ok(false) => Outcome::Broken,

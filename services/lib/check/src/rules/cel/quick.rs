@@ -4,12 +4,11 @@
 //! constant holds are a range, and its ends are found once, by asking: for `value.total < 0.1` the unscaled integers up to some last one.
 //! What then remains for an event is to compare two integers. Anything out of the ordinary (absent, null, past 64 bits) has no quick answer.
 
-use super::expression::{Comparison, Constant, Place};
-use super::run::Env;
+use super::expression::{Comparison, Constant, Expr, Place};
 use super::value::{Instant, Val};
 use crate::exact::Exact;
 use crate::plan::{Kind, LeafType, Node};
-use crate::tape::{Cell, DAYS, INSTANTS};
+use crate::tape::{Captured, Cell, DAYS, INSTANTS};
 use crate::temporal::DAY_MICROS;
 
 /// A question.
@@ -37,16 +36,17 @@ pub(super) enum Quick {
     },
     Text {
         at: Place,
-        text: Box<str>,
-        equal: bool,
+        text: Box<[u8]>,
+        question: Question,
     },
     Texts {
         at: Place,
-        any: Box<[Box<str>]>,
+        any: Box<[Box<[u8]>]>,
     },
+    /// Whether the answer for false and for true is yes.
     Flag {
         at: Place,
-        wanted: bool,
+        wanted: [bool; 2],
     },
     Null {
         at: Place,
@@ -75,6 +75,13 @@ pub(super) enum Quick {
     },
 }
 
+/// The rows that questions are about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ground<'v> {
+    pub(super) row: Captured<'v>,
+    pub(super) before: Option<Captured<'v>>,
+}
+
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Question {
@@ -96,6 +103,49 @@ pub(super) enum Raw {
 
 /// Two decimals of one scale whose integers are smaller than this are doubles in the same order: a double tells 15 digits apart.
 const APART: i64 = 1_000_000_000_000_000;
+
+// === impl Ground ===
+
+impl<'v> Ground<'v> {
+    /// The cell of a place; none where there is no object on the way.
+    #[inline]
+    pub(super) fn cell(self, place: &Place) -> Option<Cell> {
+        let row = self.row_of(place)?;
+        let mut cell = row.field(place.first);
+        for ordinal in &place.rest {
+            let Cell::Object { start, .. } = cell else { return None };
+            cell = row.tape.at(start + ordinal);
+        }
+        Some(cell)
+    }
+
+    /// The row of a place.
+    #[inline]
+    pub(super) fn row_of(self, place: &Place) -> Option<Captured<'v>> {
+        if place.before { self.before } else { Some(self.row) }
+    }
+
+    /// The text at a place, where it is one; bytes are ordered as texts are.
+    #[inline]
+    fn text(self, place: &Place) -> Option<&'v [u8]> {
+        match self.cell(place)? {
+            Cell::Text { start, len } => Some(self.row_of(place)?.tape.text_bytes(start, len)),
+            _ => None,
+        }
+    }
+
+    /// The answer of an expression that is made of questions which all have one.
+    #[inline]
+    pub(super) fn glance(self, expr: &Expr) -> Option<bool> {
+        match expr {
+            Expr::Quick(quick, _) => quick.ask(self),
+            Expr::Not(operand) => self.glance(operand).map(|answer| !answer),
+            Expr::And(left, right) => Some(self.glance(left)? && self.glance(right)?),
+            Expr::Or(left, right) => Some(self.glance(left)? || self.glance(right)?),
+            _ => None,
+        }
+    }
+}
 
 // === impl Question ===
 
@@ -242,14 +292,14 @@ impl Quick {
                 question,
                 constant: *constant as f64,
             }),
-            (LeafType::Str, Constant::Str(text), Some(equal)) => Some(Quick::Text {
+            (LeafType::Str, Constant::Str(text), _) => Some(Quick::Text {
                 at,
-                text: text.clone(),
-                equal,
+                text: text.as_bytes().into(),
+                question,
             }),
             (LeafType::Bool, Constant::Bool(value), Some(equal)) => Some(Quick::Flag {
                 at,
-                wanted: *value == equal,
+                wanted: [*value != equal, *value == equal],
             }),
             _ => None,
         }
@@ -286,13 +336,18 @@ impl Quick {
             let ranges: Option<Box<[(i64, i64)]>> = list.iter().map(|one| raw.range(Question::Equal, one.value())).collect();
             return ranges.map(|any| Quick::Ranges { at, raw, any });
         }
+        if leaf == LeafType::Bool {
+            let has = |wanted: bool| list.iter().any(|one| matches!(one, Constant::Bool(value) if *value == wanted));
+            let wanted = [has(false), has(true)];
+            return Some(Quick::Flag { at, wanted });
+        }
         if leaf != LeafType::Str {
             return None;
         }
-        let texts: Option<Box<[Box<str>]>> = list
+        let texts: Option<Box<[Box<[u8]>]>> = list
             .iter()
             .map(|one| match one {
-                Constant::Str(text) => Some(text.clone()),
+                Constant::Str(text) => Some(text.as_bytes().into()),
                 _ => None,
             })
             .collect();
@@ -301,7 +356,7 @@ impl Quick {
 
     /// The answer, where there is a quick one.
     #[inline]
-    pub(super) fn ask(&self, env: &Env<'_>) -> Option<bool> {
+    pub(super) fn ask(&self, ground: Ground<'_>) -> Option<bool> {
         match self {
             Quick::Range {
                 at,
@@ -310,17 +365,24 @@ impl Quick {
                 high,
                 inside,
             } => {
-                let value = raw.read(env.cell(at)?)?;
+                let value = raw.read(ground.cell(at)?)?;
                 Some((*low <= value && value <= *high) == *inside)
             }
-            Quick::Text { at, text, equal } => Some((env.text(at)? == &**text) == *equal),
+            Quick::Text { at, text, question } => {
+                let given = ground.text(at)?;
+                Some(match question {
+                    Question::Equal => *given == **text,
+                    Question::NotEqual => *given != **text,
+                    Question::Order(comparison) => comparison.holds(given.cmp(text)),
+                })
+            }
             Quick::Pair {
                 left,
                 right,
                 raw,
                 question,
             } => {
-                let (left, right) = (raw.read(env.cell(left)?)?, raw.read(env.cell(right)?)?);
+                let (left, right) = (raw.read(ground.cell(left)?)?, raw.read(ground.cell(right)?)?);
                 if let Raw::Decimal(_) = raw
                     && !((-APART..=APART).contains(&left) && (-APART..=APART).contains(&right))
                 {
@@ -328,32 +390,39 @@ impl Quick {
                 }
                 Some(question.holds(left.cmp(&right)))
             }
-            Quick::Flag { at, wanted } => match env.cell(at)? {
-                Cell::Bool(value) => Some(value == *wanted),
+            Quick::Flag { at, wanted } => match ground.cell(at)? {
+                Cell::Bool(value) => Some(wanted[usize::from(value)]),
                 _ => None,
             },
-            Quick::Has { at } => Some(!matches!(env.cell(at)?, Cell::Absent)),
-            Quick::Null { at, equal } => match env.cell(at)? {
+            Quick::Has { at } => Some(!matches!(ground.cell(at)?, Cell::Absent)),
+            Quick::Null { at, equal } => match ground.cell(at)? {
                 Cell::Absent => None,
                 cell => Some(matches!(cell, Cell::Null) == *equal),
             },
-            Quick::Double { at, question, constant } => match env.cell(at)? {
+            Quick::Double { at, question, constant } => match ground.cell(at)? {
                 Cell::Float(value) => value.partial_cmp(constant).map(|order| question.holds(order)),
                 _ => None,
             },
             Quick::Texts { at, any } => {
-                let text = env.text(at)?;
+                let text = ground.text(at)?;
                 Some(any.iter().any(|one| **one == *text))
             }
             Quick::Ranges { at, raw, any } => {
-                let value = raw.read(env.cell(at)?)?;
+                let value = raw.read(ground.cell(at)?)?;
                 Some(any.iter().any(|(low, high)| (*low..=*high).contains(&value)))
             }
             Quick::Doubles { left, right, question } => {
-                let (left, right) = (double(env.cell(left)?)?, double(env.cell(right)?)?);
+                let (left, right) = (double(ground.cell(left)?)?, double(ground.cell(right)?)?);
                 left.partial_cmp(&right).map(|order| question.holds(order))
             }
-            Quick::TextPair { left, right, question } => Some(question.holds(env.text(left)?.cmp(env.text(right)?))),
+            Quick::TextPair { left, right, question } => {
+                let (left, right) = (ground.text(left)?, ground.text(right)?);
+                Some(match question {
+                    Question::Equal => left == right,
+                    Question::NotEqual => left != right,
+                    Question::Order(comparison) => comparison.holds(left.cmp(right)),
+                })
+            }
         }
     }
 }

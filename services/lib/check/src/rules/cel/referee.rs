@@ -311,7 +311,7 @@ fn case(seed: u64) -> Result<Tally, String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 800, failure_persistence: None, max_shrink_iters: 0, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, max_shrink_iters: 0, ..ProptestConfig::default() })]
 
     #[test]
     fn the_compiled_form_answers_as_the_interpreter(seed in any::<u64>()) {

@@ -3,6 +3,7 @@
 use super::Scope;
 use super::SourceField;
 use super::expression::{Around, Expr, Fold, Place, Sequence};
+use super::quick::Ground;
 use super::value::{Instant, Stop, Val};
 use crate::tape::{Captured, Cell};
 
@@ -11,7 +12,7 @@ pub(super) const LOCALS_MAX: usize = 4;
 
 /// What an expression is asked about.
 pub(super) struct Env<'v> {
-    row: Captured<'v>,
+    ground: Ground<'v>,
     scope: &'v Scope<'v>,
     locals: [Val<'v>; LOCALS_MAX],
 }
@@ -30,44 +31,15 @@ impl<'v> Env<'v> {
     #[inline]
     pub(super) fn new(row: Captured<'v>, scope: &'v Scope<'v>) -> Env<'v> {
         Env {
-            row,
+            ground: Ground { row, before: scope.before },
             scope,
             locals: [Val::Null; LOCALS_MAX],
         }
     }
 
-    /// The cell of a place; none where there is no object on the way.
-    #[inline]
-    pub(super) fn cell(&self, place: &Place) -> Option<Cell> {
-        let row = if place.before { self.scope.before? } else { self.row };
-        let mut cell = row.field(place.first);
-        for ordinal in &place.rest {
-            let Cell::Object { start, .. } = cell else { return None };
-            cell = row.tape.at(start + ordinal);
-        }
-        Some(cell)
-    }
-
-    /// The text at a place, where it is one.
-    #[inline]
-    pub(super) fn text(&self, place: &Place) -> Option<&'v str> {
-        match self.cell(place)? {
-            Cell::Text { start, len } => Some(self.tape(place)?.text(start, len)),
-            _ => None,
-        }
-    }
-
-    fn tape(&self, place: &Place) -> Option<&'v crate::tape::Tape> {
-        if place.before {
-            self.scope.before.map(|before| before.tape)
-        } else {
-            Some(self.row.tape)
-        }
-    }
-
     fn field(&self, place: &Place) -> Result<Val<'v>, Stop> {
-        let (cell, tape) = self.cell(place).zip(self.tape(place)).ok_or(Stop::Error)?;
-        Val::of(tape, cell)
+        let row = self.ground.row_of(place).ok_or(Stop::Error)?;
+        Val::of(row.tape, self.ground.cell(place).ok_or(Stop::Error)?)
     }
 
     fn around(&self, around: Around, name: &str) -> Option<Val<'v>> {
@@ -103,7 +75,7 @@ impl<'v> Env<'v> {
             Expr::Constant(constant) => Ok(constant.value()),
             Expr::Fail => Err(Stop::Error),
             Expr::Field(place) => self.field(place),
-            Expr::Row { before: false } => Ok(Val::Object(self.row)),
+            Expr::Row { before: false } => Ok(Val::Object(self.ground.row)),
             Expr::Row { before: true } => Ok(self.scope.before.map_or(Val::Null, Val::Object)),
             Expr::Operation => Ok(Val::Str(self.scope.op)),
             Expr::Now => Ok(Val::Timestamp(Instant::from_micros(self.scope.input.now))),
@@ -167,7 +139,7 @@ impl<'v> Env<'v> {
     /// The answer of an expression where a truth value is needed; any other value is an error.
     pub(super) fn truth(&mut self, expr: &'v Expr) -> Result<bool, Stop> {
         match expr {
-            Expr::Quick(quick, whole) => match quick.ask(self) {
+            Expr::Quick(quick, whole) => match quick.ask(self.ground) {
                 Some(answer) => Ok(answer),
                 None => self.truth(whole),
             },
@@ -204,7 +176,7 @@ impl<'v> Env<'v> {
                 let left = self.value(left)?;
                 left.compare(self.value(right)?).map(|order| comparison.holds(order))
             }
-            Expr::HasField(place) => match self.cell(place) {
+            Expr::HasField(place) => match self.ground.cell(place) {
                 Some(cell) => Ok(!matches!(cell, Cell::Absent)),
                 None => Err(Stop::Error),
             },
