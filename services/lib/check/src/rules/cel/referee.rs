@@ -76,6 +76,10 @@ fn property(dice: &mut Dice, name: &str, depth: usize) -> String {
 fn plan(dice: &mut Dice) -> Plan {
     let count = 4 + dice.below(6);
     let fields: Vec<String> = (0..count).map(|at| property(dice, &format!("f{at}"), 0)).collect();
+    plan_of(&fields)
+}
+
+fn plan_of(fields: &[String]) -> Plan {
     let text = format!(
         "apiVersion: v3.2.0\nkind: DataContract\nid: referee\nversion: 1.0.0\nstatus: active\nschema:\n  - name: events\n    \
          logicalType: object\n    physicalType: topic\n    quality:\n      - {{id: all, type: custom, engine: cel, implementation: \
@@ -335,4 +339,241 @@ fn the_grammar_says_something() {
         sum.compiled > 150 && sum.interpreted > 0 && sum.refused < 60 && sum.answered > 400,
         "{sum:?}"
     );
+}
+
+/// A contract for the cases that chance seldom finds.
+fn special_plan() -> Plan {
+    let fields = [
+        "{name: i, logicalType: integer}",
+        "{name: j, logicalType: integer}",
+        "{name: u, logicalType: integer, logicalTypeOptions: {format: u64}}",
+        "{name: h, logicalType: integer, logicalTypeOptions: {format: i128}}",
+        "{name: d, logicalType: number, physicalType: 'decimal(38,2)'}",
+        "{name: e, logicalType: number, physicalType: 'decimal(38,2)'}",
+        "{name: f, logicalType: number, logicalTypeOptions: {format: f64}}",
+        "{name: s, logicalType: string}",
+        "{name: b, logicalType: boolean}",
+        "{name: at, logicalType: timestamp}",
+        "{name: day, logicalType: date}",
+        "{name: any}",
+        "{name: l, logicalType: array, items: {name: x, logicalType: integer}}",
+        "{name: o, logicalType: object, properties: [{name: i, logicalType: integer}]}",
+    ];
+    plan_of(&fields.map(String::from))
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn special_cases_are_what_the_interpreter_says() {
+    use Outcome::{Broken, Failed, Holds, NotAsked};
+    const TWO_53: i128 = 1 << 53;
+    let plan = special_plan();
+    type Row<'r> = &'r [(&'r str, Datum<'r>)];
+    let cases: [(&str, Row<'_>, Outcome); 52] = [
+        // Missing, null, broken, not sent, not expressible.
+        ("value.i > 1", &[], Failed),
+        ("value.i > 1", &[("i", Datum::Null)], Failed),
+        ("value.i == null", &[("i", Datum::Null)], Holds),
+        ("value.i != null", &[("i", Datum::Int(1))], Holds),
+        ("value.i == null", &[], Failed),
+        ("value.i == 1", &[("i", Datum::Null)], Broken),
+        ("has(value.i)", &[], Broken),
+        ("has(value.i)", &[("i", Datum::Null)], Holds),
+        ("has(value.o.i)", &[], Failed),
+        ("has(value.o.i)", &[("o", Datum::Null)], Failed),
+        ("value.i > 1", &[("i", Datum::Broken)], NotAsked),
+        ("value.i > 1", &[("i", Datum::Int(2)), ("j", Datum::Broken)], Holds),
+        (
+            "value.i > 1 || value.j > 1",
+            &[("i", Datum::Int(2)), ("j", Datum::Broken)],
+            NotAsked,
+        ),
+        ("value.i > 1", &[("i", Datum::Unavailable)], NotAsked),
+        ("has(value.i)", &[("i", Datum::Unavailable)], NotAsked),
+        ("value.any == 1", &[("any", Datum::Unknowable)], Failed),
+        ("value.h > 1", &[("h", Datum::Int(1 << 70))], Failed),
+        (
+            "value.at > timestamp('2000-01-01T00:00:00Z')",
+            &[("at", Datum::Timestamp(i64::MAX))],
+            Failed,
+        ),
+        (
+            "value.day > timestamp('2000-01-01T00:00:00Z')",
+            &[("day", Datum::Date(i32::MAX))],
+            Failed,
+        ),
+        (
+            "value.day > timestamp('2000-01-01T00:00:00Z')",
+            &[("day", Datum::Date(11_000))],
+            Holds,
+        ),
+        // Overflow and division.
+        ("value.i + 1 > 0", &[("i", Datum::Int(i64::MAX as i128))], Failed),
+        ("value.i - 1 < 0", &[("i", Datum::Int(i64::MIN as i128))], Failed),
+        ("-value.i > 0", &[("i", Datum::Int(i64::MIN as i128))], Failed),
+        (
+            "value.i / value.j >= 0",
+            &[("i", Datum::Int(i64::MIN as i128)), ("j", Datum::Int(-1))],
+            Failed,
+        ),
+        ("value.i % value.j == 0", &[("i", Datum::Int(1)), ("j", Datum::Int(0))], Failed),
+        ("math.abs(value.i) > 0", &[("i", Datum::Int(i64::MIN as i128))], Failed),
+        ("value.u + 1 > 0", &[("u", Datum::Int(u64::MAX as i128))], Failed),
+        ("value.d / 0.0 > 1e300", &[("d", Datum::Decimal(1, 2))], Holds),
+        (
+            "value.at - value.at + duration('1ns') == duration('1ns')",
+            &[("at", Datum::Timestamp(5))],
+            Holds,
+        ),
+        (
+            "value.at + duration('1s') > value.at",
+            &[("at", Datum::Timestamp(253_402_300_799_500_000))],
+            Failed,
+        ),
+        // Numbers of several kinds.
+        ("value.i == 9007199254740992.0", &[("i", Datum::Int(TWO_53 + 1))], Holds),
+        ("value.i > 9007199254740992.0", &[("i", Datum::Int(TWO_53 + 1))], Broken),
+        ("value.i > 9007199254740992", &[("i", Datum::Int(TWO_53 + 1))], Holds),
+        (
+            "value.i == value.f",
+            &[("i", Datum::Int(TWO_53 + 1)), ("f", Datum::Float(9_007_199_254_740_992.0))],
+            Holds,
+        ),
+        (
+            "double(value.i) == double(value.j)",
+            &[("i", Datum::Int(TWO_53 + 1)), ("j", Datum::Int(TWO_53))],
+            Holds,
+        ),
+        ("value.u > 9223372036854775807", &[("u", Datum::Int(u64::MAX as i128))], Holds),
+        ("value.u == 18446744073709551615u", &[("u", Datum::Int(u64::MAX as i128))], Holds),
+        ("value.i < 0u", &[("i", Datum::Int(-1))], Holds),
+        (
+            "value.d < value.e",
+            &[
+                ("d", Datum::Decimal(10_i128.pow(17), 2)),
+                ("e", Datum::Decimal(10_i128.pow(17) + 1, 2)),
+            ],
+            Broken,
+        ),
+        (
+            "value.d < value.e",
+            &[
+                ("d", Datum::Decimal(10_i128.pow(14), 2)),
+                ("e", Datum::Decimal(10_i128.pow(14) + 1, 2)),
+            ],
+            Holds,
+        ),
+        (
+            "value.d == value.e",
+            &[
+                ("d", Datum::Decimal(10_i128.pow(30), 2)),
+                ("e", Datum::Decimal(10_i128.pow(30) + 1, 2)),
+            ],
+            Holds,
+        ),
+        ("value.d >= 0.1", &[("d", Datum::Decimal(10, 2))], Holds),
+        ("value.d == 1", &[("d", Datum::Decimal(100, 2))], Holds),
+        // NaN has no order and equals nothing.
+        ("value.f < 1.0", &[("f", Datum::Float(f64::NAN))], Failed),
+        ("value.f != value.f", &[("f", Datum::Float(f64::NAN))], Holds),
+        ("value.f == 0.0", &[("f", Datum::Float(-0.0))], Holds),
+        // Errors that the other side absorbs.
+        ("value.i > 1 || value.b", &[("b", Datum::Bool(true))], Holds),
+        ("value.b && value.i > 1", &[("b", Datum::Bool(false))], Broken),
+        ("value.i > 1 && value.b", &[("b", Datum::Bool(false))], Broken),
+        ("value.i > 1 && value.b", &[("b", Datum::Bool(true))], Failed),
+        ("(value.i > 1 ? value.b : true) || true", &[], Holds),
+        (
+            "value.s.startsWith('a') || value.any",
+            &[("s", Datum::Str("b")), ("any", Datum::Int(1))],
+            Failed,
+        ),
+    ];
+    for (expression, fields, expected) in cases {
+        let rule = rule(&plan, expression).unwrap_or_else(|refusal| panic!("{expression}: {refusal}"));
+        assert_eq!(rule.interpreted(), None, "{expression}");
+        assert_eq!(
+            both(&plan, &rule, fields, &[]),
+            (expected, expected),
+            "{expression} over {fields:?}"
+        );
+    }
+}
+
+#[test]
+fn lists_are_what_the_interpreter_says() {
+    use Outcome::{Broken, Failed, Holds, NotAsked, OverBudget};
+    let plan = special_plan();
+    let ints = |items: &[i64]| items.iter().map(|item| Datum::Int(i128::from(*item))).collect::<Vec<_>>();
+    let long = vec![Datum::Int(1); 2000];
+    for (expression, items, expected) in [
+        ("value.l.all(x, x > 0)", ints(&[]), Holds),
+        ("value.l.exists(x, x > 0)", ints(&[]), Broken),
+        ("value.l.exists_one(x, x > 0)", ints(&[]), Broken),
+        ("math.greatest(value.l) > 0", ints(&[]), Failed),
+        ("size(value.l) == 0", ints(&[]), Holds),
+        ("value.l[0] == 1", ints(&[]), Failed),
+        ("value.l[1] == 2", ints(&[1, 2]), Holds),
+        ("value.l[-1] == 2", ints(&[1, 2]), Failed),
+        ("value.l.all(x, 1 / x > 0)", ints(&[0, 1]), Failed),
+        ("value.l.all(x, 1 / x > 0)", ints(&[0, -1]), Broken),
+        ("value.l.all(x, 1 / x > 0)", ints(&[-1, 0]), Broken),
+        ("value.l.exists(x, 1 / x > 0)", ints(&[0, 1]), Holds),
+        ("value.l.exists(x, 1 / x > 0)", ints(&[0, -1]), Failed),
+        ("value.l.exists_one(x, 1 / x > 0)", ints(&[0, 1]), Failed),
+        ("value.l.exists_one(x, x > 0)", ints(&[1, -1]), Holds),
+        ("value.l.exists_one(x, x > 0)", ints(&[1, 1]), Broken),
+        // What `map` cannot make is an error, even behind an item that decides.
+        ("value.l.map(x, 1 / x).exists(y, y == 1)", ints(&[1, 0]), Failed),
+        ("value.l.filter(x, 1 / x > 0).exists(y, y == 1)", ints(&[1, 0]), Failed),
+        ("1 in value.l.map(x, 1 / x)", ints(&[1, 0]), Failed),
+        ("value.l.filter(x, x > 1).map(x, x * 2).all(x, x > 2)", ints(&[1, 2, 3]), Holds),
+        ("value.l.all(x, value.l.exists(y, y == x + 1) || x == 3)", ints(&[1, 2, 3]), Holds),
+        ("size(value.l.map(x, x > 1, x)) == 2", ints(&[1, 2, 3]), Holds),
+        ("3 in value.l && !(4 in value.l)", ints(&[1, 2, 3]), Holds),
+        ("value.l.all(x, x > 0)", vec![Datum::Int(1), Datum::Null], Failed),
+        ("value.l.all(x, x > 0)", vec![Datum::Int(-1), Datum::Broken], NotAsked),
+        ("value.l.all(x, value.l.exists(y, y == x))", long.clone(), OverBudget),
+        ("value.l.all(x, x == 1)", long, Holds),
+    ] {
+        let rule = rule(&plan, expression).unwrap_or_else(|refusal| panic!("{expression}: {refusal}"));
+        assert_eq!(rule.interpreted(), None, "{expression}");
+        assert_eq!(both(&plan, &rule, &[], &items), (expected, expected), "{expression} over {items:?}");
+    }
+}
+
+/// The answers of the compiled form and of the interpreter over a row of some fields and the list `l`.
+fn both(plan: &Plan, rule: &Rule, fields: &[(&str, Datum<'_>)], items: &[Datum<'_>]) -> (Outcome, Outcome) {
+    let mut tape = Tape::default();
+    tape.begin_object(plan.checks[0].captured_fields);
+    for child in plan.nodes[0].kind.children() {
+        let slot = plan.checks[child].slot;
+        if *plan.nodes[child].name == *"l" {
+            tape.begin_items();
+            for item in items {
+                tape.put(Slot::ITEM, *item);
+            }
+            let list = tape.end_list();
+            tape.put_cell(slot, list);
+        } else if let Some((_, datum)) = fields.iter().find(|(name, _)| **name == *plan.nodes[child].name) {
+            tape.put(slot, *datum);
+        }
+    }
+    let row = tape.end_object(0);
+    let input = Input {
+        key: None,
+        value: None,
+        headers: &[],
+        now: 0,
+    };
+    let scope = Scope {
+        plan,
+        input: &input,
+        topic: "t",
+        op: "",
+        source: &[],
+        before: None,
+    };
+    let row = Captured::of(&tape, row).unwrap();
+    (rule.evaluate(row, &scope), rule.interpret(row, &scope))
 }
