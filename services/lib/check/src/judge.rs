@@ -168,6 +168,9 @@ impl Judge {
                 if let Some(captured) = captured.and_then(|cell| Captured::of(&self.scratch.tape, cell)) {
                     for rule in &around.plan.checks[0].rules {
                         let rule = &around.plan.programs[*rule];
+                        if rule.plainly_holds(captured) {
+                            continue;
+                        }
                         walk::ask(&mut self.findings, around.plan, image.prefix, &[], rule, captured, scope);
                     }
                 }

@@ -351,6 +351,22 @@ impl Tape {
         &self.text.as_bytes()[start as usize..(start + len) as usize]
     }
 
+    /// Its first eight bytes, little-endian, with zeros behind a shorter text.
+    #[inline]
+    pub(crate) fn text_word(&self, start: u32, len: u32) -> u64 {
+        let from = start as usize;
+        if let Some(bytes) = self.text.as_bytes().get(from..from + 8).and_then(<[u8]>::first_chunk) {
+            let word = u64::from_le_bytes(*bytes);
+            // What follows in the arena is another text.
+            return if len < 8 { word & ((1 << (8 * len)) - 1) } else { word };
+        }
+        let mut word = [0; 8];
+        for (place, byte) in word.iter_mut().zip(self.text_bytes(start, len)) {
+            *place = *byte;
+        }
+        u64::from_le_bytes(word)
+    }
+
     /// Bytes of a bytes cell.
     pub(crate) fn bytes(&self, start: u32, len: u32) -> &[u8] {
         &self.bytes[start as usize..(start + len) as usize]

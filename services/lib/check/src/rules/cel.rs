@@ -218,8 +218,20 @@ impl Rule {
         }
     }
 
-    /// Judges one value.
+    /// Whether the rule is answered with yes at a glance; where it is not, [`Rule::evaluate`] says what is.
     #[inline]
+    pub(crate) fn plainly_holds(&self, value: Captured<'_>) -> bool {
+        let Form::Compiled(expr) = &self.form else { return false };
+        let ground = quick::Ground { row: value, before: None };
+        self.plain
+            && value.state.is_clean()
+            && match expr {
+                expression::Expr::Quick(quick, _) => quick.ask(ground) == Some(true),
+                expr => ground.glance(expr) == Some(true),
+            }
+    }
+
+    /// Judges one value.
     pub(crate) fn evaluate(&self, value: Captured<'_>, scope: &Scope<'_>) -> Outcome {
         let Form::Compiled(expr) = &self.form else {
             return self.interpret(value, scope);

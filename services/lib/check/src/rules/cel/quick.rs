@@ -8,7 +8,7 @@ use super::expression::{Comparison, Constant, Expr, Place};
 use super::value::{Instant, Val};
 use crate::exact::Exact;
 use crate::plan::{Kind, LeafType, Node};
-use crate::tape::{Captured, Cell, DAYS, INSTANTS};
+use crate::tape::{Captured, Cell, DAYS, INSTANTS, Tape};
 use crate::temporal::DAY_MICROS;
 
 /// A question.
@@ -34,14 +34,22 @@ pub(super) enum Quick {
         question: Question,
         constant: f64,
     },
+    /// Whether a text is this one (or is not).
     Text {
         at: Place,
-        text: Box<[u8]>,
-        question: Question,
+        text: Text,
+        equal: bool,
     },
+    /// Whether it is one of these.
     Texts {
         at: Place,
-        any: Box<[Box<[u8]>]>,
+        any: Box<[Text]>,
+    },
+    /// Whether it comes before or behind this one.
+    TextOrder {
+        at: Place,
+        text: Box<[u8]>,
+        comparison: Comparison,
     },
     /// Whether the answer for false and for true is yes.
     Flag {
@@ -80,6 +88,24 @@ pub(super) enum Quick {
 pub(super) struct Ground<'v> {
     pub(super) row: Captured<'v>,
     pub(super) before: Option<Captured<'v>>,
+}
+
+/// A text to compare with. Most texts differ in their length or in their first eight bytes.
+#[derive(Debug)]
+pub(super) struct Text {
+    len: u32,
+    /// The first eight bytes, little-endian, zeros behind a shorter text.
+    word: u64,
+    /// What follows them.
+    rest: Box<[u8]>,
+}
+
+/// A captured text.
+#[derive(Debug, Clone, Copy)]
+struct Given<'v> {
+    tape: &'v Tape,
+    start: u32,
+    len: u32,
 }
 
 /// What is asked.
@@ -125,11 +151,15 @@ impl<'v> Ground<'v> {
         if place.before { self.before } else { Some(self.row) }
     }
 
-    /// The text at a place, where it is one; bytes are ordered as texts are.
+    /// The text at a place, where it is one.
     #[inline]
-    fn text(self, place: &Place) -> Option<&'v [u8]> {
+    fn text(self, place: &Place) -> Option<Given<'v>> {
         match self.cell(place)? {
-            Cell::Text { start, len } => Some(self.row_of(place)?.tape.text_bytes(start, len)),
+            Cell::Text { start, len } => Some(Given {
+                tape: self.row_of(place)?.tape,
+                start,
+                len,
+            }),
             _ => None,
         }
     }
@@ -144,6 +174,51 @@ impl<'v> Ground<'v> {
             Expr::Or(left, right) => Some(self.glance(left)? || self.glance(right)?),
             _ => None,
         }
+    }
+}
+
+// === impl Text ===
+
+impl Text {
+    fn new(text: &str) -> Text {
+        let mut word = [0; 8];
+        let first = text.len().min(8);
+        word[..first].copy_from_slice(&text.as_bytes()[..first]);
+        Text {
+            len: u32::try_from(text.len()).expect("an expression is short"),
+            word: u64::from_le_bytes(word),
+            rest: text.as_bytes()[first..].into(),
+        }
+    }
+
+    #[inline]
+    fn is(&self, given: Given<'_>) -> bool {
+        given.len == self.len && self.is_with(given, given.word())
+    }
+
+    /// With the first word of the text, which is asked for once.
+    #[inline]
+    fn is_with(&self, given: Given<'_>, word: u64) -> bool {
+        given.len == self.len && word == self.word && (self.rest.is_empty() || given.bytes()[8..] == *self.rest)
+    }
+}
+
+// === impl Given ===
+
+impl<'v> Given<'v> {
+    #[inline]
+    fn bytes(self) -> &'v [u8] {
+        self.tape.text_bytes(self.start, self.len)
+    }
+
+    #[inline]
+    fn word(self) -> u64 {
+        self.tape.text_word(self.start, self.len)
+    }
+
+    #[inline]
+    fn is(self, other: Given<'_>) -> bool {
+        self.len == other.len && self.word() == other.word() && (self.len <= 8 || self.bytes() == other.bytes())
     }
 }
 
@@ -292,15 +367,23 @@ impl Quick {
                 question,
                 constant: *constant as f64,
             }),
-            (LeafType::Str, Constant::Str(text), _) => Some(Quick::Text {
+            (LeafType::Str, Constant::Str(text), Some(equal)) => Some(Quick::Text {
                 at,
-                text: text.as_bytes().into(),
-                question,
+                text: Text::new(text),
+                equal,
             }),
             (LeafType::Bool, Constant::Bool(value), Some(equal)) => Some(Quick::Flag {
                 at,
                 wanted: [*value != equal, *value == equal],
             }),
+            (LeafType::Str, Constant::Str(text), None) => match question {
+                Question::Order(comparison) => Some(Quick::TextOrder {
+                    at,
+                    text: text.as_bytes().into(),
+                    comparison,
+                }),
+                Question::Equal | Question::NotEqual => None,
+            },
             _ => None,
         }
     }
@@ -344,10 +427,10 @@ impl Quick {
         if leaf != LeafType::Str {
             return None;
         }
-        let texts: Option<Box<[Box<[u8]>]>> = list
+        let texts: Option<Box<[Text]>> = list
             .iter()
             .map(|one| match one {
-                Constant::Str(text) => Some(text.as_bytes().into()),
+                Constant::Str(text) => Some(Text::new(text)),
                 _ => None,
             })
             .collect();
@@ -368,14 +451,7 @@ impl Quick {
                 let value = raw.read(ground.cell(at)?)?;
                 Some((*low <= value && value <= *high) == *inside)
             }
-            Quick::Text { at, text, question } => {
-                let given = ground.text(at)?;
-                Some(match question {
-                    Question::Equal => *given == **text,
-                    Question::NotEqual => *given != **text,
-                    Question::Order(comparison) => comparison.holds(given.cmp(text)),
-                })
-            }
+            Quick::Text { at, text, equal } => Some(text.is(ground.text(at)?) == *equal),
             Quick::Pair {
                 left,
                 right,
@@ -405,8 +481,10 @@ impl Quick {
             },
             Quick::Texts { at, any } => {
                 let text = ground.text(at)?;
-                Some(any.iter().any(|one| **one == *text))
+                let word = text.word();
+                Some(any.iter().any(|one| one.is_with(text, word)))
             }
+            Quick::TextOrder { at, text, comparison } => Some(comparison.holds(ground.text(at)?.bytes().cmp(text))),
             Quick::Ranges { at, raw, any } => {
                 let value = raw.read(ground.cell(at)?)?;
                 Some(any.iter().any(|(low, high)| (*low..=*high).contains(&value)))
@@ -418,9 +496,9 @@ impl Quick {
             Quick::TextPair { left, right, question } => {
                 let (left, right) = (ground.text(left)?, ground.text(right)?);
                 Some(match question {
-                    Question::Equal => left == right,
-                    Question::NotEqual => left != right,
-                    Question::Order(comparison) => comparison.holds(left.cmp(right)),
+                    Question::Equal => left.is(right),
+                    Question::NotEqual => !left.is(right),
+                    Question::Order(comparison) => comparison.holds(left.bytes().cmp(right.bytes())),
                 })
             }
         }

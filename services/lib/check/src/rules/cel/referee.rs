@@ -302,6 +302,9 @@ fn case(seed: u64) -> Result<Tally, String> {
             };
             let row = Captured::of(&tape, row).unwrap();
             let (fast, slow) = (rule.evaluate(row, &scope), rule.interpret(row, &scope));
+            if rule.plainly_holds(row) && slow != Outcome::Holds {
+                return Err(format!("{expression}\nholds at a glance, interpreted {slow:?}\nover {tape:?}"));
+            }
             if fast != slow {
                 return Err(format!(
                     "{expression}\ncompiled {fast:?}, interpreted {slow:?}\n{:?}\nover {tape:?}\nbefore {old:?}",
