@@ -153,3 +153,30 @@ fn too_much_is_said_and_forgotten() {
     };
     assert!(state.is_clean());
 }
+
+#[test]
+fn the_first_word_of_a_text_ends_with_it() {
+    let mut tape = Tape::default();
+    tape.begin_items();
+    for text in ["", "a", "abcdefg", "abcdefgh", "abcdefghi", "é"] {
+        tape.put(Slot::ITEM, Datum::Str(text));
+    }
+    let Cell::List { start, len, .. } = tape.end_list() else {
+        panic!("a list")
+    };
+    for at in start..start + len {
+        let Cell::Text { start, len } = tape.at(at) else { panic!("a text") };
+        let mut word = [0; 8];
+        let text = tape.text_bytes(start, len);
+        let first = text.len().min(8);
+        word[..first].copy_from_slice(&text[..first]);
+        assert_eq!(tape.text_word(start, len), u64::from_le_bytes(word), "{text:?}");
+    }
+}
+
+#[test]
+fn an_object_that_is_too_much_takes_no_room() {
+    let mut tape = Tape::default();
+    tape.begin_object(1 << 23);
+    assert!(tape.is_full() && tape.cells.capacity() == 0);
+}
