@@ -80,7 +80,7 @@ pub(super) fn find(name: &str, member: bool, arguments: usize) -> Found {
         ("dyn", false, 1) => F::Dyn,
         ("string", false, 1) => return Found::Interpreted(Type::Str),
         ("bytes", false, 1) => return Found::Interpreted(Type::Bytes),
-        ("type", false, 1) => return Found::Interpreted(Type::Type),
+        ("type", false, 1) => return Found::Interpreted(Type::Meta),
         (name, true, 0 | 1) => match part(name) {
             Some(part) if arguments == 0 => F::Part(part),
             Some(_) => return Found::Interpreted(Type::Int),

@@ -25,7 +25,7 @@ pub(super) enum Type {
     /// An object with declared fields, by node.
     Object(usize),
     /// A type as a value.
-    Type,
+    Meta,
 }
 
 // === impl Type ===
@@ -71,7 +71,7 @@ impl Type {
     /// Whether `<` and its like are defined between the two.
     pub(super) fn orders(&self, other: &Type) -> bool {
         const fn is_ordered(kind: &Type) -> bool {
-            !matches!(kind, Type::Null | Type::List(_) | Type::Map(_) | Type::Object(_) | Type::Type)
+            !matches!(kind, Type::Null | Type::List(_) | Type::Map(_) | Type::Object(_) | Type::Meta)
         }
         is_ordered(self) && is_ordered(other) && self.meets(other)
     }
@@ -102,7 +102,7 @@ impl fmt::Display for Type {
             Type::List(item) => return write!(f, "list({item})"),
             Type::Map(value) => return write!(f, "map(string, {value})"),
             Type::Object(_) => "object",
-            Type::Type => "type",
+            Type::Meta => "type",
         })
     }
 }

@@ -139,7 +139,7 @@ impl Lowering<'_> {
             "now" => (Expr::Now, Type::Timestamp),
             "key" => (Expr::Key, Type::Dyn),
             "headers" | "meta" | "source" => self.leave(Type::Map(Box::new(Type::Dyn)), "it uses all of a map beside the row"),
-            _ => self.leave(Type::Type, "it uses the name of a type"),
+            _ => self.leave(Type::Meta, "it uses the name of a type"),
         }
     }
 
@@ -466,7 +466,7 @@ fn result(operator: Arithmetic, one: &Type, other: &Type) -> Option<Type> {
         // What the other side allows at all.
         let known = if one.is_dyn() { other } else { one };
         return match known {
-            Type::Null | Type::Bool | Type::Object(_) | Type::Type => None,
+            Type::Null | Type::Bool | Type::Object(_) | Type::Meta => None,
             Type::Map(_) if !one.is_dyn() => None,
             _ => Some(Type::Dyn),
         };

@@ -103,7 +103,7 @@ impl Lowering<'_> {
         let function = match found {
             Found::Compiled(function) => function,
             Found::Interpreted(kind) => {
-                if !values.is_empty() && values.iter().all(is_constant) && kind != Type::Type {
+                if !values.is_empty() && values.iter().all(is_constant) && kind != Type::Meta {
                     return Ok(self.fold(expression, kind));
                 }
                 return Ok(self.leave(kind, &format!("it calls {name}")));
