@@ -1,6 +1,12 @@
 //! Decimals compared and divided without rounding.
 
 use std::cmp::Ordering;
+use std::io::Write as _;
+
+/// Powers of ten that a double holds exactly.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+];
 
 /// `unscaled * 10^-scale`.
 #[derive(Debug, Clone, Copy)]
@@ -104,11 +110,22 @@ impl Exact {
         }
     }
 
-    /// The nearest double.
+    /// The nearest double, ties to even. Never allocates.
     pub(crate) fn to_f64(self) -> f64 {
-        format!("{}e-{}", self.unscaled, self.scale)
-            .parse()
-            .expect("digits with an exponent are a float")
+        const WHOLE: i128 = 1 << 53;
+        // Both sides of the division are exact, so its rounding is the only one.
+        if (-WHOLE..=WHOLE).contains(&self.unscaled)
+            && let Some(power) = POWERS.get(usize::from(self.scale))
+        {
+            #[expect(clippy::cast_precision_loss, reason = "at most 53 bits")]
+            return self.unscaled as f64 / power;
+        }
+        let mut text = [0_u8; 48];
+        let mut rest = &mut text[..];
+        write!(rest, "{}e-{}", self.unscaled, self.scale).expect("40 digits, a sign and an exponent");
+        let unused = rest.len();
+        let text = std::str::from_utf8(&text[..text.len() - unused]).expect("digits are ASCII");
+        text.parse().expect("digits with an exponent are a float")
     }
 }
 

@@ -6,11 +6,11 @@ use tidegate_codec::{AvroReader, DecodeFailure, Detail, JsonReader, Keys};
 use tidegate_contract::model::Encoding;
 use tidegate_contract::{Severity, Status};
 
-use crate::datum::Datum;
 use crate::input::{Input, Known, SchemaLookup, SchemaNeed};
 use crate::plan::Plan;
 use crate::row::RowSink;
 use crate::rules::cel::{Scope, SourceField};
+use crate::tape::{Captured, Cell, Tape};
 use crate::verdict::{Facts, Op, Reason, Verdict};
 
 mod any;
@@ -30,6 +30,8 @@ pub const VALUE_BYTES_MAX: usize = 64 << 20;
 pub struct Judge {
     findings: Findings,
     scratch: Scratch,
+    /// The captured old row of a change event.
+    before: Tape,
     schema_blocks: SchemaBlockCache,
     /// Room for field names, handed from reader to reader.
     names: Option<Box<Keys>>,
@@ -43,7 +45,7 @@ struct Surroundings<'a> {
     input: &'a Input<'a>,
     topic: &'a str,
     op: Option<Op>,
-    source: &'a [(&'static str, SourceField)],
+    source: &'a [(&'static str, SourceField<'a>)],
 }
 
 /// The verdict that the contract's status alone gives: everything under a retired contract is `contract_retired`.
@@ -182,9 +184,13 @@ impl Judge {
     ) -> Verdict {
         match walked {
             Ok(walked) => {
-                if let Some(captured) = walked.captured.as_ref().filter(|_| image.mode == Mode::Whole) {
+                let captured = walked.captured.filter(|_| image.mode == Mode::Whole);
+                if let Some(captured) = captured.and_then(|cell| Captured::of(&self.scratch.tape, cell)) {
                     for rule in &around.plan.checks[0].rules {
                         let rule = &around.plan.programs[*rule];
+                        if rule.plainly_holds(captured) {
+                            continue;
+                        }
                         walk::ask(&mut self.findings, around.plan, image.prefix, &[], rule, captured, scope);
                     }
                 }
@@ -212,7 +218,7 @@ impl Judge {
 /// What a walk brings back.
 struct Walked {
     event_time: Option<i64>,
-    captured: Option<Datum>,
+    captured: Option<Cell>,
 }
 
 /// Which row of an event is walked, and how.
@@ -238,7 +244,7 @@ impl Image {
 // === impl Surroundings ===
 
 impl<'a> Surroundings<'a> {
-    fn scope(&self, before: Option<&'a Datum>) -> Scope<'a> {
+    fn scope(&self, before: Option<Captured<'a>>) -> Scope<'a> {
         Scope {
             plan: self.plan,
             input: self.input,
@@ -256,7 +262,7 @@ impl Scratch {
     fn clear(&mut self) {
         self.steps.clear();
         self.seen.clear();
-        self.builder.clear();
+        self.tape.clear();
         self.unavailable.clear();
     }
 }

@@ -16,6 +16,7 @@ mod leaf;
 pub mod plan;
 pub mod row;
 mod rules;
+mod tape;
 mod temporal;
 pub mod verdict;
 

@@ -11,12 +11,14 @@ pub mod compile;
 mod fields;
 mod fingerprint;
 mod quick;
+mod rule_forms;
 
 pub(crate) use checks::{AnyShape, Body, Check, ItemLimits, PropertyLimits};
 pub use compile::compile;
 pub(crate) use compile::leaf_type::{digits, fraction};
 pub(crate) use fields::FieldIndex;
 pub(crate) use quick::{Quick, QuickText};
+pub use rule_forms::RuleForm;
 
 /// The compiled object. Node 0 is the row. Immutable and shared by every judge of a worker.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! A value without a declared type, as JSON text and, where a rule asks, as a datum.
+//! A value without a declared type, as JSON text and, where a rule asks, captured.
 
 use std::fmt::Write as _;
 
@@ -7,8 +7,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use tidegate_codec::token::Special;
 use tidegate_codec::{DecodeFailure, Detail, Reader, Token};
 
-use crate::datum::{Builder, Datum};
+use crate::datum::Datum;
 use crate::exact::Exact;
+use crate::tape::{Slot, Tape};
 use crate::temporal;
 
 /// Levels of nesting below which a value of any type is followed.
@@ -25,12 +26,12 @@ pub(crate) enum Found {
     Object(u64),
 }
 
-/// Copies the value that starts with `token` to `out`; numbers keep every digit. With a builder the value is captured too.
+/// Copies the value that starts with `token` to `out`; numbers keep every digit. With a tape the value is captured too.
 pub(crate) fn copy<'b>(
     reader: &mut impl Reader<'b>,
     token: Token<'b>,
     out: &mut String,
-    mut builder: Option<&mut Builder>,
+    mut capture: Option<(&mut Tape, Slot)>,
 ) -> Result<Found, DecodeFailure> {
     // One bit a level: whether it is an object. One flag a level: whether a comma is due.
     let mut levels: Vec<(bool, bool)> = Vec::new();
@@ -65,30 +66,33 @@ pub(crate) fn copy<'b>(
                 }
                 levels.push((object, false));
                 out.push(if object { '{' } else { '[' });
-                if let Some(builder) = &mut builder {
-                    if object { builder.begin_object() } else { builder.begin_list() }
+                if let Some((tape, _)) = &mut capture {
+                    tape.begin_items();
                 }
             }
             Token::EndObject | Token::EndArray => {
                 levels.pop();
                 out.push(if token == Token::EndObject { '}' } else { ']' });
-                if let Some(builder) = &mut builder
-                    && let Some(ended) = builder.end()
-                {
-                    builder.put(ended);
+                if let Some((tape, slot)) = &mut capture {
+                    let ended = if token == Token::EndObject {
+                        tape.end_map()
+                    } else {
+                        tape.end_list()
+                    };
+                    tape.put_cell(if levels.is_empty() { *slot } else { Slot::ITEM }, ended);
                 }
             }
             Token::Key(key) => {
                 quote(out, &key);
                 out.push(':');
-                if let Some(builder) = &mut builder {
-                    builder.name(key.into());
+                if let Some((tape, _)) = &mut capture {
+                    tape.name(&key);
                 }
             }
             leaf => {
-                let datum = write_leaf(out, leaf);
-                if let Some(builder) = &mut builder {
-                    builder.put(datum);
+                let datum = write_leaf(out, &leaf);
+                if let Some((tape, slot)) = &mut capture {
+                    tape.put(if levels.is_empty() { *slot } else { Slot::ITEM }, datum);
                 }
             }
         }
@@ -103,27 +107,27 @@ pub(crate) fn copy<'b>(
     }
 }
 
-fn write_leaf(out: &mut String, token: Token<'_>) -> Datum {
+fn write_leaf<'t>(out: &mut String, token: &'t Token<'_>) -> Datum<'t> {
     match token {
         Token::Bool(value) => {
-            out.push_str(if value { "true" } else { "false" });
-            Datum::Bool(value)
+            out.push_str(if *value { "true" } else { "false" });
+            Datum::Bool(*value)
         }
         Token::Number(text) => {
             out.push_str(text);
             match Exact::parse(text) {
                 Some(Exact { unscaled, scale: 0 }) => Datum::Int(unscaled),
                 Some(Exact { unscaled, scale }) => Datum::decimal(unscaled, scale),
-                None => text.parse::<f64>().map_or(Datum::Unknowable, |value| Datum::Float(value.to_bits())),
+                None => text.parse::<f64>().map_or(Datum::Unknowable, Datum::Float),
             }
         }
         Token::Int(value) => {
             let _ = write!(out, "{value}");
-            Datum::Int(value.into())
+            Datum::Int((*value).into())
         }
         Token::Float(value) if value.is_finite() => {
             let _ = write!(out, "{value:?}");
-            Datum::Float(value.to_bits())
+            Datum::Float(*value)
         }
         // JSON has no such number; the text forms are those of Debezium and of most JSON writers.
         Token::Float(value) => {
@@ -131,29 +135,32 @@ fn write_leaf(out: &mut String, token: Token<'_>) -> Datum {
                 out,
                 if value.is_nan() {
                     "NaN"
-                } else if value > 0.0 {
+                } else if *value > 0.0 {
                     "Infinity"
                 } else {
                     "-Infinity"
                 },
             );
-            Datum::Float(value.to_bits())
+            Datum::Float(*value)
         }
         Token::Str(text) => {
-            quote(out, &text);
-            Datum::Str(text.into_owned())
+            quote(out, text);
+            Datum::Str(text)
         }
         Token::Bytes(bytes) => {
-            quote(out, &BASE64.encode(&bytes));
-            Datum::Bytes(bytes.into_owned())
+            quote(out, &BASE64.encode(bytes));
+            Datum::Bytes(bytes)
         }
         Token::Decimal { unscaled, scale } => {
             let wire = crate::leaf::Wire::default();
             let leaf = crate::plan::LeafType::Decimal {
                 precision: 38,
-                scale: u8::try_from(scale.clamp(0, 38)).unwrap_or(0),
+                scale: u8::try_from((*scale).clamp(0, 38)).unwrap_or(0),
             };
-            let token = Token::Decimal { unscaled, scale };
+            let token = Token::Decimal {
+                unscaled: std::borrow::Cow::Borrowed(&**unscaled),
+                scale: *scale,
+            };
             match crate::leaf::convert(token, &crate::leaf::LeafContext { leaf, wire: &wire }) {
                 Ok(tidegate_codec::Scalar::Decimal { unscaled, scale }) => {
                     write_decimal(out, unscaled, scale);
@@ -167,21 +174,21 @@ fn write_leaf(out: &mut String, token: Token<'_>) -> Datum {
         }
         Token::Date(days) => {
             out.push('"');
-            temporal::write_date(out, days);
+            temporal::write_date(out, *days);
             out.push('"');
-            Datum::Date(days)
+            Datum::Date(*days)
         }
         Token::TimeMicros(micros) => {
             out.push('"');
-            temporal::write_time(out, micros);
+            temporal::write_time(out, *micros);
             out.push('"');
-            Datum::Time(micros)
+            Datum::Time(*micros)
         }
         Token::TimestampMicros(micros) => {
             out.push('"');
-            temporal::write_timestamp(out, micros);
+            temporal::write_timestamp(out, *micros);
             out.push('"');
-            Datum::Timestamp(micros)
+            Datum::Timestamp(*micros)
         }
         Token::Special(special) => {
             let text = match special {

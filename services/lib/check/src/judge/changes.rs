@@ -18,11 +18,11 @@ use tidegate_contract::model::CdcFormat;
 use super::walk::{Mode, Stop};
 use super::{Image, Judge, Surroundings};
 use crate::change;
-use crate::datum::Datum;
 use crate::input::{Input, Known, SchemaLookup};
 use crate::plan::Plan;
 use crate::row::RowSink;
 use crate::rules::cel::SourceField;
+use crate::tape::{Captured, Tape};
 use crate::verdict::{Facts, Op, Skip, Verdict};
 
 /// Where a change event comes from.
@@ -140,17 +140,14 @@ impl Judge {
     fn envelope<R: RowSink>(&mut self, arrival: &Arrival<'_>, envelope: &Envelope<'_>, row: &mut R) -> Verdict {
         let plan = arrival.plan;
         let facts = facts(envelope);
-        let source = if plan.programs.iter().any(|rule| rule.reads.source) {
-            source(envelope)
-        } else {
-            Vec::new()
-        };
+        let position = facts.source_position.clone();
+        let (source, known) = source(envelope, position.as_deref());
         let around = Surroundings {
             plan,
             input: arrival.input,
             topic: arrival.topic,
             op: facts.op,
-            source: &source,
+            source: &source[..known],
         };
         let (prefix_before, prefix_after) = match arrival.format {
             CdcFormat::Debezium => ("/before", "/after"),
@@ -175,8 +172,25 @@ impl Judge {
         let Some(after) = &envelope.after else {
             return self.findings.conclude(facts);
         };
+        // Out of the judge while the new row is walked, and back in with its room.
+        let mut tape = std::mem::take(&mut self.before);
+        let verdict = self.new_row(&around, envelope, after, (prefix_after, facts), &mut tape, row);
+        self.before = tape;
+        verdict
+    }
+
+    fn new_row<R: RowSink>(
+        &mut self,
+        around: &Surroundings<'_>,
+        envelope: &Envelope<'_>,
+        after: &cdc::Image<'_>,
+        (prefix, facts): (&'static str, Facts),
+        tape: &mut Tape,
+        row: &mut R,
+    ) -> Verdict {
+        let plan = around.plan;
         let before = match &envelope.before {
-            Some(before) if plan.change.reads_before => match self.old_row(&around, before) {
+            Some(before) if plan.change.reads_before => match self.old_row(around, before, tape) {
                 Ok(before) => before,
                 Err(failure) => return self.undecodable(plan, failure),
             },
@@ -193,18 +207,23 @@ impl Judge {
             }
         }
         let image = Image {
-            prefix: prefix_after,
+            prefix,
             mode: Mode::Whole,
             schemaless: !after.is_typed(),
             placeholders,
         };
-        let scope = around.scope(before.as_ref());
-        let walked = self.walk(&around, &scope, image, row, |walk| walk.document(&mut after.reader()));
-        self.conclude(&around, &scope, image, walked, facts)
+        let scope = around.scope(before);
+        let walked = self.walk(around, &scope, image, row, |walk| walk.document(&mut after.reader()));
+        self.conclude(around, &scope, image, walked, facts)
     }
 
     /// What rules read of the old row. Nothing of it is reported, so a rule that reads a broken value of it has no answer.
-    fn old_row(&mut self, around: &Surroundings<'_>, before: &cdc::Image<'_>) -> Result<Option<Datum>, DecodeFailure> {
+    fn old_row<'t>(
+        &mut self,
+        around: &Surroundings<'_>,
+        before: &cdc::Image<'_>,
+        tape: &'t mut Tape,
+    ) -> Result<Option<Captured<'t>>, DecodeFailure> {
         let image = Image {
             prefix: "/before",
             mode: Mode::CaptureOnly,
@@ -212,8 +231,12 @@ impl Judge {
             placeholders: true,
         };
         let scope = around.scope(None);
-        match self.walk(around, &scope, image, &mut (), |walk| walk.document(&mut before.reader())) {
-            Ok(walked) => Ok(walked.captured),
+        let walked = self.walk(around, &scope, image, &mut (), |walk| walk.document(&mut before.reader()));
+        // What was captured is the old row; the new one gets the other tape.
+        std::mem::swap(tape, &mut self.scratch.tape);
+        self.scratch.tape.clear();
+        match walked {
+            Ok(walked) => Ok(walked.captured.and_then(|cell| Captured::of(tape, cell))),
             Err(Stop::Decode(failure)) => Err(failure),
             Err(Stop::Limit) => Ok(None),
         }
@@ -237,21 +260,23 @@ fn facts(envelope: &Envelope<'_>) -> Facts {
     }
 }
 
-fn source(envelope: &Envelope<'_>) -> Vec<(&'static str, SourceField)> {
-    let text = |text: &Option<std::borrow::Cow<'_, str>>| text.as_ref().map(|text| SourceField::Text(text.to_string()));
+/// The fields of `source` that the event has, first; and how many.
+fn source<'e>(envelope: &'e Envelope<'_>, position: Option<&'e str>) -> ([(&'static str, SourceField<'e>); 6], usize) {
+    let text = |text: &'e Option<std::borrow::Cow<'_, str>>| text.as_deref().map(SourceField::Text);
     let fields = [
         ("table", text(&envelope.table)),
         ("schema", text(&envelope.schema)),
         ("database", text(&envelope.database)),
         ("transaction", text(&envelope.transaction)),
-        (
-            "position",
-            envelope.position.as_ref().map(|position| SourceField::Text(position.to_string())),
-        ),
+        ("position", position.map(SourceField::Text)),
         ("ts", envelope.source_time_micros.map(SourceField::Time)),
     ];
-    fields
-        .into_iter()
-        .filter_map(|(name, field)| field.map(|field| (name, field)))
-        .collect()
+    let (mut found, mut known) = ([("", SourceField::Time(0)); 6], 0);
+    for (name, field) in fields {
+        if let Some(field) = field {
+            found[known] = (name, field);
+            known += 1;
+        }
+    }
+    (found, known)
 }

@@ -5,11 +5,12 @@ use tidegate_codec::{AvroReader, DecodeFailure, Detail, JsonReader, Reader, Toke
 
 use super::any;
 use super::findings::{Broken, Findings, Rule, Step, pointer};
-use crate::datum::{Builder, Datum};
+use crate::datum::Datum;
 use crate::leaf::{self, LeafContext, Refusal};
 use crate::plan::{AnyShape, Body, ItemLimits, Kind, LeafType, Plan, PropertyLimits};
 use crate::row::RowSink;
 use crate::rules::{self, cel};
+use crate::tape::{Captured, Cell, Slot, Tape};
 use crate::verdict::Reason;
 
 mod clauses;
@@ -51,7 +52,7 @@ pub(crate) struct Scratch {
     /// JSON text of a value without a type.
     pub(crate) text: String,
     /// Captured values.
-    pub(crate) builder: Builder,
+    pub(crate) tape: Tape,
     /// Columns found unavailable before the walk, by node.
     pub(crate) unavailable: Vec<usize>,
 }
@@ -98,7 +99,7 @@ pub(crate) struct Walk<'w, R> {
     pub(crate) scope: &'w cel::Scope<'w>,
     pub(crate) event_time: Option<i64>,
     /// The row as captured, once the walk is over.
-    pub(crate) captured: Option<Datum>,
+    pub(crate) captured: Option<Cell>,
 }
 
 impl From<DecodeFailure> for Stop {
@@ -269,7 +270,7 @@ impl<R: RowSink> Walk<'_, R> {
 
     #[inline]
     fn field<'b>(&mut self, reader: &mut impl Source<'b>, parent: usize, node: usize) -> Result<(), Stop> {
-        if self.short && self.quick::<true>(reader, node) {
+        if self.short && self.quick(reader, node) {
             return Ok(());
         }
         self.slow_field(reader, parent, node)
@@ -288,7 +289,6 @@ impl<R: RowSink> Walk<'_, R> {
             return Ok(());
         }
         self.scratch.steps.push(Step::Field(node));
-        self.name_capture(node);
         if self.placeholders && parent == 0 && self.scratch.unavailable.contains(&node) {
             reader.skip()?;
             self.unavailable(node);
@@ -322,7 +322,6 @@ impl<R: RowSink> Walk<'_, R> {
         self.scratch.steps.push(Step::Field(node));
         if check.required {
             self.report(Reason::RequiredMissing, Some(Detail::Missing), "required", node);
-            self.name_capture(node);
             self.capture(node, || Datum::Broken);
         } else {
             self.library_null(node, true);
@@ -354,7 +353,12 @@ impl<R: RowSink> Walk<'_, R> {
         }
         let mut text = std::mem::take(&mut self.scratch.text);
         text.clear();
-        let found = any::copy(reader, token, &mut text, check.captured.then_some(&mut self.scratch.builder));
+        let found = any::copy(
+            reader,
+            token,
+            &mut text,
+            check.captured.then_some((&mut self.scratch.tape, check.slot)),
+        );
         if self.hands_on() && found.is_ok() {
             self.row.any(node, &text);
         }
@@ -385,10 +389,9 @@ impl<R: RowSink> Walk<'_, R> {
             self.row.begin(node);
         }
         if self.plan.checks[node].captured {
-            if object {
-                self.scratch.builder.begin_object()
-            } else {
-                self.scratch.builder.begin_list()
+            match (object, &self.plan.nodes[node].kind) {
+                (true, Kind::Object(_)) => self.scratch.tape.begin_object(self.plan.checks[node].captured_fields),
+                _ => self.scratch.tape.begin_items(),
             }
         }
     }
@@ -402,19 +405,27 @@ impl<R: RowSink> Walk<'_, R> {
         if !check.captured {
             return;
         }
-        let Some(datum) = self.scratch.builder.end() else { return };
-        if let (Body::Items(ItemLimits { unique: true, .. }), Datum::List(items)) = (&check.body, &datum)
+        let cell = match plan.nodes[node].kind {
+            Kind::Object(_) => self.scratch.tape.end_object(node),
+            Kind::Map(..) => self.scratch.tape.end_map(),
+            _ => self.scratch.tape.end_list(),
+        };
+        if let Body::Items(ItemLimits { unique: true, .. }) = check.body
             && self.reports_clauses()
-            && !items.contains(&Datum::Broken)
-            && rules::items::repeats(&mut items.iter().collect::<Vec<_>>())
         {
-            self.report(Reason::ConstraintViolation, None, "uniqueItems", node);
+            match rules::items::unique(&mut self.scratch.tape, cell) {
+                rules::items::Unique::Holds => {}
+                rules::items::Unique::Repeats => self.report(Reason::ConstraintViolation, None, "uniqueItems", node),
+                rules::items::Unique::TooMuch => self.report(Reason::LimitExceeded, Some(Detail::TooLarge), "uniqueItems", node),
+            }
         }
         if node == 0 {
-            self.captured = Some(datum);
+            self.captured = Some(cell);
             return;
         }
-        if self.mode == Mode::Whole {
+        if self.mode == Mode::Whole
+            && let Some(captured) = Captured::of(&self.scratch.tape, cell)
+        {
             for rule in &check.rules {
                 ask(
                     self.findings,
@@ -422,23 +433,18 @@ impl<R: RowSink> Walk<'_, R> {
                     self.image,
                     &self.scratch.steps,
                     &plan.programs[*rule],
-                    &datum,
+                    captured,
                     self.scope,
                 );
             }
         }
-        self.scratch.builder.put(datum);
+        self.scratch.tape.put_cell(check.slot, cell);
     }
 
-    fn capture(&mut self, node: usize, datum: impl FnOnce() -> Datum) {
-        if self.plan.checks[node].captured {
-            self.scratch.builder.put(datum());
-        }
-    }
-
-    fn name_capture(&mut self, node: usize) {
-        if self.plan.checks[node].captured {
-            self.scratch.builder.name(self.plan.nodes[node].name.clone());
+    fn capture<'d>(&mut self, node: usize, datum: impl FnOnce() -> Datum<'d>) {
+        let slot = self.plan.checks[node].slot;
+        if slot != Slot::NONE {
+            self.scratch.tape.put(slot, datum());
         }
     }
 
@@ -454,7 +460,7 @@ pub(crate) fn ask(
     image: &'static str,
     steps: &[Step],
     rule: &cel::Rule,
-    value: &Datum,
+    value: Captured<'_>,
     scope: &cel::Scope<'_>,
 ) {
     let (reason, detail) = match rule.evaluate(value, scope) {

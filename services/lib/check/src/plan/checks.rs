@@ -11,6 +11,7 @@ use crate::rules::library::LibraryRule;
 use crate::rules::multiple_of::MultipleOf;
 use crate::rules::text::TextLimits;
 use crate::rules::unknown_fields::Unknown;
+use crate::tape::Slot;
 
 /// The clauses of one node; parallel to [`super::Plan::nodes`].
 #[derive(Debug)]
@@ -33,6 +34,10 @@ pub(crate) struct Check {
     pub(crate) rules: Vec<usize>,
     /// Some rule (or `uniqueItems`) needs the value of this node.
     pub(crate) captured: bool,
+    /// Where its value goes when it is captured.
+    pub(crate) slot: Slot,
+    /// How many fields of the object at this node are captured.
+    pub(crate) captured_fields: u32,
     /// This leaf is the event time.
     pub(crate) event_time: bool,
     /// The shortest way to see that a leaf is valid.

@@ -9,8 +9,9 @@ use super::fingerprint::fingerprint;
 use super::quick::Quick;
 use super::{AnyShape, Body, ChangeSettings, Check, FieldIndex, ItemLimits, Kind, LeafType, Node, Plan, PropertyLimits, codes};
 use crate::leaf::Wire;
-use crate::rules::cel::Rule;
+use crate::rules::cel::{Refusal, Rule};
 use crate::rules::unknown_fields::Unknown;
+use crate::tape::Slot;
 
 pub(super) mod leaf_type;
 mod property;
@@ -36,6 +37,7 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
     compiler.compile_rules();
     let event_time = compiler.event_time();
     compiler.capture();
+    compiler.lower_rules();
     if !compiler.problems.is_empty() {
         return Err(compiler.problems);
     }
@@ -156,6 +158,8 @@ impl<'c> Compiler<'c> {
             library: Vec::new(),
             rules: Vec::new(),
             captured: false,
+            slot: Slot::NONE,
+            captured_fields: 0,
             event_time: false,
             quick: Quick::None,
         });
@@ -201,9 +205,28 @@ impl<'c> Compiler<'c> {
                     self.programs.push(compiled);
                     self.checks[node].rules.push(self.programs.len() - 1);
                 }
-                Err(problem) => self.problem(codes::RULE, &rule.location, format!("rule `{}`: {problem}", rule.id), ""),
+                Err(refusal) => self.refuse_rule(&rule.id, &rule.location, &refusal),
             }
         }
+    }
+
+    /// Second half of the rules: to slots, which are known when everything that is captured is.
+    fn lower_rules(&mut self) {
+        let slots: Vec<Slot> = self.checks.iter().map(|check| check.slot).collect();
+        let mut programs = std::mem::take(&mut self.programs);
+        for program in &mut programs {
+            if let Err(refusal) = program.lower(&self.nodes, &slots) {
+                self.refuse_rule(&program.id, &program.location, &refusal);
+            }
+        }
+        self.programs = programs;
+    }
+
+    fn refuse_rule(&mut self, id: &str, location: &Location, refusal: &Refusal) {
+        let place = refusal
+            .place
+            .map_or_else(String::new, |place| format!(", {place} of the expression"));
+        self.problem(codes::RULE, location, format!("rule `{id}`{place}: {}", refusal.text), "");
     }
 
     /// Marks what rules and `uniqueItems` look at, downwards with everything below and upwards to the row.
@@ -231,6 +254,23 @@ impl<'c> Compiler<'c> {
             self.capture_below(node);
         }
         self.capture_above(0);
+        self.place_captures();
+    }
+
+    /// Gives everything that is captured its place in the object that holds it.
+    fn place_captures(&mut self) {
+        for node in 0..self.nodes.len() {
+            let is_object = matches!(self.nodes[node].kind, Kind::Object(_));
+            let mut fields = 0;
+            for child in self.nodes[node].kind.children() {
+                if !self.checks[child].captured {
+                    continue;
+                }
+                self.checks[child].slot = if is_object { Slot::field(fields) } else { Slot::ITEM };
+                fields += 1;
+            }
+            self.checks[node].captured_fields = fields;
+        }
     }
 
     fn capture_below(&mut self, node: usize) {

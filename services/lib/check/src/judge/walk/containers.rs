@@ -35,7 +35,7 @@ impl<R: RowSink> Walk<'_, R> {
                 if count >= ITEMS_MAX {
                     return Err(self.limit(node));
                 }
-                if self.quick::<false>(reader, item) {
+                if self.quick(reader, item) {
                     count += 1;
                     continue;
                 }
@@ -89,7 +89,7 @@ impl<R: RowSink> Walk<'_, R> {
             count += 1;
             self.scratch.steps.push(Step::Entry);
             if plan.checks[node].captured {
-                self.scratch.builder.name((&*text).into());
+                self.scratch.tape.name(&text);
             }
             match leaf::convert_key(Cow::Borrowed(&*text), &context) {
                 Ok(scalar) => {

@@ -17,40 +17,39 @@ const TENS: [f64; 19] = [
 ];
 
 impl<R: RowSink> Walk<'_, R> {
-    /// Takes a value if it is seen to be valid at once. Whatever is declined here is read again by the whole check. `FIELD` says that the
-    /// value has a name of its own: items of a list have none.
+    /// Takes a value if it is seen to be valid at once. Whatever is declined here is read again by the whole check.
     #[inline]
-    pub(super) fn quick<'b, const FIELD: bool>(&mut self, reader: &mut impl Reader<'b>, node: usize) -> bool {
+    pub(super) fn quick<'b>(&mut self, reader: &mut impl Reader<'b>, node: usize) -> bool {
         let plan = self.plan;
         match &plan.checks[node].quick {
             Quick::Inside => false,
-            quick => self.quick_leaf::<FIELD>(reader, node, quick) || self.quick_null::<FIELD>(reader, node),
+            quick => self.quick_leaf(reader, node, quick) || self.quick_null(reader, node),
         }
     }
 
     #[inline]
-    fn quick_leaf<'b, const FIELD: bool>(&mut self, reader: &mut impl Reader<'b>, node: usize, quick: &Quick) -> bool {
+    fn quick_leaf<'b>(&mut self, reader: &mut impl Reader<'b>, node: usize, quick: &Quick) -> bool {
         match quick {
             Quick::None | Quick::Inside => false,
             Quick::Bool => match reader.bool_ahead() {
-                Some(ahead) => self.accept::<FIELD>(reader, node, ahead.end, || Scalar::Bool(ahead.value)),
+                Some(ahead) => self.accept(reader, node, ahead.end, || Scalar::Bool(ahead.value)),
                 None => false,
             },
             Quick::Uuid => match reader.ascii_ahead(36) {
-                Some(ahead) if format::uuid(ahead.value) => self.accept_ascii::<FIELD>(reader, node, ahead),
+                Some(ahead) if format::uuid(ahead.value) => self.accept_ascii(reader, node, ahead),
                 _ => false,
             },
             Quick::Ranges(ranges) => match reader.ascii_ahead(ranges.len()) {
-                Some(ahead) if ranges.holds(ahead.value) => self.accept_ascii::<FIELD>(reader, node, ahead),
+                Some(ahead) if ranges.holds(ahead.value) => self.accept_ascii(reader, node, ahead),
                 _ => false,
             },
             Quick::OneOf(words) => match reader.word_ahead(words) {
-                Some(ahead) => self.accept::<FIELD>(reader, node, ahead.end, || Scalar::Str(Cow::Borrowed(ahead.value))),
+                Some(ahead) => self.accept(reader, node, ahead.end, || Scalar::Str(Cow::Borrowed(ahead.value))),
                 None => false,
             },
             Quick::Text(limits) => match reader.text_ahead() {
                 Some(ahead) if self.fits(limits, ahead.value) => {
-                    self.accept::<FIELD>(reader, node, ahead.end, || Scalar::Str(Cow::Borrowed(ahead.value)))
+                    self.accept(reader, node, ahead.end, || Scalar::Str(Cow::Borrowed(ahead.value)))
                 }
                 _ => false,
             },
@@ -58,7 +57,7 @@ impl<R: RowSink> Walk<'_, R> {
                 Some(Ahead {
                     value: SmallNumber { mantissa, scale: 0 },
                     end,
-                }) if (min..=max).contains(&&mantissa) => self.accept::<FIELD>(reader, node, end, || Scalar::Int(i128::from(mantissa))),
+                }) if (min..=max).contains(&&mantissa) => self.accept(reader, node, end, || Scalar::Int(i128::from(mantissa))),
                 _ => false,
             },
             Quick::Decimal { scale, min, max } => match reader.number_ahead() {
@@ -68,7 +67,7 @@ impl<R: RowSink> Walk<'_, R> {
                             unscaled: i128::from(unscaled),
                             scale: *scale,
                         };
-                        self.accept::<FIELD>(reader, node, ahead.end, scalar)
+                        self.accept(reader, node, ahead.end, scalar)
                     }
                     _ => false,
                 },
@@ -81,7 +80,7 @@ impl<R: RowSink> Walk<'_, R> {
                 };
                 match ahead {
                     Some(ahead) if (min..=max).contains(&&ahead.value) => {
-                        self.accept::<FIELD>(reader, node, ahead.end, || Scalar::Float(ahead.value))
+                        self.accept(reader, node, ahead.end, || Scalar::Float(ahead.value))
                     }
                     _ => false,
                 }
@@ -90,7 +89,7 @@ impl<R: RowSink> Walk<'_, R> {
                 let Some(ahead) = reader.text_ahead() else { return false };
                 match temporal::plain_instant(ahead.value) {
                     Some(micros) if (min..=max).contains(&&micros) => {
-                        self.accept::<FIELD>(reader, node, ahead.end, || Scalar::Timestamp(micros))
+                        self.accept(reader, node, ahead.end, || Scalar::Timestamp(micros))
                     }
                     _ => false,
                 }
@@ -107,19 +106,19 @@ impl<R: RowSink> Walk<'_, R> {
 
     /// `ascii` was proven to be printable ASCII by its check.
     #[inline]
-    fn accept_ascii<'b, const FIELD: bool>(&mut self, reader: &mut impl Reader<'b>, node: usize, ascii: Ahead<&[u8]>) -> bool {
+    fn accept_ascii<'b>(&mut self, reader: &mut impl Reader<'b>, node: usize, ascii: Ahead<&[u8]>) -> bool {
         if !R::READS && !self.plan.checks[node].captured {
             reader.take(ascii.end);
             return true;
         }
         match std::str::from_utf8(ascii.value) {
-            Ok(text) => self.accept::<FIELD>(reader, node, ascii.end, || Scalar::Str(Cow::Borrowed(text))),
+            Ok(text) => self.accept(reader, node, ascii.end, || Scalar::Str(Cow::Borrowed(text))),
             Err(_) => false,
         }
     }
 
     #[inline(always)]
-    fn accept<'b, 's, const FIELD: bool>(
+    fn accept<'b, 's>(
         &mut self,
         reader: &mut impl Reader<'b>,
         node: usize,
@@ -141,9 +140,6 @@ impl<R: RowSink> Walk<'_, R> {
             self.row.scalar(node, &scalar);
         }
         if check.captured {
-            if FIELD {
-                self.name_capture(node);
-            }
             self.capture(node, || Datum::of(&scalar));
         }
         true
@@ -151,7 +147,7 @@ impl<R: RowSink> Walk<'_, R> {
 
     /// Takes a null that is allowed and counted by nobody.
     #[inline]
-    fn quick_null<'b, const FIELD: bool>(&mut self, reader: &mut impl Reader<'b>, node: usize) -> bool {
+    fn quick_null<'b>(&mut self, reader: &mut impl Reader<'b>, node: usize) -> bool {
         let check = &self.plan.checks[node];
         if check.required || !check.library.is_empty() {
             return false;
@@ -162,9 +158,6 @@ impl<R: RowSink> Walk<'_, R> {
             self.row.null(node);
         }
         if check.captured {
-            if FIELD {
-                self.name_capture(node);
-            }
             self.capture(node, || Datum::Null);
         }
         true

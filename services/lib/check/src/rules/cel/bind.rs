@@ -7,25 +7,20 @@ use cel::{Context, Value};
 
 use super::shape::{Fields, Reads};
 use super::{Outcome, Scope, SourceField};
-use crate::datum::Datum;
-use crate::plan::{Kind, LeafType, Node};
+use crate::exact::Exact;
+use crate::plan::{Kind, Plan};
+use crate::tape::{Captured, Cell, INSTANTS, Slot, Tape};
 use crate::temporal::DAY_MICROS;
 
-/// Binds every variable that is read; the error is the outcome of a rule that is not to be run.
-pub(super) fn all(
-    context: &mut Context<'_, '_>,
-    reads: &Reads,
-    value: &Datum,
-    scope: &Scope<'_>,
-    longest: &mut u64,
-) -> Result<(), Outcome> {
+/// Binds every variable that is read; the error is the outcome of a rule that cannot be run.
+pub(super) fn all(context: &mut Context<'_, '_>, reads: &Reads, value: Captured<'_>, scope: &Scope<'_>) -> Result<(), Outcome> {
+    let plan = scope.plan;
     if !reads.value.is_empty() {
-        context.add_variable_from_value("value", fields(value, &reads.value, Outcome::NotAsked, longest)?);
+        context.add_variable_from_value("value", object(plan, value, Some(&reads.value))?);
     }
     if !reads.before.is_empty() {
         let before = match scope.before {
-            // Nobody reports what is broken in the old row, so the rule has to.
-            Some(before) => fields(before, &reads.before, Outcome::Failed, longest)?,
+            Some(before) => object(plan, before, Some(&reads.before))?,
             None => Value::Null,
         };
         context.add_variable_from_value("before", before);
@@ -45,8 +40,8 @@ pub(super) fn all(
     if reads.meta {
         let meta = [
             ("topic", scope.topic),
-            ("contract", &scope.plan.contract.id),
-            ("version", &scope.plan.contract.version),
+            ("contract", &plan.contract.id),
+            ("version", &plan.contract.version),
         ];
         let meta: HashMap<Key, Value> = meta.into_iter().map(|(name, text)| (Key::from(name), Value::from(text))).collect();
         context.add_variable_from_value("meta", Value::Map(meta.into()));
@@ -58,7 +53,7 @@ pub(super) fn all(
         let mut source: HashMap<Key, Value> = HashMap::new();
         for (name, field) in scope.source {
             let value = match field {
-                SourceField::Text(text) => Value::from(text.as_str()),
+                SourceField::Text(text) => Value::from(*text),
                 SourceField::Time(micros) => timestamp(*micros)?,
             };
             source.insert(Key::from(*name), value);
@@ -71,131 +66,61 @@ pub(super) fn all(
     Ok(())
 }
 
-/// Binds made-up values.
-pub(super) fn stage(context: &mut Context<'_, '_>, reads: &Reads, sample: &Datum) {
-    let mut longest = 0;
-    for (name, read) in [("value", &reads.value), ("before", &reads.before)] {
-        let value = fields(sample, read, Outcome::NotAsked, &mut longest).unwrap_or(Value::Null);
-        context.add_variable_from_value(name, value);
-    }
-    let map = |names: &[&'static str], value: Value| {
-        let map: HashMap<Key, Value> = names.iter().map(|name| (Key::from(*name), value.clone())).collect();
-        Value::Map(map.into())
-    };
-    context.add_variable_from_value("key", "a");
-    context.add_variable_from_value("op", "c");
-    context.add_variable_from_value("headers", map(&[], Value::Null));
-    context.add_variable_from_value("meta", map(&["topic", "contract", "version"], Value::from("a")));
-    context.add_variable_from_value(
-        "source",
-        map(&["table", "schema", "database", "snapshot", "position"], Value::from("a")),
-    );
-    context.add_variable_from_value("now", timestamp(0).unwrap_or(Value::Null));
-}
-
-/// An object of which only what is read is made up.
-pub(super) fn sample_row(nodes: &[Node], node: usize, reads: &Reads, certain: &mut bool) -> Datum {
-    let Kind::Object(children) = &nodes[node].kind else {
-        return sample(nodes, node, certain);
-    };
-    let read = children.iter().map(|child| (nodes[*child].name.clone(), *child));
-    let read = read.filter(|(name, _)| reads.value.reads(name) || reads.before.reads(name));
-    Datum::Object(read.map(|(name, child)| (name, sample(nodes, child, certain))).collect())
-}
-
-/// A value of the declared types; `certain` turns false where a type is not declared.
-fn sample(nodes: &[Node], node: usize, certain: &mut bool) -> Datum {
-    match &nodes[node].kind {
-        Kind::Object(children) => Datum::Object(
-            children
-                .iter()
-                .map(|child| (nodes[*child].name.clone(), sample(nodes, *child, certain)))
-                .collect(),
-        ),
-        Kind::Array(item) => Datum::List(vec![sample(nodes, *item, certain)]),
-        Kind::Map(_, value) => Datum::Object(vec![("a".into(), sample(nodes, *value, certain))]),
-        Kind::Any => {
-            *certain = false;
-            Datum::Null
-        }
-        Kind::Leaf(leaf) => match leaf {
-            LeafType::Bool => Datum::Bool(true),
-            LeafType::Int { .. } => Datum::Int(1),
-            LeafType::Decimal { .. } => Datum::Decimal(1, 0),
-            LeafType::F32 | LeafType::F64 => Datum::Float(1.0_f64.to_bits()),
-            LeafType::Str => Datum::Str(String::from("a")),
-            LeafType::Bytes => Datum::Bytes(vec![0]),
-            LeafType::Date => Datum::Date(0),
-            LeafType::Time => Datum::Time(0),
-            LeafType::Timestamp { .. } => Datum::Timestamp(0),
-        },
-    }
-}
-
-/// `broken` is the outcome of a rule that reads a value which breaks its type.
-fn fields(object: &Datum, read: &Fields, broken: Outcome, longest: &mut u64) -> Result<Value, Outcome> {
-    let Datum::Object(fields) = object else {
-        return value(object, broken, longest);
-    };
+fn object(plan: &Plan, object: Captured<'_>, read: Option<&Fields>) -> Result<Value, Outcome> {
     let mut map = HashMap::new();
-    for (name, field) in fields {
-        if read.reads(name) {
-            map.insert(Key::from(&**name), value(field, broken, longest)?);
+    if let Kind::Object(children) = &plan.nodes[object.node as usize].kind {
+        for child in children {
+            let slot = plan.checks[*child].slot;
+            let name = &plan.nodes[*child].name;
+            if slot == Slot::NONE || read.is_some_and(|read| !read.reads(name)) {
+                continue;
+            }
+            let cell = object.field(slot.ordinal());
+            if !matches!(cell, Cell::Absent) {
+                map.insert(Key::from(&**name), value(plan, object.tape, cell)?);
+            }
         }
     }
     Ok(Value::Map(map.into()))
 }
 
-fn value(datum: &Datum, broken: Outcome, longest: &mut u64) -> Result<Value, Outcome> {
-    Ok(match datum {
-        Datum::Null => Value::Null,
-        Datum::Broken => return Err(broken),
-        Datum::Unavailable => return Err(Outcome::NotAsked),
-        Datum::Unknowable => return Err(Outcome::Failed),
-        Datum::Bool(value) => Value::Bool(*value),
-        Datum::Int(value) => match (i64::try_from(*value), u64::try_from(*value)) {
-            (Ok(value), _) => Value::Int(value),
-            (_, Ok(value)) => Value::UInt(value),
-            _ => return Err(Outcome::Failed),
-        },
-        Datum::Decimal(unscaled, scale) => Value::Float(
-            crate::exact::Exact {
-                unscaled: *unscaled,
-                scale: *scale,
-            }
-            .to_f64(),
+fn value(plan: &Plan, tape: &Tape, cell: Cell) -> Result<Value, Outcome> {
+    Ok(match cell {
+        Cell::Null => Value::Null,
+        // Whoever asks has looked for these before.
+        Cell::Absent | Cell::Broken | Cell::Unavailable | Cell::Unknowable => return Err(Outcome::Failed),
+        Cell::Bool(value) => Value::Bool(value),
+        Cell::Int(value) => Value::Int(value),
+        Cell::Wide { at, .. } => Value::UInt(u64::try_from(tape.wide(at)).map_err(|_| Outcome::Failed)?),
+        Cell::Decimal { .. } | Cell::WideDecimal { .. } => Value::Float(tape.exact(cell).map_or(0.0, Exact::to_f64)),
+        Cell::Float(value) => Value::Float(value),
+        Cell::Text { start, len } => Value::from(tape.text(start, len)),
+        Cell::Bytes { start, len } => Value::from(tape.bytes(start, len).to_vec()),
+        Cell::Date(days) => timestamp(i64::from(days) * DAY_MICROS)?,
+        Cell::Time(micros) => Value::Duration(chrono::Duration::microseconds(micros)),
+        Cell::Timestamp(micros) => timestamp(micros)?,
+        Cell::List { start, len, .. } => Value::from(
+            (start..start + len)
+                .map(|at| value(plan, tape, tape.at(at)))
+                .collect::<Result<Vec<Value>, Outcome>>()?,
         ),
-        Datum::Float(bits) => Value::Float(f64::from_bits(*bits)),
-        Datum::Str(text) => Value::from(text.as_str()),
-        Datum::Bytes(bytes) => Value::from(bytes.clone()),
-        Datum::Date(days) => timestamp(i64::from(*days) * DAY_MICROS)?,
-        Datum::Time(micros) => Value::Duration(chrono::Duration::microseconds(*micros)),
-        Datum::Timestamp(micros) => timestamp(*micros)?,
-        Datum::List(items) => {
-            *longest = (*longest).max(items.len() as u64);
-            Value::from(
-                items
-                    .iter()
-                    .map(|item| value(item, broken, longest))
-                    .collect::<Result<Vec<Value>, Outcome>>()?,
-            )
-        }
-        Datum::Object(entries) => {
-            *longest = (*longest).max(entries.len() as u64);
-            let mut map = HashMap::with_capacity(entries.len());
-            for (name, field) in entries {
-                map.insert(Key::from(&**name), value(field, broken, longest)?);
+        Cell::Map { start, len, .. } => {
+            let mut map = HashMap::with_capacity(len as usize);
+            for entry in 0..len {
+                map.insert(
+                    Key::from(tape.key(start, entry)),
+                    value(plan, tape, tape.at(start + 2 * entry + 1))?,
+                );
             }
             Value::Map(map.into())
         }
+        Cell::Object { state, start, node, .. } => object(plan, Captured { tape, start, node, state }, None)?,
     })
 }
 
 /// CEL timestamps lie in the years 1 to 9999.
 fn timestamp(micros: i64) -> Result<Value, Outcome> {
-    const YEAR_1: i64 = -62_135_596_800_000_000;
-    const YEAR_10000: i64 = 253_402_300_800_000_000;
-    if !(YEAR_1..YEAR_10000).contains(&micros) {
+    if !INSTANTS.contains(&micros) {
         return Err(Outcome::Failed);
     }
     chrono::DateTime::from_timestamp_micros(micros)

@@ -105,6 +105,8 @@ struct Examiner<'a> {
     locals: Vec<(String, Option<usize>)>,
     /// Inside of the range of a comprehension, where a growing value would be walked.
     in_range: bool,
+    /// The innermost part of what is refused.
+    at: Option<u64>,
 }
 
 // === impl Fields ===
@@ -164,8 +166,8 @@ pub(super) fn examine_source(source: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Examines a program over the object at `object`; the error is a sentence for the author.
-pub(super) fn examine(expression: &IdedExpr, nodes: &[Node], object: usize, change: bool) -> Result<Shape, String> {
+/// Examines a program over the object at `object`; the error is a part of the tree and a sentence for the author.
+pub(super) fn examine(expression: &IdedExpr, nodes: &[Node], object: usize, change: bool) -> Result<Shape, (Option<u64>, String)> {
     let mut examiner = Examiner {
         nodes,
         object,
@@ -177,8 +179,11 @@ pub(super) fn examine(expression: &IdedExpr, nodes: &[Node], object: usize, chan
         deepest: 0,
         locals: Vec::new(),
         in_range: false,
+        at: None,
     };
-    examiner.visit(expression)?;
+    if let Err(text) = examiner.visit(expression) {
+        return Err((examiner.at, text));
+    }
     Ok(Shape {
         reads: examiner.reads,
         size: examiner.size,
@@ -199,9 +204,12 @@ impl Examiner<'_> {
         if self.depth > TREE_DEPTH_MAX {
             return Err(format!("the expression is nested deeper than {TREE_DEPTH_MAX}"));
         }
-        let node = self.visit_kind(&expression.expr)?;
+        let node = self.visit_kind(&expression.expr);
+        if node.is_err() {
+            self.at = self.at.or(Some(expression.id));
+        }
         self.depth -= 1;
-        Ok(node)
+        node
     }
 
     fn visit_kind(&mut self, expression: &Expr) -> Result<Option<usize>, String> {
@@ -326,8 +334,10 @@ impl Examiner<'_> {
 
     fn call(&mut self, name: &str, target: Option<&IdedExpr>, args: &[IdedExpr]) -> Result<Option<usize>, String> {
         let is_operator = name.contains('_') || name.starts_with('@') || name == "!_";
+        // What `math.greatest` and `math.least` are parsed to.
+        let is_extreme = matches!(name, "math.@max" | "math.@min");
         let is_math = matches!(target.map(|target| &target.expr), Some(Expr::Ident(space)) if space == "math");
-        if !is_operator && !is_math && !FUNCTIONS.contains(&name) {
+        if !is_operator && !is_math && !is_extreme && !FUNCTIONS.contains(&name) {
             return Err(format!("there is no function `{name}`"));
         }
         if name == "matches" {
