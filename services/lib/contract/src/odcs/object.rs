@@ -89,8 +89,9 @@ impl Reader<'_> {
             self.problems
                 .warning(codes::CDC_KEY, at.place(), "change events without a primary key", help);
         }
-        let needs_scale =
-            settings.decimals == crate::model::DecimalMode::Precise && settings.encodings.contains(&crate::model::Encoding::Json);
+        let is_relational = matches!(settings.cdc, Some(CdcFormat::Debezium | CdcFormat::DebeziumFlat));
+        let needs_scale = is_relational
+            && settings.decimals == crate::model::DecimalMode::Precise && settings.encodings.contains(&crate::model::Encoding::Json);
         for (index, property) in properties.iter().enumerate().filter(|_| needs_scale) {
             let is_decimal = matches!(&property.logical_type, LogicalType::Number { format: None, .. });
             if is_decimal && property.decimal().is_none() {
