@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Reader;
 use crate::codes;
-use crate::model::{LogicalType, ObjectSettings, Property, SchemaObject};
+use crate::model::{CdcFormat, LogicalType, ObjectSettings, Property, SchemaObject};
 use crate::problems::quoted;
 use crate::yaml::At;
 
