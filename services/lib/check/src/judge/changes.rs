@@ -345,7 +345,10 @@ fn prove(image: Option<&mut cdc::Image<'_>>) -> Result<(), DecodeFailure> {
 /// What pointers to values of the row before and after begin with.
 fn prefixes(format: CdcFormat, event: &ChangeEvent<'_>) -> (&'static str, &'static str) {
     match format {
-        CdcFormat::DebeziumMongodb if needs_key(event) => ("", "/updateDescription/updatedFields"),
+        // What is known of such rows lies in the key and in the description of the update.
+        CdcFormat::DebeziumMongodb if [&event.before, &event.after].into_iter().flatten().any(cdc::Image::is_partial) => {
+            ("", "/updateDescription/updatedFields")
+        }
         CdcFormat::Debezium | CdcFormat::DebeziumMongodb => ("/before", "/after"),
         CdcFormat::DebeziumFlat => ("", ""),
         CdcFormat::Dms | CdcFormat::Maxwell => ("/data", "/data"),
