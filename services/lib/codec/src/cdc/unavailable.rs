@@ -38,6 +38,11 @@ impl Placeholder {
         }
     }
 
+    /// The text as it is configured.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Whether any value of the row can be the placeholder: false is certain. In JSON this looks for the bytes that Debezium writes; a
     /// placeholder spelled with escapes is a text like any other.
     pub fn may_be_in(&self, image: &Image<'_>) -> bool {
