@@ -78,8 +78,18 @@ fn precise(physical: &str) -> Column {
         let scale = digits(&arguments()).map_or(2, |(_, scale)| small(scale));
         return Column::Precise { scale: Some(scale) };
     }
-    let declared = digits(physical).map(|(_, scale)| small(scale));
-    match ["numeric", "decimal", "dec", "number"].iter().any(|name| physical.starts_with(name)) {
+    // Debezium reads the eleven bits of PostgreSQL's negative scales as a number without sign, and pads the values to it.
+    let declared = digits(physical).map(|(_, scale)| {
+        if scale < 0 && !physical.starts_with("number") {
+            small(2048 + scale)
+        } else {
+            small(scale)
+        }
+    });
+    match ["numeric", "decimal", "dec", "number"]
+        .iter()
+        .any(|name| physical.starts_with(name))
+    {
         true => Column::Precise { scale: declared },
         false => Column::VariableScale,
     }
@@ -178,9 +188,7 @@ pub(crate) fn unavailable_composites(plan: &Plan, row: &Image<'_>, found: &mut V
         };
         let mut ahead = reader.clone();
         let opened = ahead.next()?;
-        if matches!(opened, Token::BeginArray | Token::BeginObject)
-            && plan.change.placeholder.is_composite(&opened, &mut ahead)
-        {
+        if matches!(opened, Token::BeginArray | Token::BeginObject) && plan.change.placeholder.is_composite(&opened, &mut ahead) {
             found.push(column);
         }
         reader.skip()?;

@@ -168,7 +168,11 @@ impl Judge {
         match walked {
             Ok(walked) => {
                 if let Some(captured) = walked.captured.as_ref().filter(|_| image.mode == Mode::Whole) {
-                    for rule in around.plan.checks[0].rules.iter().filter(|rule| around.plan.change.asks(**rule, scope.op)) {
+                    for rule in around.plan.checks[0]
+                        .rules
+                        .iter()
+                        .filter(|rule| around.plan.change.asks(**rule, scope.op))
+                    {
                         let rule = &around.plan.programs[*rule];
                         walk::ask(&mut self.findings, around.plan, image.prefix, &[], rule, captured, scope);
                     }

@@ -12,7 +12,10 @@ const INLINE: usize = 119;
 pub struct SourcePosition(Form);
 
 #[derive(Clone)]
-#[allow(clippy::large_enum_variant, reason = "the large one is the usual one, and it is there so as not to allocate")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "the large one is the usual one, and it is there so as not to allocate"
+)]
 enum Form {
     Inline { len: u8, bytes: [u8; INLINE] },
     Long(String),

@@ -160,8 +160,16 @@ impl<'c> Compiler<'c> {
             let RuleKind::Cel { expression } = &rule.kind else { continue };
             let change = self.object.settings.cdc.is_some();
             if !change && !rule.operations.is_empty() {
-                let problem = format!("rule `{}`: plain events have no operations, so the rule would never be asked", rule.id);
-                self.problem(codes::RULE, &rule.location, problem, "remove the setting `operations`, or add `cdc` to the object");
+                let problem = format!(
+                    "rule `{}`: plain events have no operations, so the rule would never be asked",
+                    rule.id
+                );
+                self.problem(
+                    codes::RULE,
+                    &rule.location,
+                    problem,
+                    "remove the setting `operations`, or add `cdc` to the object",
+                );
             }
             match Rule::compile(&rule.id, rule.severity, &rule.location, expression, &self.nodes, node, change) {
                 Ok(compiled) => {

@@ -117,8 +117,5 @@ impl<'b> Metadata<'b> {
 /// Microseconds since the epoch; a time that cannot be read says nothing, since nothing depends on it but freshness.
 fn time(text: Option<Cow<'_, str>>) -> Option<i64> {
     let instant = civil::parse_instant(&text?)?;
-    instant
-        .seconds
-        .checked_mul(1_000_000)?
-        .checked_add(i64::from(instant.nanos / 1000))
+    instant.seconds.checked_mul(1_000_000)?.checked_add(i64::from(instant.nanos / 1000))
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Texts;
 use super::block::{ShapeId, Shapes};
 use super::extended::ExtendedReader;
 use super::flat::marker;
@@ -9,7 +10,6 @@ use super::mongo::{Document, MongoKey};
 use super::overlay::OverlayReader;
 use super::partial::PartialReader;
 use super::typed::TypedJson;
-use super::Texts;
 use crate::avro::{AvroReader, Schema};
 use crate::failure::DecodeFailure;
 use crate::json::JsonReader;

@@ -81,7 +81,10 @@ pub fn strict_failure(value: &[u8], met: DecodeFailure) -> DecodeFailure {
 /// Unwraps a Debezium envelope in JSON, with or without its schema block. The whole value is proven to be strict JSON, so the images
 /// cannot fail on grammar; they can on values that contradict the schema block.
 pub fn unwrap_json<'b>(value: &'b [u8], cache: &mut SchemaBlockCache) -> Result<Unwrapped<'b>, DecodeFailure> {
-    proven(value, with_payload(value, cache, |payload| envelope::walk(&mut JsonRows::new(payload))))
+    proven(
+        value,
+        with_payload(value, cache, |payload| envelope::walk(&mut JsonRows::new(payload))),
+    )
 }
 
 /// Unwraps a flattened JSON row with the default names, with or without its schema block; proven as [`unwrap_json`]. Headers count where
@@ -92,7 +95,10 @@ pub fn unwrap_flat_json<'b>(
     cache: &mut SchemaBlockCache,
 ) -> Result<Unwrapped<'b>, DecodeFailure> {
     let names = FlatNames::default();
-    proven(value, with_payload(value, cache, |payload| flat::unwrap_rows(payload, headers, names)))
+    proven(
+        value,
+        with_payload(value, cache, |payload| flat::unwrap_rows(payload, headers, names)),
+    )
 }
 
 fn proven<'b>(value: &[u8], read: Result<Unwrapped<'b>, DecodeFailure>) -> Result<Unwrapped<'b>, DecodeFailure> {

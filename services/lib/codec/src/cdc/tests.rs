@@ -264,6 +264,46 @@ fn a_value_against_its_own_schema_is_refused() {
     }
 }
 
+/// PostgreSQL's `numeric(5,-2)`: Debezium reads the scale as 2046 and writes the value padded to it.
+#[test]
+fn a_negative_scale_comes_back_from_where_it_wrapped() {
+    let mut unscaled = num_bigint::BigInt::from(12_300);
+    for _ in 0..2046 {
+        unscaled *= 10;
+    }
+    let base64 = STANDARD.encode(unscaled.to_signed_bytes_be());
+    let field = r#"{"type":"bytes","name":"org.apache.kafka.connect.data.Decimal","parameters":{"scale":"2046"},"field":"total"}"#;
+    let text = typed(field, &format!(r#"{{"total":"{base64}"}}"#));
+    let envelope = change(&text);
+    let tokens = row(envelope.after.as_ref().unwrap());
+    let Token::Decimal { unscaled, scale } = &tokens[2] else {
+        panic!("{tokens:?}")
+    };
+    let read = crate::decimal::rescale(unscaled, *scale, 0);
+    assert_eq!(read, crate::decimal::DecimalRead::Exact(12_300));
+}
+
+#[test]
+fn snapshots_are_told() {
+    for (said, snapshot) in [("\"incremental\"", Some("incremental")), ("false", Some("false")), ("null", None)] {
+        let text = format!(r#"{{"op":"r","after":{{}},"source":{{"snapshot":{said}}}}}"#);
+        assert_eq!(change(&text).snapshot.as_deref(), snapshot);
+    }
+    let text = br#"{"id":1,"__source_snapshot":"last"}"#;
+    let Ok(Unwrapped::Change(event)) = unwrap_flat_json(text, &[], &mut SchemaBlockCache::new()) else {
+        panic!("a change")
+    };
+    assert_eq!(event.snapshot.as_deref(), Some("last"));
+}
+
+#[test]
+fn halves_of_a_changed_key_are_known_by_their_headers() {
+    let header = |name| key_change(&[("other", None), (name, Some(b"{}"))]);
+    assert_eq!(header("__debezium.newkey"), Some(KeyChange::Left));
+    assert_eq!(header("__debezium.oldkey"), Some(KeyChange::Arrived));
+    assert_eq!(header("__debezium.context.task"), None);
+}
+
 #[test]
 fn the_cache_forgets_but_never_mixes_up() {
     let mut cache = SchemaBlockCache::new();

@@ -39,10 +39,9 @@ impl Texts {
     /// Ends the list of names; false when one of them is there twice.
     pub(super) fn sort_names(&mut self) -> bool {
         let text = &self.text;
-        self.names.sort_unstable_by(|left, right| text[left.clone()].cmp(&text[right.clone()]));
         self.names
-            .windows(2)
-            .all(|pair| text[pair[0].clone()] != text[pair[1].clone()])
+            .sort_unstable_by(|left, right| text[left.clone()].cmp(&text[right.clone()]));
+        self.names.windows(2).all(|pair| text[pair[0].clone()] != text[pair[1].clone()])
     }
 
     pub(super) fn get(&self, range: Range<usize>) -> &str {

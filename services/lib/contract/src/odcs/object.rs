@@ -91,7 +91,8 @@ impl Reader<'_> {
         }
         let is_relational = matches!(settings.cdc, Some(CdcFormat::Debezium | CdcFormat::DebeziumFlat));
         let needs_scale = is_relational
-            && settings.decimals == crate::model::DecimalMode::Precise && settings.encodings.contains(&crate::model::Encoding::Json);
+            && settings.decimals == crate::model::DecimalMode::Precise
+            && settings.encodings.contains(&crate::model::Encoding::Json);
         for (index, property) in properties.iter().enumerate().filter(|_| needs_scale) {
             let is_decimal = matches!(&property.logical_type, LogicalType::Number { format: None, .. });
             if is_decimal && property.decimal().is_none() {

@@ -41,7 +41,11 @@ const OF_FORMATS: [(&str, &[CdcFormat], &str); 7] = [
     ("decimals", &[CdcFormat::Debezium, CdcFormat::DebeziumFlat], "debezium"),
     ("times", &[CdcFormat::Debezium, CdcFormat::DebeziumFlat], "debezium"),
     ("binary", &[CdcFormat::Debezium, CdcFormat::DebeziumFlat], "debezium"),
-    ("unavailablePlaceholder", &[CdcFormat::Debezium, CdcFormat::DebeziumFlat], "debezium"),
+    (
+        "unavailablePlaceholder",
+        &[CdcFormat::Debezium, CdcFormat::DebeziumFlat],
+        "debezium",
+    ),
     ("addFieldsPrefix", &[CdcFormat::DebeziumFlat], "debezium-flat"),
     ("addHeadersPrefix", &[CdcFormat::DebeziumFlat], "debezium-flat"),
     ("beforeImage", &[CdcFormat::Dms], "dms"),
