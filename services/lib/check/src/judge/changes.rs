@@ -26,7 +26,7 @@ use super::walk::{Mode, Stop};
 use super::{Image, Judge, Surroundings, Walked};
 use crate::change;
 use crate::datum::Datum;
-use crate::input::{Input, Known, SchemaLookup};
+use crate::input::{Input, Known, SchemaLookup, SchemaNeed};
 use crate::plan::Plan;
 use crate::position::SourcePosition;
 use crate::row::RowSink;
@@ -122,7 +122,7 @@ impl Judge {
                 cdc::key_avro(&avro, datum, base)
             }
             Ok(None) => return Err(MALFORMED),
-            Err(need) => return Ok(need),
+            Err(need) => return Ok(Verdict::Need(need)),
         };
         let key = MongoKey::read(reader, texts)?;
         match event.after.take() {
@@ -132,13 +132,13 @@ impl Judge {
         self.event(arrival, event, row)
     }
 
-    /// The key of the record in its frame; none where it has none that can be read, and the verdict where its schema is not there yet.
-    fn open_key<'a>(&mut self, arrival: &Arrival<'a>) -> Result<Option<Key<'a>>, Verdict> {
+    /// The key of the record in its frame; none where it has none that can be read, and the schema that is needed first.
+    fn open_key<'a>(&mut self, arrival: &Arrival<'a>) -> Result<Option<Key<'a>>, SchemaNeed> {
         let Some(key) = arrival.input.key else { return Ok(None) };
         match framing::open(super::encodings(arrival.plan), Part::Key, arrival.input.headers, key) {
             Ok(Framed::Json(bytes)) => Ok(Some(Key::Json(bytes))),
             Ok(Framed::Avro { schema, datum }) => match arrival.schemas.lookup(&super::need(schema)) {
-                Known::NotCached => Err(Verdict::Need(super::need(schema))),
+                Known::NotCached => Err(super::need(schema)),
                 Known::Avro(schema) => Ok(Some(Key::Avro(schema, datum, key.len() - datum.len()))),
                 Known::Unknown | Known::Unusable => Ok(None),
             },
@@ -170,7 +170,7 @@ impl Judge {
                 Some(cdc::key_avro(&avro, datum, base))
             }
             Ok(None) => None,
-            Err(need) => return need,
+            Err(need) => return Verdict::Need(need),
         };
         if let Some(reader) = reader
             && self.key(arrival, reader.clone(), &mut ())
