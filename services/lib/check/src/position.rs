@@ -24,6 +24,27 @@ enum Form {
 // === impl SourcePosition ===
 
 impl SourcePosition {
+    /// The digits of a number, as [`SourcePosition::of`] would write them and several times as fast.
+    pub fn of_number(number: i64) -> SourcePosition {
+        let mut bytes = [0; INLINE];
+        let mut rest = number.unsigned_abs();
+        let mut digits = [0_u8; 20];
+        let mut at = digits.len();
+        loop {
+            at -= 1;
+            digits[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        let sign = usize::from(number < 0);
+        bytes[0] = b'-';
+        let len = sign + digits.len() - at;
+        bytes[sign..len].copy_from_slice(&digits[at..]);
+        SourcePosition(Form::Inline { len: len as u8, bytes })
+    }
+
     /// The text of whatever shows itself.
     pub fn of(shown: &impl fmt::Display) -> SourcePosition {
         let mut position = SourcePosition::default();
@@ -111,6 +132,11 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn numbers_are_their_digits(number in prop_oneof![any::<i64>(), -20_i64..20, Just(i64::MIN), Just(i64::MAX)]) {
+            prop_assert_eq!(SourcePosition::of_number(number), SourcePosition::of(&number));
+        }
+
         #[test]
         fn texts_of_any_length_come_back(parts in prop::collection::vec("\\PC{0,60}", 0..6)) {
             let mut position = SourcePosition::default();

@@ -368,8 +368,15 @@ fn facts(event: &ChangeEvent<'_>, arrival: &Arrival<'_>) -> Facts {
         event_time: None,
         op,
         source_time: event.source_time_micros,
-        source_position: event.position.as_ref().map(SourcePosition::of),
+        source_position: event.position.as_ref().map(position),
         key_change: cdc::key_change(arrival.input.headers),
+    }
+}
+
+fn position(position: &cdc::Position<'_>) -> SourcePosition {
+    match position {
+        cdc::Position::Lsn(lsn) => SourcePosition::of_number(*lsn),
+        position => SourcePosition::of(position),
     }
 }
 

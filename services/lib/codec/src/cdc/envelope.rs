@@ -175,6 +175,12 @@ pub(super) fn integer<'b>(reader: &mut impl Reader<'b>) -> Result<Option<i64>, D
     let at = reader.position();
     match reader.next()? {
         Token::Null => Ok(None),
+        Token::Number(text)
+            if text.len() < 20
+                && let Ok(value) = text.parse() =>
+        {
+            Ok(Some(value))
+        }
         token => as_i64(&token).map_or_else(|| bad(at), |value| Ok(Some(value))),
     }
 }
@@ -232,23 +238,24 @@ pub(super) fn transaction_of(id: Cow<'_, str>) -> Cow<'_, str> {
 
 impl<'b> Found<'b> {
     fn field(&mut self, rows: &mut impl Rows<'b>, key: &str) -> Result<(), DecodeFailure> {
-        match key {
-            "before" => self.before = rows.row(key)?,
-            "after" => self.after = rows.row(key)?,
-            "message" => self.message = message(rows)?,
-            "op" => {
+        // Patterns of bytes become a decision tree, those of text a chain of comparisons.
+        match key.as_bytes() {
+            b"before" => self.before = rows.row(key)?,
+            b"after" => self.after = rows.row(key)?,
+            b"message" => self.message = message(rows)?,
+            b"op" => {
                 let at = rows.position();
                 self.op = Some(text(rows)?.map_or_else(|| bad(at), Ok)?);
             }
-            "source" => self.source = Source::read(rows)?,
-            "transaction" => self.transaction = transaction(rows)?,
-            "ts_us" | "ts_ns" => rows.skip()?,
+            b"source" => self.source = Source::read(rows)?,
+            b"transaction" => self.transaction = transaction(rows)?,
+            b"ts_us" | b"ts_ns" => rows.skip()?,
             key => {
                 match key {
-                    "ts_ms" => self.ts_ms = true,
-                    "status" => self.status = true,
-                    "id" => self.id = true,
-                    "ddl" | "tableChanges" => self.ddl = true,
+                    b"ts_ms" => self.ts_ms = true,
+                    b"status" => self.status = true,
+                    b"id" => self.id = true,
+                    b"ddl" | b"tableChanges" => self.ddl = true,
                     _ => self.others += 1,
                 }
                 rows.skip()?;
@@ -312,19 +319,19 @@ impl<'b> Source<'b> {
         let (mut millis, mut micros, mut nanos) = (None, None, None);
         let (mut lsn, mut file, mut pos, mut other, mut ordinal) = (None, None, None, None, None);
         let there = object(reader, |reader, key| {
-            match key {
-                "ts_ms" => millis = integer(reader)?,
-                "ts_us" => micros = integer(reader)?,
-                "ts_ns" => nanos = integer(reader)?,
-                "snapshot" => source.snapshot = snapshot(reader)?,
-                "db" => source.database = text(reader)?,
-                "schema" => source.schema = text(reader)?,
-                "table" | "collection" => source.table = text(reader)?,
-                "lsn" => lsn = integer(reader)?,
-                "file" => file = text(reader)?,
-                "pos" => pos = integer(reader)?,
-                "ord" => ordinal = integer(reader)?,
-                "scn" | "change_lsn" => other = text(reader)?,
+            match key.as_bytes() {
+                b"ts_ms" => millis = integer(reader)?,
+                b"ts_us" => micros = integer(reader)?,
+                b"ts_ns" => nanos = integer(reader)?,
+                b"snapshot" => source.snapshot = snapshot(reader)?,
+                b"db" => source.database = text(reader)?,
+                b"schema" => source.schema = text(reader)?,
+                b"table" | b"collection" => source.table = text(reader)?,
+                b"lsn" => lsn = integer(reader)?,
+                b"file" => file = text(reader)?,
+                b"pos" => pos = integer(reader)?,
+                b"ord" => ordinal = integer(reader)?,
+                b"scn" | b"change_lsn" => other = text(reader)?,
                 _ => reader.skip()?,
             }
             Ok(())
