@@ -21,7 +21,7 @@ mod temporal;
 pub mod verdict;
 
 /// Version of what decides, recorded with every verdict. Whoever changes a verdict for any bytes and contract raises it.
-pub const ENGINE_VERSION: &str = "1";
+pub const ENGINE_VERSION: &str = "2";
 
 pub use input::{Input, SchemaLookup, SchemaNeed};
 pub use judge::{Judge, verdict_for_status};
