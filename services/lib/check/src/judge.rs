@@ -1,6 +1,6 @@
 //! The judge: bytes and plan in, verdict out.
 
-use tidegate_codec::cdc::SchemaBlockCache;
+use tidegate_codec::cdc::{SchemaBlockCache, Texts};
 use tidegate_codec::framing::{self, Framed, Part, SchemaRef};
 use tidegate_codec::{AvroReader, DecodeFailure, Detail, JsonReader, Keys};
 use tidegate_contract::model::Encoding;
@@ -37,6 +37,10 @@ pub struct Judge {
     names: Option<Box<Keys>>,
     /// Every value goes the long way.
     thorough: bool,
+    /// Unescaped parts of a change event.
+    texts: Texts,
+    /// The same of its key.
+    key_texts: Texts,
 }
 
 /// What stands beside the row.
@@ -159,6 +163,7 @@ impl Judge {
             short: image.mode == Mode::Whole && !self.thorough,
             schemaless: image.schemaless,
             placeholders: image.placeholders,
+            partial: image.partial,
             row,
             findings: &mut self.findings,
             scratch: &mut self.scratch,
@@ -186,7 +191,11 @@ impl Judge {
             Ok(walked) => {
                 let captured = walked.captured.filter(|_| image.mode == Mode::Whole);
                 if let Some(captured) = captured.and_then(|cell| Captured::of(&self.scratch.tape, cell)) {
-                    for rule in &around.plan.checks[0].rules {
+                    for rule in around.plan.checks[0]
+                        .rules
+                        .iter()
+                        .filter(|rule| around.plan.change.asks(**rule, scope.op))
+                    {
                         let rule = &around.plan.programs[*rule];
                         if rule.plainly_holds(captured) {
                             continue;
@@ -228,6 +237,7 @@ struct Image {
     mode: Mode,
     schemaless: bool,
     placeholders: bool,
+    partial: bool,
 }
 
 // === impl Image ===
@@ -238,6 +248,7 @@ impl Image {
         mode: Mode::Whole,
         schemaless: false,
         placeholders: false,
+        partial: false,
     };
 }
 

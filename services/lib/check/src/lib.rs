@@ -14,6 +14,7 @@ mod jdk;
 pub mod judge;
 mod leaf;
 pub mod plan;
+mod position;
 pub mod row;
 mod rules;
 mod tape;
@@ -21,10 +22,11 @@ mod temporal;
 pub mod verdict;
 
 /// Version of what decides, recorded with every verdict. Whoever changes a verdict for any bytes and contract raises it.
-pub const ENGINE_VERSION: &str = "1";
+pub const ENGINE_VERSION: &str = "2";
 
 pub use input::{Input, SchemaLookup, SchemaNeed};
 pub use judge::{Judge, verdict_for_status};
 pub use plan::{Plan, compile};
+pub use position::SourcePosition;
 pub use row::RowSink;
 pub use verdict::{Reason, Skip, Verdict, Violation};

@@ -93,6 +93,8 @@ pub(crate) struct Walk<'w, R> {
     pub(crate) schemaless: bool,
     /// Values that the source did not send are looked for.
     pub(crate) placeholders: bool,
+    /// Columns that the image does not hold were not sent.
+    pub(crate) partial: bool,
     pub(crate) row: &'w mut R,
     pub(crate) findings: &'w mut Findings,
     pub(crate) scratch: &'w mut Scratch,
@@ -252,12 +254,13 @@ impl<R: RowSink> Walk<'_, R> {
         {
             self.report(Reason::ConstraintViolation, None, clause, node);
         }
+        let all = self.partial && self.scratch.steps.is_empty();
         for (word, missed) in missed.iter().enumerate() {
             let seen = match word {
                 0 => seen,
                 more => self.scratch.seen[first_word + more - 1],
             };
-            let mut bits = missed & !seen;
+            let mut bits = if all { words_of(children.len(), word) } else { *missed } & !seen;
             while bits != 0 {
                 self.missing(children[word * 64 + bits.trailing_zeros() as usize]);
                 bits &= bits - 1;
@@ -309,6 +312,10 @@ impl<R: RowSink> Walk<'_, R> {
     }
 
     fn missing(&mut self, node: usize) {
+        if self.partial && self.scratch.steps.is_empty() {
+            self.unavailable(node);
+            return;
+        }
         let plan = self.plan;
         let check = &plan.checks[node];
         let asked = match self.mode {
@@ -426,7 +433,7 @@ impl<R: RowSink> Walk<'_, R> {
         if self.mode == Mode::Whole
             && let Some(captured) = Captured::of(&self.scratch.tape, cell)
         {
-            for rule in &check.rules {
+            for rule in check.rules.iter().filter(|rule| plan.change.asks(**rule, self.scope.op)) {
                 ask(
                     self.findings,
                     plan,
@@ -477,6 +484,14 @@ pub(crate) fn ask(
         location: &rule.location,
     };
     findings.add(broken, || pointer(plan, image, steps, None));
+}
+
+/// One bit for each of `count` fields, of which this is the word with that number.
+fn words_of(count: usize, word: usize) -> u64 {
+    match count - word * 64 {
+        left @ 0..64 => (1 << left) - 1,
+        _ => u64::MAX,
+    }
 }
 
 /// Passes over the rest of a value whose first token was read.

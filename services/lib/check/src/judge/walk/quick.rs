@@ -101,7 +101,7 @@ impl<R: RowSink> Walk<'_, R> {
     fn fits(&self, limits: &QuickText, text: &str) -> bool {
         (limits.bytes_min..=limits.bytes_max).contains(&text.len())
             && (!limits.email || format::email(text))
-            && !(self.placeholders && *text == *self.plan.change.placeholder)
+            && !(self.placeholders && *text == *self.plan.change.placeholder.text())
     }
 
     /// `ascii` was proven to be printable ASCII by its check.
