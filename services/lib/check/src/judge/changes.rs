@@ -296,7 +296,12 @@ impl Judge {
         part: &cdc::Image<'_>,
     ) -> Result<Walked, Stop> {
         match part.plain_reader() {
-            Some(mut reader) => self.walk(around, scope, image, row, |walk| walk.document(&mut reader)),
+            Some(mut reader) => {
+                reader.lend(self.names.take());
+                let walked = self.walk(around, scope, image, row, |walk| walk.document(&mut reader));
+                self.names = reader.leave();
+                walked
+            }
             None => self.walk(around, scope, image, row, |walk| walk.document(&mut part.reader())),
         }
     }

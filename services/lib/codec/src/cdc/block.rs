@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::failure::{DecodeFailure, Detail};
 use crate::json::JsonReader;
+use crate::keys::Keys;
 use crate::semantic::Semantic;
 use crate::token::{Reader, Token};
 
@@ -23,6 +24,8 @@ pub struct SchemaBlockCache {
     /// The last used one first.
     entries: Vec<Entry>,
     bytes: usize,
+    /// Room for field names, handed from reader to reader.
+    pub(super) names: Option<Box<Keys>>,
 }
 
 #[derive(Debug)]

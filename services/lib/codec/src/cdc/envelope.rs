@@ -8,6 +8,7 @@ use super::{ChangeEvent, ControlKind, Image, Op, Position, Unwrapped};
 use crate::avro::{AvroReader, Schema};
 use crate::failure::{DecodeFailure, Detail};
 use crate::json::JsonReader;
+use crate::keys::Keys;
 use crate::semantic::as_i64;
 use crate::token::{Reader, Token};
 
@@ -415,6 +416,16 @@ impl<'b> JsonRows<'b> {
             levels: payload.levels,
             proven: payload.proven,
         }
+    }
+
+    /// See [`JsonReader::lend`].
+    pub(super) fn lend(&mut self, names: Option<Box<Keys>>) {
+        self.reader.lend(names);
+    }
+
+    /// See [`JsonReader::leave`].
+    pub(super) fn leave(&mut self) -> Option<Box<Keys>> {
+        self.reader.leave()
     }
 
     /// A value without a block around it.

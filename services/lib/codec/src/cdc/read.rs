@@ -36,7 +36,18 @@ pub fn read_json<'b>(
     texts: &'b mut Texts,
 ) -> Result<Unwrapped<'b>, DecodeFailure> {
     match format {
-        Format::Debezium => with_payload(value, cache, |payload| envelope::walk(&mut JsonRows::new(payload))),
+        Format::Debezium => {
+            let mut names = cache.names.take();
+            let found = with_payload(value, cache, |payload| {
+                let mut rows = JsonRows::new(payload);
+                rows.lend(names.take());
+                let found = envelope::walk(&mut rows);
+                names = rows.leave();
+                found
+            });
+            cache.names = names;
+            found
+        }
         Format::Flat(names) => with_payload(value, cache, |payload| flat::unwrap_rows(payload, headers, names)),
         Format::Mongo => {
             let found = with_payload(value, cache, |payload| mongo::walk(&mut JsonRows::new(payload), texts))?;

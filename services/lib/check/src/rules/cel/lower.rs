@@ -19,12 +19,13 @@ mod calls;
 mod macros;
 
 /// Fields of `source`.
-const SOURCE: [(&str, Type); 6] = [
+const SOURCE: [(&str, Type); 7] = [
     ("table", Type::Str),
     ("schema", Type::Str),
     ("database", Type::Str),
     ("transaction", Type::Str),
     ("position", Type::Str),
+    ("snapshot", Type::Str),
     ("ts", Type::Timestamp),
 ];
 const META: [(&str, Type); 3] = [("topic", Type::Str), ("contract", Type::Str), ("version", Type::Str)];
