@@ -52,18 +52,22 @@ pub(crate) fn run(data: &[u8]) {
     let choice = parts.byte();
     let rest = parts.rest();
     if choice != OWN {
-        return check(SCHEMAS[usize::from(choice) % SCHEMAS.len()], rest);
+        agrees(SCHEMAS[usize::from(choice) % SCHEMAS.len()], rest);
+        return;
     }
     let end = rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
     if let Ok(text) = std::str::from_utf8(&rest[..end])
         && text.len() <= SCHEMA_BYTES_MAX
     {
-        check(text, rest.get(end + 1..).unwrap_or_default());
+        agrees(text, rest.get(end + 1..).unwrap_or_default());
     }
 }
 
-fn check(schema: &str, datum: &[u8]) {
-    let Ok(ours) = Schema::parse(schema, &[]) else { return };
+/// Whether we accept the datum; what we accept says the same to the referee.
+pub(crate) fn agrees(schema: &str, datum: &[u8]) -> bool {
+    let Ok(ours) = Schema::parse(schema, &[]) else {
+        return false;
+    };
     let read = walk::outcome(|| AvroReader::new(&ours, datum), 0, datum.len());
     let shifted = walk::outcome(|| AvroReader::new(&ours, datum).with_base(5), 5, datum.len());
     match (&read, &shifted) {
@@ -71,20 +75,20 @@ fn check(schema: &str, datum: &[u8]) {
         (Err(one), Err(other)) => assert_eq!((one.detail, one.offset + 5), (other.detail, other.offset)),
         _ => panic!("the base changes the answer"),
     }
-    let Ok(tokens) = read else { return };
+    let Ok(tokens) = read else { return false };
     // What only Connect's names mean is ours alone; the referee knows the specification.
     if schema.contains("connect") {
-        return;
+        return true;
     }
-    let Ok(referee) = Referee::parse_str(schema) else { return };
+    let Ok(referee) = Referee::parse_str(schema) else { return true };
     let Ok(reader) = GenericDatumReader::builder(&referee).build() else {
-        return;
+        return true;
     };
     let mut rest = datum;
     let value = match reader.read_value(&mut rest) {
         Ok(value) => value,
         // We hand the text out as it is; the contract's `format: uuid` is what looks inside.
-        Err(_) if holds_uuid_text(&referee) => return,
+        Err(_) if holds_uuid_text(&referee) => return true,
         Err(error) => panic!("only we accept: {error}"),
     };
     assert!(rest.is_empty(), "the referee leaves {} bytes", rest.len());
@@ -94,6 +98,7 @@ fn check(schema: &str, datum: &[u8]) {
     };
     let (ours, theirs) = (walk::tree(&tokens), expected.tree(&referee, None, &value));
     assert_eq!(ours, theirs);
+    true
 }
 
 fn holds_uuid_text(schema: &Referee) -> bool {

@@ -9,6 +9,7 @@
 //! accepts with the same values; the same bytes give the same answer with fresh and with used buffers.
 #![expect(clippy::panic, reason = "a finding is a panic")]
 
+mod avro_generated;
 mod avro_reader;
 mod contract_loader;
 mod dates;
@@ -38,6 +39,7 @@ pub const TARGETS: &[Target] = &[
     target("json_reader", json_reader::run),
     target("numbers", numbers::run),
     target("avro_reader", avro_reader::run),
+    target("avro_generated", avro_generated::run),
     target("framing", framing::run),
     target("debezium_envelope", debezium::envelope),
     target("debezium_flat", debezium::flat),

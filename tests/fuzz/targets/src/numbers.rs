@@ -49,6 +49,17 @@ fn text(text: &str, scale: u8) {
     assert_eq!(number::compare(text, text), Ordering::Equal);
     if let Some(exact) = Exact::read(text) {
         assert_eq!(scaled, exact.at(i64::from(scale)));
+    } else if let Some((mantissa, exponent)) = text.split_once(['e', 'E']) {
+        // Too large to be written out; the digits of a text of this size cannot make up for it.
+        let expected = match (
+            mantissa.bytes().any(|byte| (b'1'..=b'9').contains(&byte)),
+            exponent.starts_with('-'),
+        ) {
+            (false, _) => DecimalRead::Exact(0),
+            (true, true) => DecimalRead::Inexact,
+            (true, false) => DecimalRead::TooLarge,
+        };
+        assert_eq!(scaled, expected);
     }
 }
 

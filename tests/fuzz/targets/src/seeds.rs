@@ -18,6 +18,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "json_reader" => values(),
         "numbers" => numbers(),
         "avro_reader" => avro(),
+        "avro_generated" => noise(),
         "framing" => framing(),
         "debezium_envelope" => values().iter().map(|value| Build::default().byte(0).rest(value)).collect(),
         "debezium_flat" => flat(),
@@ -94,6 +95,7 @@ fn numbers() -> Vec<Vec<u8>> {
         "12.340",
         "-170141183460469231731687303715884105728",
         "1E+2",
+        "1e4294967296",
         "0.1e-400",
         "01",
         "1.",
@@ -127,6 +129,18 @@ fn avro() -> Vec<Vec<u8>> {
     ];
     seeds.extend(first.map(|datum| Build::default().byte(0).rest(datum)));
     seeds
+}
+
+/// Bytes without a pattern: enough for a schema and a value each.
+fn noise() -> Vec<Vec<u8>> {
+    let mut state = 1_u64;
+    let mut byte = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    };
+    (0..300).map(|length| (0..length).map(|_| byte()).collect()).collect()
 }
 
 fn framing() -> Vec<Vec<u8>> {

@@ -73,3 +73,39 @@ fn the_corpus_is_small_and_belongs_to_targets() {
         );
     }
 }
+
+/// A poor man's fuzzing for every build: seeds changed in a few places, the same each time.
+#[test]
+fn changed_seeds_hold() {
+    const TELLING: &[u8] = b"\"{}[],:0 19e-+.nt\\/\0\x01\x02\x7f\x80\xc3\xff";
+    let mut broken = Vec::new();
+    let mut state = 11_u64;
+    let mut below = |limit: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % limit
+    };
+    for target in TARGETS {
+        let seeds = seeds::of(target.name);
+        for round in 0..600 {
+            let mut seed = seeds[below(seeds.len())].clone();
+            for _ in 0..=below(3) {
+                let at = below(seed.len() + 1);
+                match below(4) {
+                    0 => seed.insert(at, TELLING[below(TELLING.len())]),
+                    1 if at < seed.len() => drop(seed.remove(at)),
+                    2 if at < seed.len() => {
+                        let end = (at + below(20)).min(seed.len());
+                        let copy = seed[at..end].to_vec();
+                        seed.splice(end..end, copy);
+                    }
+                    _ if at < seed.len() => seed[at] = TELLING[below(TELLING.len())],
+                    _ => seed.truncate(at),
+                }
+            }
+            broken.extend(run(target, &format!("round {round}: {:?}", String::from_utf8_lossy(&seed)), &seed));
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
