@@ -25,7 +25,7 @@ pub(crate) fn run(data: &[u8]) {
         diagnostics.is_empty(),
         "every diagnostic can be shown"
     );
-    assert_eq!(render_lines(&diagnostics).lines().count() >= diagnostics.len(), true);
+    assert!(render_lines(&diagnostics).lines().count() >= diagnostics.len());
     let (again, same) = parse(FILE, text);
     assert_eq!(format!("{diagnostics:?}"), format!("{same:?}"));
     assert_eq!(format!("{contract:?}"), format!("{again:?}"));

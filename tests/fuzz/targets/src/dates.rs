@@ -89,9 +89,8 @@ pub(crate) fn jdk(data: &[u8]) {
     let date = day(i64::from(civil.year), i64::from(civil.month), i64::from(civil.day));
     assert_eq!(Some(i64::from(civil.epoch_days())), date, "the day that jiff names");
     assert_eq!(DatePattern::compile(pattern).ok().and_then(|again| again.parse(text)), Some(civil));
-    assert_eq!(
-        compiled.has_offset() && civil.offset_seconds.is_none(),
-        false,
+    assert!(
+        !compiled.has_offset() || civil.offset_seconds.is_some(),
         "an offset that must be there was read"
     );
     for more in ["\u{0}", " ~", "Z Z"] {

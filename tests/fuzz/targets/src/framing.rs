@@ -14,7 +14,7 @@ const ACCEPTED: &[&[Encoding]] = &[
 
 pub(crate) fn run(data: &[u8]) {
     let mut parts = Parts::of(data);
-    let part = if parts.byte() % 2 == 0 { Part::Value } else { Part::Key };
+    let part = if parts.byte().is_multiple_of(2) { Part::Value } else { Part::Key };
     let headers = parts.headers(4);
     let bytes = parts.rest();
     let open = |accepted: &[Encoding]| framing::open(accepted, part, &headers, bytes);

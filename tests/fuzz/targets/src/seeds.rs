@@ -44,6 +44,7 @@ fn values() -> Vec<Vec<u8>> {
     values
 }
 
+type Header<'h> = (&'h str, Option<&'h [u8]>);
 type Recorded = (Vec<(String, Option<Vec<u8>>)>, Vec<u8>);
 
 /// Headers and values of a recording.
@@ -145,7 +146,7 @@ fn noise() -> Vec<Vec<u8>> {
 
 fn framing() -> Vec<Vec<u8>> {
     let guid: [u8; 17] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17];
-    let headers: [&[(&str, Option<&[u8]>)]; 4] = [
+    let headers: [&[Header<'_>]; 4] = [
         &[],
         &[("__value_schema_id", Some(&guid))],
         &[("__key_schema_id", Some(&guid)), ("__value_schema_id", None)],
@@ -168,7 +169,7 @@ fn contracts() -> Vec<Vec<u8>> {
 }
 
 fn headers() -> Vec<Vec<u8>> {
-    let lists: [&[(&str, Option<&[u8]>)]; 4] = [
+    let lists: [&[Header<'_>]; 4] = [
         &[],
         &[("tidegate.origin", Some(b"orders:0:1")), ("tidegate.judge", Some(b"abc/1/0"))],
         &[
