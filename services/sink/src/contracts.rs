@@ -63,7 +63,7 @@ impl<'a> SnapshotRulings<'a> {
             major: contract.version.major,
             object: object.name.clone(),
             cdc: plan.cdc.is_some(),
-            tombstones_repeat: plan.cdc == Some(CdcFormat::Debezium),
+            tombstones_repeat: matches!(plan.cdc, Some(CdcFormat::Debezium | CdcFormat::DebeziumMongodb)),
             bucket: object.settings.lake_bucket,
             event_time: plan.event_time.is_some(),
             nodes: plan.nodes.clone().into(),

@@ -1,6 +1,6 @@
 //! Columns of change events: what plain values mean where no schema travels with the row, and values that the source did not send.
 
-use tidegate_codec::cdc::{Image, is_unavailable, is_unavailable_composite};
+use tidegate_codec::cdc::Image;
 use tidegate_codec::semantic::{Semantic, WrongForm, variable_scale_decimal};
 use tidegate_codec::{DecodeFailure, Reader, Token};
 use tidegate_contract::Property;
@@ -18,8 +18,13 @@ pub(crate) enum Column {
         /// Digits after the point.
         scale: i32,
     },
-    /// A decimal of unknown scale, which then travels with each value.
+    /// A decimal of unknown scale, which then travels with each value; nothing says that the column is one, so numbers stay numbers.
     VariableScale,
+    /// A decimal that the connector writes as bytes: a plain number is none.
+    Precise {
+        /// Digits after the point; none where they travel with each value.
+        scale: Option<i32>,
+    },
     /// A number where it is one, and this where it is text: MySQL's `timestamp` is text, its `datetime` a number.
     NumberOrText {
         /// Meaning of a number.
@@ -42,8 +47,7 @@ pub(crate) fn column(property: &Property, leaf: LeafType, settings: &ObjectSetti
         LeafType::Decimal { .. } => match settings.decimals {
             DecimalMode::String => Column::Plain(Semantic::DecimalText),
             DecimalMode::Double => Column::Plain(Semantic::Float),
-            DecimalMode::Precise if physical.starts_with("money") => Column::Whole { scale: 2 },
-            DecimalMode::Precise => digits(&physical).map_or(Column::VariableScale, |(_, scale)| Column::Whole { scale: small(scale) }),
+            DecimalMode::Precise => precise(&physical),
         },
         LeafType::Bytes => match settings.binary {
             BinaryMode::Hex if !physical.starts_with("bit") => Column::Plain(Semantic::Hex),
@@ -64,6 +68,42 @@ pub(crate) fn column(property: &Property, leaf: LeafType, settings: &ObjectSetti
             text: Semantic::Timestamp,
         },
     })
+}
+
+/// A decimal under `decimals: precise`. PostgreSQL's `money` has two digits unless `lc_monetary` says otherwise, SQL Server's has four;
+/// where a schema travels with the row it says so, else the contract can: `money(19,4)`.
+fn precise(physical: &str) -> Column {
+    let arguments = || physical.replacen("money", "decimal", 1).replacen("smalldecimal", "decimal", 1);
+    if physical.starts_with("money") || physical.starts_with("smallmoney") {
+        let scale = digits(&arguments()).map_or(2, |(_, scale)| small(scale));
+        return Column::Precise { scale: Some(scale) };
+    }
+    // Debezium reads the eleven bits of PostgreSQL's negative scales as a number without sign, and pads the values to it.
+    let declared = digits(physical).map(|(_, scale)| {
+        if scale < 0 && !physical.starts_with("number") {
+            small(2048 + scale)
+        } else {
+            small(scale)
+        }
+    });
+    match ["numeric", "decimal", "dec", "number"]
+        .iter()
+        .any(|name| physical.starts_with(name))
+    {
+        true => Column::Precise { scale: declared },
+        false => Column::VariableScale,
+    }
+}
+
+/// The meaning of a column whose capturing system writes everything but numbers as text: `2026-11-21 08:15:30` without a zone is UTC.
+pub(crate) fn text_column(leaf: LeafType) -> Option<Column> {
+    Some(Column::Plain(match leaf {
+        LeafType::Timestamp { .. } => Semantic::Timestamp,
+        LeafType::Date => Semantic::DateText,
+        LeafType::Time => Semantic::Time,
+        LeafType::Bytes => Semantic::Base64,
+        LeafType::Bool | LeafType::Str | LeafType::Int { .. } | LeafType::Decimal { .. } | LeafType::F32 | LeafType::F64 => return None,
+    }))
 }
 
 fn time(physical: &str, times: TimeMode) -> Semantic {
@@ -109,7 +149,12 @@ impl Column {
     /// The typed form of a value that begins with `token`; the inner error gives the token back when it is of another type.
     pub(crate) fn read<'b>(&self, reader: &mut impl Reader<'b>, token: Token<'b>) -> Result<Result<Token<'b>, Token<'b>>, DecodeFailure> {
         let semantic = match (self, &token) {
-            (Column::VariableScale | Column::Whole { .. }, Token::BeginObject) => return variable_scale_decimal(reader).map(Ok),
+            (Column::VariableScale | Column::Whole { .. } | Column::Precise { .. }, Token::BeginObject) => {
+                return variable_scale_decimal(reader).map(Ok);
+            }
+            (Column::Precise { scale: None }, _) => return Ok(Err(token)),
+            (Column::Precise { .. }, Token::Number(_) | Token::Int(_)) => return Ok(Err(token)),
+            (Column::Precise { scale: Some(scale) }, _) => Semantic::Decimal { scale: *scale },
             (Column::VariableScale, _) => return Ok(Ok(token)),
             (Column::Whole { .. }, Token::Number(_) | Token::Int(_)) => return Ok(Ok(token)),
             (Column::Whole { scale }, _) => Semantic::Decimal { scale: *scale },
@@ -143,9 +188,7 @@ pub(crate) fn unavailable_composites(plan: &Plan, row: &Image<'_>, found: &mut V
         };
         let mut ahead = reader.clone();
         let opened = ahead.next()?;
-        if matches!(opened, Token::BeginArray | Token::BeginObject)
-            && is_unavailable_composite(&opened, &mut ahead, &plan.change.placeholder)?
-        {
+        if matches!(opened, Token::BeginArray | Token::BeginObject) && plan.change.placeholder.is_composite(&opened, &mut ahead) {
             found.push(column);
         }
         reader.skip()?;
@@ -155,5 +198,5 @@ pub(crate) fn unavailable_composites(plan: &Plan, row: &Image<'_>, found: &mut V
 
 /// Whether the first token of a column says that the source did not send it.
 pub(crate) fn is_placeholder(plan: &Plan, token: &Token<'_>) -> bool {
-    is_unavailable(token, &plan.change.placeholder)
+    plan.change.placeholder.is(token)
 }

@@ -1,6 +1,6 @@
 //! The judge: bytes and plan in, verdict out.
 
-use tidegate_codec::cdc::SchemaBlockCache;
+use tidegate_codec::cdc::{SchemaBlockCache, Texts};
 use tidegate_codec::framing::{self, Framed, Part, SchemaRef};
 use tidegate_codec::{AvroReader, DecodeFailure, Detail, JsonReader};
 use tidegate_contract::model::Encoding;
@@ -31,6 +31,10 @@ pub struct Judge {
     findings: Findings,
     scratch: Scratch,
     schema_blocks: SchemaBlockCache,
+    /// Unescaped parts of a change event.
+    texts: Texts,
+    /// The same of its key.
+    key_texts: Texts,
 }
 
 /// What stands beside the row.
@@ -137,6 +141,7 @@ impl Judge {
             mode: image.mode,
             schemaless: image.schemaless,
             placeholders: image.placeholders,
+            partial: image.partial,
             row,
             findings: &mut self.findings,
             scratch: &mut self.scratch,
@@ -163,7 +168,11 @@ impl Judge {
         match walked {
             Ok(walked) => {
                 if let Some(captured) = walked.captured.as_ref().filter(|_| image.mode == Mode::Whole) {
-                    for rule in &around.plan.checks[0].rules {
+                    for rule in around.plan.checks[0]
+                        .rules
+                        .iter()
+                        .filter(|rule| around.plan.change.asks(**rule, scope.op))
+                    {
                         let rule = &around.plan.programs[*rule];
                         walk::ask(&mut self.findings, around.plan, image.prefix, &[], rule, captured, scope);
                     }
@@ -202,6 +211,7 @@ struct Image {
     mode: Mode,
     schemaless: bool,
     placeholders: bool,
+    partial: bool,
 }
 
 // === impl Image ===
@@ -212,6 +222,7 @@ impl Image {
         mode: Mode::Whole,
         schemaless: false,
         placeholders: false,
+        partial: false,
     };
 }
 

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use tidegate_contract::model::{CdcFormat, Encoding};
 use tidegate_contract::{ContractRef, Location, Status};
 
+mod change;
 mod checks;
 mod codes;
 pub mod compile;
 mod fields;
 mod fingerprint;
 
+pub(crate) use change::ChangeSettings;
 pub(crate) use checks::{AnyShape, Body, Check, ItemLimits, PropertyLimits};
 pub use compile::compile;
 pub(crate) use compile::leaf_type::{digits, fraction};
@@ -46,17 +48,6 @@ pub struct Plan {
     pub(crate) programs: Vec<crate::rules::cel::Rule>,
     /// Settings that the change-event side needs.
     pub(crate) change: ChangeSettings,
-}
-
-/// What a change event needs beside the nodes.
-#[derive(Debug)]
-pub(crate) struct ChangeSettings {
-    /// Debezium `unavailable.value.placeholder`.
-    pub(crate) placeholder: Arc<str>,
-    /// Any rule reads `before`.
-    pub(crate) reads_before: bool,
-    /// A top-level column is a list, map or object, whose placeholder only shows after its begin.
-    pub(crate) composite_columns: bool,
 }
 
 /// One property, item, map key or map value (or the row itself, node 0).

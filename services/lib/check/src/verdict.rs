@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use tidegate_codec::Detail;
+pub use tidegate_codec::cdc::KeyChange;
 use tidegate_contract::{Location, Severity};
 
 use crate::input::SchemaNeed;
+use crate::position::SourcePosition;
 
 /// The most violations that a verdict lists; past that it says that it was cut.
 pub const VIOLATIONS_MAX: usize = 20;
@@ -96,7 +98,8 @@ pub enum Reason {
 pub enum Skip {
     /// Null key and null value on a CDC topic.
     TombstoneKeyless,
-    /// Debezium heartbeat, transaction, schema-change or signal record.
+    /// A record of the capturing system itself: Debezium's heartbeats, transactions, schema changes and signals, control records of AWS DMS,
+    /// DDL and bootstraps of Maxwell.
     CdcControl,
 }
 
@@ -107,10 +110,13 @@ pub struct Facts {
     pub event_time: Option<i64>,
     /// Change operation: `c`, `u`, `d`, `r`, `t`, `m`, or `tombstone`; none for plain events.
     pub op: Option<Op>,
-    /// Source commit time in microseconds since the epoch (Debezium `source.ts_us`, else `ts_ms`).
+    /// Source commit time in microseconds since the epoch (Debezium `source.ts_us`, else `ts_ms`; DMS `commit-timestamp`; Maxwell `ts`).
     pub source_time: Option<i64>,
-    /// Position in the source's log as text (PostgreSQL `lsn`, MySQL/MariaDB `file:pos`), for ordering within a key.
-    pub source_position: Option<String>,
+    /// Position in the source's log as text (PostgreSQL `lsn`, MySQL/MariaDB `file:pos`, MongoDB `seconds:ordinal`, the
+    /// stream position of DMS), for ordering within a key.
+    pub source_position: Option<SourcePosition>,
+    /// The record is half of a changed primary key (Debezium's headers `__debezium.newkey`, `__debezium.oldkey`).
+    pub key_change: Option<KeyChange>,
 }
 
 /// Operation of a change event.

@@ -12,12 +12,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 use tidegate_check::{Judge, Plan, compile};
-use tidegate_contract::model::{CdcFormat, DecimalMode};
+use tidegate_contract::model::{BinaryMode, CdcFormat, DecimalMode};
 
 use support::{Event, Recorder, Schemas, corpus, describe};
 
 /// A recording and the connector's form of its rows.
-const RECORDINGS: [(&str, CdcFormat); 10] = [
+const RECORDINGS: [(&str, CdcFormat); 11] = [
     ("pg-schema.jsonl.gz", CdcFormat::Debezium),
     ("pg-plain.jsonl", CdcFormat::Debezium),
     ("pg-plain-after-crash.jsonl", CdcFormat::Debezium),
@@ -25,6 +25,7 @@ const RECORDINGS: [(&str, CdcFormat); 10] = [
     ("pg-flat-after-crash.jsonl", CdcFormat::DebeziumFlat),
     ("pg-flat-default.jsonl", CdcFormat::DebeziumFlat),
     ("pg-string.jsonl.gz", CdcFormat::Debezium),
+    ("pg-double.jsonl.gz", CdcFormat::Debezium),
     ("pg-avro.jsonl", CdcFormat::Debezium),
     ("maria-schema.jsonl.gz", CdcFormat::Debezium),
     ("maria-plain.jsonl", CdcFormat::Debezium),
@@ -60,6 +61,10 @@ fn plan(table: &str, recording: &str, format: CdcFormat) -> Plan {
     settings.cdc = Some(format);
     if recording.starts_with("pg-string") {
         settings.decimals = DecimalMode::String;
+    }
+    if recording.starts_with("pg-double") {
+        settings.decimals = DecimalMode::Double;
+        settings.binary = BinaryMode::Hex;
     }
     compile(&contract, 0).unwrap_or_else(|problems| panic!("{table}: {problems:#?}"))
 }

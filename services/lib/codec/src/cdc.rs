@@ -1,46 +1,71 @@
-//! Debezium: rows inside of change events.
+//! Rows inside of change events.
 //!
-//! A change event arrives as an envelope (`before`, `after`, `source`, `op`, …) or flattened (ExtractNewRecordState: the row itself with
-//! `__op`, `__deleted`, … beside the columns), in JSON with or without the `{schema, payload}` block, or in Avro. Whatever it was, an
-//! [`Image`] hands out a [`Reader`](crate::Reader) over the row whose tokens are as typed as the event allows: with a schema block and in
-//! Avro a decimal is a decimal; without, base64 stays text, and the contract must say what it stands for ([`crate::Semantic::apply`]).
+//! Whatever captured a change, it becomes one [`ChangeEvent`]: what happened ([`Op`]), the row before and after ([`Image`]), where in the
+//! source. [`Format`] says who wrote the event; nothing is guessed among formats that a contract does not declare.
+//!
+//! | Format | Written as |
+//! |---|---|
+//! | Debezium | envelope `before after source op …`, JSON with or without the `{schema, payload}` block, Avro |
+//! | Debezium, flattened | the row itself with `__op`, `__deleted`, … beside the columns or in headers |
+//! | Debezium for MongoDB | the envelope with documents as text of Extended JSON; updates may hold nothing but what changed |
+//! | AWS DMS | `{data, metadata}` |
+//! | Maxwell | `{database, table, type, ts, data, old}` |
+//!
+//! An [`Image`] hands out a [`Reader`](crate::Reader) over the row whose tokens are as typed as the event allows: with a schema block and
+//! in Avro a decimal is a decimal; without, base64 stays text, and the contract must say what it stands for ([`crate::Semantic::apply`]).
 //!
 //! The parts may stand in any order. An event that lacks what its operation needs is `BadEnvelope`: `c`, `r` and `u` need `after`, `d`
 //! needs `before` (under default replica identity only its key columns are true), every envelope needs `source`. A value that contradicts
 //! the schema block it came with is `BadEnvelope` too.
+//!
+//! **Each byte strictly once.** [`read_json`] looks for the ends of images without checking what is inside; a reader of an image checks
+//! it, and [`Image::prove`] does for one that nobody reads. Who has not walked or proven every image has not read the event.
+//! [`unwrap_json`] and [`unwrap_flat_json`] come with all images proven.
 
 mod block;
 mod control;
+mod dms;
 mod envelope;
+mod event;
+mod extended;
 mod flat;
 mod image;
+mod key;
+mod maxwell;
+mod mongo;
+mod overlay;
+mod partial;
+mod read;
+mod texts;
 mod typed;
 mod unavailable;
 
-use std::borrow::Cow;
-use std::fmt;
-
 pub use block::SchemaBlockCache;
 pub use control::control_kind;
-pub use envelope::{unwrap_avro, unwrap_json};
-pub use flat::{flat_headers, unwrap_flat_avro, unwrap_flat_json};
-pub use image::{Image, ImageReader, key_avro, key_json};
-pub use unavailable::{is_unavailable, is_unavailable_composite};
+pub use envelope::unwrap_avro;
+pub use event::{ChangeEvent, KeyChange, Op, Position};
+pub use flat::{FlatNames, flat_headers, unwrap_flat_avro};
+pub use image::{Image, ImageReader};
+pub use key::{key_avro, key_change, key_json};
+pub use mongo::MongoKey;
+pub use read::{Format, read_avro, read_json, strict_failure, unwrap_flat_json, unwrap_json};
+pub use texts::Texts;
+pub use unavailable::Placeholder;
 
 /// What a value on a CDC topic is.
 #[derive(Debug, Clone)]
 pub enum Unwrapped<'b> {
     /// A change of a row, or a truncated table.
-    Change(Envelope<'b>),
+    Change(ChangeEvent<'b>),
     /// Written by PostgreSQL's `pg_logical_emit_message` (op `m`); there is no row.
-    LogicalMessage(Envelope<'b>),
-    /// A document of Debezium's own, no change. [`control_kind`] weighs the topic as well.
+    LogicalMessage(ChangeEvent<'b>),
+    /// A document of the capturing system's own, no change. [`control_kind`] weighs the topic as well.
     Control(ControlKind),
     /// The document is null (a schema block with a null payload, or the text `null`): it deletes its key like Kafka's null value.
     Tombstone,
 }
 
-/// Records of Debezium's own.
+/// Records of the capturing system itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ControlKind {
     /// `{ts_ms}` on `__debezium-heartbeat.<prefix>`.
@@ -51,92 +76,10 @@ pub enum ControlKind {
     SchemaChange,
     /// A change of the signalling table.
     Signal,
-}
-
-/// A change event with its metadata.
-#[derive(Debug, Clone)]
-pub struct Envelope<'b> {
-    /// What happened; none for a flattened row that does not say it and is not marked as deleted: create, update or snapshot.
-    pub op: Option<Op>,
-    /// The row before. For a flattened delete this is the row that came with it.
-    pub before: Option<Image<'b>>,
-    /// The row after.
-    pub after: Option<Image<'b>>,
-    /// Commit time at the source in microseconds since the epoch (`source.ts_us`, else `ts_ns`, else `ts_ms`).
-    pub source_time_micros: Option<i64>,
-    /// Where in the source's log.
-    pub position: Option<Position<'b>>,
-    /// Database.
-    pub database: Option<Cow<'b, str>>,
-    /// Schema in the database, where it has schemas.
-    pub schema: Option<Cow<'b, str>>,
-    /// Table.
-    pub table: Option<Cow<'b, str>>,
-    /// Transaction at the source. PostgreSQL's `txid:lsn` is cut at the colon, since the lsn differs from event to event.
-    pub transaction: Option<Cow<'b, str>>,
-}
-
-/// Operation of a change event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Op {
-    /// `c`
-    Create,
-    /// `u`
-    Update,
-    /// `d`
-    Delete,
-    /// `r`: read by a snapshot.
-    Read,
-    /// `t`
-    Truncate,
-    /// `m`: logical message.
-    Message,
-}
-
-/// A position in a source's log. Positions order the changes of one key of one source; after a failover of the source they may go back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Position<'b> {
-    /// PostgreSQL's log sequence number.
-    Lsn(i64),
-    /// MySQL's and MariaDB's binary log.
-    Binlog {
-        /// File name.
-        file: Cow<'b, str>,
-        /// Byte position in it.
-        pos: i64,
-    },
-    /// As the source writes it (Oracle's scn, SQL Server's change_lsn).
-    Text(Cow<'b, str>),
-}
-
-// === impl Op ===
-
-impl Op {
-    /// The operation of Debezium's letter.
-    pub fn from_letter(letter: &str) -> Option<Op> {
-        Some(match letter {
-            "c" => Op::Create,
-            "u" => Op::Update,
-            "d" => Op::Delete,
-            "r" => Op::Read,
-            "t" => Op::Truncate,
-            "m" => Op::Message,
-            _ => return None,
-        })
-    }
-}
-
-// === impl Position ===
-
-impl fmt::Display for Position<'_> {
-    /// `27411616`, `binlog.000001:7600`, or the source's own text.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Position::Lsn(lsn) => write!(f, "{lsn}"),
-            Position::Binlog { file, pos } => write!(f, "{file}:{pos}"),
-            Position::Text(text) => f.write_str(text),
-        }
-    }
+    /// A table was made, changed or dropped (control records of AWS DMS, DDL of Maxwell).
+    Definition,
+    /// Start or end of one of Maxwell's bootstraps.
+    Bootstrap,
 }
 
 #[cfg(test)]

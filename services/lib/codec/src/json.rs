@@ -6,6 +6,8 @@
 
 pub mod number;
 mod reader;
+mod skim;
 mod text;
 
 pub use reader::JsonReader;
+pub(crate) use text::{unescape_into, unescaped_step};

@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use tidegate_codec::avro::Schema;
-use tidegate_codec::cdc::{self, ControlKind, Envelope, Image, ImageReader, SchemaBlockCache, Unwrapped};
+use tidegate_codec::cdc::{self, ChangeEvent, ControlKind, Image, ImageReader, SchemaBlockCache, Unwrapped};
 use tidegate_codec::framing::{self, Encoding, Framed, Part, SchemaRef};
 use tidegate_codec::json::number;
 use tidegate_codec::{Reader as _, Semantic, Special, Token, civil, decimal};
@@ -112,7 +112,7 @@ fn read(mut reader: ImageReader<'_>, specials: &mut Vec<(String, Special)>, labe
     }
 }
 
-fn images<'e, 'b>(envelope: &'e Envelope<'b>) -> impl Iterator<Item = &'e Image<'b>> {
+fn images<'e, 'b>(envelope: &'e ChangeEvent<'b>) -> impl Iterator<Item = &'e Image<'b>> {
     envelope.before.iter().chain(&envelope.after)
 }
 

@@ -119,6 +119,12 @@ pub struct ObjectSettings {
     pub binary: BinaryMode,
     /// Debezium `unavailable.value.placeholder`. (`unavailablePlaceholder`, default `__debezium_unavailable_value`)
     pub unavailable_placeholder: Option<Arc<str>>,
+    /// Debezium `add.fields.prefix` of flattened rows. (`addFieldsPrefix`, default `__`)
+    pub add_fields_prefix: Option<Arc<str>>,
+    /// Debezium `add.headers.prefix` of flattened rows. (`addHeadersPrefix`, default `__`)
+    pub add_headers_prefix: Option<Arc<str>>,
+    /// `BeforeImageSettings.FieldName` of an AWS DMS task that writes old rows. (`beforeImage`)
+    pub before_image: Option<Arc<str>>,
 }
 
 /// How a value is written.
@@ -137,6 +143,36 @@ pub enum CdcFormat {
     Debezium,
     /// Debezium's ExtractNewRecordState: the row itself, with `__op`, `__deleted`, … beside the columns.
     DebeziumFlat,
+    /// Debezium envelope of the MongoDB connector: documents as text of Extended JSON.
+    DebeziumMongodb,
+    /// AWS Database Migration Service: `{data, metadata}`.
+    Dms,
+    /// Maxwell: `{database, table, type, data, old}`.
+    Maxwell,
+}
+
+/// An operation that leaves a row behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RowOperation {
+    /// `c`
+    Create,
+    /// `u`
+    Update,
+    /// `r`: read by a snapshot.
+    Read,
+}
+
+// === impl RowOperation ===
+
+impl RowOperation {
+    /// Debezium's letter.
+    pub const fn letter(self) -> char {
+        match self {
+            RowOperation::Create => 'c',
+            RowOperation::Update => 'u',
+            RowOperation::Read => 'r',
+        }
+    }
 }
 
 /// Event-time bucket of the lake.
@@ -366,6 +402,8 @@ pub struct QualityRule {
     pub threshold: Option<Threshold>,
     /// `rows` unless `percent` was said.
     pub percent: bool,
+    /// Operations of change events on which a row rule is asked; empty means all that leave a row. (setting `operations` of the rule)
+    pub operations: Vec<RowOperation>,
     /// Where.
     pub location: Location,
 }

@@ -5,6 +5,7 @@
 mod edition;
 mod keys;
 mod object;
+mod operations;
 mod options;
 mod property;
 mod quality;

@@ -134,6 +134,7 @@ impl Planner<'_> {
             });
             if property.unique {
                 let rule = QualityRule {
+                    operations: Vec::new(),
                     id: "unique".into(),
                     kind: RuleKind::Library(Metric::DuplicateValues(Vec::new())),
                     severity: Severity::Error,

@@ -3,26 +3,34 @@
 //! Creates and snapshot reads check `after`. Updates check `after` with values that the source did not send exempt. Deletes check the
 //! key columns of `before` alone (under default replica identity the rest is made up) and hand on nothing else; where the contract names
 //! no key, all of `before` is handed on and checked for types. Truncates and logical messages have no row. Row rules are asked where
-//! there is an `after`.
+//! there is an `after`, each on the operations that it names.
+//!
+//! Where all that an event of MongoDB says of a row is its key (deletes) or its key and what changed (updates), the key comes from the
+//! record's key, and columns that were not sent are unavailable.
+//!
+//! Every byte is read strictly once: an image is walked, or proven where nobody walks it.
 //!
 //! A tombstone behind an envelope repeats the delete before it and has no row. Among flattened rows it usually is the delete
 //! (`delete.tombstone.handling.mode` at its default), so its key columns are handed on. Tombstones are never dead letters: where the key
 //! cannot be read, or is none by the contract, nothing is handed on.
 
+use std::sync::Arc;
+
 use tidegate_codec::avro::Schema;
-use tidegate_codec::cdc::{self, Envelope, ImageReader, Unwrapped};
+use tidegate_codec::cdc::{self, ChangeEvent, ImageReader, MongoKey, Texts, Unwrapped};
 use tidegate_codec::framing::{self, Framed, Part};
 use tidegate_codec::{DecodeFailure, Detail};
 use tidegate_contract::model::CdcFormat;
 
 use super::walk::{Mode, Stop};
-use super::{Image, Judge, Surroundings};
+use super::{Image, Judge, Surroundings, Walked};
 use crate::change;
 use crate::datum::Datum;
 use crate::input::{Input, Known, SchemaLookup};
 use crate::plan::Plan;
+use crate::position::SourcePosition;
 use crate::row::RowSink;
-use crate::rules::cel::SourceField;
+use crate::rules::cel::{Scope, SourceField};
 use crate::verdict::{Facts, Op, Skip, Verdict};
 
 /// Where a change event comes from.
@@ -38,73 +46,131 @@ pub(super) struct Arrival<'a> {
 
 impl Judge {
     pub(super) fn json_change<R: RowSink>(&mut self, arrival: &Arrival<'_>, bytes: &[u8], row: &mut R) -> Verdict {
-        let unwrapped = match arrival.format {
-            CdcFormat::Debezium => cdc::unwrap_json(bytes, &mut self.schema_blocks),
-            CdcFormat::DebeziumFlat => cdc::unwrap_flat_json(bytes, arrival.input.headers, &mut self.schema_blocks),
+        let format = arrival.plan.change.format(arrival.format);
+        let mut texts = std::mem::take(&mut self.texts);
+        let unwrapped = cdc::read_json(format, bytes, arrival.input.headers, &mut self.schema_blocks, &mut texts);
+        let verdict = match self.change(arrival, unwrapped, row) {
+            Ok(verdict) => verdict,
+            Err(met) => self.undecodable(arrival.plan, cdc::strict_failure(bytes, met)),
         };
-        self.change(arrival, unwrapped, row)
+        self.texts = texts;
+        verdict
     }
 
     pub(super) fn avro_change<R: RowSink>(&mut self, arrival: &Arrival<'_>, schema: &Schema, datum: &[u8], row: &mut R) -> Verdict {
+        let format = arrival.plan.change.format(arrival.format);
         let base = arrival.input.value.map_or(0, |value| value.len() - datum.len());
-        let unwrapped = match arrival.format {
-            CdcFormat::Debezium => cdc::unwrap_avro(schema, datum, base),
-            CdcFormat::DebeziumFlat => cdc::unwrap_flat_avro(schema, datum, base, arrival.input.headers),
+        let mut texts = std::mem::take(&mut self.texts);
+        let unwrapped = cdc::read_avro(format, schema, datum, base, arrival.input.headers, &mut texts);
+        let verdict = match self.change(arrival, unwrapped, row) {
+            Ok(verdict) => verdict,
+            Err(met) => self.undecodable(arrival.plan, met),
         };
-        self.change(arrival, unwrapped, row)
+        self.texts = texts;
+        verdict
     }
 
-    fn change<R: RowSink>(&mut self, arrival: &Arrival<'_>, unwrapped: Result<Unwrapped<'_>, DecodeFailure>, row: &mut R) -> Verdict {
-        let unwrapped = match unwrapped {
-            Ok(unwrapped) => unwrapped,
-            Err(failure) => return self.undecodable(arrival.plan, failure),
+    fn change<R: RowSink>(
+        &mut self,
+        arrival: &Arrival<'_>,
+        unwrapped: Result<Unwrapped<'_>, DecodeFailure>,
+        row: &mut R,
+    ) -> Result<Verdict, DecodeFailure> {
+        let unwrapped = unwrapped?;
+        let may_be_control = match unwrapped {
+            Unwrapped::Change(_) => matches!(arrival.format, CdcFormat::Debezium | CdcFormat::DebeziumFlat),
+            _ => true,
         };
-        if cdc::control_kind(arrival.topic, &unwrapped).is_some() {
-            return Verdict::Skipped(Skip::CdcControl);
+        if may_be_control && cdc::control_kind(arrival.topic, &unwrapped).is_some() {
+            if let Unwrapped::Change(mut event) = unwrapped {
+                prove(event.before.as_mut())?;
+                prove(event.after.as_mut())?;
+            }
+            return Ok(Verdict::Skipped(Skip::CdcControl));
         }
         match unwrapped {
             // A control document on a topic of rows is no change.
-            Unwrapped::Control(_) => self.undecodable(
-                arrival.plan,
-                DecodeFailure {
-                    detail: Detail::BadEnvelope,
-                    offset: 0,
-                },
-            ),
-            Unwrapped::Tombstone => self.tombstone(arrival, row),
-            Unwrapped::LogicalMessage(envelope) => Verdict::Valid {
+            Unwrapped::Control(_) => Err(MALFORMED),
+            Unwrapped::Tombstone => Ok(self.tombstone(arrival, row)),
+            Unwrapped::LogicalMessage(event) => Ok(Verdict::Valid {
                 notes: Vec::new(),
-                facts: facts(&envelope),
+                facts: facts(&event, arrival),
+            }),
+            Unwrapped::Change(event) if arrival.format == CdcFormat::DebeziumMongodb && needs_key(&event) => {
+                let mut texts = std::mem::take(&mut self.key_texts);
+                let verdict = self.keyed_event(arrival, event, &mut texts, row);
+                self.key_texts = texts;
+                verdict
+            }
+            Unwrapped::Change(event) => self.event(arrival, event, row),
+        }
+    }
+
+    /// An event whose row has its key from the record.
+    fn keyed_event<'b, R: RowSink>(
+        &mut self,
+        arrival: &Arrival<'_>,
+        mut event: ChangeEvent<'b>,
+        texts: &'b mut Texts,
+        row: &mut R,
+    ) -> Result<Verdict, DecodeFailure> {
+        let avro;
+        let reader = match self.open_key(arrival) {
+            Ok(Some(Key::Json(bytes))) => cdc::key_json(bytes, &mut self.schema_blocks)?,
+            Ok(Some(Key::Avro(schema, datum, base))) => {
+                avro = schema;
+                cdc::key_avro(&avro, datum, base)
+            }
+            Ok(None) => return Err(MALFORMED),
+            Err(need) => return Ok(need),
+        };
+        let key = MongoKey::read(reader, texts)?;
+        match event.after.take() {
+            Some(after) => event.after = Some(after.keyed(key)),
+            None => event.before = Some(key.image()),
+        }
+        self.event(arrival, event, row)
+    }
+
+    /// The key of the record in its frame; none where it has none that can be read, and the verdict where its schema is not there yet.
+    fn open_key<'a>(&mut self, arrival: &Arrival<'a>) -> Result<Option<Key<'a>>, Verdict> {
+        let Some(key) = arrival.input.key else { return Ok(None) };
+        match framing::open(super::encodings(arrival.plan), Part::Key, arrival.input.headers, key) {
+            Ok(Framed::Json(bytes)) => Ok(Some(Key::Json(bytes))),
+            Ok(Framed::Avro { schema, datum }) => match arrival.schemas.lookup(&super::need(schema)) {
+                Known::NotCached => Err(Verdict::Need(super::need(schema))),
+                Known::Avro(schema) => Ok(Some(Key::Avro(schema, datum, key.len() - datum.len()))),
+                Known::Unknown | Known::Unusable => Ok(None),
             },
-            Unwrapped::Change(envelope) => self.envelope(arrival, &envelope, row),
+            Err(_) => Ok(None),
         }
     }
 
     /// A change event without a value.
     pub(super) fn tombstone<R: RowSink>(&mut self, arrival: &Arrival<'_>, row: &mut R) -> Verdict {
         let plan = arrival.plan;
-        let Some(key) = arrival.input.key else {
+        if arrival.input.key.is_none() {
             return Verdict::Skipped(Skip::TombstoneKeyless);
-        };
-        if arrival.format == CdcFormat::Debezium {
-            return super::tombstone(Facts::default());
         }
-        let facts = facts(&cdc::flat_headers(arrival.input.headers));
-        if plan.primary_key.is_empty() {
-            return super::tombstone(facts);
+        let said = match arrival.format {
+            CdcFormat::DebeziumFlat => facts(&cdc::flat_headers(arrival.input.headers, plan.change.names()), arrival),
+            _ => Facts {
+                key_change: cdc::key_change(arrival.input.headers),
+                ..Facts::default()
+            },
+        };
+        if arrival.format != CdcFormat::DebeziumFlat || plan.primary_key.is_empty() {
+            return super::tombstone(said);
         }
         let avro;
-        let reader = match framing::open(super::encodings(plan), Part::Key, arrival.input.headers, key) {
-            Ok(Framed::Json(bytes)) => cdc::key_json(bytes, &mut self.schema_blocks).ok(),
-            Ok(Framed::Avro { schema, datum }) => match arrival.schemas.lookup(&super::need(schema)) {
-                Known::NotCached => return Verdict::Need(super::need(schema)),
-                Known::Avro(schema) => {
-                    avro = schema;
-                    Some(cdc::key_avro(&avro, datum, key.len() - datum.len()))
-                }
-                Known::Unknown | Known::Unusable => None,
-            },
-            Err(_) => None,
+        let reader = match self.open_key(arrival) {
+            Ok(Some(Key::Json(bytes))) => cdc::key_json(bytes, &mut self.schema_blocks).ok(),
+            Ok(Some(Key::Avro(schema, datum, base))) => {
+                avro = schema;
+                Some(cdc::key_avro(&avro, datum, base))
+            }
+            Ok(None) => None,
+            Err(need) => return need,
         };
         if let Some(reader) = reader
             && self.key(arrival, reader.clone(), &mut ())
@@ -112,7 +178,7 @@ impl Judge {
             // It was walked to its end without a finding, and is again.
             self.key(arrival, reader, row);
         }
-        super::tombstone(facts)
+        super::tombstone(said)
     }
 
     /// Hands the columns of a key on; whether they are a key by the contract.
@@ -129,6 +195,7 @@ impl Judge {
             mode: Mode::KeyOnly,
             schemaless: !reader.is_typed(),
             placeholders: false,
+            partial: false,
         };
         let scope = around.scope(None);
         let walked = self.walk(&around, &scope, image, row, |walk| walk.document(&mut reader));
@@ -137,11 +204,11 @@ impl Judge {
         walked.is_ok() && matches!(found, Verdict::Valid { .. })
     }
 
-    fn envelope<R: RowSink>(&mut self, arrival: &Arrival<'_>, envelope: &Envelope<'_>, row: &mut R) -> Verdict {
+    fn event<R: RowSink>(&mut self, arrival: &Arrival<'_>, mut event: ChangeEvent<'_>, row: &mut R) -> Result<Verdict, DecodeFailure> {
         let plan = arrival.plan;
-        let facts = facts(envelope);
+        let facts = facts(&event, arrival);
         let source = if plan.programs.iter().any(|rule| rule.reads.source) {
-            source(envelope)
+            source(&event)
         } else {
             Vec::new()
         };
@@ -152,11 +219,8 @@ impl Judge {
             op: facts.op,
             source: &source,
         };
-        let (prefix_before, prefix_after) = match arrival.format {
-            CdcFormat::Debezium => ("/before", "/after"),
-            CdcFormat::DebeziumFlat => ("", ""),
-        };
-        if let (Some(Op::Delete), Some(before)) = (facts.op, &envelope.before) {
+        let (prefix_before, prefix_after) = prefixes(arrival.format, &event);
+        if let (Some(Op::Delete), Some(before)) = (facts.op, &event.before) {
             let mode = if plan.primary_key.is_empty() {
                 Mode::TypesOnly
             } else {
@@ -167,40 +231,72 @@ impl Judge {
                 mode,
                 schemaless: !before.is_typed(),
                 placeholders: false,
+                partial: false,
             };
             let scope = around.scope(None);
-            let walked = self.walk(&around, &scope, image, row, |walk| walk.document(&mut before.reader()));
-            return self.conclude(&around, &scope, image, walked, facts);
+            let walked = self.image(&around, &scope, image, row, before);
+            return self.finish(&around, &scope, image, walked, facts);
         }
-        let Some(after) = &envelope.after else {
-            return self.findings.conclude(facts);
+        if !plan.change.reads_before {
+            prove(event.before.as_mut())?;
+        }
+        let Some(after) = &event.after else {
+            prove(event.before.as_mut())?;
+            return Ok(self.findings.conclude(facts));
         };
-        let before = match &envelope.before {
-            Some(before) if plan.change.reads_before => match self.old_row(&around, before) {
-                Ok(before) => before,
-                Err(failure) => return self.undecodable(plan, failure),
-            },
+        let before = match &event.before {
+            Some(before) if plan.change.reads_before => self.old_row(&around, before)?,
             _ => None,
         };
         // A key change is a create whose row can hold values that were not sent; a snapshot reads them all.
-        let placeholders = facts.op != Some(Op::Read);
+        let is_debezium = matches!(arrival.format, CdcFormat::Debezium | CdcFormat::DebeziumFlat);
+        let placeholders = is_debezium && facts.op != Some(Op::Read) && plan.change.placeholder.may_be_in(after);
         if placeholders && plan.change.composite_columns {
             let mut unavailable = std::mem::take(&mut self.scratch.unavailable);
             let found = change::unavailable_composites(plan, after, &mut unavailable);
             self.scratch.unavailable = unavailable;
-            if let Err(failure) = found {
-                return self.undecodable(plan, failure);
-            }
+            found?;
         }
         let image = Image {
             prefix: prefix_after,
             mode: Mode::Whole,
             schemaless: !after.is_typed(),
             placeholders,
+            partial: after.is_partial(),
         };
         let scope = around.scope(before.as_ref());
-        let walked = self.walk(&around, &scope, image, row, |walk| walk.document(&mut after.reader()));
-        self.conclude(&around, &scope, image, walked, facts)
+        let walked = self.image(&around, &scope, image, row, after);
+        self.finish(&around, &scope, image, walked, facts)
+    }
+
+    /// Walks an image; plain JSON by a reader that is nothing else, which is faster.
+    fn image<R: RowSink>(
+        &mut self,
+        around: &Surroundings<'_>,
+        scope: &Scope<'_>,
+        image: Image,
+        row: &mut R,
+        part: &cdc::Image<'_>,
+    ) -> Result<Walked, Stop> {
+        match part.plain_reader() {
+            Some(mut reader) => self.walk(around, scope, image, row, |walk| walk.document(&mut reader)),
+            None => self.walk(around, scope, image, row, |walk| walk.document(&mut part.reader())),
+        }
+    }
+
+    /// Closes the verdict; an image that cannot be read is a failure of the whole value.
+    fn finish(
+        &mut self,
+        around: &Surroundings<'_>,
+        scope: &Scope<'_>,
+        image: Image,
+        walked: Result<Walked, Stop>,
+        facts: Facts,
+    ) -> Result<Verdict, DecodeFailure> {
+        match walked {
+            Err(Stop::Decode(failure)) => Err(failure),
+            walked => Ok(self.conclude(around, scope, image, walked, facts)),
+        }
     }
 
     /// What rules read of the old row. Nothing of it is reported, so a rule that reads a broken value of it has no answer.
@@ -210,9 +306,10 @@ impl Judge {
             mode: Mode::CaptureOnly,
             schemaless: !before.is_typed(),
             placeholders: true,
+            partial: false,
         };
         let scope = around.scope(None);
-        match self.walk(around, &scope, image, &mut (), |walk| walk.document(&mut before.reader())) {
+        match self.image(around, &scope, image, &mut (), before) {
             Ok(walked) => Ok(walked.captured),
             Err(Stop::Decode(failure)) => Err(failure),
             Err(Stop::Limit) => Ok(None),
@@ -220,8 +317,46 @@ impl Judge {
     }
 }
 
-fn facts(envelope: &Envelope<'_>) -> Facts {
-    let op = envelope.op.map(|op| match op {
+/// A change event that is none.
+const MALFORMED: DecodeFailure = DecodeFailure {
+    detail: Detail::BadEnvelope,
+    offset: 0,
+};
+
+/// A record's key in its encoding.
+enum Key<'a> {
+    Json(&'a [u8]),
+    Avro(Arc<Schema>, &'a [u8], usize),
+}
+
+/// Whether all that is known of the row but its changes is the record's key.
+fn needs_key(event: &ChangeEvent<'_>) -> bool {
+    match event.op {
+        Some(cdc::Op::Delete) => event.before.is_none(),
+        _ => event.after.as_ref().is_some_and(cdc::Image::is_partial),
+    }
+}
+
+/// An image that nobody walks.
+fn prove(image: Option<&mut cdc::Image<'_>>) -> Result<(), DecodeFailure> {
+    image.map_or(Ok(()), cdc::Image::prove)
+}
+
+/// What pointers to values of the row before and after begin with.
+fn prefixes(format: CdcFormat, event: &ChangeEvent<'_>) -> (&'static str, &'static str) {
+    match format {
+        // What is known of such rows lies in the key and in the description of the update.
+        CdcFormat::DebeziumMongodb if [&event.before, &event.after].into_iter().flatten().any(cdc::Image::is_partial) => {
+            ("", "/updateDescription/updatedFields")
+        }
+        CdcFormat::Debezium | CdcFormat::DebeziumMongodb => ("/before", "/after"),
+        CdcFormat::DebeziumFlat => ("", ""),
+        CdcFormat::Dms | CdcFormat::Maxwell => ("/data", "/data"),
+    }
+}
+
+fn facts(event: &ChangeEvent<'_>, arrival: &Arrival<'_>) -> Facts {
+    let op = event.op.map(|op| match op {
         cdc::Op::Create => Op::Create,
         cdc::Op::Update => Op::Update,
         cdc::Op::Delete => Op::Delete,
@@ -232,23 +367,25 @@ fn facts(envelope: &Envelope<'_>) -> Facts {
     Facts {
         event_time: None,
         op,
-        source_time: envelope.source_time_micros,
-        source_position: envelope.position.as_ref().map(ToString::to_string),
+        source_time: event.source_time_micros,
+        source_position: event.position.as_ref().map(SourcePosition::of),
+        key_change: cdc::key_change(arrival.input.headers),
     }
 }
 
-fn source(envelope: &Envelope<'_>) -> Vec<(&'static str, SourceField)> {
+fn source(event: &ChangeEvent<'_>) -> Vec<(&'static str, SourceField)> {
     let text = |text: &Option<std::borrow::Cow<'_, str>>| text.as_ref().map(|text| SourceField::Text(text.to_string()));
     let fields = [
-        ("table", text(&envelope.table)),
-        ("schema", text(&envelope.schema)),
-        ("database", text(&envelope.database)),
-        ("transaction", text(&envelope.transaction)),
+        ("table", text(&event.table)),
+        ("schema", text(&event.schema)),
+        ("database", text(&event.database)),
+        ("transaction", text(&event.transaction)),
         (
             "position",
-            envelope.position.as_ref().map(|position| SourceField::Text(position.to_string())),
+            event.position.as_ref().map(|position| SourceField::Text(position.to_string())),
         ),
-        ("ts", envelope.source_time_micros.map(SourceField::Time)),
+        ("snapshot", text(&event.snapshot)),
+        ("ts", event.source_time_micros.map(SourceField::Time)),
     ];
     fields
         .into_iter()

@@ -89,6 +89,8 @@ pub(crate) struct Walk<'w, R> {
     pub(crate) schemaless: bool,
     /// Values that the source did not send are looked for.
     pub(crate) placeholders: bool,
+    /// Columns that the image does not hold were not sent.
+    pub(crate) partial: bool,
     pub(crate) row: &'w mut R,
     pub(crate) findings: &'w mut Findings,
     pub(crate) scratch: &'w mut Scratch,
@@ -258,6 +260,11 @@ impl<R: RowSink> Walk<'_, R> {
     }
 
     fn missing(&mut self, node: usize) {
+        if self.partial && self.scratch.steps.is_empty() {
+            self.name_capture(node);
+            self.unavailable(node);
+            return;
+        }
         let plan = self.plan;
         let check = &plan.checks[node];
         let asked = match self.mode {
@@ -364,7 +371,7 @@ impl<R: RowSink> Walk<'_, R> {
             return;
         }
         if self.mode == Mode::Whole {
-            for rule in &check.rules {
+            for rule in check.rules.iter().filter(|rule| plan.change.asks(**rule, self.scope.op)) {
                 ask(
                     self.findings,
                     plan,

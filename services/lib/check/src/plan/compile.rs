@@ -7,15 +7,13 @@ use tidegate_contract::{Contract, Diagnostic, Level, Location, Property, Quality
 
 use super::fingerprint::fingerprint;
 use super::{AnyShape, Body, ChangeSettings, Check, FieldIndex, ItemLimits, Kind, LeafType, Node, Plan, PropertyLimits, codes};
+use crate::change::Column;
 use crate::leaf::Wire;
 use crate::rules::cel::Rule;
 use crate::rules::unknown_fields::Unknown;
 
 pub(super) mod leaf_type;
 mod property;
-
-/// Debezium's default `unavailable.value.placeholder`.
-const PLACEHOLDER: &str = "__debezium_unavailable_value";
 
 /// Compiles one object of a contract. The error lists everything that keeps it from judging; nothing of it is a warning.
 ///
@@ -30,6 +28,7 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
         programs: Vec::new(),
         problems: Vec::new(),
         rules: Vec::new(),
+        change: ChangeSettings::new(&object.settings),
     };
     compiler.row();
     compiler.compile_rules();
@@ -43,25 +42,17 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
         nodes,
         mut checks,
         programs,
+        mut change,
         ..
     } = compiler;
     if let Some(leaf) = event_time.as_ref().and_then(|path| path.last()) {
         checks[*leaf].event_time = true;
     }
-    let placeholder: Arc<str> = object
-        .settings
-        .unavailable_placeholder
-        .clone()
-        .unwrap_or_else(|| Arc::from(PLACEHOLDER));
-    let composite_columns = match &nodes[0].kind {
+    change.composite_columns = match &nodes[0].kind {
         Kind::Object(children) => children.iter().any(|child| !matches!(nodes[*child].kind, Kind::Leaf(_))),
         _ => false,
     };
-    let change = ChangeSettings {
-        placeholder,
-        reads_before: programs.iter().any(|rule| !rule.reads.before.is_empty()),
-        composite_columns,
-    };
+    change.reads_before = programs.iter().any(|rule| !rule.reads.before.is_empty());
     Ok(Plan {
         nodes,
         contract: contract.reference(),
@@ -91,6 +82,7 @@ struct Compiler<'c> {
     problems: Vec<Diagnostic>,
     /// Row rules with the object node whose value they see; compiled when all nodes stand.
     rules: Vec<(usize, &'c QualityRule)>,
+    change: ChangeSettings,
 }
 
 // === impl Compiler ===
@@ -167,9 +159,22 @@ impl<'c> Compiler<'c> {
         for (node, rule) in std::mem::take(&mut self.rules) {
             let RuleKind::Cel { expression } = &rule.kind else { continue };
             let change = self.object.settings.cdc.is_some();
+            if !change && !rule.operations.is_empty() {
+                let problem = format!(
+                    "rule `{}`: plain events have no operations, so the rule would never be asked",
+                    rule.id
+                );
+                self.problem(
+                    codes::RULE,
+                    &rule.location,
+                    problem,
+                    "remove the setting `operations`, or add `cdc` to the object",
+                );
+            }
             match Rule::compile(&rule.id, rule.severity, &rule.location, expression, &self.nodes, node, change) {
                 Ok(compiled) => {
                     self.programs.push(compiled);
+                    self.change.add_rule(rule);
                     self.checks[node].rules.push(self.programs.len() - 1);
                 }
                 Err(problem) => self.problem(codes::RULE, &rule.location, format!("rule `{}`: {problem}", rule.id), ""),
@@ -277,9 +282,13 @@ impl<'c> Compiler<'c> {
         });
     }
 
-    /// Columns of a change event that carries no schema need their meaning from the contract.
-    fn is_change(&self) -> bool {
-        matches!(self.object.settings.cdc, Some(CdcFormat::Debezium | CdcFormat::DebeziumFlat))
+    /// How a column is written where its type alone does not say it.
+    fn column(&self, property: &Property, leaf: LeafType, has_pattern: bool) -> Option<Column> {
+        match self.object.settings.cdc? {
+            CdcFormat::Debezium | CdcFormat::DebeziumFlat => crate::change::column(property, leaf, &self.object.settings),
+            CdcFormat::Dms | CdcFormat::Maxwell => crate::change::text_column(leaf).filter(|_| !has_pattern),
+            CdcFormat::DebeziumMongodb => None,
+        }
     }
 }
 

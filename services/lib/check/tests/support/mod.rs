@@ -108,6 +108,9 @@ pub fn describe(verdict: &Verdict) -> Value {
             if let Some(op) = facts.op {
                 out["op"] = json!(op.as_str());
             }
+            if let Some(change) = facts.key_change {
+                out["key_change"] = json!(format!("{change:?}"));
+            }
             if let Some(time) = facts.event_time {
                 out["event_time"] = json!(time);
             }

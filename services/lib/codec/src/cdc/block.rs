@@ -60,13 +60,17 @@ pub(super) enum Shape {
 pub(super) struct Payload<'b> {
     pub(super) reader: JsonReader<'b>,
     pub(super) shapes: Option<Arc<Shapes>>,
+    /// Levels open around it.
+    pub(super) levels: usize,
+    /// It was read strictly already.
+    pub(super) proven: bool,
 }
 
 /// Finds the payload of `value` and reads it: the whole value where there is no block.
 pub(super) fn with_payload<'b, T>(
     value: &'b [u8],
     cache: &mut SchemaBlockCache,
-    read: impl Fn(Payload<'b>) -> Result<T, DecodeFailure>,
+    mut read: impl FnMut(Payload<'b>) -> Result<T, DecodeFailure>,
 ) -> Result<T, DecodeFailure> {
     if let Some(payload) = cache.known(value)
         && let Ok(read) = read(payload)
@@ -97,6 +101,8 @@ impl SchemaBlockCache {
         Some(Payload {
             reader: JsonReader::of_text(text, base).below(1),
             shapes: Some(self.entries[0].shapes.clone()),
+            levels: 1,
+            proven: false,
         })
     }
 
@@ -104,7 +110,12 @@ impl SchemaBlockCache {
         let plain = || Payload {
             reader: JsonReader::new(value),
             shapes: None,
+            levels: 0,
+            proven: false,
         };
+        if !may_be_parts(value) {
+            return Ok(plain());
+        }
         let Some((schema, payload)) = parts(value) else {
             return Ok(plain());
         };
@@ -118,6 +129,8 @@ impl SchemaBlockCache {
         Ok(Payload {
             reader: JsonReader::of_proven(text, base),
             shapes,
+            levels: 1,
+            proven: true,
         })
     }
 
@@ -146,6 +159,18 @@ impl SchemaBlockCache {
 
 /// Text and offset of a part.
 type Span<'b> = (&'b str, usize);
+
+/// Whether the first name of an object could be one of the two, which is cheaper to see than to read.
+fn may_be_parts(value: &[u8]) -> bool {
+    let rest = value.trim_ascii_start();
+    let Some(rest) = rest.strip_prefix(b"{").map(<[u8]>::trim_ascii_start) else {
+        return false;
+    };
+    let Some(name) = rest.strip_prefix(b"\"").map(|name| &name[..name.len().min(48)]) else {
+        return false;
+    };
+    name.starts_with(b"schema\"") || name.starts_with(b"payload\"") || name.contains(&b'\\')
+}
 
 /// The texts of `schema` and `payload` when the value is an object of exactly these. None also for broken JSON: whoever reads the whole
 /// value then says where.

@@ -1,6 +1,6 @@
 //! Debezium's own records, by what they hold and where they are.
 
-use super::{ControlKind, Envelope, Unwrapped};
+use super::{ChangeEvent, ControlKind, Unwrapped};
 use crate::token::{Reader, Token};
 
 /// Actions and marks that Debezium writes to, or reads from, a signalling table.
@@ -17,13 +17,13 @@ const SIGNALS: [&str; 8] = [
 
 /// Whether an unwrapped value of that topic is a control record. Both have to agree, since a row could look like one: heartbeats lie on
 /// `__debezium-heartbeat.*`, transactions on `*.transaction`; a schema change is told by what it holds alone (its topic is the bare
-/// prefix). A signal is a row of a table with `signal` in its name that has exactly `id`, `type` and `data` and a type of Debezium's.
+/// prefix), and so are the control records of DMS and Maxwell. A signal is a row of a table with `signal` in its name that has exactly `id`, `type` and `data` and a type of Debezium's.
 pub fn control_kind(topic: &str, unwrapped: &Unwrapped<'_>) -> Option<ControlKind> {
     match unwrapped {
         Unwrapped::Control(kind) => match kind {
             ControlKind::Heartbeat => topic.starts_with("__debezium-heartbeat"),
             ControlKind::Transaction => topic.ends_with(".transaction"),
-            ControlKind::SchemaChange | ControlKind::Signal => true,
+            ControlKind::SchemaChange | ControlKind::Signal | ControlKind::Definition | ControlKind::Bootstrap => true,
         }
         .then_some(*kind),
         Unwrapped::Change(envelope) => is_signal(envelope).then_some(ControlKind::Signal),
@@ -31,7 +31,7 @@ pub fn control_kind(topic: &str, unwrapped: &Unwrapped<'_>) -> Option<ControlKin
     }
 }
 
-fn is_signal(envelope: &Envelope<'_>) -> bool {
+fn is_signal(envelope: &ChangeEvent<'_>) -> bool {
     let Some(row) = envelope.after.as_ref().or(envelope.before.as_ref()) else {
         return false;
     };

@@ -3,19 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::block::{Payload, Shapes, with_payload};
-use super::{ControlKind, Envelope, Image, Op, Position, SchemaBlockCache, Unwrapped};
+use super::block::{Payload, Shapes};
+use super::{ChangeEvent, ControlKind, Image, Op, Position, Unwrapped};
 use crate::avro::{AvroReader, Schema};
 use crate::failure::{DecodeFailure, Detail};
 use crate::json::JsonReader;
 use crate::semantic::as_i64;
 use crate::token::{Reader, Token};
-
-/// Unwraps a JSON value with or without its schema block. The whole value is proven to be strict JSON, so the images cannot fail on
-/// grammar; they can on values that contradict the schema block.
-pub fn unwrap_json<'b>(value: &'b [u8], cache: &mut SchemaBlockCache) -> Result<Unwrapped<'b>, DecodeFailure> {
-    with_payload(value, cache, |payload| walk(&mut JsonRows::new(payload)))
-}
 
 /// Unwraps an Avro datum; `base` is its offset in the value.
 pub fn unwrap_avro<'b>(schema: &'b Schema, datum: &'b [u8], base: usize) -> Result<Unwrapped<'b>, DecodeFailure> {
@@ -25,14 +19,31 @@ pub fn unwrap_avro<'b>(schema: &'b Schema, datum: &'b [u8], base: usize) -> Resu
 /// A reader that can set rows aside.
 pub(super) trait Rows<'b>: Reader<'b> {
     /// Notes the object that comes next and moves behind it; none for null, `BadEnvelope` for anything else. `field` names it, empty for
-    /// the root.
+    /// the root. In JSON what is inside is not proven.
     fn row(&mut self, field: &str) -> Result<Option<Image<'b>>, DecodeFailure>;
+
+    /// Notes the text that comes next; none for null, `BadEnvelope` for anything else.
+    fn quoted(&mut self) -> Result<Option<Quoted<'b>>, DecodeFailure>;
+}
+
+/// A text inside of a document, as it stands there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Quoted<'b> {
+    /// Between the quotes, proven.
+    pub(super) raw: &'b str,
+    /// Where in the value.
+    pub(super) base: usize,
+    /// `raw` is not yet the text.
+    pub(super) escaped: bool,
 }
 
 /// Rows in JSON.
 pub(super) struct JsonRows<'b> {
     reader: JsonReader<'b>,
     shapes: Option<Arc<Shapes>>,
+    /// Levels open around the payload.
+    levels: usize,
+    proven: bool,
 }
 
 /// Rows in Avro.
@@ -48,6 +59,7 @@ struct Found<'b> {
     after: Option<Image<'b>>,
     source: Option<Source<'b>>,
     transaction: Option<Cow<'b, str>>,
+    /// A logical message with its prefix.
     message: bool,
     /// `status` and `id` of transaction records.
     status: bool,
@@ -61,40 +73,74 @@ struct Found<'b> {
 
 /// The block `source`.
 #[derive(Default)]
-struct Source<'b> {
-    time_micros: Option<i64>,
+pub(super) struct Source<'b> {
+    pub(super) time_micros: Option<i64>,
     position: Option<Position<'b>>,
+    snapshot: Option<Cow<'b, str>>,
     database: Option<Cow<'b, str>>,
     schema: Option<Cow<'b, str>>,
     table: Option<Cow<'b, str>>,
 }
 
-fn walk<'b>(rows: &mut impl Rows<'b>) -> Result<Unwrapped<'b>, DecodeFailure> {
+/// Reads a whole envelope of rows.
+pub(super) fn walk<'b>(rows: &mut impl Rows<'b>) -> Result<Unwrapped<'b>, DecodeFailure> {
+    let start = rows.position();
+    let mut found = Found::default();
+    if !fields(rows, |rows, key| found.field(rows, key))? {
+        return Ok(Unwrapped::Tombstone);
+    }
+    found.judge(start)
+}
+
+/// Reads a document that is one object, each field by `field`, and proves that it ends; false for null.
+pub(super) fn fields<'b, R: Reader<'b>>(
+    rows: &mut R,
+    mut field: impl FnMut(&mut R, &str) -> Result<(), DecodeFailure>,
+) -> Result<bool, DecodeFailure> {
     let start = rows.position();
     match rows.next()? {
         Token::BeginObject => {}
         Token::Null => {
             rows.next()?;
-            return Ok(Unwrapped::Tombstone);
+            return Ok(false);
         }
         // Broken bytes further on would say more than a document of the wrong kind.
         Token::BeginArray => return drain(rows).and_then(|()| bad(start)),
         _ => return rows.next().and_then(|_| bad(start)),
     }
-    let mut found = Found::default();
     loop {
         match rows.next()? {
-            Token::Key(key) => found.field(rows, &key)?,
+            Token::Key(key) => field(rows, &key)?,
             Token::EndObject => break,
             _ => return bad(rows.position()),
         }
     }
     rows.next()?;
-    found.judge(start)
+    Ok(true)
+}
+
+/// Reads the object that comes next, each field by `field`; false for null.
+pub(super) fn object<'b, R: Reader<'b>>(
+    reader: &mut R,
+    mut field: impl FnMut(&mut R, &str) -> Result<(), DecodeFailure>,
+) -> Result<bool, DecodeFailure> {
+    let at = reader.position();
+    match reader.next()? {
+        Token::BeginObject => {}
+        Token::Null => return Ok(false),
+        _ => return bad(at),
+    }
+    loop {
+        match reader.next()? {
+            Token::Key(key) => field(reader, &key)?,
+            Token::EndObject => return Ok(true),
+            _ => return bad(reader.position()),
+        }
+    }
 }
 
 /// Reads a list whose start was read, and the end of the document.
-fn drain<'b>(rows: &mut impl Rows<'b>) -> Result<(), DecodeFailure> {
+fn drain<'b>(rows: &mut impl Reader<'b>) -> Result<(), DecodeFailure> {
     let mut depth = 1;
     while depth > 0 {
         match rows.next()? {
@@ -133,6 +179,38 @@ pub(super) fn integer<'b>(reader: &mut impl Reader<'b>) -> Result<Option<i64>, D
     }
 }
 
+/// An image that its operation has use for; another one is proven, since nobody will read it.
+pub(super) fn keep(image: Option<Image<'_>>, keep: bool) -> Result<Option<Image<'_>>, DecodeFailure> {
+    match image {
+        Some(mut image) if !keep => image.prove().map(|()| None),
+        image => Ok(image),
+    }
+}
+
+/// Whether there is a logical message: an object with the text `prefix`.
+fn message<'b>(rows: &mut impl Rows<'b>) -> Result<bool, DecodeFailure> {
+    let mut prefix = false;
+    object(rows, |rows, key| {
+        match key {
+            "prefix" => prefix = text(rows)?.is_some(),
+            _ => rows.skip()?,
+        }
+        Ok(())
+    })?;
+    Ok(prefix)
+}
+
+/// The text that comes next, or the digits of a number; none for null.
+pub(super) fn number_or_text<'b>(reader: &mut impl Reader<'b>) -> Result<Option<Cow<'b, str>>, DecodeFailure> {
+    let at = reader.position();
+    match reader.next()? {
+        Token::Number(text) => Ok(Some(Cow::Borrowed(text))),
+        Token::Str(text) => Ok(Some(text)),
+        Token::Null => Ok(None),
+        _ => bad(at),
+    }
+}
+
 /// Without what differs between events of one transaction: PostgreSQL's `txid:lsn`, both numbers. A GTID with a colon is left alone.
 pub(super) fn transaction_of(id: Cow<'_, str>) -> Cow<'_, str> {
     let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -157,17 +235,17 @@ impl<'b> Found<'b> {
         match key {
             "before" => self.before = rows.row(key)?,
             "after" => self.after = rows.row(key)?,
+            "message" => self.message = message(rows)?,
             "op" => {
                 let at = rows.position();
                 self.op = Some(text(rows)?.map_or_else(|| bad(at), Ok)?);
             }
             "source" => self.source = Source::read(rows)?,
             "transaction" => self.transaction = transaction(rows)?,
+            "ts_us" | "ts_ns" => rows.skip()?,
             key => {
                 match key {
                     "ts_ms" => self.ts_ms = true,
-                    "ts_us" | "ts_ns" => {}
-                    "message" => self.message = true,
                     "status" => self.status = true,
                     "id" => self.id = true,
                     "ddl" | "tableChanges" => self.ddl = true,
@@ -197,21 +275,13 @@ impl<'b> Found<'b> {
             return bad(start);
         };
         let images = matches!(op, Op::Create | Op::Read | Op::Update | Op::Delete);
-        let envelope = Envelope {
-            op: Some(op),
-            before: self.before.filter(|_| images),
-            after: self.after.filter(|_| images && op != Op::Delete),
-            source_time_micros: source.time_micros,
-            position: source.position,
-            database: source.database,
-            schema: source.schema,
-            table: source.table,
-            transaction: self.transaction,
-        };
+        let mut event = source.event(op, self.transaction);
+        event.before = keep(self.before, images)?;
+        event.after = keep(self.after, images && op != Op::Delete)?;
         Ok(if op == Op::Message {
-            Unwrapped::LogicalMessage(envelope)
+            Unwrapped::LogicalMessage(event)
         } else {
-            Unwrapped::Change(envelope)
+            Unwrapped::Change(event)
         })
     }
 
@@ -237,39 +307,64 @@ impl<'b> Found<'b> {
 // === impl Source ===
 
 impl<'b> Source<'b> {
-    fn read(reader: &mut impl Reader<'b>) -> Result<Option<Source<'b>>, DecodeFailure> {
-        let at = reader.position();
-        match reader.next()? {
-            Token::BeginObject => {}
-            Token::Null => return Ok(None),
-            _ => return bad(at),
-        }
+    pub(super) fn read(reader: &mut impl Reader<'b>) -> Result<Option<Source<'b>>, DecodeFailure> {
         let mut source = Source::default();
         let (mut millis, mut micros, mut nanos) = (None, None, None);
-        let (mut lsn, mut file, mut pos, mut other) = (None, None, None, None);
-        loop {
-            let key = match reader.next()? {
-                Token::Key(key) => key,
-                Token::EndObject => break,
-                _ => return bad(reader.position()),
-            };
-            match &*key {
+        let (mut lsn, mut file, mut pos, mut other, mut ordinal) = (None, None, None, None, None);
+        let there = object(reader, |reader, key| {
+            match key {
                 "ts_ms" => millis = integer(reader)?,
                 "ts_us" => micros = integer(reader)?,
                 "ts_ns" => nanos = integer(reader)?,
+                "snapshot" => source.snapshot = snapshot(reader)?,
                 "db" => source.database = text(reader)?,
                 "schema" => source.schema = text(reader)?,
                 "table" | "collection" => source.table = text(reader)?,
                 "lsn" => lsn = integer(reader)?,
                 "file" => file = text(reader)?,
                 "pos" => pos = integer(reader)?,
+                "ord" => ordinal = integer(reader)?,
                 "scn" | "change_lsn" => other = text(reader)?,
                 _ => reader.skip()?,
             }
-        }
+            Ok(())
+        })?;
         source.time_micros = source_time(micros, nanos, millis);
-        source.position = position(lsn, file, pos, other);
-        Ok(Some(source))
+        source.position = position(lsn, file, pos, other).or_else(|| {
+            let (millis, ordinal) = millis.zip(ordinal)?;
+            Some(Position::Oplog {
+                seconds: millis.div_euclid(1000),
+                ordinal,
+            })
+        });
+        Ok(there.then_some(source))
+    }
+
+    /// The event without its rows.
+    pub(super) fn event(self, op: Op, transaction: Option<Cow<'b, str>>) -> ChangeEvent<'b> {
+        ChangeEvent {
+            op: Some(op),
+            before: None,
+            after: None,
+            source_time_micros: self.time_micros,
+            position: self.position,
+            snapshot: self.snapshot,
+            database: self.database,
+            schema: self.schema,
+            table: self.table,
+            transaction,
+        }
+    }
+}
+
+/// Text in all connectors of today, a truth value in old ones.
+fn snapshot<'b>(reader: &mut impl Reader<'b>) -> Result<Option<Cow<'b, str>>, DecodeFailure> {
+    let at = reader.position();
+    match reader.next()? {
+        Token::Str(text) => Ok(Some(text)),
+        Token::Bool(snapshot) => Ok(Some(Cow::Borrowed(if snapshot { "true" } else { "false" }))),
+        Token::Null => Ok(None),
+        _ => bad(at),
     }
 }
 
@@ -291,22 +386,16 @@ pub(super) fn position<'b>(
         .or_else(|| other.map(Position::Text))
 }
 
-fn transaction<'b>(reader: &mut impl Reader<'b>) -> Result<Option<Cow<'b, str>>, DecodeFailure> {
-    let at = reader.position();
-    match reader.next()? {
-        Token::BeginObject => {}
-        Token::Null => return Ok(None),
-        _ => return bad(at),
-    }
+pub(super) fn transaction<'b>(reader: &mut impl Reader<'b>) -> Result<Option<Cow<'b, str>>, DecodeFailure> {
     let mut id = None;
-    loop {
-        match reader.next()? {
-            Token::Key(key) if key == "id" => id = text(reader)?,
-            Token::Key(_) => reader.skip()?,
-            Token::EndObject => return Ok(id.map(transaction_of)),
-            _ => return bad(reader.position()),
+    object(reader, |reader, key| {
+        match key {
+            "id" => id = text(reader)?,
+            _ => reader.skip()?,
         }
-    }
+        Ok(())
+    })?;
+    Ok(id.map(transaction_of))
 }
 
 // === impl JsonRows ===
@@ -316,6 +405,18 @@ impl<'b> JsonRows<'b> {
         JsonRows {
             reader: payload.reader,
             shapes: payload.shapes,
+            levels: payload.levels,
+            proven: payload.proven,
+        }
+    }
+
+    /// A value without a block around it.
+    pub(super) fn plain(value: &'b [u8]) -> JsonRows<'b> {
+        JsonRows {
+            reader: JsonReader::new(value),
+            shapes: None,
+            levels: 0,
+            proven: false,
         }
     }
 }
@@ -338,13 +439,31 @@ impl<'b> Rows<'b> for JsonRows<'b> {
     fn row(&mut self, field: &str) -> Result<Option<Image<'b>>, DecodeFailure> {
         let first = self.reader.peek();
         let start = self.reader.position();
-        self.reader.skip()?;
         match first {
             Some(b'{') => {
-                let text = self.reader.between(start, self.reader.position());
+                let text = self.reader.pass()?;
                 let shape = |shapes: &Arc<Shapes>| if field.is_empty() { shapes.root() } else { shapes.field(field) };
                 let shapes = self.shapes.as_ref().map(|shapes| (shapes.clone(), shape(shapes)));
-                Ok(Some(Image::json(text, start, shapes)))
+                let levels = self.levels + usize::from(!field.is_empty());
+                Ok(Some(Image::json(text, start, levels, self.proven, shapes)))
+            }
+            Some(b'n') => self.reader.skip().map(|()| None),
+            _ => self.reader.skip().and_then(|()| bad(start)),
+        }
+    }
+
+    fn quoted(&mut self) -> Result<Option<Quoted<'b>>, DecodeFailure> {
+        let first = self.reader.peek();
+        let start = self.reader.position();
+        self.reader.skip()?;
+        match first {
+            Some(b'"') => {
+                let raw = self.reader.between(start + 1, self.reader.position() - 1);
+                Ok(Some(Quoted {
+                    raw,
+                    base: start + 1,
+                    escaped: raw.contains('\\'),
+                }))
             }
             Some(b'n') => Ok(None),
             _ => bad(start),
@@ -388,5 +507,18 @@ impl<'b> Rows<'b> for AvroRows<'b> {
         self.reader.skip()?;
         let datum = self.reader.datum_until(self.reader.at());
         Ok(Some(Image::avro(self.reader.schema(), node, datum, start, self.reader.base())))
+    }
+
+    fn quoted(&mut self) -> Result<Option<Quoted<'b>>, DecodeFailure> {
+        let at = self.reader.position();
+        match self.reader.next()? {
+            Token::Str(Cow::Borrowed(raw)) => Ok(Some(Quoted {
+                raw,
+                base: self.reader.position() - raw.len(),
+                escaped: false,
+            })),
+            Token::Null => Ok(None),
+            _ => bad(at),
+        }
     }
 }

@@ -17,7 +17,7 @@ fn unwrap(value: &str) -> Result<Unwrapped<'_>, Detail> {
     first.map_err(|failure| failure.detail)
 }
 
-fn change(value: &str) -> Envelope<'_> {
+fn change(value: &str) -> ChangeEvent<'_> {
     match unwrap(value) {
         Ok(Unwrapped::Change(envelope)) => envelope,
         other => panic!("no change: {other:?}"),
@@ -87,6 +87,14 @@ fn incomplete_events_are_refused() {
         (r#"{"op":"d","before":null,"after":{"a":1},S}"#, Detail::BadEnvelope),
         (r#"{"op":"d",S}"#, Detail::BadEnvelope),
         (r#"{"op":"m",S}"#, Detail::BadEnvelope),
+        (r#"{"op":"m","message":null,S}"#, Detail::BadEnvelope),
+        (r#"{"op":"m","message":"x",S}"#, Detail::BadEnvelope),
+        (r#"{"op":"m","message":{"content":"x"},S}"#, Detail::BadEnvelope),
+        (r#"{"op":"t","after":{"a":1,"a":1},S}"#, Detail::DuplicateKey),
+        (r#"{"op":"d","before":{"a":1},"after":{"a":},S}"#, Detail::Syntax),
+        (r#"{"op":"c","before":{"a":1]},"after":{},S}"#, Detail::Syntax),
+        (r#"{"op":"c","after":{"a":1}"#, Detail::Truncated),
+        (r#"{"op":"c","after":{"a":"\ud800"},S}"#, Detail::BadEncoding),
         (r#"{"op":"c","after":{"a":1}}"#, Detail::BadEnvelope),
         (r#"{"op":"c","after":{"a":1},"source":null}"#, Detail::BadEnvelope),
         (r#"{"op":"c","after":[1],S}"#, Detail::BadEnvelope),
@@ -256,6 +264,46 @@ fn a_value_against_its_own_schema_is_refused() {
     }
 }
 
+/// PostgreSQL's `numeric(5,-2)`: Debezium reads the scale as 2046 and writes the value padded to it.
+#[test]
+fn a_negative_scale_comes_back_from_where_it_wrapped() {
+    let mut unscaled = num_bigint::BigInt::from(12_300);
+    for _ in 0..2046 {
+        unscaled *= 10;
+    }
+    let base64 = STANDARD.encode(unscaled.to_signed_bytes_be());
+    let field = r#"{"type":"bytes","name":"org.apache.kafka.connect.data.Decimal","parameters":{"scale":"2046"},"field":"total"}"#;
+    let text = typed(field, &format!(r#"{{"total":"{base64}"}}"#));
+    let envelope = change(&text);
+    let tokens = row(envelope.after.as_ref().unwrap());
+    let Token::Decimal { unscaled, scale } = &tokens[2] else {
+        panic!("{tokens:?}")
+    };
+    let read = crate::decimal::rescale(unscaled, *scale, 0);
+    assert_eq!(read, crate::decimal::DecimalRead::Exact(12_300));
+}
+
+#[test]
+fn snapshots_are_told() {
+    for (said, snapshot) in [("\"incremental\"", Some("incremental")), ("false", Some("false")), ("null", None)] {
+        let text = format!(r#"{{"op":"r","after":{{}},"source":{{"snapshot":{said}}}}}"#);
+        assert_eq!(change(&text).snapshot.as_deref(), snapshot);
+    }
+    let text = br#"{"id":1,"__source_snapshot":"last"}"#;
+    let Ok(Unwrapped::Change(event)) = unwrap_flat_json(text, &[], &mut SchemaBlockCache::new()) else {
+        panic!("a change")
+    };
+    assert_eq!(event.snapshot.as_deref(), Some("last"));
+}
+
+#[test]
+fn halves_of_a_changed_key_are_known_by_their_headers() {
+    let header = |name| key_change(&[("other", None), (name, Some(b"{}"))]);
+    assert_eq!(header("__debezium.newkey"), Some(KeyChange::Left));
+    assert_eq!(header("__debezium.oldkey"), Some(KeyChange::Arrived));
+    assert_eq!(header("__debezium.context.task"), None);
+}
+
 #[test]
 fn the_cache_forgets_but_never_mixes_up() {
     let mut cache = SchemaBlockCache::new();
@@ -336,7 +384,7 @@ fn flattened_rows_lose_their_marks() {
         ("__source_lsn", Some(&b"29"[..])),
         ("__source_ts_ms", Some(&b"5"[..])),
     ];
-    let said = super::flat_headers(&deleted);
+    let said = super::flat_headers(&deleted, FlatNames::default());
     assert_eq!((said.position, said.source_time_micros), (Some(Position::Lsn(29)), Some(5000)));
     assert!(said.before.is_none() && said.after.is_none());
 
@@ -371,19 +419,22 @@ fn flattened_rows_lose_their_marks() {
 #[test]
 fn unavailable_values_are_known_in_their_forms() {
     const PLACEHOLDER: &str = "__debezium_unavailable_value";
+    let placeholder = Placeholder::new(PLACEHOLDER);
     let composite = |text: &str| {
         let mut reader = crate::json::JsonReader::new(text.as_bytes());
         let opened = reader.next().unwrap();
-        let found = is_unavailable_composite(&opened, &mut reader, PLACEHOLDER).unwrap();
-        assert_eq!(reader.next(), Ok(Token::End));
+        let found = placeholder.is_composite(&opened, &mut reader);
+        // What it is found by is also what tells that it may be there.
+        let row = format!(r#"{{"op":"u","after":{{"a":{text}}},{SOURCE}}}"#);
+        assert!(!found || placeholder.may_be_in(change(&row).after.as_ref().unwrap()));
         found
     };
     let codes: Vec<_> = PLACEHOLDER.chars().map(|character| u32::from(character).to_string()).collect();
-    assert!(is_unavailable(&Token::Str(PLACEHOLDER.into()), PLACEHOLDER));
-    assert!(is_unavailable(&Token::Str(STANDARD.encode(PLACEHOLDER).into()), PLACEHOLDER));
-    assert!(is_unavailable(&Token::Bytes(PLACEHOLDER.as_bytes().into()), PLACEHOLDER));
-    assert!(!is_unavailable(&Token::Str("__debezium".into()), PLACEHOLDER));
-    assert!(!is_unavailable(&Token::Null, PLACEHOLDER));
+    assert!(placeholder.is(&Token::Str(PLACEHOLDER.into())));
+    assert!(placeholder.is(&Token::Str(STANDARD.encode(PLACEHOLDER).into())));
+    assert!(placeholder.is(&Token::Bytes(PLACEHOLDER.as_bytes().into())));
+    assert!(!placeholder.is(&Token::Str("__debezium".into())));
+    assert!(!placeholder.is(&Token::Null));
     assert!(composite(&format!("[\"{PLACEHOLDER}\"]")));
     assert!(composite(&format!("[{}]", codes.join(","))));
     assert!(composite(&format!("{{\"{PLACEHOLDER}\":\"{PLACEHOLDER}\"}}")));
@@ -394,6 +445,12 @@ fn unavailable_values_are_known_in_their_forms() {
     assert!(!composite(&format!("{{\"{PLACEHOLDER}\":1}}")));
     assert!(!composite("[]"));
     assert!(!composite("{}"));
+    for text in [PLACEHOLDER, &STANDARD.encode(PLACEHOLDER)] {
+        let row = format!(r#"{{"op":"u","after":{{"a":"{text}"}},{SOURCE}}}"#);
+        assert!(placeholder.may_be_in(change(&row).after.as_ref().unwrap()));
+    }
+    let row = format!(r#"{{"op":"u","after":{{"a":"value","b":[95,95]}},{SOURCE}}}"#);
+    assert!(!placeholder.may_be_in(change(&row).after.as_ref().unwrap()));
 }
 
 /// Bytes near to events.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{number, text};
+use super::{number, skim, text};
 use crate::DEPTH_MAX;
 use crate::failure::{DecodeFailure, Detail};
 use crate::keys::{self, Keys, Name};
@@ -109,6 +109,41 @@ impl<'b> JsonReader<'b> {
     /// The text between two positions.
     pub(crate) fn between(&self, start: usize, end: usize) -> &'b str {
         &self.text[start - self.base..end - self.base]
+    }
+
+    /// Reads text that was inside of another document. No bytes at all, as everywhere, are `Empty`.
+    pub(crate) fn of_document(text: &'b str) -> JsonReader<'b> {
+        match text {
+            "" => JsonReader::failed(Detail::Empty, 0),
+            text => JsonReader::of_text(text, 0),
+        }
+    }
+
+    /// What has not been read yet.
+    pub(crate) fn rest(&self) -> &'b str {
+        &self.text[self.at..]
+    }
+
+    /// Takes names without a look at whether they repeat: for a first reading of what somebody reads strictly later.
+    pub(crate) fn with_names_unchecked(mut self) -> JsonReader<'b> {
+        self.proven = true;
+        self
+    }
+
+    /// Passes over the object or list that comes next and is read strictly by somebody else; answers where it lies. Its text need not be
+    /// a value.
+    #[inline]
+    pub(crate) fn pass(&mut self) -> Result<&'b str, DecodeFailure> {
+        let start = self.at;
+        match skim::balanced_end(self.text.as_bytes(), start) {
+            Some(end) if self.state == State::Value => {
+                self.at = end;
+                self.state = State::After;
+                Ok(&self.text[start..end])
+            }
+            Some(_) => self.unexpected(),
+            None => self.fail(Detail::Truncated, self.text.len()),
+        }
     }
 
     /// Moves over white space; the first byte of what follows.

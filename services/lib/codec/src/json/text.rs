@@ -64,18 +64,31 @@ pub(super) fn escaped_end<const KEEP: bool>(text: &str, start: usize, first: usi
 /// The text of a string whose raw inside is proven.
 pub(super) fn unescape(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
+    unescape_into(raw, &mut out);
+    out
+}
+
+/// As [`unescape`], behind what `out` holds already.
+pub(crate) fn unescape_into(raw: &str, out: &mut String) {
     let bytes = raw.as_bytes();
     let mut run = 0;
     while let Some(slash) = bytes[run..].iter().position(|byte| *byte == b'\\') {
         out.push_str(&raw[run..run + slash]);
         let Ok((character, end)) = escape(bytes, run + slash) else {
-            return out;
+            return;
         };
         out.push(character);
         run = end;
     }
     out.push_str(&raw[run..]);
-    out
+}
+
+/// Bytes of text and bytes of the raw inside of a string that the character (or escape) at `at` of a proven one takes.
+pub(crate) fn unescaped_step(raw: &[u8], at: usize) -> (usize, usize) {
+    if raw.get(at) != Some(&b'\\') {
+        return (1, 1);
+    }
+    escape(raw, at).map_or((1, 1), |(character, end)| (character.len_utf8(), end - at))
 }
 
 /// The character of the escape at `at` (a backslash) and the index behind it.

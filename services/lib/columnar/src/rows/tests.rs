@@ -141,7 +141,7 @@ fn an_unavailable_column_is_null_and_named() {
             op: Some(Op::Update),
             source_time: Some(9),
             source_position: Some("77".into()),
-            event_time: None,
+            ..Facts::default()
         };
         rows.commit_row(&meta(1), &facts).unwrap();
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Reader;
 use crate::codes;
-use crate::model::{LogicalType, ObjectSettings, Property, SchemaObject};
+use crate::model::{CdcFormat, LogicalType, ObjectSettings, Property, SchemaObject};
 use crate::problems::quoted;
 use crate::yaml::At;
 
@@ -89,8 +89,10 @@ impl Reader<'_> {
             self.problems
                 .warning(codes::CDC_KEY, at.place(), "change events without a primary key", help);
         }
-        let needs_scale =
-            settings.decimals == crate::model::DecimalMode::Precise && settings.encodings.contains(&crate::model::Encoding::Json);
+        let is_relational = matches!(settings.cdc, Some(CdcFormat::Debezium | CdcFormat::DebeziumFlat));
+        let needs_scale = is_relational
+            && settings.decimals == crate::model::DecimalMode::Precise
+            && settings.encodings.contains(&crate::model::Encoding::Json);
         for (index, property) in properties.iter().enumerate().filter(|_| needs_scale) {
             let is_decimal = matches!(&property.logical_type, LogicalType::Number { format: None, .. });
             if is_decimal && property.decimal().is_none() {

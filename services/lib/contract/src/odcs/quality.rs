@@ -53,7 +53,7 @@ impl Reader<'_> {
     }
 
     fn read_rule(&mut self, at: &At<'_>, scope: &Scope<'_>) -> Option<QualityRule> {
-        self.refuse_settings(at);
+        let operations = self.read_operations(at);
         let kind = self.rule_type(at)?;
         let kind = match kind {
             "text" => {
@@ -89,6 +89,7 @@ impl Reader<'_> {
             kind,
             severity: self.read_severity(at),
             threshold,
+            operations,
             location: self.problems.location(&at.place()),
         })
     }

@@ -14,7 +14,7 @@ use crate::yaml::{At, Value};
 
 const VENDOR: &str = "tidegate";
 const PREFIX: &str = "tidegate.";
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 12] = [
     "encodings",
     "cdc",
     "eventTime",
@@ -24,9 +24,32 @@ const SETTINGS: [&str; 9] = [
     "times",
     "binary",
     "unavailablePlaceholder",
+    "addFieldsPrefix",
+    "addHeadersPrefix",
+    "beforeImage",
 ];
 const ENCODINGS: [(&str, Encoding); 2] = [("json", Encoding::Json), ("avro", Encoding::Avro)];
-const CDC: [(&str, CdcFormat); 2] = [("debezium", CdcFormat::Debezium), ("debezium-flat", CdcFormat::DebeziumFlat)];
+const CDC: [(&str, CdcFormat); 5] = [
+    ("debezium", CdcFormat::Debezium),
+    ("debezium-flat", CdcFormat::DebeziumFlat),
+    ("debezium-mongodb", CdcFormat::DebeziumMongodb),
+    ("dms", CdcFormat::Dms),
+    ("maxwell", CdcFormat::Maxwell),
+];
+/// Settings that mean something for some formats only.
+const OF_FORMATS: [(&str, &[CdcFormat], &str); 7] = [
+    ("decimals", &[CdcFormat::Debezium, CdcFormat::DebeziumFlat], "debezium"),
+    ("times", &[CdcFormat::Debezium, CdcFormat::DebeziumFlat], "debezium"),
+    ("binary", &[CdcFormat::Debezium, CdcFormat::DebeziumFlat], "debezium"),
+    (
+        "unavailablePlaceholder",
+        &[CdcFormat::Debezium, CdcFormat::DebeziumFlat],
+        "debezium",
+    ),
+    ("addFieldsPrefix", &[CdcFormat::DebeziumFlat], "debezium-flat"),
+    ("addHeadersPrefix", &[CdcFormat::DebeziumFlat], "debezium-flat"),
+    ("beforeImage", &[CdcFormat::Dms], "dms"),
+];
 const LAKE_BUCKETS: [(&str, LakeBucket); 2] = [("day", LakeBucket::Day), ("hour", LakeBucket::Hour)];
 const UNKNOWN_FIELDS: [(&str, UnknownFields); 3] = [
     ("ignore", UnknownFields::Ignore),
@@ -87,25 +110,45 @@ impl Reader<'_> {
                 "decimals" => settings.decimals = self.choice(&value, &DECIMALS).unwrap_or_default(),
                 "times" => settings.times = self.choice(&value, &TIMES).unwrap_or_default(),
                 "binary" => settings.binary = self.choice(&value, &BINARY).unwrap_or_default(),
+                "addFieldsPrefix" => settings.add_fields_prefix = self.setting_text(&value),
+                "addHeadersPrefix" => settings.add_headers_prefix = self.setting_text(&value),
+                "beforeImage" => settings.before_image = self.read_before_image(&value),
                 _ => settings.unavailable_placeholder = self.setting_text(&value),
             }
         }
-        for name in ["decimals", "times", "binary", "unavailablePlaceholder"] {
-            if settings.cdc.is_none()
+        for (name, formats, example) in OF_FORMATS {
+            if !settings.cdc.is_some_and(|format| formats.contains(&format))
                 && let Some(line) = seen.get(name)
             {
-                let problem = format!("the setting `{name}` (line {line}) has no effect without `cdc`");
-                self.problems
-                    .warning(codes::SETTING, at.place(), problem, "add the setting `cdc: debezium`, or remove it");
+                let (problem, help) = match settings.cdc {
+                    None => (
+                        format!("the setting `{name}` (line {line}) has no effect without `cdc`"),
+                        format!("add the setting `cdc: {example}`, or remove it"),
+                    ),
+                    Some(_) => (
+                        format!("the setting `{name}` (line {line}) has no effect with this `cdc`"),
+                        format!("it belongs to `cdc: {example}`; remove it"),
+                    ),
+                };
+                self.problems.warning(codes::SETTING, at.place(), problem, help);
             }
+        }
+        if matches!(settings.cdc, Some(CdcFormat::Dms | CdcFormat::Maxwell)) && settings.encodings.contains(&Encoding::Avro) {
+            let problem = "changes of AWS DMS and Maxwell are JSON, never Avro".to_owned();
+            self.setting_error(at, problem, "write `encodings: [json]`, or leave it out".to_owned());
         }
         settings
     }
 
     /// Settings belong to objects; elsewhere they would silently do nothing.
     pub(super) fn refuse_settings(&mut self, at: &At<'_>) {
+        self.refuse_settings_but(at, "");
+    }
+
+    /// As [`Reader::refuse_settings`], where one of them belongs.
+    pub(super) fn refuse_settings_but(&mut self, at: &At<'_>, allowed: &str) {
         for item in at.list("customProperties") {
-            if let Some((name, named_by)) = setting_name(&item) {
+            if let Some((name, named_by)) = setting_name(&item).filter(|(name, _)| name != allowed) {
                 let problem = format!("the setting {} does not belong here", quoted(&name));
                 self.setting_error(
                     &named_by,
@@ -142,6 +185,17 @@ impl Reader<'_> {
                 encodings.push(encoding);
             }
         }
+    }
+
+    fn read_before_image(&mut self, value: &At<'_>) -> Option<Arc<str>> {
+        let name = self.setting_text(value)?;
+        if matches!(&*name, "data" | "metadata") {
+            let problem = format!("{} is a field of every record of AWS DMS", quoted(&name));
+            let help = "write the `FieldName` of the task's BeforeImageSettings, such as `before-image`".to_owned();
+            self.setting_error(value, problem, help);
+            return None;
+        }
+        Some(name)
     }
 
     fn read_event_time(&mut self, value: &At<'_>, properties: Option<&[Property]>) -> Option<Arc<str>> {
@@ -198,7 +252,7 @@ impl Reader<'_> {
 }
 
 /// The name of one of our settings without prefix, and the node that names it; none for other vendors' properties.
-fn setting_name<'a>(item: &At<'a>) -> Option<(String, At<'a>)> {
+pub(super) fn setting_name<'a>(item: &At<'a>) -> Option<(String, At<'a>)> {
     let named_by = item.get("property")?;
     let Value::String(name) = &named_by.node.value else { return None };
     let is_ours = item.text("vendor").is_some_and(|vendor| vendor.eq_ignore_ascii_case(VENDOR));

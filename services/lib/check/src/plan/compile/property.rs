@@ -211,9 +211,8 @@ impl<'c> Compiler<'c> {
     fn leaf(&mut self, node: usize, property: &Property, leaf: LeafType, body: Body) {
         self.nodes[node].kind = Kind::Leaf(leaf);
         self.checks[node].body = body;
-        if self.is_change() {
-            self.checks[node].wire.column = crate::change::column(property, leaf, &self.object.settings);
-        }
+        let has_pattern = self.checks[node].wire.pattern.is_some();
+        self.checks[node].wire.column = self.column(property, leaf, has_pattern);
     }
 
     fn any(&mut self, node: usize, shape: AnyShape, properties: PropertyLimits, items: ItemLimits) {
