@@ -1,11 +1,11 @@
-//! Change events: envelopes and flattened rows, in JSON and in Avro.
+//! Change events: envelopes and flattened rows, in JSON and in Avro, and what MongoDB, DMS and Maxwell write.
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use tidegate_codec::avro::Schema;
-use tidegate_codec::cdc::{self, Envelope, Image, SchemaBlockCache, Unwrapped};
+use tidegate_codec::cdc::{self, ChangeEvent, FlatNames, Format, Image, SchemaBlockCache, Texts, Unwrapped};
 use tidegate_codec::{DecodeFailure, Detail, JsonReader, Reader, Token};
 
 use crate::input::Parts;
@@ -65,8 +65,66 @@ pub(crate) fn flat(data: &[u8]) {
         return;
     }
     json(value, |cache| cdc::unwrap_flat_json(value, &headers, cache));
-    let alone = cdc::flat_headers(&headers);
+    let alone = cdc::flat_headers(&headers, FlatNames::default());
     assert!(alone.before.is_none() && alone.after.is_none(), "headers hold no row");
+}
+
+/// First byte: who wrote it. Then headers, then the value. Images are not proven here, so what breaks in them counts as well: whatever was
+/// met first, the value is strict JSON or fails as its bytes do.
+pub(crate) fn any_writer(data: &[u8]) {
+    let mut parts = Parts::of(data);
+    let format = match parts.byte() % 6 {
+        0 => Format::Debezium,
+        1 => Format::Flat(FlatNames::default()),
+        2 => Format::Mongo,
+        3 => Format::Dms { before: None },
+        4 => Format::Dms { before: Some("before") },
+        _ => Format::Maxwell,
+    };
+    let headers = parts.headers(4);
+    let value = parts.rest();
+    let read = |cache: &mut SchemaBlockCache| {
+        let mut texts = Texts::new();
+        match cdc::read_json(format, value, &headers, cache, &mut texts) {
+            Ok(unwrapped) => unproven(value, unwrapped),
+            Err(met) => Err(cdc::strict_failure(value, met)),
+        }
+    };
+    let mut cache = SchemaBlockCache::new();
+    let first = read(&mut cache);
+    assert_eq!(first, read(&mut cache), "a block that was just read changes the answer");
+    assert_eq!(
+        first,
+        USED.with_borrow_mut(read),
+        "a block that was read long ago changes the answer"
+    );
+    if let (Ok(_), Err(failure)) = (&first, walk::outcome(|| JsonReader::new(value), 0, value.len())) {
+        panic!("broken JSON is a change event of {format:?}: {failure:?}");
+    }
+}
+
+/// What an event says once its rows are proven.
+fn unproven(value: &[u8], mut unwrapped: Unwrapped<'_>) -> Result<String, DecodeFailure> {
+    if let Unwrapped::Change(event) = &mut unwrapped {
+        for image in event.before.iter_mut().chain(&mut event.after) {
+            let unread = drain(&mut image.reader());
+            image.prove().map_err(|met| cdc::strict_failure(value, met))?;
+            assert_eq!(unread, drain(&mut image.reader()), "a proven row reads otherwise");
+        }
+    }
+    let facts = match unwrapped {
+        Unwrapped::Change(event) | Unwrapped::LogicalMessage(event) => {
+            let rows: Vec<String> = event
+                .before
+                .iter()
+                .chain(&event.after)
+                .map(|image| drain(&mut image.reader()))
+                .collect();
+            format!("{:?} {:?} {:?} {rows:?}", event.op, event.source_time_micros, event.position)
+        }
+        other => format!("{other:?}"),
+    };
+    Ok(facts)
 }
 
 /// Holds that a known block changes nothing and that nothing broken passes.
@@ -112,7 +170,7 @@ fn describe(unwrapped: Result<Unwrapped<'_>, DecodeFailure>, avro: bool) -> Stri
     }
 }
 
-fn facts(envelope: &Envelope<'_>, avro: bool) -> String {
+fn facts(envelope: &ChangeEvent<'_>, avro: bool) -> String {
     let mut out = format!(
         "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
         envelope.op,

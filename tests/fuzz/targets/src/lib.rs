@@ -43,6 +43,7 @@ pub const TARGETS: &[Target] = &[
     target("framing", framing::run),
     target("debezium_envelope", debezium::envelope),
     target("debezium_flat", debezium::flat),
+    target("change_events", debezium::any_writer),
     target("dates", dates::run),
     target("jdk_date", dates::jdk),
     target("pattern", pattern::run),

@@ -22,6 +22,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "framing" => framing(),
         "debezium_envelope" => values().iter().map(|value| Build::default().byte(0).rest(value)).collect(),
         "debezium_flat" => flat(),
+        "change_events" => changes(),
         "dates" => DATES.iter().map(|text| text.as_bytes().to_vec()).collect(),
         "jdk_date" => pairs(JDK),
         "pattern" => pairs(PATTERNS),
@@ -79,6 +80,15 @@ fn flat() -> Vec<Vec<u8>> {
     let marked: [(&str, Option<&[u8]>); 3] = [("__op", Some(b"d")), ("__lsn", Some(b"7")), ("__source_ts_ms", None)];
     seeds.push(Build::default().byte(0).headers(&marked).rest(br#"{"id":1,"__deleted":"true"}"#));
     seeds
+}
+
+/// Every value for every writer: what is none of a writer's own is refused by it.
+fn changes() -> Vec<Vec<u8>> {
+    let cases = world::cases().into_iter().filter(|case| case.plan.cdc.is_some());
+    let events = cases.flat_map(|case| case.events).filter_map(|event| event.value);
+    events
+        .flat_map(|value| (0..6).map(move |writer| Build::default().byte(writer).headers(&[]).rest(&value)))
+        .collect()
 }
 
 fn numbers() -> Vec<Vec<u8>> {
