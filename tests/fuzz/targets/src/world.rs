@@ -75,9 +75,9 @@ pub(crate) struct Case {
     pub(crate) events: Vec<Event>,
 }
 
-/// Schemas of `schemas.json`.
+/// Schemas of `schemas.json`, by the names that they have there.
 #[derive(Debug, Default)]
-pub(crate) struct Schemas(HashMap<u32, Known>);
+pub(crate) struct Schemas(HashMap<String, Known>);
 
 /// A line of `events.jsonl`, see `tests/corpus/README.md`.
 #[derive(Debug, Default)]
@@ -138,15 +138,15 @@ impl Schemas {
         let Ok(text) = fs::read_to_string(path) else {
             return Schemas::default();
         };
-        let schemas: HashMap<u32, Value> = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        Schemas(schemas.into_iter().map(|(id, schema)| (id, known(&schema))).collect())
+        let schemas: HashMap<String, Value> = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Schemas(schemas.into_iter().map(|(name, schema)| (name, known(&schema))).collect())
     }
 }
 
 impl SchemaLookup for Schemas {
     fn lookup(&self, need: &SchemaNeed) -> Known {
         match need {
-            SchemaNeed::Id(id) => self.0.get(id).cloned().unwrap_or(Known::NotCached),
+            SchemaNeed::Id(id) => self.0.get(&id.to_string()).cloned().unwrap_or(Known::NotCached),
             _ => Known::NotCached,
         }
     }
