@@ -41,3 +41,7 @@ stand-down *args:
 # Benchmarks: `just bench judge` beside its peers, `just bench path` against a real broker.
 bench name *args:
     loadtest/bench {{ name }} {{ args }}
+
+# Fuzzing: `just fuzz all --minutes 15`, see tests/fuzz/README.md.
+fuzz *args:
+    tests/fuzz/run {{ args }}

@@ -4,6 +4,8 @@
 //! that must stay off async threads, and a blocking port is what a simulator can run step by step from one seed.
 //! Start at [`record`], then [`ports`].
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
+
 pub mod ports;
 pub mod record;
 pub mod stamp;

@@ -58,10 +58,15 @@ pub fn origin_text(origin: &Origin) -> String {
     format!("{}:{}:{}", origin.at.topic, origin.at.partition, origin.offset.0)
 }
 
-/// Reads `<topic>:<partition>:<offset>`.
+/// Reads `<topic>:<partition>:<offset>`. A record has one name: what [`origin_text`] would not write (`+1`, `01`, a number below zero) is
+/// no identity.
 pub fn parse_origin(text: &str) -> Option<Origin> {
     let (rest, offset) = text.rsplit_once(':')?;
     let (topic, partition) = rest.rsplit_once(':')?;
+    let plain = |digits: &str| digits == "0" || !digits.starts_with(['0', '-', '+']);
+    if !plain(partition) || !plain(offset) {
+        return None;
+    }
     Some(Origin {
         at: TopicPartition::new(topic, partition.parse().ok()?),
         offset: Offset(offset.parse().ok()?),
@@ -138,5 +143,33 @@ impl JudgedBy {
             name: JUDGE.into(),
             value: Some(self.judge.clone()),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_has_one_name() {
+        let origin = parse_origin("a.b-c:0:9223372036854775807").unwrap();
+        assert_eq!(origin_text(&origin), "a.b-c:0:9223372036854775807");
+        for text in [
+            "t:+1:0",
+            "t:1:+0",
+            "t:01:0",
+            "t:1:00",
+            "t:-1:0",
+            "t:0:-1",
+            "t:-0:0",
+            "t:1",
+            "t::1",
+            "t:1:",
+            "",
+            "t:1:9223372036854775808",
+            "t:1: 2",
+        ] {
+            assert_eq!(parse_origin(text), None, "{text}");
+        }
     }
 }

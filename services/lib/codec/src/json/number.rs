@@ -38,7 +38,8 @@ pub fn to_decimal(text: &str, scale: u8) -> DecimalRead {
     }
     let shift = parts.exponent.saturating_add(i64::from(scale));
     let Ok(zeros) = u32::try_from(shift) else {
-        return DecimalRead::Inexact;
+        // Past 32 bits upwards too, which is far outside of 128 bits and no fraction.
+        return if shift > 0 { DecimalRead::TooLarge } else { DecimalRead::Inexact };
     };
     if count as u64 + u64::from(zeros) > 39 {
         return DecimalRead::TooLarge;
@@ -287,6 +288,9 @@ mod tests {
         assert_eq!(to_decimal("12.345", 2), DecimalRead::Inexact);
         assert_eq!(to_decimal("0.000", 0), DecimalRead::Exact(0));
         assert_eq!(to_decimal("1e38", 2), DecimalRead::TooLarge);
+        assert_eq!(to_decimal("1e4294967296", 0), DecimalRead::TooLarge);
+        assert_eq!(to_decimal("-1e99999999999999999999", 2), DecimalRead::TooLarge);
+        assert_eq!(to_decimal("1e-99999999999999999999", 2), DecimalRead::Inexact);
         assert_eq!(to_decimal("-1.5E1", 1), DecimalRead::Exact(-150));
     }
 

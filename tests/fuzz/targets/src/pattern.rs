@@ -1,0 +1,40 @@
+//! Patterns: the translated one finds what ECMA-262's finds, by an engine of that language.
+
+use regress::Regex;
+
+use crate::input::Parts;
+
+/// The referee goes back and forth, so its time can double with each character.
+const TEXT_BYTES_MAX: usize = 24;
+const PATTERN_BYTES_MAX: usize = 40;
+
+pub(crate) fn run(data: &[u8]) {
+    let mut parts = Parts::of(data);
+    let pattern = parts.text();
+    let Ok(text) = std::str::from_utf8(parts.rest()) else { return };
+    let Ok(ours) = tidegate_contract::pattern::compile(pattern) else {
+        return;
+    };
+    let found = ours.find(text);
+    assert_eq!(found.is_some(), ours.is_match(text));
+    if text.len() > TEXT_BYTES_MAX || pattern.len() > PATTERN_BYTES_MAX || costly(pattern) {
+        return;
+    }
+    // Documented there: the engine has `\B` only with Unicode's letters.
+    if pattern.contains("\\B") && !text.is_ascii() {
+        return;
+    }
+    // What ECMA-262 refuses and we accept is a kindness, not a fault: nothing else gives it another meaning.
+    let Ok(referee) = Regex::with_flags(pattern, "u") else { return };
+    let theirs = referee.find(text).map(|found| found.range());
+    assert_eq!(
+        found.is_some(),
+        theirs.is_some(),
+        "{pattern:?} in {text:?}: we {found:?}, ECMA-262 {theirs:?}"
+    );
+}
+
+/// Repetitions of repetitions are what takes the referee long.
+fn costly(pattern: &str) -> bool {
+    pattern.bytes().filter(|byte| matches!(byte, b'*' | b'+' | b'{')).count() > 3
+}
