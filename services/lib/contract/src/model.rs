@@ -119,6 +119,8 @@ pub struct ObjectSettings {
     pub binary: BinaryMode,
     /// Debezium `unavailable.value.placeholder`. (`unavailablePlaceholder`, default `__debezium_unavailable_value`)
     pub unavailable_placeholder: Option<Arc<str>>,
+    /// A schema file that events are held to beside the contract. (`eventSchema`)
+    pub event_schema: Option<crate::event_schema::EventSchema>,
 }
 
 /// How a value is written.
