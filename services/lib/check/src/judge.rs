@@ -7,19 +7,22 @@ use tidegate_contract::model::Encoding;
 use tidegate_contract::{Severity, Status};
 
 use crate::datum::Datum;
+use crate::event_schema::Resolutions;
 use crate::input::{Input, Known, SchemaLookup, SchemaNeed};
 use crate::plan::Plan;
 use crate::row::RowSink;
 use crate::rules::cel::{Scope, SourceField};
 use crate::verdict::{Facts, Op, Reason, Verdict};
 
-mod any;
+pub(crate) mod any;
 mod changes;
-mod findings;
+pub(crate) mod findings;
+mod schema;
 mod walk;
 
 use changes::Arrival;
 use findings::{Broken, Findings, Rule};
+use schema::Document;
 use walk::{Mode, Scratch, Source, Stop, Walk};
 
 /// Values longer than this are not read. Kafka's own limit is usually a few MiB; this one bounds the time of one verdict.
@@ -31,6 +34,7 @@ pub struct Judge {
     findings: Findings,
     scratch: Scratch,
     schema_blocks: SchemaBlockCache,
+    resolutions: Resolutions,
 }
 
 /// What stands beside the row.
@@ -40,6 +44,8 @@ struct Surroundings<'a> {
     topic: &'a str,
     op: Option<Op>,
     source: &'a [(&'static str, SourceField)],
+    /// What an event schema is asked about; none where there is nothing to ask.
+    document: Option<Document<'a>>,
 }
 
 /// The verdict that the contract's status alone gives: everything under a retired contract is `contract_retired`.
@@ -91,7 +97,7 @@ impl Judge {
         };
         match framed {
             Framed::Json(bytes) => match &arrival {
-                None => self.plain(plan, input, topic, &mut JsonReader::new(bytes), row),
+                None => self.plain(plan, input, topic, &mut JsonReader::new(bytes), Some(Document::Json(bytes)), row),
                 Some(arrival) => self.json_change(arrival, bytes, row),
             },
             Framed::Avro { schema, datum } => {
@@ -101,7 +107,8 @@ impl Judge {
                     Known::Unknown => whole(plan, Reason::RegistrySchemaUnknown, Some(Detail::UnknownSchema), "schema"),
                     Known::Unusable => whole(plan, Reason::Undecodable, Some(Detail::BadSchema), "schema"),
                     Known::Avro(schema) => match &arrival {
-                        None => self.plain(plan, input, topic, &mut AvroReader::new(&schema, datum), row),
+                        _ if let Some(verdict) = self.writer_mismatch(plan, &schema) => verdict,
+                        None => self.plain(plan, input, topic, &mut AvroReader::new(&schema, datum), None, row),
                         Some(arrival) => self.avro_change(arrival, &schema, datum, row),
                     },
                 }
@@ -109,13 +116,22 @@ impl Judge {
         }
     }
 
-    fn plain<'b, R: RowSink>(&mut self, plan: &Plan, input: &Input<'_>, topic: &str, reader: &mut impl Source<'b>, row: &mut R) -> Verdict {
+    fn plain<'b, R: RowSink>(
+        &mut self,
+        plan: &Plan,
+        input: &Input<'_>,
+        topic: &str,
+        reader: &mut impl Source<'b>,
+        document: Option<Document<'_>>,
+        row: &mut R,
+    ) -> Verdict {
         let around = Surroundings {
             plan,
             input,
             topic,
             op: None,
             source: &[],
+            document,
         };
         let scope = around.scope(None);
         let walked = self.walk(&around, &scope, Image::PLAIN, row, |walk| walk.document(reader));
@@ -167,6 +183,9 @@ impl Judge {
                         let rule = &around.plan.programs[*rule];
                         walk::ask(&mut self.findings, around.plan, image.prefix, &[], rule, captured, scope);
                     }
+                }
+                if image.mode == Mode::Whole {
+                    self.ask_schema(around, image);
                 }
                 self.findings.conclude(Facts {
                     event_time: walked.event_time,

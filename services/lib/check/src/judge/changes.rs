@@ -15,6 +15,7 @@ use tidegate_codec::framing::{self, Framed, Part};
 use tidegate_codec::{DecodeFailure, Detail};
 use tidegate_contract::model::CdcFormat;
 
+use super::schema::Document;
 use super::walk::{Mode, Stop};
 use super::{Image, Judge, Surroundings};
 use crate::change;
@@ -123,6 +124,7 @@ impl Judge {
             topic: arrival.topic,
             op: Some(Op::Tombstone),
             source: &[],
+            document: None,
         };
         let image = Image {
             prefix: "",
@@ -151,6 +153,7 @@ impl Judge {
             topic: arrival.topic,
             op: facts.op,
             source: &source,
+            document: envelope.after.as_ref().map(Document::Row),
         };
         let (prefix_before, prefix_after) = match arrival.format {
             CdcFormat::Debezium => ("/before", "/after"),

@@ -7,6 +7,7 @@ use tidegate_contract::{Contract, Diagnostic, Level, Location, Property, Quality
 
 use super::fingerprint::fingerprint;
 use super::{AnyShape, Body, ChangeSettings, Check, FieldIndex, ItemLimits, Kind, LeafType, Node, Plan, PropertyLimits, codes};
+use crate::event_schema::EventSchema;
 use crate::leaf::Wire;
 use crate::rules::cel::Rule;
 use crate::rules::unknown_fields::Unknown;
@@ -35,6 +36,7 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
     compiler.compile_rules();
     let event_time = compiler.event_time();
     compiler.capture();
+    let event_schema = compiler.event_schema();
     if !compiler.problems.is_empty() {
         return Err(compiler.problems);
     }
@@ -75,8 +77,9 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
         cdc: object.settings.cdc,
         event_time,
         primary_key,
-        fingerprint: fingerprint(contract, object),
+        fingerprint: fingerprint(contract, object, event_schema.as_ref().map_or(&[], |(schema, _)| schema.files())),
         location: object.location.clone(),
+        event_schema,
         checks,
         programs,
         change,
@@ -218,6 +221,22 @@ impl<'c> Compiler<'c> {
         }
         self.checks[node].captured = captured;
         captured
+    }
+
+    fn event_schema(&mut self) -> Option<(EventSchema, Location)> {
+        let location = self.object.settings.event_schema.as_ref()?.location.clone();
+        match EventSchema::compile(&self.object.settings) {
+            Ok(mut schema) => {
+                if let Some(EventSchema::Json(schema)) = &mut schema {
+                    schema.add_names(self.nodes.iter().map(|node| &*node.wire_name));
+                }
+                schema.map(|schema| (schema, location))
+            }
+            Err(problems) => {
+                self.problems.extend(problems);
+                None
+            }
+        }
     }
 
     fn primary_key(&self) -> Vec<usize> {
