@@ -30,6 +30,7 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     ("gix", &["tidegate-git"]),
     ("datafusion", &["tidegate-query"]),
     ("schema_registry_converter", &["tidegate-schemas"]),
+    ("jsonschema", &["tidegate-check", "tidegate-export"]),
     ("prometheus", &["tidegate-telemetry"]),
     ("axum", &["tidegate-telemetry"]),
 ];

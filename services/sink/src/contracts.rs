@@ -7,7 +7,7 @@ use tidegate_check::{Input, Judge, Plan, SchemaLookup, SchemaNeed, Verdict, comp
 use tidegate_columnar::RowBuilder;
 use tidegate_contract::model::CdcFormat;
 use tidegate_contract::snapshot::BoundObject;
-use tidegate_contract::{Contract, ContractRef, LogicalType, Property, Resolution, Snapshot, Status};
+use tidegate_contract::{Contract, ContractRef, EventSchema, EventSchemaKind, LogicalType, Property, Resolution, Snapshot, Status};
 use tidegate_flow::{Remedy, WorldError};
 
 use crate::rulings::{Bound, Rulings};
@@ -127,6 +127,9 @@ fn reading_only(contract: &Contract, object: usize) -> Contract {
     contract.status = Status::Active;
     let object = &mut contract.objects[object];
     object.quality.clear();
+    // What a JSON Schema says of an event does not change with time: the validator's word is enough.
+    let judged = |schema: &mut EventSchema| schema.kind == EventSchemaKind::JsonSchema;
+    let _ = object.settings.event_schema.take_if(judged);
     object.properties.iter_mut().for_each(without_rules);
     contract
 }

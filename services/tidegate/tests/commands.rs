@@ -135,3 +135,55 @@ fn a_reader_that_has_seen_enough_ends_the_output_quietly() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+/// The example with an event schema, found in `schemas/` beside `contracts/`; what it says stands beside what the contract says.
+#[test]
+fn an_event_schema_is_enforced_with_its_contract() {
+    let tickets = contracts().join("support/tickets");
+    let folder = tempfile::tempdir().unwrap();
+    let events = folder.path().join("events.jsonl");
+    let mut lines = String::new();
+    let mut count = 0;
+    for kind in ["valid", "invalid"] {
+        let mut files: Vec<PathBuf> = std::fs::read_dir(tickets.join("tests").join(kind))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        files.sort();
+        for file in &files {
+            lines += &std::fs::read_to_string(file).unwrap().replace('\n', " ");
+            lines.push('\n');
+        }
+        count += files.len();
+    }
+    std::fs::write(&events, lines).unwrap();
+    let contract = tickets.join("v1.odcs.yaml");
+    let (code, out, err) = tidegate(folder.path(), &["check", contract.to_str().unwrap(), "events.jsonl"]);
+    assert_eq!(code, 1, "{err}");
+    assert!(out.contains(&format!("tickets@1.0.0: 4 valid, {} invalid", count - 4)), "{out}");
+    for part in [
+        "rule `schema:oneOf`",
+        "rule `schema:pattern`",
+        "at /contact/*: rule `schema:additionalProperties`",
+    ] {
+        assert!(out.contains(part) && !out.contains("pager"), "{part}: {out}");
+    }
+
+    // A schema that is missing, and one that is broken, with their places.
+    let copy = folder.path().join("tickets.odcs.yaml");
+    std::fs::copy(&contract, &copy).unwrap();
+    let (code, _, err) = tidegate(folder.path(), &["check", "tickets.odcs.yaml", "events.jsonl"]);
+    assert!(
+        code == 2 && err.contains("TG0148") && err.contains("tickets.odcs.yaml:33"),
+        "{code} {err}"
+    );
+    std::fs::create_dir_all(folder.path().join("schemas/support")).unwrap();
+    let broken =
+        "{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n  \"$ref\": \"https://example.com/remote.json\"\n}\n";
+    std::fs::write(folder.path().join("schemas/support/ticket.schema.json"), broken).unwrap();
+    let (code, _, err) = tidegate(folder.path(), &["check", "tickets.odcs.yaml", "events.jsonl"]);
+    assert!(
+        code == 2 && err.contains("TG0204") && err.contains("schemas/support/ticket.schema.json:3"),
+        "{code} {err}"
+    );
+}

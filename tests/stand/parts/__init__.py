@@ -6,5 +6,6 @@ from parts.kafka import Kafka
 from parts.readers import Readers
 from parts.registry import Registry
 from parts.s3 import S3
+from parts.suite import Suite
 
-ALL: list[type[Part]] = [Kafka, S3, Azure, Registry, Readers]
+ALL: list[type[Part]] = [Kafka, S3, Azure, Registry, Readers, Suite]

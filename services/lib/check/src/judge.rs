@@ -6,6 +6,7 @@ use tidegate_codec::{AvroReader, DecodeFailure, Detail, JsonReader, Keys};
 use tidegate_contract::model::Encoding;
 use tidegate_contract::{Severity, Status};
 
+use crate::event_schema::Resolutions;
 use crate::input::{Input, Known, SchemaLookup, SchemaNeed};
 use crate::plan::Plan;
 use crate::row::RowSink;
@@ -13,13 +14,15 @@ use crate::rules::cel::{Scope, SourceField};
 use crate::tape::{Captured, Cell, Tape};
 use crate::verdict::{Facts, Op, Reason, Verdict};
 
-mod any;
+pub(crate) mod any;
 mod changes;
-mod findings;
+pub(crate) mod findings;
+mod schema;
 mod walk;
 
 use changes::Arrival;
 use findings::{Broken, Findings, Rule};
+use schema::Document;
 use walk::{Mode, Scratch, Source, Stop, Walk};
 
 /// Values longer than this are not read. Kafka's own limit is usually a few MiB; this one bounds the time of one verdict.
@@ -41,6 +44,7 @@ pub struct Judge {
     texts: Texts,
     /// The same of its key.
     key_texts: Texts,
+    resolutions: Resolutions,
 }
 
 /// What stands beside the row.
@@ -50,6 +54,8 @@ struct Surroundings<'a> {
     topic: &'a str,
     op: Option<Op>,
     source: &'a [(&'static str, SourceField<'a>)],
+    /// What an event schema is asked about; none where there is nothing to ask.
+    document: Option<Document<'a>>,
 }
 
 /// The verdict that the contract's status alone gives: everything under a retired contract is `contract_retired`.
@@ -113,7 +119,7 @@ impl Judge {
                 None => {
                     let mut reader = JsonReader::new(bytes);
                     reader.lend(self.names.take());
-                    let verdict = self.plain(plan, input, topic, &mut reader, row);
+                    let verdict = self.plain(plan, input, topic, &mut reader, Some(Document::Json(bytes)), row);
                     self.names = reader.leave();
                     verdict
                 }
@@ -126,7 +132,8 @@ impl Judge {
                     Known::Unknown => whole(plan, Reason::RegistrySchemaUnknown, Some(Detail::UnknownSchema), "schema"),
                     Known::Unusable => whole(plan, Reason::Undecodable, Some(Detail::BadSchema), "schema"),
                     Known::Avro(schema) => match &arrival {
-                        None => self.plain(plan, input, topic, &mut AvroReader::new(&schema, datum), row),
+                        _ if let Some(verdict) = self.writer_mismatch(plan, &schema) => verdict,
+                        None => self.plain(plan, input, topic, &mut AvroReader::new(&schema, datum), None, row),
                         Some(arrival) => self.avro_change(arrival, &schema, datum, row),
                     },
                 }
@@ -134,13 +141,22 @@ impl Judge {
         }
     }
 
-    fn plain<'b, R: RowSink>(&mut self, plan: &Plan, input: &Input<'_>, topic: &str, reader: &mut impl Source<'b>, row: &mut R) -> Verdict {
+    fn plain<'b, R: RowSink>(
+        &mut self,
+        plan: &Plan,
+        input: &Input<'_>,
+        topic: &str,
+        reader: &mut impl Source<'b>,
+        document: Option<Document<'_>>,
+        row: &mut R,
+    ) -> Verdict {
         let around = Surroundings {
             plan,
             input,
             topic,
             op: None,
             source: &[],
+            document,
         };
         let scope = around.scope(None);
         let walked = self.walk(&around, &scope, Image::PLAIN, row, |walk| walk.document(reader));
@@ -202,6 +218,9 @@ impl Judge {
                         }
                         walk::ask(&mut self.findings, around.plan, image.prefix, &[], rule, captured, scope);
                     }
+                }
+                if image.mode == Mode::Whole {
+                    self.ask_schema(around, image);
                 }
                 self.findings.conclude(Facts {
                     event_time: walked.event_time,

@@ -8,6 +8,7 @@
 
 mod change;
 mod datum;
+pub mod event_schema;
 mod exact;
 pub mod input;
 mod jdk;
@@ -24,6 +25,7 @@ pub mod verdict;
 /// Version of what decides, recorded with every verdict. Whoever changes a verdict for any bytes and contract raises it.
 pub const ENGINE_VERSION: &str = "2";
 
+pub use event_schema::EventSchema;
 pub use input::{Input, SchemaLookup, SchemaNeed};
 pub use judge::{Judge, verdict_for_status};
 pub use plan::{Plan, compile};

@@ -7,7 +7,7 @@ use tidegate_contract::{ContractRef, Location, Status};
 
 mod change;
 mod checks;
-mod codes;
+pub(crate) mod codes;
 pub mod compile;
 mod fields;
 mod fingerprint;
@@ -46,6 +46,8 @@ pub struct Plan {
     pub fingerprint: String,
     /// Where the object stands in its file.
     pub location: Location,
+    /// What the contract names beside its own clauses, and where.
+    pub event_schema: Option<(crate::event_schema::EventSchema, Location)>,
     /// What is checked at each node, parallel to `nodes`.
     pub(crate) checks: Vec<Check>,
     /// Row rules, reached by number from [`Check::rules`].

@@ -51,9 +51,13 @@ fn every_case_gets_its_verdicts() {
 #[test]
 fn refused_contracts() {
     let folder = corpus().join("refused");
+    let schemas = std::sync::Arc::new(support::event_schemas(&folder.join("schemas")));
     let mut seen = 0;
     for entry in fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
+        if path.is_dir() {
+            continue;
+        }
         let text = fs::read_to_string(&path).unwrap();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let wanted: Vec<&str> = text
@@ -65,7 +69,10 @@ fn refused_contracts() {
             .collect();
         let codes: Vec<&str> = match tidegate_contract::parse(&name, &text).0 {
             None => panic!("{name} is refused by the reader already"),
-            Some(contract) => compile(&contract, 0).unwrap_err().iter().map(|problem| problem.code).collect(),
+            Some(mut contract) => {
+                assert!(contract.attach_schemas(&schemas).is_empty(), "{name}");
+                compile(&contract, 0).unwrap_err().iter().map(|problem| problem.code).collect()
+            }
         };
         assert_eq!(codes, wanted, "{name}");
         seen += 1;

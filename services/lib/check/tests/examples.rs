@@ -20,7 +20,8 @@ fn contracts() -> PathBuf {
 /// Judges every event of a contract; answers how many there were and what went otherwise than its name says.
 fn judge_all(folder: &str, encode: &dyn Fn(Vec<u8>) -> Vec<u8>, schemas: &Schemas) -> (usize, Vec<String>) {
     let folder = contracts().join(folder);
-    let contract = support::contract(folder.to_str().unwrap(), &fs::read_to_string(folder.join("v1.odcs.yaml")).unwrap());
+    let text = fs::read_to_string(folder.join("v1.odcs.yaml")).unwrap();
+    let contract = support::contract_with(folder.to_str().unwrap(), &text, &contracts().join("../schemas"));
     let plan = compile(&contract, 0).unwrap_or_else(|problems| panic!("{problems:#?}"));
     let (mut seen, mut wrong) = (0, Vec::new());
     for kind in ["valid", "invalid"] {
@@ -72,6 +73,12 @@ fn orders() {
 fn customers() {
     let (seen, wrong) = judge_all("crm/customers", &|bytes| bytes, &Schemas::default());
     assert!(seen >= 15 && wrong.is_empty(), "{} of {seen}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn tickets() {
+    let (seen, wrong) = judge_all("support/tickets", &|bytes| bytes, &Schemas::default());
+    assert!(seen >= 8 && wrong.is_empty(), "{} of {seen}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]

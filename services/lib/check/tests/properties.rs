@@ -26,7 +26,7 @@ fn cases() -> &'static [Case] {
         folders
             .map(|folder| {
                 let text = fs::read_to_string(folder.join("contract.odcs.yaml")).unwrap();
-                let contract = support::contract("case", &text);
+                let contract = support::contract_with("case", &text, &folder.join("schemas"));
                 let events = fs::read_to_string(folder.join("events.jsonl"))
                     .unwrap()
                     .lines()

@@ -15,7 +15,9 @@
 
 mod compile;
 mod reader;
+mod resolve;
 mod schema;
 
 pub use reader::AvroReader;
+pub use resolve::{Mismatch, Shape, resolves};
 pub use schema::Schema;

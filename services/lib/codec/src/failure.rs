@@ -36,6 +36,8 @@ pub enum Detail {
     UnknownSchema,
     /// The registered schema cannot be used.
     BadSchema,
+    /// The schema that the event was written with does not resolve to the one that the contract names.
+    SchemaMismatch,
     /// An index of a union or an enum that the schema does not have.
     BadIndex,
     /// A change event without the parts that it must have.
@@ -70,6 +72,7 @@ impl Detail {
             Detail::UnknownFraming => "unknown_framing",
             Detail::UnknownSchema => "unknown_schema",
             Detail::BadSchema => "bad_schema",
+            Detail::SchemaMismatch => "schema_mismatch",
             Detail::BadIndex => "bad_index",
             Detail::BadEnvelope => "bad_envelope",
             Detail::UnknownOperation => "unknown_operation",

@@ -142,6 +142,9 @@ codes! {
         "Nothing is checked about its value, and the lake keeps it as JSON text."
     TOO_MANY "TG0147" "too many problems"
         "Only the first problems of the file are listed; mend them and look again."
+    EVENT_SCHEMA "TG0148" "an event schema that is not there"
+        "The setting `eventSchema` names a file by its path below the folder `schemas/` of the same commit or directory. It is part of what \
+         judges events, so a contract whose file is missing, too large or not UTF-8 does not load."
 }
 
 /// The code of that id, in any case.

@@ -9,6 +9,7 @@ pub mod civil;
 pub mod codes;
 pub mod decimal;
 pub mod diagnostic;
+pub mod event_schema;
 pub mod jdk_date;
 pub mod model;
 mod nearest;
@@ -22,6 +23,7 @@ pub mod yaml;
 
 pub use civil::Civil;
 pub use diagnostic::{Diagnostic, Level, Location};
+pub use event_schema::{EventSchema, EventSchemaKind, SchemaFolder};
 pub use jdk_date::DatePattern;
 pub use model::{Contract, ContractRef, LogicalType, Property, QualityRule, SchemaObject, Severity, Status, Version};
 pub use parse::parse;

@@ -125,6 +125,8 @@ pub struct ObjectSettings {
     pub add_headers_prefix: Option<Arc<str>>,
     /// `BeforeImageSettings.FieldName` of an AWS DMS task that writes old rows. (`beforeImage`)
     pub before_image: Option<Arc<str>>,
+    /// A schema file that events are held to beside the contract. (`eventSchema`)
+    pub event_schema: Option<crate::event_schema::EventSchema>,
 }
 
 /// How a value is written.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Level, Location};
+use crate::event_schema::SchemaFolder;
 use crate::model::{Contract, ContractRef, SchemaObject, Status};
 use crate::parse::{parse_file, sha256_hex};
 
-/// A contract file as it was read from a directory or a Git tree.
+/// A contract file, or a file under `schemas/`, as it was read from a directory or a Git tree.
 #[derive(Debug, Clone)]
 pub struct ContractFile {
     /// Path relative to the contract root, with `/`.
@@ -87,15 +88,19 @@ impl Snapshot {
 
     /// Builds a snapshot of all files, or says everything that is wrong with them. Warnings and notes come back beside a good snapshot.
     ///
-    /// Files whose name does not end in `.odcs.yaml` or `.odcs.yml` are left alone. Drafts are not loaded; their errors come back as
+    /// Files whose name does not end in `.odcs.yaml` or `.odcs.yml` are no contracts; those under `schemas/` are what `eventSchema` may name. Drafts are not loaded; their errors come back as
     /// warnings. The result does not depend on the order of the files.
     pub fn build(commit: &str, files: &[ContractFile]) -> Result<(Snapshot, Vec<Diagnostic>), Vec<Diagnostic>> {
         let mut sorted: Vec<&ContractFile> = files.iter().filter(|file| is_contract_path(&file.path)).collect();
         sorted.sort_by(|a, b| a.path.cmp(&b.path));
+        let schemas = Arc::new(SchemaFolder::new(files));
         let mut diagnostics = Vec::new();
         let mut contracts: Vec<Arc<Contract>> = Vec::new();
         for file in sorted {
-            let parsed = parse_file(&file.path, &file.text);
+            let mut parsed = parse_file(&file.path, &file.text);
+            if let Some(contract) = &mut parsed.contract {
+                parsed.diagnostics.extend(contract.attach_schemas(&schemas));
+            }
             if parsed.status == Some(Status::Draft) {
                 diagnostics.extend(as_draft(&file.path, parsed.diagnostics));
                 continue;

@@ -1,16 +1,20 @@
-//! Contract files of a plain directory.
+//! Contract files of a plain directory, and the event schemas in its folder `schemas`, else in that beside it.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use tidegate_contract::snapshot::is_contract_path;
+use tidegate_contract::event_schema::is_schema_path;
 use tidegate_flow::{Remedy, WorldError};
 
-use crate::reading::{FILE_BYTES_MAX, FOLDERS_DEEP_MAX, Reading};
+use crate::reading::{FILE_BYTES_MAX, FOLDERS_DEEP_MAX, Reading, is_wanted};
 
-/// Reads every contract file below `root`, hidden folders left out.
+/// The folder of event schemas.
+const SCHEMAS: &str = "schemas";
+
+/// Reads every contract file below `root`, hidden folders left out, and event schemas: those of `root/schemas`, and where there is no such
+/// folder those of `root/../schemas`, which come out under the same paths.
 ///
 /// Symbolic links are followed only to places below the root (a mounted Kubernetes volume is made of such links); one that leads out of
 /// it is left out with a warning. An error means that the directory could not be read; wrong files are diagnostics of the reading.
@@ -20,9 +24,44 @@ pub fn read_directory(root: &Path) -> Result<Reading, WorldError> {
         true_root: &true_root,
         reading: Reading::default(),
         seen: BTreeSet::new(),
+        wanted: is_wanted,
     };
     walk.folder(&true_root, "", 0)?;
-    walk.reading.sort();
+    let mut reading = walk.reading;
+    let beside = true_root.parent().map(|parent| parent.join(SCHEMAS));
+    if let Some(beside) = beside.filter(|beside| !true_root.join(SCHEMAS).is_dir() && beside.is_dir()) {
+        reading = add_schemas(&beside, reading)?;
+    }
+    reading.sort();
+    Ok(reading)
+}
+
+/// Reads the event schemas of the nearest folder `schemas` at or above the folder of a contract file: what [`read_directory`] finds for it
+/// where contracts and schemas lie beside each other. Empty when there is none.
+pub fn read_schemas_near(contract: &Path) -> Result<Reading, WorldError> {
+    let found = contract.canonicalize().map_err(|error| world(contract, &error))?;
+    let schemas = found
+        .ancestors()
+        .skip(1)
+        .map(|folder| folder.join(SCHEMAS))
+        .find(|schemas| schemas.is_dir());
+    let mut reading = Reading::default();
+    if let Some(schemas) = schemas {
+        reading = add_schemas(&schemas, reading)?;
+        reading.sort();
+    }
+    Ok(reading)
+}
+
+fn add_schemas(folder: &Path, reading: Reading) -> Result<Reading, WorldError> {
+    let true_root = folder.canonicalize().map_err(|error| world(folder, &error))?;
+    let mut walk = Walk {
+        true_root: &true_root,
+        reading,
+        seen: BTreeSet::new(),
+        wanted: is_schema_path,
+    };
+    walk.folder(&true_root, SCHEMAS, 0)?;
     Ok(walk.reading)
 }
 
@@ -31,6 +70,8 @@ struct Walk<'a> {
     reading: Reading,
     /// Folders by their true path: links cannot lead in circles, nor to the same files twice.
     seen: BTreeSet<PathBuf>,
+    /// Which files are read, by their path.
+    wanted: fn(&str) -> bool,
 }
 
 // === impl Walk ===
@@ -61,7 +102,7 @@ impl Walk<'_> {
             if !self.reading.admit_entry(&path) {
                 return Ok(());
             }
-            if name.to_str().is_none() && is_contract_path(&path) {
+            if name.to_str().is_none() && (self.wanted)(&path) {
                 self.reading.refuse(&path, "the name of the file is not UTF-8", "rename it");
             } else if !name.to_string_lossy().starts_with('.') {
                 entries.push((path, entry.path()));
@@ -80,7 +121,7 @@ impl Walk<'_> {
             Ok(found) => found,
             // Removed while we read, or a link to nothing.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if is_contract_path(path) {
+                if (self.wanted)(path) {
                     self.reading.leave_out(path, "the link leads nowhere", "remove it");
                 }
                 return Ok(());
@@ -88,7 +129,7 @@ impl Walk<'_> {
             Err(error) => return Err(world(place, &error)),
         };
         if !found.starts_with(self.true_root) {
-            if is_contract_path(path) || found.is_dir() {
+            if (self.wanted)(path) || found.is_dir() {
                 self.reading
                     .leave_out(path, "a link out of the contract folder is not followed", "copy what it leads to");
             }
@@ -98,7 +139,7 @@ impl Walk<'_> {
         if kind.is_dir() {
             return self.folder(&found, path, depth + 1);
         }
-        if !is_contract_path(path) {
+        if !(self.wanted)(path) {
             return Ok(());
         }
         if !kind.is_file() {
@@ -187,6 +228,54 @@ mod tests {
             !reading.is_refused() && said.iter().filter(|one| one.contains("out of the contract folder")).count() == 2,
             "{said:?}"
         );
+    }
+
+    #[test]
+    fn schemas_are_those_inside_or_beside() {
+        let root = tempfile::tempdir().unwrap();
+        let put = |path: &str| {
+            let place = root.path().join(path);
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            fs::write(place, path).unwrap();
+        };
+        put("contracts/shop/a.odcs.yaml");
+        put("schemas/shop/order.json");
+        put("schemas/b.odcs.yaml");
+        put("schemas/.hidden.json");
+        let contracts = root.path().join("contracts");
+        assert_eq!(
+            paths(&read_directory(&contracts).unwrap()),
+            ["schemas/shop/order.json", "shop/a.odcs.yaml"]
+        );
+        assert_eq!(
+            paths(&read_schemas_near(&contracts.join("shop/a.odcs.yaml")).unwrap()),
+            ["schemas/shop/order.json"]
+        );
+        assert_eq!(
+            paths(&read_directory(root.path()).unwrap()),
+            ["contracts/shop/a.odcs.yaml", "schemas/b.odcs.yaml", "schemas/shop/order.json"]
+        );
+        put("contracts/schemas/own.avsc");
+        assert_eq!(
+            paths(&read_directory(&contracts).unwrap()),
+            ["schemas/own.avsc", "shop/a.odcs.yaml"]
+        );
+        assert_eq!(
+            paths(&read_schemas_near(&contracts.join("shop/a.odcs.yaml")).unwrap()),
+            ["schemas/own.avsc"]
+        );
+        // Too much is left out with a warning, and whoever names it does not load.
+        File::create(contracts.join("schemas/huge.json"))
+            .unwrap()
+            .set_len(FILE_BYTES_MAX + 1)
+            .unwrap();
+        let reading = read_directory(&contracts).unwrap();
+        assert!(
+            !reading.is_refused() && problems(&reading)[0].contains("4194305 bytes"),
+            "{:?}",
+            problems(&reading)
+        );
+        assert!(read_schemas_near(&root.path().join("nobody")).is_err());
     }
 
     #[test]

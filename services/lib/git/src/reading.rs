@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tidegate_contract::event_schema::is_schema_path;
+use tidegate_contract::snapshot::is_contract_path;
 use tidegate_contract::{ContractFile, Diagnostic, Level};
 
 /// The largest contract file in bytes.
@@ -15,7 +17,8 @@ pub const FOLDERS_DEEP_MAX: usize = 32;
 /// The most entries of any kind that are looked at.
 pub const ENTRIES_MAX: usize = 200_000;
 
-/// The contract files of a tree. Diagnostics of level error mean that the tree must not be used.
+/// The contract files of a tree, and the event schemas beside them under `schemas/`. A schema file that is too large or not UTF-8 is left out
+/// with a warning: only a contract that names it does not load. Diagnostics of level error mean that the tree must not be used.
 #[derive(Debug, Clone, Default)]
 pub struct Reading {
     /// Files in path order, paths relative to the root of the reading with `/`.
@@ -25,6 +28,11 @@ pub struct Reading {
     bytes: u64,
     entries: usize,
     is_full: bool,
+}
+
+/// Whether a file at that path, relative to the root of the reading, is read.
+pub(crate) fn is_wanted(path: &str) -> bool {
+    is_contract_path(path) || is_schema_path(path)
 }
 
 // === impl Reading ===
@@ -48,6 +56,10 @@ impl Reading {
     pub(crate) fn admit_size(&mut self, path: &str, bytes: u64) -> bool {
         if bytes > FILE_BYTES_MAX {
             let problem = format!("the file has {bytes} bytes, more than the limit of {FILE_BYTES_MAX}");
+            if is_schema_path(path) {
+                self.leave_out(path, &problem, "split the schema, or move data to another folder");
+                return false;
+            }
             self.refuse(path, &problem, "split the contract by object");
             return false;
         }
@@ -67,6 +79,10 @@ impl Reading {
             Ok(text) => text,
             Err(error) => {
                 let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+                if is_schema_path(path) {
+                    self.leave_out(path, "the file is not UTF-8", "save it as UTF-8");
+                    return;
+                }
                 let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
                 self.refuse(path, "the file is not UTF-8", "save it as UTF-8");
                 if let Some(diagnostic) = self.diagnostics.last_mut() {

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use gix::object::tree::EntryKind;
 use gix::{ObjectId, Repository, Tree};
-use tidegate_contract::snapshot::is_contract_path;
+use tidegate_contract::event_schema::is_schema_path;
 use tidegate_flow::{Remedy, WorldError};
 
-use crate::reading::{FOLDERS_DEEP_MAX, Reading};
+use crate::reading::{FOLDERS_DEEP_MAX, Reading, is_wanted};
 
 /// Whether the path is a repository: a working tree with its `.git`, or a bare one.
 pub fn is_repository(path: &Path) -> bool {
@@ -25,13 +25,29 @@ pub fn resolve(path: &Path, reference: Option<&str>) -> Result<String, WorldErro
 }
 
 /// Every contract file of the commit with these 40 hex digits, below `folder` (`""` for all), hidden folders left out; paths are relative
-/// to the folder. Submodules and symbolic links are not followed.
+/// to the folder. Event schemas are those of the folder's `schemas`, and where it has none those of the root of the commit; their paths begin
+/// with `schemas/` either way. Submodules and symbolic links are not followed.
 pub fn read_commit(path: &Path, commit: &str, folder: &str) -> Result<Reading, WorldError> {
     let repository = open(path)?;
     let id = full_id(commit).ok_or_else(|| operator(format!("`{commit}` is not a commit id of 40 hex digits")))?;
     let tree = tree_of(&repository, path, id, folder)?;
     let mut reading = Reading::default();
-    read_tree(&repository, &tree, "", 0, &mut reading)?;
+    read_tree(&repository, &tree, "", 0, is_wanted, &mut reading)?;
+    if tree
+        .find_entry("schemas".as_bytes())
+        .is_none_or(|entry| entry.kind() != EntryKind::Tree)
+    {
+        let root = tree_of(&repository, path, id, "")?;
+        if let Some(schemas) = root
+            .find_entry("schemas".as_bytes())
+            .filter(|entry| entry.kind() == EntryKind::Tree)
+        {
+            let id = schemas.object_id();
+            let what = || "cannot read the folder schemas".to_owned();
+            let schemas = repository.find_tree(id).map_err(|error| caused(Remedy::Retry, what(), error))?;
+            read_tree(&repository, &schemas, "schemas", 0, is_schema_path, &mut reading)?;
+        }
+    }
     reading.sort();
     Ok(reading)
 }
@@ -121,7 +137,14 @@ fn tree_of<'r>(repository: &'r Repository, path: &Path, commit: ObjectId, folder
     Ok(tree)
 }
 
-fn read_tree(repository: &Repository, tree: &Tree<'_>, path: &str, depth: usize, reading: &mut Reading) -> Result<(), WorldError> {
+fn read_tree(
+    repository: &Repository,
+    tree: &Tree<'_>,
+    path: &str,
+    depth: usize,
+    wanted: fn(&str) -> bool,
+    reading: &mut Reading,
+) -> Result<(), WorldError> {
     if depth > FOLDERS_DEEP_MAX {
         reading.refuse(
             path,
@@ -145,9 +168,9 @@ fn read_tree(repository: &Repository, tree: &Tree<'_>, path: &str, depth: usize,
             EntryKind::Tree => {
                 let what = || format!("cannot read the folder {below}");
                 let subtree = repository.find_tree(id).map_err(|error| caused(Remedy::Retry, what(), error))?;
-                read_tree(repository, &subtree, &below, depth + 1, reading)?;
+                read_tree(repository, &subtree, &below, depth + 1, wanted, reading)?;
             }
-            EntryKind::Blob | EntryKind::BlobExecutable if is_contract_path(&name) => {
+            EntryKind::Blob | EntryKind::BlobExecutable if wanted(&below) => {
                 if std::str::from_utf8(entry.filename()).is_err() {
                     reading.refuse(&below, "the name of the file is not UTF-8", "rename it");
                     continue;
@@ -160,7 +183,7 @@ fn read_tree(repository: &Repository, tree: &Tree<'_>, path: &str, depth: usize,
                     reading.take(&below, blob.detach().data);
                 }
             }
-            EntryKind::Link if is_contract_path(&name) => {
+            EntryKind::Link if wanted(&below) => {
                 reading.leave_out(&below, "symbolic links of a commit are not followed", "commit the file itself");
             }
             EntryKind::Blob | EntryKind::BlobExecutable | EntryKind::Link | EntryKind::Commit => {}

@@ -12,6 +12,7 @@ use tidegate_contract::{Contract, Diagnostic, Level, Severity, render};
 use crate::cli::{CheckArgs, Output};
 use crate::exit::Exit;
 use crate::wiring::clock::now_micros;
+use crate::wiring::event_schemas;
 use crate::wiring::schemas::SchemaSource;
 
 pub(crate) fn run(args: &CheckArgs) -> Exit {
@@ -97,12 +98,16 @@ fn load(args: &CheckArgs) -> anyhow::Result<Option<(Contract, usize, Plan)>> {
     std::fs::File::open(&args.contract)
         .and_then(|mut file| file.read_to_string(&mut text))
         .with_context(|| format!("{name}: cannot be read"))?;
-    let (contract, diagnostics) = tidegate_contract::parse(&name, &text);
-    let shown: Vec<Diagnostic> = diagnostics
+    let (mut contract, diagnostics) = tidegate_contract::parse(&name, &text);
+    let mut shown: Vec<Diagnostic> = diagnostics
         .into_iter()
         .filter(|diagnostic| diagnostic.level != Level::Note)
         .collect();
-    report(&name, &text, &shown);
+    let mut sources = BTreeMap::from([(Arc::from(name.as_str()), text)]);
+    if let Some(contract) = &mut contract {
+        shown.extend(event_schemas::attach(contract, &args.contract, &mut sources)?);
+    }
+    report(&sources, &shown);
     let Some(contract) = contract.filter(|_| shown.iter().all(|diagnostic| diagnostic.level != Level::Error)) else {
         return Ok(None);
     };
@@ -110,20 +115,19 @@ fn load(args: &CheckArgs) -> anyhow::Result<Option<(Contract, usize, Plan)>> {
     match compile(&contract, object) {
         Ok(plan) => Ok(Some((contract, object, plan))),
         Err(problems) => {
-            report(&name, &text, &problems);
+            report(&sources, &problems);
             Ok(None)
         }
     }
 }
 
-fn report(name: &str, text: &str, diagnostics: &[Diagnostic]) {
+fn report(sources: &BTreeMap<Arc<str>, String>, diagnostics: &[Diagnostic]) {
     if !diagnostics.is_empty() {
-        let sources = BTreeMap::from([(Arc::from(name), text.to_owned())]);
         eprintln!(
             "{}",
             render(
                 diagnostics,
-                &sources,
+                sources,
                 std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
             )
         );

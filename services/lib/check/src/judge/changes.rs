@@ -22,6 +22,7 @@ use tidegate_codec::framing::{self, Framed, Part};
 use tidegate_codec::{DecodeFailure, Detail};
 use tidegate_contract::model::CdcFormat;
 
+use super::schema::Document;
 use super::walk::{Mode, Stop};
 use super::{Image, Judge, Surroundings, Walked};
 use crate::change;
@@ -189,6 +190,7 @@ impl Judge {
             topic: arrival.topic,
             op: Some(Op::Tombstone),
             source: &[],
+            document: None,
         };
         let image = Image {
             prefix: "",
@@ -217,6 +219,7 @@ impl Judge {
             topic: arrival.topic,
             op: facts.op,
             source: &source[..known],
+            document: event.after.as_ref().map(Document::Row),
         };
         if let (Some(Op::Delete), Some(before)) = (facts.op, &before) {
             let mode = if plan.primary_key.is_empty() {

@@ -9,6 +9,7 @@ use super::fingerprint::fingerprint;
 use super::quick::Quick;
 use super::{AnyShape, Body, ChangeSettings, Check, FieldIndex, ItemLimits, Kind, LeafType, Node, Plan, PropertyLimits, codes};
 use crate::change::Column;
+use crate::event_schema::EventSchema;
 use crate::leaf::Wire;
 use crate::rules::cel::{Refusal, Rule};
 use crate::rules::unknown_fields::Unknown;
@@ -37,6 +38,7 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
     let event_time = compiler.event_time();
     compiler.capture();
     compiler.lower_rules();
+    let event_schema = compiler.event_schema();
     if !compiler.problems.is_empty() {
         return Err(compiler.problems);
     }
@@ -91,8 +93,9 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
         cdc: object.settings.cdc,
         event_time,
         primary_key,
-        fingerprint: fingerprint(contract, object),
+        fingerprint: fingerprint(contract, object, event_schema.as_ref().map_or(&[], |(schema, _)| schema.files())),
         location: object.location.clone(),
+        event_schema,
         checks,
         programs,
         change,
@@ -292,6 +295,22 @@ impl<'c> Compiler<'c> {
         }
         self.checks[node].captured = captured;
         captured
+    }
+
+    fn event_schema(&mut self) -> Option<(EventSchema, Location)> {
+        let location = self.object.settings.event_schema.as_ref()?.location.clone();
+        match EventSchema::compile(&self.object.settings) {
+            Ok(mut schema) => {
+                if let Some(EventSchema::Json(schema)) = &mut schema {
+                    schema.add_names(self.nodes.iter().map(|node| &*node.wire_name));
+                }
+                schema.map(|schema| (schema, location))
+            }
+            Err(problems) => {
+                self.problems.extend(problems);
+                None
+            }
+        }
     }
 
     fn primary_key(&self) -> Vec<usize> {

@@ -7,11 +7,16 @@ use tidegate_contract::{Contract, SchemaObject};
 
 /// SHA-256 in hex of the object as the model holds it, with the status and the engine version. Places in the file are left out,
 /// so that a comment or a moved line changes nothing.
-pub(crate) fn fingerprint(contract: &Contract, object: &SchemaObject) -> String {
+///
+/// `schemas` are the event schemas that take part, as (path, SHA-256).
+pub(crate) fn fingerprint(contract: &Contract, object: &SchemaObject, schemas: &[(String, String)]) -> String {
     let mut text = String::new();
     // The derived Debug form names every field of the model, so a field that is added later cannot be forgotten here.
     let _ = write!(text, "{} {:?} {object:?}", crate::ENGINE_VERSION, contract.status);
-    let text = without_locations(&text);
+    let mut text = without_locations(&text);
+    for (path, sha256) in schemas {
+        let _ = write!(text, " {path:?} {sha256}");
+    }
     let mut hex = String::with_capacity(64);
     for byte in Sha256::digest(text.as_bytes()) {
         let _ = write!(hex, "{byte:02x}");

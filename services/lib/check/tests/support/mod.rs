@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tidegate_check::input::Known;
 use tidegate_check::{Input, Judge, Plan, RowSink, SchemaLookup, SchemaNeed, Verdict, Violation};
 use tidegate_codec::Scalar;
-use tidegate_contract::Contract;
+use tidegate_contract::{Contract, SchemaFolder};
 
 /// `tests/corpus` of the project.
 pub fn corpus() -> PathBuf {
@@ -21,8 +21,33 @@ pub fn corpus() -> PathBuf {
 
 /// A contract that must load.
 pub fn contract(name: &str, text: &str) -> Contract {
+    contract_with(name, text, &corpus().join(name).join("schemas"))
+}
+
+/// A contract that must load, with the event schemas of a folder.
+pub fn contract_with(name: &str, text: &str, schemas: &Path) -> Contract {
     let (contract, diagnostics) = tidegate_contract::parse(name, text);
-    contract.unwrap_or_else(|| panic!("{name}: {diagnostics:#?}"))
+    let mut contract = contract.unwrap_or_else(|| panic!("{name}: {diagnostics:#?}"));
+    let problems = contract.attach_schemas(&Arc::new(event_schemas(schemas)));
+    assert!(problems.is_empty(), "{name}: {problems:#?}");
+    contract
+}
+
+/// The files of a folder and of those in it; none where it is not there.
+pub fn event_schemas(folder: &Path) -> SchemaFolder {
+    let (mut texts, mut open) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(place) = open.pop() {
+        for entry in fs::read_dir(place).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let below = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+                texts.push((below, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    SchemaFolder::from_texts(texts.iter().map(|(path, text)| (path.as_str(), text.as_str())))
 }
 
 /// One record of `events.jsonl`.

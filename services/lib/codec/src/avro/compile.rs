@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::schema::{Field, Node, NodeId, Plain, Schema};
+use super::schema::{Field, Node, NodeId, Plain, Schema, Written};
 use crate::semantic::Semantic;
 
 /// References that refer to references.
@@ -45,6 +45,10 @@ impl<'t> Compiler<'t> {
         Ok(Schema {
             nodes: compiler.nodes,
             root,
+            written: Written {
+                text: text.into(),
+                references: references.iter().map(|(name, text)| ((*name).into(), (*text).into())).collect(),
+            },
         })
     }
 

@@ -3,12 +3,22 @@
 use crate::semantic::Semantic;
 
 use super::compile::Compiler;
+use super::resolve::Shape;
 
 /// A writer schema, parsed and compiled for walking. Immutable; share it by `Arc`.
 #[derive(Debug)]
 pub struct Schema {
     pub(super) nodes: Vec<Node>,
     pub(super) root: NodeId,
+    /// As it was given; what schema resolution looks at is read from it when somebody asks.
+    pub(super) written: Written,
+}
+
+/// Text of a schema and of what it refers to.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) text: Box<str>,
+    pub(super) references: Vec<(Box<str>, Box<str>)>,
 }
 
 /// Index into [`Schema::nodes`].
@@ -75,6 +85,12 @@ impl Schema {
     /// the schema, without quoting more of it than names.
     pub fn parse(text: &str, references: &[(&str, &str)]) -> Result<Schema, String> {
         Compiler::compile(text, references)
+    }
+
+    /// The schema as schema resolution sees it. Takes as long as parsing does.
+    pub fn shape(&self) -> Result<Shape, String> {
+        let references: Vec<(&str, &str)> = self.written.references.iter().map(|(name, text)| (&**name, &**text)).collect();
+        Shape::parse(&self.written.text, &references)
     }
 
     pub(super) fn node(&self, id: NodeId) -> &Node {

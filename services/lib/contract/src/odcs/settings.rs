@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Reader;
 use crate::codes;
+use crate::event_schema::{self, EventSchema, EventSchemaKind};
 use crate::model::{
     BinaryMode, CdcFormat, DecimalMode, Encoding, LakeBucket, LogicalType, ObjectSettings, Property, TimeMode, UnknownFields,
 };
@@ -14,7 +15,7 @@ use crate::yaml::{At, Value};
 
 const VENDOR: &str = "tidegate";
 const PREFIX: &str = "tidegate.";
-const SETTINGS: [&str; 12] = [
+const SETTINGS: [&str; 13] = [
     "encodings",
     "cdc",
     "eventTime",
@@ -27,6 +28,7 @@ const SETTINGS: [&str; 12] = [
     "addFieldsPrefix",
     "addHeadersPrefix",
     "beforeImage",
+    "eventSchema",
 ];
 const ENCODINGS: [(&str, Encoding); 2] = [("json", Encoding::Json), ("avro", Encoding::Avro)];
 const CDC: [(&str, CdcFormat); 5] = [
@@ -113,6 +115,7 @@ impl Reader<'_> {
                 "addFieldsPrefix" => settings.add_fields_prefix = self.setting_text(&value),
                 "addHeadersPrefix" => settings.add_headers_prefix = self.setting_text(&value),
                 "beforeImage" => settings.before_image = self.read_before_image(&value),
+                "eventSchema" => settings.event_schema = self.read_event_schema(&value),
                 _ => settings.unavailable_placeholder = self.setting_text(&value),
             }
         }
@@ -216,6 +219,40 @@ impl Reader<'_> {
         };
         self.problems.error(codes::EVENT_TIME, value.place(), problem, help);
         None
+    }
+
+    /// `path`, for Protobuf `path#full.name.of.the.Message`.
+    fn read_event_schema(&mut self, value: &At<'_>) -> Option<EventSchema> {
+        let text = self.setting_text(value)?;
+        let (path, message) = match text.split_once('#') {
+            Some((path, message)) => (path, Some(message)),
+            None => (&*text, None),
+        };
+        let kind = EventSchemaKind::of(path);
+        let is_name = |text: &str| {
+            text.split('.').all(|part| {
+                part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                    && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            })
+        };
+        let problem = event_schema::path_problem(path).or(match (kind, message) {
+            (Some(EventSchemaKind::Protobuf), Some(name)) if is_name(name) => None,
+            (Some(EventSchemaKind::Protobuf), _) => Some("a Protobuf schema needs the full name of its message behind `#`"),
+            (_, Some(_)) => Some("only a Protobuf schema names something behind `#`"),
+            (_, None) => None,
+        });
+        if let Some(problem) = problem {
+            let help = "write a path below `schemas/` such as `shop/order.schema.json`, `shop/order.avsc` or `shop/order.proto#shop.Order`";
+            self.setting_error(value, format!("{}: {problem}", quoted(&text)), help.to_owned());
+            return None;
+        }
+        Some(EventSchema {
+            path: path.into(),
+            kind: kind?,
+            message: message.map(Arc::from),
+            folder: Arc::default(),
+            location: self.problems.location(&value.place()),
+        })
     }
 
     /// A word of a closed list; case, `-` and `_` do not count.

@@ -111,6 +111,49 @@ fn nothing_but_regular_files_of_the_commit() {
 }
 
 #[test]
+fn schemas_of_the_same_commit_come_along() {
+    let repo = Repo::new();
+    repo.write("contracts/a.odcs.yaml", "contract");
+    repo.write("schemas/shop/order.schema.json", "one");
+    repo.write("schemas/shop/order.avsc", "avro");
+    repo.write("schemas/shop/order.proto", "protobuf");
+    repo.write("schemas/notes.md", "no schema");
+    repo.write("schemas/x.odcs.yaml", "a contract outside of the folder");
+    repo.write_bytes("schemas/latin.json", &[0xff]);
+    repo.write("other/schemas/z.json", "of somebody else");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("/etc/hostname", repo.path().join("schemas/link.json")).unwrap();
+    let commit = repo.commit();
+    repo.write("schemas/shop/order.schema.json", "not committed");
+    let schemas = [
+        "schemas/shop/order.avsc",
+        "schemas/shop/order.proto",
+        "schemas/shop/order.schema.json",
+    ];
+    let reading = read_commit(repo.path(), &commit, "contracts").unwrap();
+    assert_eq!(paths(&reading), [&["a.odcs.yaml"][..], &schemas].concat());
+    assert!(!reading.is_refused(), "a file that nobody names refuses nothing");
+    let said: Vec<&str> = reading.diagnostics.iter().map(|one| &*one.location.file).collect();
+    let left_out: &[&str] = if cfg!(unix) {
+        &["schemas/latin.json", "schemas/link.json"]
+    } else {
+        &["schemas/latin.json"]
+    };
+    assert_eq!(said, left_out);
+    assert_eq!(reading.files.last().unwrap().text, "one");
+    let whole = read_commit(repo.path(), &commit, "").unwrap();
+    assert_eq!(
+        paths(&whole),
+        [&["contracts/a.odcs.yaml"][..], &schemas, &["schemas/x.odcs.yaml"]].concat()
+    );
+    // A folder with schemas of its own keeps to them.
+    repo.write("contracts/schemas/own.json", "own");
+    let commit = repo.commit();
+    let reading = read_commit(repo.path(), &commit, "contracts").unwrap();
+    assert_eq!(paths(&reading), ["a.odcs.yaml", "schemas/own.json"]);
+}
+
+#[test]
 fn hostile_trees_are_refused() {
     let repo = Repo::new();
     repo.write("big.odcs.yaml", &"x".repeat(5 * 1024 * 1024));

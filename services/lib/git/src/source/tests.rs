@@ -130,3 +130,36 @@ fn what_the_spec_may_say() {
         assert!(error.contains(part), "{wrong}: {error}");
     }
 }
+
+/// The schema is a part of what judges: a change of it is another commit, and without it nothing loads.
+#[test]
+fn an_event_schema_is_part_of_the_snapshot() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("schemas")).unwrap();
+    let text = contract("1.0.0", "boolean").replace(
+        "    properties:",
+        "    customProperties:\n      - {property: eventSchema, vendor: tidegate, value: t.json}\n    properties:",
+    );
+    std::fs::write(folder.path().join("a.odcs.yaml"), text).unwrap();
+    let mut source = ContractSource::open(spec(folder.path()), None).unwrap();
+    let (_, diagnostics) = refused(&mut source);
+    assert_eq!(
+        (diagnostics[0].code, diagnostics[0].location.line),
+        ("TG0148", 10),
+        "{diagnostics:?}"
+    );
+    let schema = folder.path().join("schemas/t.json");
+    std::fs::write(&schema, "{}").unwrap();
+    let first = loaded(&mut source);
+    let object = &first.contracts[0].objects[0];
+    assert_eq!(
+        object.settings.event_schema.as_ref().unwrap().text().map(|text| &**text),
+        Some("{}")
+    );
+    assert_eq!(source.sources().get("schemas/t.json").map(String::as_str), Some("{}"));
+    std::fs::write(&schema, "{ }").unwrap();
+    assert_ne!(loaded(&mut source).commit, first.commit);
+    std::fs::remove_file(&schema).unwrap();
+    refused(&mut source);
+    assert!(source.current().is_some(), "the last good one stays");
+}

@@ -1,0 +1,147 @@
+//! Event schemas: what a contract names beside its own clauses, compiled with it and enforced with it.
+//!
+//! A JSON Schema judges JSON events after the walk, whether that found anything or not; where the walk cannot read the bytes there is nothing
+//! to judge. An Avro schema is the reader's: the schema that an event was written with must resolve to it, by the rules of the Avro
+//! specification. Protobuf schemas are read by their framing, which is not here yet, so naming one is an error.
+
+mod avro;
+mod document;
+mod json;
+
+use tidegate_contract::model::{Encoding, ObjectSettings};
+use tidegate_contract::{Diagnostic, EventSchemaKind, Level, Location};
+
+pub use avro::AvroSchema;
+pub(crate) use avro::Resolutions;
+pub(crate) use document::{NoTree, VALUES_MAX, read};
+pub(crate) use json::Unsent;
+pub use json::{Fault, JsonSchema};
+
+use crate::plan::codes;
+
+/// An event schema, ready to judge.
+#[derive(Debug)]
+pub enum EventSchema {
+    /// Judges JSON events and the rows of JSON change events.
+    Json(JsonSchema),
+    /// Judges the schemas that events were written with.
+    Avro(AvroSchema),
+}
+
+// === impl EventSchema ===
+
+impl EventSchema {
+    /// What the settings name; the problems say why it cannot be enforced.
+    pub(crate) fn compile(settings: &ObjectSettings) -> Result<Option<EventSchema>, Vec<Diagnostic>> {
+        let Some(named) = &settings.event_schema else { return Ok(None) };
+        let Some(text) = named.text() else {
+            let problem = format!("the file `schemas/{}` is not at hand", named.path);
+            let help = "it is looked for in the folder `schemas/` of the same commit or directory";
+            return Err(vec![error(codes::EVENT_SCHEMA_FILE, &named.location, problem, help)]);
+        };
+        let all = |fits: fn(Encoding) -> bool| settings.encodings.iter().all(|encoding| fits(*encoding));
+        let misfit = |what: &str, help: &str| Err(vec![error(codes::EVENT_SCHEMA_KIND, &named.location, what.to_owned(), help)]);
+        match named.kind {
+            EventSchemaKind::JsonSchema if !all(is_json) => misfit(
+                "a JSON Schema judges JSON text, and the object accepts other encodings",
+                "accept `encodings: [json]` only, or name an Avro schema",
+            ),
+            EventSchemaKind::JsonSchema => JsonSchema::compile(&named.folder, &named.path, None)
+                .map(|schema| Some(EventSchema::Json(schema)))
+                .map_err(|problems| problems.into_iter().map(|one| one.or_at(&named.location)).collect()),
+            EventSchemaKind::Avro if settings.encodings.is_empty() || !all(is_avro) => misfit(
+                "an Avro schema judges Avro data, and the object accepts other encodings (JSON is not taken for Avro's JSON encoding)",
+                "accept `encodings: [avro]` only, or name a JSON Schema",
+            ),
+            EventSchemaKind::Avro if settings.cdc.is_some() => misfit(
+                "an Avro schema of the whole event cannot describe the rows of change events",
+                "leave `eventSchema` out: rows of change events are held to the contract's properties",
+            ),
+            EventSchemaKind::Avro => match AvroSchema::parse(text, &named.path) {
+                Ok(schema) => Ok(Some(EventSchema::Avro(schema))),
+                Err(problem) => {
+                    let problem = format!("`schemas/{}` is no Avro schema: {problem}", named.path);
+                    Err(vec![error(codes::EVENT_SCHEMA, &named.location, problem, "")])
+                }
+            },
+            EventSchemaKind::Protobuf => misfit(
+                "Protobuf event schemas are not enforced yet",
+                "leave `eventSchema` out: what cannot be enforced must not be named",
+            ),
+        }
+    }
+
+    /// Every file that takes part in judging, (path below `schemas/`, SHA-256 in hex), in path order.
+    pub fn files(&self) -> &[(String, String)] {
+        match self {
+            EventSchema::Json(schema) => schema.files(),
+            EventSchema::Avro(schema) => schema.files(),
+        }
+    }
+}
+
+/// Encodings whose documents a JSON Schema judges. One that is not listed cannot stand beside one.
+fn is_json(encoding: Encoding) -> bool {
+    encoding == Encoding::Json
+}
+
+/// Encodings whose data are written with an Avro schema.
+fn is_avro(encoding: Encoding) -> bool {
+    encoding == Encoding::Avro
+}
+
+fn error(code: &'static str, location: &Location, problem: String, help: &str) -> Diagnostic {
+    Diagnostic {
+        code,
+        level: Level::Error,
+        location: location.clone(),
+        problem,
+        help: help.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tidegate_contract::SchemaFolder;
+
+    use crate::compile;
+
+    const CONTRACT: &str = "apiVersion: v3.2.0\nkind: DataContract\nid: a\nversion: 1.0.0\nstatus: active\nschema:\n  - name: t\n    \
+                            physicalType: topic\n    customProperties:\n      - {property: eventSchema, vendor: tidegate, value: a.json}\n    \
+                            properties:\n      - {name: x, logicalType: integer}\n";
+
+    fn fingerprint(files: &[(&str, &str)]) -> Result<String, Vec<(&'static str, u32)>> {
+        let mut contract = tidegate_contract::parse("a.odcs.yaml", CONTRACT).0.unwrap();
+        contract.attach_schemas(&Arc::new(SchemaFolder::from_texts(files.iter().copied())));
+        let problems = |problems: Vec<tidegate_contract::Diagnostic>| problems.iter().map(|one| (one.code, one.location.line)).collect();
+        compile(&contract, 0).map(|plan| plan.fingerprint).map_err(problems)
+    }
+
+    #[test]
+    fn every_file_that_judges_is_part_of_the_fingerprint() {
+        let schema = r#"{"$schema": "https://json-schema.org/draft/2020-12/schema", "$ref": "b.json"}"#;
+        let (one, other) = (("a.json", schema), ("b.json", "{\"minimum\": 1}"));
+        let first = fingerprint(&[one, other]).unwrap();
+        assert_eq!(
+            fingerprint(&[one, other, ("c.json", "{}")]).unwrap(),
+            first,
+            "a file that takes no part"
+        );
+        assert_ne!(fingerprint(&[one, ("b.json", "{\"minimum\": 2}")]).unwrap(), first);
+        let schema = schema.replace("\"$ref\"", "\"maximum\": 9, \"$ref\"");
+        assert_ne!(fingerprint(&[("a.json", &schema), other]).unwrap(), first);
+    }
+
+    #[test]
+    fn a_plan_never_lacks_the_schema_that_its_contract_names() {
+        assert_eq!(fingerprint(&[]), Err(vec![("TG0148", 10)]));
+        let contract = tidegate_contract::parse("a.odcs.yaml", CONTRACT).0.unwrap();
+        assert_eq!(
+            compile(&contract, 0).unwrap_err()[0].code,
+            "TG0148",
+            "nor where nobody attached anything"
+        );
+    }
+}
