@@ -13,6 +13,7 @@ pub mod input;
 mod jdk;
 pub mod judge;
 mod leaf;
+pub mod locate;
 pub mod plan;
 pub mod row;
 mod rules;

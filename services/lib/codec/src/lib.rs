@@ -16,6 +16,7 @@ pub mod json;
 mod keys;
 pub mod scalar;
 pub mod semantic;
+pub mod span;
 pub mod token;
 
 pub use avro::AvroReader;

@@ -9,6 +9,7 @@ pub mod civil;
 pub mod codes;
 pub mod decimal;
 pub mod diagnostic;
+pub mod excerpt;
 pub mod jdk_date;
 pub mod model;
 mod nearest;

@@ -124,6 +124,11 @@ impl<'b> JsonReader<'b> {
         }
     }
 
+    /// The byte at an offset of the value.
+    pub(crate) fn byte_at(&self, offset: usize) -> Option<u8> {
+        self.text.as_bytes().get(offset.checked_sub(self.base)?).copied()
+    }
+
     #[cold]
     fn failed(detail: Detail, offset: usize) -> JsonReader<'b> {
         JsonReader {
