@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Group, Level as Look, Origin, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level as Look, Renderer, Snippet};
 
 use crate::diagnostic::{Level, Location};
 use crate::render::{token, window};
@@ -86,7 +86,11 @@ pub fn render_findings(findings: &[Finding], color: bool) -> String {
                 None => group.element(Look::NOTE.no_name().message(note)),
             };
         }
-        out.push_str(&renderer.render(&[group]));
+        let mut shown = renderer.render(&[group]);
+        for (counted, meant) in finding.excerpts.iter().filter_map(Excerpt::headings) {
+            shown = shown.replacen(&counted, &meant, 1);
+        }
+        out.push_str(&shown);
         out.push_str("\n\n");
     }
     out
@@ -198,20 +202,15 @@ impl Excerpt {
     }
 
     fn show<'a>(&'a self, group: Group<'a>) -> Group<'a> {
-        let mut snippet = Snippet::source(self.text.as_str()).fold(true);
-        let group = match &self.origin {
-            Where::Line { file, line, column } => {
-                group.element(Origin::path(file.as_str()).line(*line).char_column(*column))
-            }
-            Where::Bytes { file } => group.element(Origin::path(file.as_str())),
-        };
+        let (Where::Line { file, .. } | Where::Bytes { file }) = &self.origin;
+        let mut snippet = Snippet::source(self.text.as_str()).path(file.as_str());
         snippet = match self.first_line {
             Some(first) => snippet.line_start(first),
             None => snippet.line_numbering(false),
         };
         for (at, mark) in self.marks.iter().enumerate() {
             let is_last = at + 1 == self.marks.len();
-            let annotation = if at == 0 || !is_last || self.first_line.is_none() {
+            let annotation = if at == 0 || self.first_line.is_none() {
                 AnnotationKind::Primary.span(mark.clone())
             } else {
                 AnnotationKind::Context.span(mark.clone())
@@ -224,6 +223,19 @@ impl Excerpt {
             });
         }
         group.element(snippet)
+    }
+
+    /// The heading as the renderer writes it, which counts columns in what is shown, and as it is true.
+    fn headings(&self) -> Option<(String, String)> {
+        let mark = self.marks.first()?;
+        let (row, column) = line_and_column(self.text.as_bytes(), mark.start);
+        let (Where::Line { file, .. } | Where::Bytes { file }) = &self.origin;
+        let counted = format!("{file}:{}:{column}", self.first_line.unwrap_or(1) + row - 1);
+        let meant = match &self.origin {
+            Where::Line { line, column, .. } => format!("{file}:{line}:{column}"),
+            Where::Bytes { .. } => file.clone(),
+        };
+        Some((counted, meant))
     }
 }
 
@@ -286,7 +298,9 @@ impl Shown {
             at += line.len() + 1;
             if at > piece.end {
                 let within = piece.end - (at - line.len() - 1);
-                self.text.truncate(self.text.len().min(begins + within.max(1)));
+                let stop = self.text.len().min(begins + within.max(1));
+                let stop = self.text.ceil_char_boundary(stop);
+                self.text.truncate(stop);
             }
             self.text.push('\n');
         }
