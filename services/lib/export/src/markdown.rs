@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use tidegate_check::plan::{Kind, LeafType};
-use tidegate_contract::model::{Bounds, Literal, Metric, RuleKind, Status, Threshold};
+use tidegate_contract::model::{Bounds, CdcFormat, Encoding, Literal, Metric, RuleKind, Status, Threshold};
 use tidegate_contract::yaml::Node;
 use tidegate_contract::{LogicalType, QualityRule, Severity};
 
@@ -57,9 +57,10 @@ impl<'s> Page<'s> {
         if let Some(topic) = &object.topic {
             self.row("Topic", &code(topic));
         }
-        let encodings: Vec<String> = plan.encodings.iter().map(|encoding| format!("{encoding:?}")).collect();
+        let encodings: Vec<&str> = plan.encodings.iter().map(|encoding| encoding_name(*encoding)).collect();
         let carried = match plan.cdc {
-            Some(format) => format!("{}, {format:?} change events", encodings.join(" or ")),
+            Some(CdcFormat::Debezium) => format!("{}, Debezium change events", encodings.join(" or ")),
+            Some(CdcFormat::DebeziumFlat) => format!("{}, flattened Debezium rows", encodings.join(" or ")),
             None => encodings.join(" or "),
         };
         self.row("Written as", &carried);
@@ -386,6 +387,13 @@ fn failure(rule: &QualityRule) -> &'static str {
         (Severity::Error, _) => "is an error",
         (Severity::Warning, _) => "is a warning",
         (Severity::Info, _) => "is counted",
+    }
+}
+
+fn encoding_name(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Json => "JSON",
+        Encoding::Avro => "Avro",
     }
 }
 

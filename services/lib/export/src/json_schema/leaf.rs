@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Number, Value, json};
 use tidegate_check::plan::LeafType;
-use tidegate_contract::LogicalType;
+use tidegate_contract::{LogicalType, decimal};
 use tidegate_contract::model::{Bounds, Literal};
 
 use super::{Writer, also, forms};
@@ -160,10 +160,21 @@ fn options(schema: &mut Map<String, Value>, bounds: &Bounds, multiple_of: Option
     ];
     for (name, text) in given {
         let Some(text) = text else { continue };
-        if schema.contains_key(name) {
-            also(schema, json!({name: exact(text)}));
-        } else {
-            schema.insert(name.into(), exact(text));
+        let own = schema.get(name).map(ToString::to_string);
+        match own.as_deref().map(|own| (own, decimal::compare(text, own))) {
+            // The narrower limit implies the other.
+            Some((_, Some(order))) if name.ends_with("inimum") => {
+                if order.is_gt() {
+                    schema.insert(name.into(), exact(text));
+                }
+            }
+            Some((_, Some(order))) if name.ends_with("aximum") => {
+                if order.is_lt() {
+                    schema.insert(name.into(), exact(text));
+                }
+            }
+            Some(_) => also(schema, json!({name: exact(text)})),
+            None => drop(schema.insert(name.into(), exact(text))),
         }
     }
 }
