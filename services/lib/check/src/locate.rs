@@ -45,11 +45,7 @@ pub struct Seen {
 /// How the value's bytes are read.
 enum Document<'b> {
     Json(&'b [u8]),
-    Avro {
-        schema: Arc<Schema>,
-        datum: &'b [u8],
-        base: usize,
-    },
+    Avro { schema: Arc<Schema>, datum: &'b [u8], base: usize },
 }
 
 /// A step of the way to the place, in terms of what a visitor meets.
@@ -62,19 +58,14 @@ enum Step {
 /// Finds the place of a violation. `starred` is what the judge says of this violation, empty when its pointer has no stars.
 /// `earlier` counts the violations before it in the list with the same rule, pointer and entries: undeclared fields whose names are starred
 /// can only be told apart by their order.
-pub fn locate(
-    plan: &Plan,
-    input: &Input<'_>,
-    schemas: &dyn SchemaLookup,
-    violation: &Violation,
-    starred: &[u64],
-    earlier: usize,
-) -> Place {
+pub fn locate(plan: &Plan, input: &Input<'_>, schemas: &dyn SchemaLookup, violation: &Violation, starred: &[u64], earlier: usize) -> Place {
     let Some(document) = open(plan, input, schemas) else {
         return Place::Whole;
     };
     if matches!(violation.reason, Reason::Undecodable | Reason::CdcMalformed) {
-        return document.failure(plan, input).map_or(Place::Whole, |failure| Place::Stopped(failure.offset));
+        return document
+            .failure(plan, input)
+            .map_or(Place::Whole, |failure| Place::Stopped(failure.offset));
     }
     if violation.pointer.is_empty() && plan.cdc.is_none() {
         return document.whole();
@@ -261,13 +252,14 @@ impl Document<'_> {
     fn payload(&self) -> Vec<Step> {
         let (mut schema, mut payload, mut others) = (false, false, false);
         if matches!(self, Document::Json(_)) {
-            self.each(|path, _| match path {
-                [only] => match only.name.as_deref() {
-                    Some("schema") => schema = true,
-                    Some("payload") => payload = true,
-                    _ => others = true,
-                },
-                _ => {}
+            self.each(|path, _| {
+                if let [only] = path {
+                    match only.name.as_deref() {
+                        Some("schema") => schema = true,
+                        Some("payload") => payload = true,
+                        _ => others = true,
+                    }
+                }
             });
         }
         if schema && payload && !others {
@@ -297,9 +289,7 @@ impl Document<'_> {
             (Document::Json(bytes), CdcFormat::Debezium) => cdc::unwrap_json(bytes, &mut cache),
             (Document::Json(bytes), CdcFormat::DebeziumFlat) => cdc::unwrap_flat_json(bytes, input.headers, &mut cache),
             (Document::Avro { schema, datum, base }, CdcFormat::Debezium) => cdc::unwrap_avro(schema, datum, *base),
-            (Document::Avro { schema, datum, base }, CdcFormat::DebeziumFlat) => {
-                cdc::unwrap_flat_avro(schema, datum, *base, input.headers)
-            }
+            (Document::Avro { schema, datum, base }, CdcFormat::DebeziumFlat) => cdc::unwrap_flat_avro(schema, datum, *base, input.headers),
         };
         match unwrapped {
             Err(failure) => Some(failure),

@@ -41,6 +41,11 @@ pub struct Visited {
 pub trait Placed<'b>: Reader<'b> {
     /// Offset of the first byte of what [`Reader::next`] would read.
     fn next_start(&self) -> usize;
+
+    /// Offset behind the name that was read last, without the colon of JSON.
+    fn name_end(&self) -> usize {
+        self.position()
+    }
 }
 
 /// A value that is open.
@@ -70,6 +75,7 @@ pub fn visit<'b>(reader: &mut impl Placed<'b>, mut each: impl FnMut(&[Segment<'b
                     ordinal: parent.children,
                 });
                 parent.children += 1;
+                let end = reader.name_end();
                 key = (end > start).then_some(Span { start, end });
                 continue;
             }
@@ -111,8 +117,23 @@ impl<'b> Placed<'b> for JsonReader<'b> {
     fn next_start(&self) -> usize {
         let mut at = self.position();
         // Between two values stand white space and at most one comma; the colon belongs to the name.
-        while self.byte_at(at).is_some_and(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b',')) {
+        while self
+            .byte_at(at)
+            .is_some_and(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b','))
+        {
             at += 1;
+        }
+        at
+    }
+
+    fn name_end(&self) -> usize {
+        let mut at = self.position();
+        while at > 0
+            && self
+                .byte_at(at - 1)
+                .is_some_and(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b':'))
+        {
+            at -= 1;
         }
         at
     }
@@ -155,9 +176,9 @@ mod tests {
             "/a/0  1",
             "/a/1  \"x\"",
             "/a/2  {}",
-            "/a \"a\" : [ 1 ,\n\"x\" , {} ]",
-            "/b\n/c \"c\": null",
-            "/b\n \"b\\n\": {\"c\":null}",
+            "/a \"a\" [ 1 ,\n\"x\" , {} ]",
+            "/b\n/c \"c\" null",
+            "/b\n \"b\\n\" {\"c\":null}",
             "/  { \"a\" : [ 1 ,\n\"x\" , {} ] , \"b\\n\":{\"c\":null} }",
         ];
         assert_eq!(shown(&mut JsonReader::new(text), text), expected);
@@ -167,7 +188,7 @@ mod tests {
     fn what_was_read_before_a_failure_is_told() {
         let text = b"{\"a\":1,\"b\":}";
         let shown = shown(&mut JsonReader::new(text), text);
-        assert_eq!(shown[0], "/a \"a\": 1");
+        assert_eq!(shown[0], "/a \"a\" 1");
         assert!(shown[1].contains("Syntax") && shown[1].contains("11"), "{shown:?}");
     }
 

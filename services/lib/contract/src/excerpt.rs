@@ -178,7 +178,11 @@ impl Excerpt {
                     }
                     Some(byte) => {
                         let _ = write!(text, "{byte:02x}");
-                        plain.push(if byte.is_ascii_graphic() || *byte == b' ' { char::from(*byte) } else { '.' });
+                        plain.push(if byte.is_ascii_graphic() || *byte == b' ' {
+                            char::from(*byte)
+                        } else {
+                            '.'
+                        });
                     }
                     None => text.push_str("  "),
                 }
@@ -191,7 +195,12 @@ impl Excerpt {
             let _ = writeln!(text, "  {plain}");
         }
         let text = text.trim_end_matches('\n').to_owned();
-        let label = format!("{label}{}bytes {}..{}", if label.is_empty() { "" } else { ", " }, piece.start, piece.end);
+        let label = format!(
+            "{label}{}bytes {}..{}",
+            if label.is_empty() { "" } else { ", " },
+            piece.start,
+            piece.end
+        );
         Excerpt {
             origin: Where::Bytes { file: file.to_owned() },
             text,
@@ -364,7 +373,11 @@ mod tests {
 
     #[test]
     fn a_long_line_is_cut_around_the_value_and_keeps_its_column() {
-        let text = format!("{{\"a\":\"{}\",\"total\":\"é12\",\"b\":\"{}\"}}", "x".repeat(3000), "y".repeat(3000));
+        let text = format!(
+            "{{\"a\":\"{}\",\"total\":\"é12\",\"b\":\"{}\"}}",
+            "x".repeat(3000),
+            "y".repeat(3000)
+        );
         let at = text.find("\"é12\"").unwrap();
         let shown = shown(Excerpt::of_text("e.json", &text, at..at + 6, Mark::Piece, "not a number"));
         assert!(shown.contains(&format!("--> e.json:1:{}", at + 1)), "{shown}");
@@ -380,8 +393,17 @@ mod tests {
         let short = shown(Excerpt::of_text("e.json", "{\"a\":{\"b\":1}}", 5..12, Mark::Ends, "no c"));
         assert!(short.contains("{\"a\":{\"b\":1}}") && short.contains("^     -"), "{short}");
         let lines = "{\n  \"a\": {\n    \"b\": 1,\n    \"d\": 2\n  },\n  \"z\": 0\n}\n";
-        let long = shown(Excerpt::of_text("e.json", lines, 9..lines.find("},").unwrap() + 1, Mark::Ends, "no c"));
-        assert!(long.contains("2 |   \"a\": {\n") && long.contains("^ no c") && long.contains("5 |   }\n"), "{long}");
+        let long = shown(Excerpt::of_text(
+            "e.json",
+            lines,
+            9..lines.find("},").unwrap() + 1,
+            Mark::Ends,
+            "no c",
+        ));
+        assert!(
+            long.contains("2 |   \"a\": {\n") && long.contains("^ no c") && long.contains("5 |   }\n"),
+            "{long}"
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use tidegate_check::plan::{Kind, LeafType};
+use tidegate_check::plan::{Kind, LeafType, Node};
 use tidegate_contract::LogicalType;
 use tidegate_contract::model::Literal;
 
@@ -85,6 +85,13 @@ impl<'s> Writer<'s> {
             Kind::Leaf(leaf) => self.leaf(typed, *leaf, name),
             Kind::Object(_) => {
                 let record = self.type_name(name);
+                if let LogicalType::Object {
+                    max_properties: Some(_), ..
+                } = &typed.property.logical_type
+                {
+                    let problem = "a record always has all of its fields, and `maxProperties` counts them";
+                    self.gaps.push(Gap::new(path, &typed.property.location, problem));
+                }
                 let fields = match &typed.property.logical_type {
                     LogicalType::Object { properties, .. } => self.subject.nested(typed.node, properties),
                     _ => Vec::new(),
@@ -92,14 +99,22 @@ impl<'s> Writer<'s> {
                 let fields = self.fields(fields, path, &record);
                 json!({"type": "record", "name": record, "fields": fields})
             }
-            Kind::Array(item) => match parts(self.subject, typed).first() {
-                Some(item) => json!({"type": "array", "items": self.part(*item, &below(path, "[]"), &format!("{name}_item"))}),
-                None => match self.subject.plan.nodes[*item].kind {
-                    // A vector.
-                    Kind::Leaf(leaf) => json!({"type": "array", "items": plain(leaf)}),
-                    _ => json!({"type": "array", "items": "string"}),
-                },
-            },
+            Kind::Array(item) => {
+                if matches!(typed.property.logical_type, LogicalType::Array { unique_items: true, .. })
+                    && has_record(&self.subject.plan.nodes, *item)
+                {
+                    let problem = "a record writes a missing field as null, and `uniqueItems` then takes the two for equal";
+                    self.gaps.push(Gap::new(path, &typed.property.location, problem));
+                }
+                match parts(self.subject, typed).first() {
+                    Some(item) => json!({"type": "array", "items": self.part(*item, &below(path, "[]"), &format!("{name}_item"))}),
+                    None => match self.subject.plan.nodes[*item].kind {
+                        // A vector.
+                        Kind::Leaf(leaf) => json!({"type": "array", "items": plain(leaf)}),
+                        _ => json!({"type": "array", "items": "string"}),
+                    },
+                }
+            }
             Kind::Map(..) => {
                 let [key, value] = parts(self.subject, typed)[..] else {
                     unreachable!("a map has a key and a value")
@@ -125,7 +140,11 @@ impl<'s> Writer<'s> {
     /// An item of a list or a value of a map.
     fn part(&mut self, typed: Typed<'s>, path: &str, name: &str) -> Value {
         let inner = self.value(typed, path, name);
-        if self.subject.is_required(typed) { inner } else { json!(["null", inner]) }
+        if self.subject.is_required(typed) {
+            inner
+        } else {
+            json!(["null", inner])
+        }
     }
 
     fn leaf(&mut self, typed: Typed<'_>, leaf: LeafType, name: &str) -> Value {
@@ -139,10 +158,8 @@ impl<'s> Writer<'s> {
             })
             .collect();
         let distinct: BTreeSet<&&str> = texts.iter().collect();
-        let is_enum = leaf == LeafType::Str
-            && !texts.is_empty()
-            && distinct.len() == texts.len()
-            && texts.iter().all(|text| *text == legal(text));
+        let is_enum =
+            leaf == LeafType::Str && !texts.is_empty() && distinct.len() == texts.len() && texts.iter().all(|text| *text == legal(text));
         if is_enum {
             return json!({"type": "enum", "name": self.type_name(name), "symbols": texts});
         }
@@ -182,6 +199,15 @@ fn plain(leaf: LeafType) -> Value {
     }
 }
 
+/// Whether values of the node hold an object anywhere.
+fn has_record(nodes: &[Node], node: usize) -> bool {
+    match &nodes[node].kind {
+        Kind::Object(_) => true,
+        Kind::Array(inner) | Kind::Map(_, inner) => has_record(nodes, *inner),
+        Kind::Leaf(_) | Kind::Any => false,
+    }
+}
+
 /// A name of Avro: letters, digits and underscores, no digit first.
 fn legal(name: &str) -> String {
     let mut legal: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
@@ -193,5 +219,9 @@ fn legal(name: &str) -> String {
 
 fn namespace(id: &str) -> String {
     let parts: Vec<String> = id.split('.').filter(|part| !part.is_empty()).map(legal).collect();
-    if parts.is_empty() { String::from("contract") } else { parts.join(".") }
+    if parts.is_empty() {
+        String::from("contract")
+    } else {
+        parts.join(".")
+    }
 }

@@ -27,10 +27,7 @@ pub fn arrow(subject: &Subject<'_>) -> Result<Export, LayoutError> {
 pub fn parquet(subject: &Subject<'_>) -> Result<Export, LayoutError> {
     let schema = schema(subject)?;
     let text = parquet_message(&schema).expect("every column type of the lake has a Parquet type");
-    Ok(Export {
-        text,
-        gaps: gaps(subject),
-    })
+    Ok(Export { text, gaps: gaps(subject) })
 }
 
 /// Columns say types; every rule about values is left to the contract.
@@ -99,7 +96,6 @@ pub(crate) fn is_always_there(name: &str) -> bool {
         fixed::TOPIC,
         fixed::PARTITION,
         fixed::OFFSET,
-        fixed::TIMESTAMP,
         fixed::CONTRACT_VERSION,
         fixed::SNAPSHOT,
     ]

@@ -1,7 +1,8 @@
 //! JSON Schema 2020-12 of an event's value: it accepts what the judge accepts, as far as JSON Schema can say it.
 //!
 //! Formats are written as annotations and, where the judge's form is a regular language, as patterns too, since validators are free not to
-//! look at `format`. What is left out is in the gaps and in `$comment`; the schema then accepts more than the judge, never less.
+//! look at `format`. What is left out is in the gaps and in `$comment`; the schema then accepts more than the judge, never less (but for
+//! 64-bit floats at a limit, whose text has digits that no double has: the judge compares the double, a validator perhaps the digits).
 //! Below the schema lie the rules of the decoder, which no schema can state: names twice in one object, nesting past 64 levels, more
 //! than 2^20 items.
 
@@ -10,8 +11,8 @@ mod leaf;
 
 use serde_json::{Map, Value, json};
 use tidegate_check::plan::{Kind, LeafType};
-use tidegate_contract::model::{Metric, RuleKind, Threshold, UnknownFields};
 use tidegate_contract::model::Literal;
+use tidegate_contract::model::{Metric, RuleKind, Threshold, UnknownFields};
 use tidegate_contract::{LogicalType, QualityRule};
 
 use crate::{Export, Gap, Subject, Typed, below, decides, described, parts, wire};
@@ -26,15 +27,16 @@ pub fn export(subject: &Subject<'_>) -> Export {
         schema.insert("description".into(), json!(text));
     }
     schema.insert("type".into(), json!("object"));
-    let mut writer = Writer {
-        subject,
-        gaps: &mut gaps,
-    };
+    let mut writer = Writer { subject, gaps: &mut gaps };
     writer.fields(&mut schema, subject.fields(), "");
     for rule in &subject.object.quality {
         writer.rule_gap("", rule);
     }
-    let mut comment = vec![format!("Tidegate contract {}, object {}.", subject.contract.reference(), subject.object.name)];
+    let mut comment = vec![format!(
+        "Tidegate contract {}, object {}.",
+        subject.contract.reference(),
+        subject.object.name
+    )];
     if subject.is_enveloped() {
         comment.push(String::from("Describes the row in `before` and `after`, not the envelope."));
         let problem = "the schema describes the row, not the change event around it";
@@ -290,9 +292,7 @@ fn null(schema: &mut Map<String, Value>, nullable: bool) {
 /// Whether a library rule of severity error lets no null pass.
 fn counts_null(typed: Typed<'_>) -> bool {
     typed.property.quality.iter().any(|rule| {
-        decides(rule)
-            && must_be_zero(rule)
-            && matches!(rule.kind, RuleKind::Library(Metric::NullValues | Metric::MissingValues(_)))
+        decides(rule) && must_be_zero(rule) && matches!(rule.kind, RuleKind::Library(Metric::NullValues | Metric::MissingValues(_)))
     })
 }
 

@@ -109,7 +109,13 @@ impl<'a> Subject<'a> {
             return Vec::new();
         };
         let children = children.iter().zip(properties);
-        children.map(|(node, property)| Typed { property, node: *node, top }).collect()
+        children
+            .map(|(node, property)| Typed {
+                property,
+                node: *node,
+                top,
+            })
+            .collect()
     }
 
     pub(crate) fn kind(&self, typed: Typed<'_>) -> &'a Kind {
@@ -183,7 +189,11 @@ pub(crate) fn parts<'a>(subject: &Subject<'_>, typed: Typed<'a>) -> Vec<Typed<'a
 
 /// Dotted path one step further.
 pub(crate) fn below(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
 }
 
 /// A name as the wire has it.

@@ -224,7 +224,13 @@ impl<'s> Page<'s> {
         for sla in mine {
             let unit = sla.unit.as_deref().map(|unit| format!(" {unit}")).unwrap_or_default();
             let about: Vec<String> = sla.elements.iter().map(|element| code(element)).collect();
-            let row = format!("| {} | {}{} | {} |", escaped(&sla.property), literal(&sla.value), escaped(&unit), about.join(", "));
+            let row = format!(
+                "| {} | {}{} | {} |",
+                escaped(&sla.property),
+                literal(&sla.value),
+                escaped(&unit),
+                about.join(", ")
+            );
             self.line(&row);
         }
     }
@@ -233,7 +239,11 @@ impl<'s> Page<'s> {
         let document = &self.subject.contract.document;
         let members = described::list(document.get("team").and_then(|team| team.get("members")));
         // Before v3.1 the team was the list itself.
-        let members = if members.is_empty() { described::list(document.get("team")) } else { members };
+        let members = if members.is_empty() {
+            described::list(document.get("team"))
+        } else {
+            members
+        };
         let support = described::list(document.get("support"));
         if members.is_empty() && support.is_empty() {
             return;
@@ -250,7 +260,11 @@ impl<'s> Page<'s> {
         for channel in support {
             let name = text(channel, "channel").unwrap_or_default();
             let details: Vec<String> = ["tool", "scope", "url"].iter().filter_map(|key| text(channel, key)).collect();
-            let details = if details.is_empty() { String::new() } else { format!(" ({})", details.join(", ")) };
+            let details = if details.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", details.join(", "))
+            };
             self.line(&format!("- Support: {}{}", escaped(&name), escaped(&details)));
         }
     }
@@ -294,7 +308,10 @@ fn clauses(logical_type: &LogicalType, enumeration: &[Literal]) -> Vec<String> {
             (">", &bounds.exclusive_minimum),
             ("<", &bounds.exclusive_maximum),
         ];
-        out.extend(all.iter().filter_map(|(sign, bound)| Some(format!("{sign} {}", escaped(bound.as_ref()?)))));
+        out.extend(
+            all.iter()
+                .filter_map(|(sign, bound)| Some(format!("{sign} {}", escaped(bound.as_ref()?)))),
+        );
     };
     match logical_type {
         LogicalType::String {
@@ -358,7 +375,10 @@ fn asks(rule: &QualityRule) -> String {
                 }
                 Metric::DuplicateValues(properties) if properties.is_empty() => String::from("Duplicates:"),
                 Metric::DuplicateValues(properties) => {
-                    format!("Duplicates of {}:", properties.iter().map(|name| code(name)).collect::<Vec<_>>().join(", "))
+                    format!(
+                        "Duplicates of {}:",
+                        properties.iter().map(|name| code(name)).collect::<Vec<_>>().join(", ")
+                    )
                 }
                 Metric::RowCount => return format!("Rows: {limit}"),
             };
@@ -443,5 +463,9 @@ fn escaped(text: &str) -> String {
 /// Code in a table: bars are escaped there too, and a backtick inside needs two around.
 fn code(text: &str) -> String {
     let text = text.replace(['\n', '\r'], " ").replace('|', "\\|");
-    if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
+    if text.contains('`') {
+        format!("`` {text} ``")
+    } else {
+        format!("`{text}`")
+    }
 }

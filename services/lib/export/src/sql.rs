@@ -1,6 +1,6 @@
 //! `CREATE TABLE` for the rows of the lake, in the words of one engine.
 //!
-//! Columns and their order are those of the Parquet files, so that `INSERT … SELECT * FROM` the files (with `union_by_name`) fits. Only the
+//! Columns and their order are those of the Parquet files, so that `INSERT … BY NAME SELECT * FROM` the files (with `union_by_name`) fits. Only the
 //! columns that name a row's origin are NOT NULL: a delete or tombstone is a row too, and has no other values.
 
 mod dialect;

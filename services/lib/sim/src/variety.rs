@@ -149,12 +149,48 @@ pub const PATTERNS: &[(&str, &[&str])] = &[
 
 /// Formats with texts that have them and texts that nearly do.
 pub const FORMATS: &[(&str, &[&str], &[&str])] = &[
-    ("uuid", &["3f0e8d0a-1f1e-4c52-9b1e-0b7c8f5a1c11", "3F0E8D0A-1F1E-4C52-9B1E-0B7C8F5A1C11"], &["3f0e8d0a1f1e4c529b1e0b7c8f5a1c11", "g"]),
-    ("email", &["a@b.example", "a.b+c@x-y.org", "é@b.de"], &["a@", ".a@b.de", "a..b@c.de", "a@b_c", "a b@c.de", "a@b@c", "a@-b.de"]),
+    (
+        "uuid",
+        &["3f0e8d0a-1f1e-4c52-9b1e-0b7c8f5a1c11", "3F0E8D0A-1F1E-4C52-9B1E-0B7C8F5A1C11"],
+        &["3f0e8d0a1f1e4c529b1e0b7c8f5a1c11", "g"],
+    ),
+    (
+        "email",
+        &["a@b.example", "a.b+c@x-y.org", "é@b.de"],
+        &["a@", ".a@b.de", "a..b@c.de", "a@b_c", "a b@c.de", "a@b@c", "a@-b.de"],
+    ),
     ("hostname", &["a", "a-b.example", "1.2.3"], &["-a", "a-", "a..b", "", "a_b", "a."]),
-    ("ipv4", &["127.0.0.1", "255.255.255.255"], &["256.0.0.1", "01.2.3.4", "1.2.3", "1.2.3.4 "]),
-    ("ipv6", &["::", "::1", "1:2:3:4:5:6:7:8", "1::8", "::ffff:1.2.3.4", "1:2:3:4:5:6:7::", "1:2:3:4:5:6:1.2.3.4"], &["1:2:3:4:5:6:7", ":::", "1::2::3", "12345::", "1:2:3:4::5:6:7:8", "::1.2.3", "fe80::1%eth0"]),
-    ("uri", &["https://a.example/b?c=d#e", "urn:x:y", "mailto:a@b"], &["a", "https:", "http://", "1a:b", "a:b c", "a:%zz", "a:é"]),
+    (
+        "ipv4",
+        &["127.0.0.1", "255.255.255.255"],
+        &["256.0.0.1", "01.2.3.4", "1.2.3", "1.2.3.4 "],
+    ),
+    (
+        "ipv6",
+        &[
+            "::",
+            "::1",
+            "1:2:3:4:5:6:7:8",
+            "1::8",
+            "::ffff:1.2.3.4",
+            "1:2:3:4:5:6:7::",
+            "1:2:3:4:5:6:1.2.3.4",
+        ],
+        &[
+            "1:2:3:4:5:6:7",
+            ":::",
+            "1::2::3",
+            "12345::",
+            "1:2:3:4::5:6:7:8",
+            "::1.2.3",
+            "fe80::1%eth0",
+        ],
+    ),
+    (
+        "uri",
+        &["https://a.example/b?c=d#e", "urn:x:y", "mailto:a@b"],
+        &["a", "https:", "http://", "1a:b", "a:b c", "a:%zz", "a:é"],
+    ),
 ];
 
 /// How a shape is drawn.
@@ -183,7 +219,11 @@ impl Shape {
             "apiVersion: v3.2.0\nkind: DataContract\nid: variety\nversion: 1.0.0\nstatus: active\nschema:\n  - name: events\n    \
              logicalType: object\n    physicalType: topic\n    customProperties:\n",
         );
-        let _ = writeln!(out, "      - {{property: unknownFields, vendor: tidegate, value: {}}}", self.unknown);
+        let _ = writeln!(
+            out,
+            "      - {{property: unknownFields, vendor: tidegate, value: {}}}",
+            self.unknown
+        );
         // An export of Avro is judged under the same contract.
         let _ = writeln!(out, "      - {{property: encodings, vendor: tidegate, value: [json, avro]}}");
         out.push_str("    properties:\n");
@@ -336,7 +376,11 @@ impl Limits {
             (&self.low, ["minimum", "exclusiveMinimum"]),
             (&self.high, ["maximum", "exclusiveMaximum"]),
         ] {
-            options.extend(limit.as_ref().map(|(text, exclusive)| format!("{}: {text}", names[usize::from(*exclusive)])));
+            options.extend(
+                limit
+                    .as_ref()
+                    .map(|(text, exclusive)| format!("{}: {text}", names[usize::from(*exclusive)])),
+            );
         }
         options.extend(self.factor.as_ref().map(|factor| format!("multipleOf: {factor}")));
     }
@@ -345,7 +389,15 @@ impl Limits {
         let mut number = |negative: bool| {
             let fraction = match digits {
                 0 => String::new(),
-                digits => format!(".{}", "0123456789".chars().cycle().skip(rng.usize(..10)).take(rng.usize(1..=digits)).collect::<String>()),
+                digits => format!(
+                    ".{}",
+                    "0123456789"
+                        .chars()
+                        .cycle()
+                        .skip(rng.usize(..10))
+                        .take(rng.usize(1..=digits))
+                        .collect::<String>()
+                ),
             };
             format!("{}{}{fraction}", if negative { "-" } else { "" }, rng.u32(..200))
         };
@@ -409,7 +461,11 @@ fn typed_field(rng: &mut Rng, taste: Taste, depth: usize) -> Field {
 fn allowed(rng: &mut Rng, taste: Taste, kind: &Kind) -> Vec<String> {
     let quoted = |texts: &[&str]| texts.iter().map(|text| format!("\"{text}\"")).collect();
     match kind {
-        Kind::Text { pattern: None, format: None, .. } => quoted([&["web", "app", "é"][..], &["a b", "1"]][rng.usize(..2)]),
+        Kind::Text {
+            pattern: None,
+            format: None,
+            ..
+        } => quoted([&["web", "app", "é"][..], &["a b", "1"]][rng.usize(..2)]),
         Kind::Integer { .. } => vec![String::from("1"), String::from("7"), String::from("100")],
         Kind::Decimal { digits: None, .. } => vec![String::from("1.50"), String::from("7"), String::from("0.25")],
         Kind::Boolean => vec![String::from("true")],
@@ -452,7 +508,11 @@ fn kind(rng: &mut Rng, taste: Taste, depth: usize) -> Kind {
         }
         7 => Kind::Float {
             format: if rng.bool() { "f32" } else { "f64" },
-            limits: if taste.subtle { Limits::random(rng, 2, false) } else { Limits::default() },
+            limits: if taste.subtle {
+                Limits::random(rng, 2, false)
+            } else {
+                Limits::default()
+            },
         },
         8 => Kind::Boolean,
         9 => Kind::Date {
@@ -499,8 +559,6 @@ fn kind(rng: &mut Rng, taste: Taste, depth: usize) -> Kind {
                 value: Box::new(typed_field(rng, taste, depth + 1)),
             }
         }
-        _ => Kind::Vector {
-            dimensions: rng.u64(1..4),
-        },
+        _ => Kind::Vector { dimensions: rng.u64(1..4) },
     }
 }

@@ -50,7 +50,10 @@ fn attempt(args: &TryArgs) -> anyhow::Result<Exit> {
             .as_microsecond(),
         None => now_micros(),
     };
-    let topic = args.topic.clone().unwrap_or_else(|| object.topic.as_ref().unwrap_or(&object.name).to_string());
+    let topic = args
+        .topic
+        .clone()
+        .unwrap_or_else(|| object.topic.as_ref().unwrap_or(&object.name).to_string());
     let schemas = Schemas::of(args)?;
     let input = Input {
         key: key.as_deref(),
@@ -128,7 +131,10 @@ fn missing(need: &SchemaNeed) -> String {
 fn read(path: &Path) -> anyhow::Result<(String, Vec<u8>)> {
     if path.as_os_str() == "-" {
         let mut event = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut event).context("standard input cannot be read")?;
+        std::io::stdin()
+            .lock()
+            .read_to_end(&mut event)
+            .context("standard input cannot be read")?;
         return Ok((String::from("<stdin>"), event));
     }
     let event = std::fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))?;
@@ -178,7 +184,9 @@ impl Schemas {
         let mut schemas = HashMap::new();
         let entries = std::fs::read_dir(folder).with_context(|| format!("--schema-dir: {}: cannot be read", folder.display()))?;
         for entry in entries {
-            let path: PathBuf = entry.with_context(|| format!("--schema-dir: {}: cannot be read", folder.display()))?.path();
+            let path: PathBuf = entry
+                .with_context(|| format!("--schema-dir: {}: cannot be read", folder.display()))?
+                .path();
             let id = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
             if let (Some(id), Some("avsc" | "json")) = (id, path.extension().and_then(|extension| extension.to_str())) {
                 schemas.insert(id, parse(&path)?);
@@ -192,9 +200,7 @@ impl SchemaLookup for Schemas {
     fn lookup(&self, need: &SchemaNeed) -> Known {
         match (self, need) {
             (Schemas::Every(schema), _) => Known::Avro(schema.clone()),
-            (Schemas::ById(schemas), SchemaNeed::Id(id)) => {
-                schemas.get(id).map_or(Known::NotCached, |schema| Known::Avro(schema.clone()))
-            }
+            (Schemas::ById(schemas), SchemaNeed::Id(id)) => schemas.get(id).map_or(Known::NotCached, |schema| Known::Avro(schema.clone())),
             // That a schema is not at hand says nothing about the event.
             _ => Known::NotCached,
         }

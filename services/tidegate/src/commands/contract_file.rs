@@ -79,10 +79,17 @@ fn find(folder: &Path, wanted: Option<&str>) -> anyhow::Result<PathBuf> {
     }
     match having.as_slice() {
         [one] => Ok((*one).clone()),
-        [] => bail!("{}: none of its {} contracts loads and has an object `{wanted}`", folder.display(), files.len()),
+        [] => bail!(
+            "{}: none of its {} contracts loads and has an object `{wanted}`",
+            folder.display(),
+            files.len()
+        ),
         several => {
             let names: Vec<String> = several.iter().map(|file| file.display().to_string()).collect();
-            bail!("several contracts have an object `{wanted}`: {}; name the file instead", names.join(", "))
+            bail!(
+                "several contracts have an object `{wanted}`: {}; name the file instead",
+                names.join(", ")
+            )
         }
     }
 }

@@ -10,8 +10,7 @@ pub(super) const UUID: &str = "^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-
 pub(super) const BASE64: &str = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$";
 
 /// RFC 3986 with a scheme, whose escapes are whole.
-pub(super) const URI: &str =
-    r"^[A-Za-z][A-Za-z0-9+.\-]*:(?!//$)(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+$";
+pub(super) const URI: &str = r"^[A-Za-z][A-Za-z0-9+.\-]*:(?!//$)(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+$";
 
 const LABEL: &str = "[A-Za-z0-9](?:[A-Za-z0-9\\-]{0,61}[A-Za-z0-9])?";
 const BYTE: &str = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
@@ -60,7 +59,11 @@ pub(super) fn ipv6() -> String {
         if behind >= 2 {
             tails.push(format!("(?:{GROUP}:){{0,{}}}{v4}", behind - 2));
         }
-        let tail = if tails.is_empty() { String::new() } else { format!("(?:{})?", tails.join("|")) };
+        let tail = if tails.is_empty() {
+            String::new()
+        } else {
+            format!("(?:{})?", tails.join("|"))
+        };
         forms.push(format!("{head}::{tail}"));
     }
     format!("^(?:{})$", forms.join("|"))

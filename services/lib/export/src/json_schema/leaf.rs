@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Number, Value, json};
 use tidegate_check::plan::LeafType;
-use tidegate_contract::{LogicalType, decimal};
 use tidegate_contract::model::{Bounds, Literal};
+use tidegate_contract::{LogicalType, decimal};
 
 use super::{Writer, also, forms};
 use crate::{Gap, Typed};
@@ -19,17 +19,13 @@ pub(super) fn write(writer: &mut Writer<'_, '_>, schema: &mut Map<String, Value>
     let mut gap = |problem: &str| writer.gaps.push(Gap::new(path, &property.location, problem));
     match (&property.logical_type, leaf) {
         (_, LeafType::Bool) => drop(schema.insert("type".into(), json!("boolean"))),
-        (
-            LogicalType::Integer {
-                bounds, multiple_of, ..
-            }
-            | LogicalType::Number {
-                bounds, multiple_of, ..
-            },
-            leaf,
-        ) => {
+        (LogicalType::Integer { bounds, multiple_of, .. } | LogicalType::Number { bounds, multiple_of, .. }, leaf) => {
             number_type(schema, leaf);
-            options(schema, bounds, multiple_of.as_deref());
+            if leaf != LeafType::F32 {
+                options(schema, bounds, multiple_of.as_deref());
+            } else if multiple_of.is_some() || is_bounded(bounds) {
+                gap("limits of 32-bit floats compare the nearest float, not the digits");
+            }
         }
         (_, LeafType::Bytes) => {
             schema.insert("type".into(), json!("string"));
@@ -126,12 +122,15 @@ pub(super) fn constants(writer: &Writer<'_, '_>, typed: Typed<'_>, literals: &[L
         (LeafType::F32 | LeafType::F64, _) => false,
         _ => true,
     };
-    let values = literals.iter().filter(|literal| **literal != Literal::Null).map(|literal| match literal {
-        Literal::String(text) => json!(&**text),
-        Literal::Number(text) => exact(text),
-        Literal::Bool(value) => json!(value),
-        Literal::Null => Value::Null,
-    });
+    let values = literals
+        .iter()
+        .filter(|literal| **literal != Literal::Null)
+        .map(|literal| match literal {
+            Literal::String(text) => json!(&**text),
+            Literal::Number(text) => exact(text),
+            Literal::Bool(value) => json!(value),
+            Literal::Null => Value::Null,
+        });
     (single || literals.is_empty()).then(|| values.collect())
 }
 
@@ -204,10 +203,19 @@ fn form(schema: &mut Map<String, Value>, format: Option<&str>, pattern: String) 
 }
 
 fn bounded(bounds: &Bounds, gap: &mut impl FnMut(&str)) {
-    let any = [&bounds.minimum, &bounds.maximum, &bounds.exclusive_minimum, &bounds.exclusive_maximum];
-    if any.iter().any(|bound| bound.is_some()) {
+    if is_bounded(bounds) {
         gap("limits of dates and times are not said");
     }
+}
+
+fn is_bounded(bounds: &Bounds) -> bool {
+    let all = [
+        &bounds.minimum,
+        &bounds.maximum,
+        &bounds.exclusive_minimum,
+        &bounds.exclusive_maximum,
+    ];
+    all.iter().any(|bound| bound.is_some())
 }
 
 fn integer_range(bits: u8, signed: bool) -> (String, String) {

@@ -90,7 +90,11 @@ impl Attempt<'_> {
         let findings: Vec<Finding> = self.found.iter().map(|found| self.finding(found)).collect();
         let contract = self.chosen.contract.reference();
         let object = &self.chosen.plan.object;
-        let errors = self.found.iter().filter(|found| found.violation.severity == Severity::Error).count();
+        let errors = self
+            .found
+            .iter()
+            .filter(|found| found.violation.severity == Severity::Error)
+            .count();
         let notes = self.found.len() - errors;
         let plural = |count: usize, word: &str| match count {
             1 => format!("1 {word}"),
@@ -111,7 +115,11 @@ impl Attempt<'_> {
             Verdict::Skipped(skip) => format!("skipped by policy {}: neither valid nor a dead letter", skip.as_str()),
             Verdict::Need(_) => String::from("could not tell: a schema is missing"),
         };
-        format!("{}{}: {conclusion} under {contract} `{object}`", render_findings(&findings, color), self.file)
+        format!(
+            "{}{}: {conclusion} under {contract} `{object}`",
+            render_findings(&findings, color),
+            self.file
+        )
     }
 
     pub(super) fn document(&self) -> Value {
@@ -195,7 +203,11 @@ impl Attempt<'_> {
 
     fn event_excerpt(&self, found: &Found<'_>, label: &str) -> Option<Excerpt> {
         let bytes = found.bytes()?;
-        let mark = if matches!(found.place, Place::Missing(_)) { Mark::Ends } else { Mark::Piece };
+        let mark = if matches!(found.place, Place::Missing(_)) {
+            Mark::Ends
+        } else {
+            Mark::Piece
+        };
         // Control characters are no text to show, apart from those that JSON may hold between values.
         let is_text = |text: &&str| !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
         match std::str::from_utf8(self.event).ok().filter(is_text) {
@@ -259,11 +271,18 @@ fn label(found: &Found<'_>) -> String {
             let name = violation.pointer.rsplit('/').next().unwrap_or_default();
             format!("no `{}` in here", name.replace("~1", "/").replace("~0", "~"))
         }
-        Place::Stopped(_) => format!("reading stopped here{}", detail.map(|detail| format!(": {detail}")).unwrap_or_default()),
+        Place::Stopped(_) => format!(
+            "reading stopped here{}",
+            detail.map(|detail| format!(": {detail}")).unwrap_or_default()
+        ),
         Place::Name(_) if violation.reason == Reason::AdditionalProperties => String::from("not declared"),
         _ => match violation.reason {
             Reason::TypeMismatch => String::from("another type"),
-            Reason::ConstraintViolation => format!("breaks `{}`{}", violation.rule, detail.map(|detail| format!(": {detail}")).unwrap_or_default()),
+            Reason::ConstraintViolation => format!(
+                "breaks `{}`{}",
+                violation.rule,
+                detail.map(|detail| format!(": {detail}")).unwrap_or_default()
+            ),
             Reason::SemanticViolation => String::from("the rule looks at this"),
             _ => detail.unwrap_or_default(),
         },
