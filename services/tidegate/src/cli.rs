@@ -18,6 +18,8 @@ pub(crate) struct Cli {
 const EXAMPLES: &str = "Examples:
   tidegate demo                                     see the whole path run, without Kafka or an account
   tidegate check orders.odcs.yaml events.jsonl      judge events on your laptop
+  tidegate try orders.odcs.yaml event.json          one event, with the place of everything that is wrong
+  tidegate export orders.odcs.yaml --to sql         the contract as JSON Schema, Avro, SQL, …
   tidegate validate --config tidegate.yaml          judge topics: validated and dead-letter topics
   tidegate sink --config tidegate.yaml              land validated topics as Parquet
   tidegate sla run --once --config tidegate.yaml    check the contracts' SLAs on the lake
@@ -29,6 +31,10 @@ Exit codes: offline tools 0 clean, 1 findings, 2 misuse or could not tell; roles
 pub(crate) enum Command {
     /// Judge events of a file against a contract, without Kafka.
     Check(CheckArgs),
+    /// Judge one event and show where in it and in the contract something is wrong.
+    Try(TryArgs),
+    /// Write the contract as JSON Schema, Avro, Arrow, Parquet, SQL or a readable page.
+    Export(ExportArgs),
     /// Judge topics: valid records go to validated topics, the others to dead-letter topics with all reasons.
     Validate(RoleArgs),
     /// Land validated topics as Parquet on local disk, S3 or Azure Blob.
@@ -94,6 +100,90 @@ pub(crate) struct CheckArgs {
     pub(crate) now: Option<String>,
     #[arg(long, default_value = "human")]
     pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate try contracts/shop/orders/v1.odcs.yaml event.json
+  pbpaste | tidegate try contracts --object orders -
+  tidegate try orders.odcs.yaml event.bin --avro-schema order.avsc
+  tidegate try customers.odcs.yaml change.json --key '{\"id\":7}' --header source=crm
+
+The event is shown, values included: it is meant for the laptop of whoever wrote it. --redact hides what is classified.
+Exit 0: valid; 1: invalid; 2: could not tell (misuse, a contract that does not load, a schema that is not there).")]
+pub(crate) struct TryArgs {
+    /// Contract file (ODCS YAML), or a directory of contracts together with --object.
+    pub(crate) contract: PathBuf,
+    /// The value of one record, byte for byte; `-` reads standard input.
+    pub(crate) event: PathBuf,
+    /// Which object of the contract judges; needed when there are several.
+    #[arg(long)]
+    pub(crate) object: Option<String>,
+    /// Key of the record: a file that exists, else the text itself. Without it the key is null.
+    #[arg(long, value_name = "FILE|TEXT")]
+    pub(crate) key: Option<String>,
+    /// A header of the record; may be repeated.
+    #[arg(long = "header", value_name = "NAME=VALUE")]
+    pub(crate) headers: Vec<String>,
+    /// Topic of the record; default: the one that the contract binds.
+    #[arg(long)]
+    pub(crate) topic: Option<String>,
+    /// The clock that rules see (RFC 3339); default: now.
+    #[arg(long)]
+    pub(crate) now: Option<String>,
+    /// Avro schema of every record, whatever id it names: stands for the registry.
+    #[arg(long, value_name = "FILE", conflicts_with = "schema_dir")]
+    pub(crate) avro_schema: Option<PathBuf>,
+    /// Avro schemas by registry id, in files `<id>.avsc`: stands for the registry.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) schema_dir: Option<PathBuf>,
+    /// Show no value of a property that has a classification other than `public`.
+    #[arg(long)]
+    pub(crate) redact: bool,
+    #[arg(long, default_value = "human")]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    JsonSchema,
+    Avro,
+    Arrow,
+    Parquet,
+    Markdown,
+    Sql,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SqlDialect {
+    Snowflake,
+    Duckdb,
+    Spark,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate export orders.odcs.yaml --to json-schema
+  tidegate export orders.odcs.yaml --to sql --dialect snowflake --out orders.sql
+  tidegate export contracts --object orders --to markdown
+
+What the format cannot say is listed on standard error, one line each; the export is still written.
+Exit 0: written; 2: misuse, or the contract does not load.")]
+pub(crate) struct ExportArgs {
+    /// Contract file (ODCS YAML), or a directory of contracts together with --object.
+    pub(crate) contract: PathBuf,
+    /// What to write.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) to: ExportFormat,
+    /// Dialect of --to sql.
+    #[arg(long, default_value = "duckdb")]
+    pub(crate) dialect: SqlDialect,
+    /// Which object; needed when there are several.
+    #[arg(long)]
+    pub(crate) object: Option<String>,
+    /// File to write; default: standard output.
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Flags of roles; all of them can stand in the config file.

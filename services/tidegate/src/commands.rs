@@ -1,8 +1,11 @@
 //! One file a subcommand.
 
+pub(crate) mod attempt;
 pub(crate) mod audit;
 pub(crate) mod check;
+mod contract_file;
 pub(crate) mod demo;
+pub(crate) mod export;
 pub(crate) mod sink;
 pub(crate) mod sla;
 pub(crate) mod validate;

@@ -21,7 +21,8 @@ mod schema;
 mod walk;
 
 use changes::Arrival;
-use findings::{Broken, Findings, Rule};
+pub(crate) use findings::presentable;
+use findings::{Broken, Findings, Place, Rule};
 use schema::Document;
 use walk::{Mode, Scratch, Source, Stop, Walk};
 
@@ -139,6 +140,12 @@ impl Judge {
                 }
             }
         }
+    }
+
+    /// For each violation of the last verdict, the positions in their maps of the entries that its pointer stars, from 0. For tools that
+    /// look the place up in the event; keys of maps are content and stay out of verdicts. May be shorter than the list.
+    pub fn starred(&self) -> &[Vec<u64>] {
+        self.findings.entries()
     }
 
     fn plain<'b, R: RowSink>(
@@ -325,11 +332,11 @@ fn whole(plan: &Plan, reason: Reason, detail: Option<Detail>, clause: &'static s
         severity: Severity::Error,
         location: &plan.location,
     };
-    findings.add(broken, String::new);
+    findings.add(broken, Place::default);
     findings.conclude(Facts::default())
 }
 
-fn encodings(plan: &Plan) -> &'static [framing::Encoding] {
+pub(crate) fn encodings(plan: &Plan) -> &'static [framing::Encoding] {
     match (plan.encodings.contains(&Encoding::Json), plan.encodings.contains(&Encoding::Avro)) {
         (true, true) => &[framing::Encoding::Json, framing::Encoding::Avro],
         (false, true) => &[framing::Encoding::Avro],

@@ -14,6 +14,7 @@ pub mod input;
 mod jdk;
 pub mod judge;
 mod leaf;
+pub mod locate;
 pub mod plan;
 mod position;
 pub mod row;

@@ -17,6 +17,7 @@ mod keys;
 pub mod known;
 pub mod scalar;
 pub mod semantic;
+pub mod span;
 pub mod token;
 
 pub use avro::AvroReader;

@@ -6,11 +6,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 mod column;
+mod describe;
 pub mod identity;
 pub mod parquet;
 pub mod rows;
 pub mod schema;
 
+pub use describe::parquet_message;
 pub use identity::{Identity, read_identities, row_count};
 pub use parquet::{EncodeError, Footer, WriterSettings, encode};
 pub use rows::{Admitted, RowBuilder, RowFault, RowMeta};

@@ -10,6 +10,7 @@ pub mod codes;
 pub mod decimal;
 pub mod diagnostic;
 pub mod event_schema;
+pub mod excerpt;
 pub mod jdk_date;
 pub mod model;
 mod nearest;

@@ -71,13 +71,13 @@ pub fn render_lines(diagnostics: &[Diagnostic]) -> String {
 }
 
 /// A few whole lines of a file.
-struct Window {
-    bytes: Range<usize>,
-    first_line: u32,
+pub(crate) struct Window {
+    pub(crate) bytes: Range<usize>,
+    pub(crate) first_line: u32,
 }
 
 /// The line with its neighbours.
-fn window(text: &str, line: u32) -> Window {
+pub(crate) fn window(text: &str, line: u32) -> Window {
     let first_line = line.saturating_sub(1).max(1);
     let start = line_start(text, first_line);
     let end = line_start(text, line.saturating_add(2));
@@ -104,7 +104,7 @@ fn line_start(text: &str, line: u32) -> usize {
 }
 
 /// The word or quoted text that starts there: what a reader would point at.
-fn token(text: &str, line: u32, column: u32) -> Range<usize> {
+pub(crate) fn token(text: &str, line: u32, column: u32) -> Range<usize> {
     let line_start = line_start(text, line + 1);
     let rest = &text[line_start..];
     let rest = &rest[..rest.find(['\n', '\r']).unwrap_or(rest.len())];

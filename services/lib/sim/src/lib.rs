@@ -11,6 +11,7 @@ mod log;
 mod member;
 mod store;
 pub mod traffic;
+pub mod variety;
 
 pub use broker::{Broker, BrokerCluster, BrokerScan, Writer};
 pub use clock::ManualClock;

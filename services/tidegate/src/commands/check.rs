@@ -1,18 +1,18 @@
 //! `tidegate check`: the judge of the workers, on a file.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::io::{BufRead as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use tidegate_check::{Input, Judge, Plan, Skip, Verdict, Violation, compile};
-use tidegate_contract::{Contract, Diagnostic, Level, Severity, render};
+use tidegate_check::{Input, Judge, Skip, Verdict, Violation};
+use tidegate_contract::{Contract, Severity};
 
 use crate::cli::{CheckArgs, Output};
+use crate::commands::contract_file::{self, Chosen};
 use crate::exit::Exit;
 use crate::wiring::clock::now_micros;
-use crate::wiring::event_schemas;
 use crate::wiring::schemas::SchemaSource;
 
 pub(crate) fn run(args: &CheckArgs) -> Exit {
@@ -32,7 +32,10 @@ pub(crate) fn run(args: &CheckArgs) -> Exit {
 }
 
 fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
-    let Some((contract, object, plan)) = load(args)? else {
+    let Some(Chosen {
+        contract, object, plan, ..
+    }) = contract_file::load(&args.contract, args.object.as_deref())?
+    else {
         return Ok(Exit::CouldNotTell);
     };
     let now = match &args.now {
@@ -89,66 +92,6 @@ fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
         tally.show(&mut out, &contract)?;
     }
     Ok(if tally.invalid == 0 { Exit::Clean } else { Exit::Findings })
-}
-
-/// The compiled object; `None` when the contract does not load, which has been said then.
-fn load(args: &CheckArgs) -> anyhow::Result<Option<(Contract, usize, Plan)>> {
-    let name = args.contract.display().to_string();
-    let mut text = String::new();
-    std::fs::File::open(&args.contract)
-        .and_then(|mut file| file.read_to_string(&mut text))
-        .with_context(|| format!("{name}: cannot be read"))?;
-    let (mut contract, diagnostics) = tidegate_contract::parse(&name, &text);
-    let mut shown: Vec<Diagnostic> = diagnostics
-        .into_iter()
-        .filter(|diagnostic| diagnostic.level != Level::Note)
-        .collect();
-    let mut sources = BTreeMap::from([(Arc::from(name.as_str()), text)]);
-    if let Some(contract) = &mut contract {
-        shown.extend(event_schemas::attach(contract, &args.contract, &mut sources)?);
-    }
-    report(&sources, &shown);
-    let Some(contract) = contract.filter(|_| shown.iter().all(|diagnostic| diagnostic.level != Level::Error)) else {
-        return Ok(None);
-    };
-    let object = pick(&contract, args.object.as_deref(), &args.contract)?;
-    match compile(&contract, object) {
-        Ok(plan) => Ok(Some((contract, object, plan))),
-        Err(problems) => {
-            report(&sources, &problems);
-            Ok(None)
-        }
-    }
-}
-
-fn report(sources: &BTreeMap<Arc<str>, String>, diagnostics: &[Diagnostic]) {
-    if !diagnostics.is_empty() {
-        eprintln!(
-            "{}",
-            render(
-                diagnostics,
-                sources,
-                std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
-            )
-        );
-    }
-}
-
-fn pick(contract: &Contract, wanted: Option<&str>, path: &Path) -> anyhow::Result<usize> {
-    let names = || contract.objects.iter().map(|object| &*object.name).collect::<Vec<_>>().join(", ");
-    match (wanted, contract.objects.len()) {
-        (_, 0) => bail!("{}: the contract has no schema object", path.display()),
-        (None, 1) => Ok(0),
-        (None, _) => bail!(
-            "{}: the contract has several objects ({}); name one with --object",
-            path.display(),
-            names()
-        ),
-        (Some(name), _) => match contract.objects.iter().position(|object| &*object.name == name) {
-            Some(index) => Ok(index),
-            None => bail!("{}: no object `{name}`; there are {}", path.display(), names()),
-        },
-    }
 }
 
 /// One line: the value itself, or `@` and a JSON object with key, value and headers.

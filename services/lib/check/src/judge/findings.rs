@@ -15,6 +15,27 @@ pub(crate) struct Findings {
     list: Vec<Violation>,
     errors: usize,
     cut: bool,
+    /// For each one of the list which entries the stars of its pointer stand for; stays when the list is handed out.
+    entries: Vec<Vec<u64>>,
+}
+
+/// Where a violation is, as far as it may be said.
+#[derive(Debug, Default)]
+pub(crate) struct Place {
+    /// JSON Pointer with starred map keys.
+    pointer: String,
+    /// Positions in their maps of the entries that are starred, from 0. Nothing is allocated where there is no map.
+    entries: Vec<u64>,
+}
+
+impl From<String> for Place {
+    /// A pointer without starred keys.
+    fn from(pointer: String) -> Self {
+        Place {
+            pointer,
+            entries: Vec::new(),
+        }
+    }
 }
 
 /// One step from the event to a value.
@@ -24,8 +45,8 @@ pub(crate) enum Step {
     Field(usize),
     /// An item.
     Index(u64),
-    /// An entry of a map, whose key is content.
-    Entry,
+    /// An entry of a map by position, since its key is content.
+    Entry(u64),
 }
 
 /// A clause that is broken.
@@ -53,22 +74,36 @@ impl Findings {
     /// Starts over.
     pub(crate) fn clear(&mut self) {
         self.list.clear();
+        self.entries.clear();
         self.errors = 0;
         self.cut = false;
     }
 
-    /// Adds one; `pointer` is only built when it is listed.
-    pub(crate) fn add(&mut self, broken: Broken<'_>, pointer: impl FnOnce() -> String) {
+    /// Which entries the stars of the pointers stand for, in the order of the last verdict's list; shorter where that has other sources.
+    pub(crate) fn entries(&self) -> &[Vec<u64>] {
+        &self.entries
+    }
+
+    /// Adds one; the place is only built when it is listed.
+    pub(crate) fn add(&mut self, broken: Broken<'_>, place: impl FnOnce() -> Place) {
         let is_error = broken.severity == Severity::Error;
         self.errors += usize::from(is_error);
         if self.list.len() >= VIOLATIONS_MAX {
             self.cut = true;
             let weakest = self.list.iter().rposition(|listed| listed.severity != Severity::Error);
             match weakest {
-                Some(at) if is_error => drop(self.list.remove(at)),
+                Some(at) if is_error => {
+                    self.list.remove(at);
+                    self.entries.remove(at);
+                }
                 _ => return,
             }
         }
+        let Place { pointer, entries } = place();
+        if self.list.is_empty() {
+            self.entries.clear();
+        }
+        self.entries.push(entries);
         self.list.push(Violation {
             reason: broken.reason,
             detail: broken.detail,
@@ -77,7 +112,7 @@ impl Findings {
                 Rule::Id(id) => id.clone(),
             },
             severity: broken.severity,
-            pointer: pointer(),
+            pointer,
             location: broken.location.clone(),
         });
     }
@@ -93,14 +128,16 @@ impl Findings {
         } else {
             Verdict::Valid { notes: list, facts }
         };
-        self.clear();
+        self.errors = 0;
+        self.cut = false;
         verdict
     }
 }
 
 /// JSON Pointer (RFC 6901) of the steps inside of `image`; `last` is a further step that no node stands for. Map keys are starred.
-pub(crate) fn pointer(plan: &Plan, image: &str, steps: &[Step], last: Option<&str>) -> String {
+pub(crate) fn pointer(plan: &Plan, image: &str, steps: &[Step], last: Option<&str>) -> Place {
     let mut out = String::from(image);
+    let mut entries = Vec::new();
     for step in steps {
         out.push('/');
         match step {
@@ -108,14 +145,17 @@ pub(crate) fn pointer(plan: &Plan, image: &str, steps: &[Step], last: Option<&st
             Step::Index(index) => {
                 let _ = write!(out, "{index}");
             }
-            Step::Entry => out.push('*'),
+            Step::Entry(at) => {
+                out.push('*');
+                entries.push(*at);
+            }
         }
     }
     if let Some(last) = last {
         out.push('/');
         escape(&mut out, last);
     }
-    out
+    Place { pointer: out, entries }
 }
 
 /// The name of an undeclared field as far as it may be shown: a name that does not look like one could be content.
@@ -149,7 +189,7 @@ mod tests {
             severity,
             location: &Location::default(),
         };
-        findings.add(broken, String::new);
+        findings.add(broken, Place::default);
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Judge {
                     severity: Severity::Error,
                     location,
                 };
-                self.findings.add(broken, || image.prefix.to_owned());
+                self.findings.add(broken, || image.prefix.to_owned().into());
             }
         }
     }
@@ -76,7 +76,7 @@ impl Judge {
             severity: Severity::Error,
             location,
         };
-        findings.add(broken, || mismatch.pointer);
+        findings.add(broken, || mismatch.pointer.into());
         Some(findings.conclude(Facts::default()))
     }
 }

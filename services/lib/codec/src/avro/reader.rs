@@ -137,6 +137,25 @@ impl<'b> AvroReader<'b> {
         self.base
     }
 
+    /// The position behind the count (and size) of a block that would be begun next.
+    pub(crate) fn behind_block_count(&self) -> usize {
+        let begins_block = matches!(self.pending, Pending::Part)
+            && self.depth > 0
+            && matches!(
+                (*self.frames.last(self.depth), self.schema.node(self.frames.last(self.depth).node)),
+                (Frame { count: 0, .. }, Node::Array { .. } | Node::Map { .. })
+            );
+        let mut ahead = self.clone();
+        if begins_block
+            && let Ok(count) = ahead.long()
+            && (count >= 0 || ahead.long().is_ok())
+            && count != 0
+        {
+            return self.base + ahead.at;
+        }
+        self.base + self.at
+    }
+
     #[cold]
     fn fail<T>(&mut self, detail: Detail, at: usize) -> Result<T, DecodeFailure> {
         let failure = DecodeFailure {

@@ -219,6 +219,11 @@ impl<'b> JsonReader<'b> {
         (self.text.as_bytes().get(start) == Some(&b'"')).then_some(start + 1)
     }
 
+    /// The byte at an offset of the value.
+    pub(crate) fn byte_at(&self, offset: usize) -> Option<u8> {
+        self.text.as_bytes().get(offset.checked_sub(self.base)?).copied()
+    }
+
     #[cold]
     fn failed(detail: Detail, offset: usize) -> JsonReader<'b> {
         JsonReader {

@@ -76,7 +76,7 @@ impl JsonSchema {
                 severity: Severity::Error,
                 location,
             };
-            findings.add(broken, || pointer(prefix, &place.steps));
+            findings.add(broken, || pointer(prefix, &place.steps).into());
         }
     }
 

@@ -86,8 +86,8 @@ impl<R: RowSink> Walk<'_, R> {
             if count >= ITEMS_MAX {
                 return Err(self.limit(node));
             }
+            self.scratch.steps.push(Step::Entry(count));
             count += 1;
-            self.scratch.steps.push(Step::Entry);
             if plan.checks[node].captured {
                 self.scratch.tape.name(&text);
             }
