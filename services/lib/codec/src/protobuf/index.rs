@@ -1,6 +1,6 @@
 //! The first pass over a message: where each field lies.
 
-use super::schema::{Kind, Message, Presence};
+use super::schema::{Kind, Message, MessageId, Presence};
 use super::wire;
 use crate::failure::Detail;
 
@@ -17,6 +17,8 @@ pub struct Scratch {
     /// Keys of a map, to find one that comes twice.
     pub(super) texts: Vec<(u32, u32)>,
     pub(super) numbers: Vec<u64>,
+    /// Messages that another member of their `oneof` replaced. Nobody reads them, and every other reader refuses broken ones.
+    pub(super) replaced: Vec<(MessageId, u32, u32)>,
 }
 
 /// One occurrence of a field.
@@ -54,6 +56,7 @@ impl Scratch {
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.heads.clear();
+        self.replaced.clear();
         self.entries.shrink_to(KEPT);
         self.heads.shrink_to(KEPT);
         self.texts.shrink_to(KEPT);
@@ -116,20 +119,16 @@ impl Scratch {
             if let Some(oneof) = field.oneof {
                 for member in &message.oneofs[oneof as usize] {
                     if *member as usize != index {
-                        self.heads[heads as usize + *member as usize] = Head { first: NONE, last: NONE };
+                        self.replace(message, heads, *member as usize, bytes)?;
                     }
                 }
             }
             let head = &mut self.heads[heads as usize + index];
             let chains = matches!(field.presence, Presence::List | Presence::Map) || matches!(field.kind, Kind::Message(_));
             if head.first == NONE || !chains {
-                // The last scalar wins; what it replaces must be a value all the same.
-                if field.kind == Kind::String && head.first != NONE {
-                    let old = self.entries[head.last as usize];
-                    let text = &bytes[old.start as usize..old.end as usize];
-                    std::str::from_utf8(text).map_err(|error| (Detail::BadEncoding, old.start as usize + error.valid_up_to()))?;
-                }
-                *head = Head {
+                // The last scalar wins.
+                self.replace(message, heads, index, bytes)?;
+                self.heads[heads as usize + index] = Head {
                     first: added,
                     last: added,
                 };
@@ -140,5 +139,24 @@ impl Scratch {
             expected += usize::from(!chains || field.presence == Presence::Explicit);
         }
         Ok(unknown)
+    }
+
+    /// Forgets a value for which another one came. It must be a value all the same.
+    fn replace(&mut self, message: &Message, heads: u32, index: usize, bytes: &[u8]) -> Result<(), (Detail, usize)> {
+        let head = &mut self.heads[heads as usize + index];
+        let mut next = std::mem::replace(head, Head { first: NONE, last: NONE }).first;
+        while next != NONE {
+            let old = self.entries[next as usize];
+            next = old.next;
+            match message.fields[index].kind {
+                Kind::Message(id) => self.replaced.push((id, old.start, old.end)),
+                Kind::String => {
+                    let text = &bytes[old.start as usize..old.end as usize];
+                    std::str::from_utf8(text).map_err(|error| (Detail::BadEncoding, old.start as usize + error.valid_up_to()))?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }

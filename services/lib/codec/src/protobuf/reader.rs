@@ -26,6 +26,8 @@ pub struct ProtobufReader<'b, 's> {
     pending: Pending,
     frames: [Frame; DEPTH_MAX],
     depth: usize,
+    /// Levels that are open around the datum.
+    around: usize,
     budget: u64,
     unknown: u64,
     alias: Option<&'b str>,
@@ -105,6 +107,7 @@ impl<'b, 's> ProtobufReader<'b, 's> {
             pending: Pending::Root(message),
             frames: [frame; DEPTH_MAX],
             depth: 0,
+            around: 0,
             budget: BUDGET_FREE + BUDGET_PER_BYTE * datum.len() as u64,
             unknown: 0,
             alias: None,
@@ -257,6 +260,9 @@ impl<'b, 's> ProtobufReader<'b, 's> {
                 Ok(unknown) => self.unknown += unknown,
                 Err((detail, at)) => return self.fail(detail, at),
             }
+            if !self.scratch.replaced.is_empty() {
+                self.prove_replaced()?;
+            }
             if next == NONE {
                 return Ok(heads);
             }
@@ -265,8 +271,29 @@ impl<'b, 's> ProtobufReader<'b, 's> {
         }
     }
 
+    /// Proves that messages which others replaced can be read. Only odd writers and hostile ones make them.
+    #[cold]
+    fn prove_replaced(&mut self) -> Result<(), DecodeFailure> {
+        while let Some((id, start, end)) = self.scratch.replaced.pop() {
+            if self.around + self.depth + 1 >= DEPTH_MAX {
+                return self.fail(Detail::TooDeep, start as usize);
+            }
+            let mut scratch = Scratch::default();
+            let part = &self.datum[start as usize..end as usize];
+            let mut reader = ProtobufReader::new(self.schema, id, part, &mut scratch).with_base(self.base + start as usize);
+            reader.around = self.around + self.depth + 1;
+            let skipped = reader.skip();
+            self.unknown += reader.unknown;
+            if let Err(failure) = skipped {
+                self.pending = Pending::Spent(failure);
+                return Err(failure);
+            }
+        }
+        Ok(())
+    }
+
     fn push(&mut self, open: Open, outer: Mark) -> Result<(), DecodeFailure> {
-        if self.depth == DEPTH_MAX {
+        if self.depth + self.around >= DEPTH_MAX {
             return self.fail(Detail::TooDeep, self.at);
         }
         self.frames[self.depth] = Frame {

@@ -305,6 +305,12 @@ fn nesting_is_bounded() {
     assert_eq!(order(1000).unwrap_err().detail, Detail::TooDeep);
     let groups = [field(200, 3).repeat(DEPTH_MAX + 1), field(200, 4).repeat(DEPTH_MAX + 1)].concat();
     assert_eq!(read(&shop(), "shop.Order", &groups).unwrap_err().detail, Detail::TooDeep);
+    // Each message is replaced by another member of its oneof, so only the proof that it can be read goes into it.
+    let replaced = "syntax = \"proto3\"; message R { oneof o { R r = 1; int32 n = 2; } }";
+    let schema = Schema::parse(replaced, &[]).unwrap();
+    let nest = |levels: usize| (0..levels).fold(Vec::new(), |inner, _| [text(1, &inner), number(2, 1)].concat());
+    assert!(read(&schema, "R", &nest(20)).is_ok());
+    assert_eq!(read(&schema, "R", &nest(5000)).unwrap_err().detail, Detail::TooDeep);
     // A value that holds a list that holds a value.
     let values = (0..200).fold(text(3, b"x"), |inner, _| text(6, &text(1, &inner)));
     assert_eq!(read(&shop(), "shop.Known", &text(10, &values)).unwrap_err().detail, Detail::TooDeep);
