@@ -123,6 +123,11 @@ pub(crate) fn is_json_envelope(headers: &[(&str, Option<&[u8]>)]) -> bool {
     media == STRUCTURED || media.ends_with("+json")
 }
 
+/// Whether a content type is JSON.
+pub fn is_json(content_type: &str) -> bool {
+    encoding_of(content_type) == Some(Encoding::CloudEventsJson)
+}
+
 /// The encoding of data with that content type; none for other types.
 pub(crate) fn encoding_of(content_type: &str) -> Option<Encoding> {
     let media = media_type(content_type);
