@@ -86,6 +86,9 @@ impl Judge {
             schemas,
         });
         let Some(value) = input.value else {
+            if documents::is_structured(plan, input) {
+                return whole(plan, Reason::Undecodable, Some(Detail::Empty), "decode");
+            }
             return match (&arrival, input.key) {
                 (Some(arrival), _) => self.tombstone(arrival, row),
                 (None, Some(_)) => tombstone(Facts::default()),

@@ -117,10 +117,11 @@ pub fn content_type<'h>(headers: &[(&str, Option<&'h [u8]>)]) -> Option<&'h str>
     std::str::from_utf8((*value)?).ok().map(str::trim).filter(|text| !text.is_empty())
 }
 
-/// Whether a structured event is in the JSON format, the only one that is read. `application/cloudevents` alone means JSON too.
+/// Whether a structured event is in the JSON format, the only one that is read; there is no batch mode on Kafka.
+/// `application/cloudevents` alone means JSON too.
 pub(crate) fn is_json_envelope(headers: &[(&str, Option<&[u8]>)]) -> bool {
     let media = content_type(headers).map(media_type).unwrap_or_default();
-    media == STRUCTURED || media.ends_with("+json")
+    media.strip_prefix(STRUCTURED).is_some_and(|rest| rest.is_empty() || rest == "+json")
 }
 
 /// Whether a content type is JSON.

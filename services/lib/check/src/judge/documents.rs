@@ -178,6 +178,11 @@ impl Judge {
     }
 }
 
+/// Whether a record says that its value is a CloudEvent as a whole. Without one it is then broken, and not a tombstone.
+pub(super) fn is_structured(plan: &Plan, input: &Input<'_>) -> bool {
+    plan.framings.iter().any(|encoding| encoding.is_cloud_event()) && cloud_events::mode(input.headers) == cloud_events::Mode::Structured
+}
+
 /// A value in none of the accepted encodings.
 fn unframed(plan: &Plan, detail: Detail) -> Verdict {
     match detail {
