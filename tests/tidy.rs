@@ -30,6 +30,9 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     ("gix", &["tidegate-git"]),
     ("datafusion", &["tidegate-query"]),
     ("schema_registry_converter", &["tidegate-schemas"]),
+    ("reqwest", &["tidegate-schemas"]),
+    ("protox", &["tidegate-codec"]),
+    ("prost-reflect", &["tidegate-codec"]),
     ("prometheus", &["tidegate-telemetry"]),
     ("axum", &["tidegate-telemetry"]),
 ];
