@@ -97,7 +97,10 @@ pub fn mode(headers: &[(&str, Option<&[u8]>)]) -> Mode {
 pub fn attributes<'h>(headers: &[(&str, Option<&'h [u8]>)]) -> Option<Attributes<'h>> {
     let of = |name: &str| {
         let (_, value) = headers.iter().rev().find(|(header, _)| *header == name)?;
-        std::str::from_utf8((*value)?).ok().filter(|text| !text.is_empty()).map(Cow::Borrowed)
+        std::str::from_utf8((*value)?)
+            .ok()
+            .filter(|text| !text.is_empty())
+            .map(Cow::Borrowed)
     };
     Some(Attributes {
         spec_version: of(REQUIRED[0]).filter(|version| is_known_version(version))?,
@@ -121,7 +124,9 @@ pub fn content_type<'h>(headers: &[(&str, Option<&'h [u8]>)]) -> Option<&'h str>
 /// `application/cloudevents` alone means JSON too.
 pub(crate) fn is_json_envelope(headers: &[(&str, Option<&[u8]>)]) -> bool {
     let media = content_type(headers).map(media_type).unwrap_or_default();
-    media.strip_prefix(STRUCTURED).is_some_and(|rest| rest.is_empty() || rest == "+json")
+    media
+        .strip_prefix(STRUCTURED)
+        .is_some_and(|rest| rest.is_empty() || rest == "+json")
 }
 
 /// Whether a content type is JSON.
@@ -160,7 +165,16 @@ pub fn structured(bytes: &[u8]) -> Result<Structured<'_>, DecodeFailure> {
     if reader.next()? != Token::BeginObject {
         return failed(Detail::MissingAttribute, 0);
     }
-    let [mut version, mut id, mut source, mut kind, mut schema, mut subject, mut time, mut data_type] = [const { None }; 8];
+    let [
+        mut version,
+        mut id,
+        mut source,
+        mut kind,
+        mut schema,
+        mut subject,
+        mut time,
+        mut data_type,
+    ] = [const { None }; 8];
     let (mut json, mut base64) = (None, None);
     loop {
         let key = match reader.next()? {
@@ -199,7 +213,10 @@ pub fn structured(bytes: &[u8]) -> Result<Structured<'_>, DecodeFailure> {
     }
     reader.next()?;
     let required = |attribute: Option<Cow<'_, str>>| attribute.is_some_and(|text| !text.is_empty());
-    if ![&version, &id, &source, &kind].into_iter().all(|attribute| required(attribute.clone())) || !version.as_deref().is_some_and(is_known_version)
+    if ![&version, &id, &source, &kind]
+        .into_iter()
+        .all(|attribute| required(attribute.clone()))
+        || !version.as_deref().is_some_and(is_known_version)
     {
         return failed(Detail::MissingAttribute, 0);
     }

@@ -93,7 +93,12 @@ impl Api {
     }
 
     async fn references(&self, path: &str) -> Result<Vec<Reference>, Fault> {
-        let unread = || world(Remedy::Retry, "cannot read the references of a schema: an answer that cannot be read".to_owned());
+        let unread = || {
+            world(
+                Remedy::Retry,
+                "cannot read the references of a schema: an answer that cannot be read".to_owned(),
+            )
+        };
         let found: Value = serde_json::from_str(&self.text(path).await?).map_err(|_| unread())?;
         let text = |each: &Value, key: &str| each.get(key).and_then(Value::as_str).map(str::to_owned);
         let one = |each: &Value| {
@@ -142,7 +147,12 @@ async fn body(mut answer: Response) -> Result<Vec<u8>, Fault> {
                 ));
             }
             Ok(None) => return Ok(body),
-            Err(_) => return Err(world(Remedy::Retry, "cannot ask Apicurio for a schema: the answer broke off".to_owned())),
+            Err(_) => {
+                return Err(world(
+                    Remedy::Retry,
+                    "cannot ask Apicurio for a schema: the answer broke off".to_owned(),
+                ));
+            }
         }
     }
 }
@@ -150,8 +160,14 @@ async fn body(mut answer: Response) -> Result<Vec<u8>, Fault> {
 /// An error in Apicurio's own form names the exception; a page of a proxy does not.
 fn refused(status: StatusCode, body: &[u8]) -> Fault {
     let named = serde_json::from_slice::<Value>(body).ok();
-    let named = named.as_ref().and_then(|error| error.get("name")).and_then(Value::as_str).unwrap_or_default();
-    if status == StatusCode::NOT_FOUND && ["ArtifactNotFoundException", "ContentNotFoundException", "VersionNotFoundException"].contains(&named) {
+    let named = named
+        .as_ref()
+        .and_then(|error| error.get("name"))
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if status == StatusCode::NOT_FOUND
+        && ["ArtifactNotFoundException", "ContentNotFoundException", "VersionNotFoundException"].contains(&named)
+    {
         return Fault::Absent;
     }
     let (remedy, why) = match status.as_u16() {

@@ -217,9 +217,14 @@ fn protobuf_schemas_are_compiled_with_what_they_import() {
         "references": [{"name": "shop/money.proto", "subject": "money", "version": 1}]}"#;
     let money = r#"{"id": 4, "schema": "syntax = \"proto3\"; package shop; message Money { int64 cents = 1; }", "schemaType": "PROTOBUF"}"#;
     let server = Server::answering(vec![Answer::json(200, order), Answer::json(200, money)]);
-    let Fetched::Protobuf(schema) = fetch(&server).unwrap() else { panic!("a Protobuf schema") };
+    let Fetched::Protobuf(schema) = fetch(&server).unwrap() else {
+        panic!("a Protobuf schema")
+    };
     assert!(schema.message_named("shop.Order").is_some());
-    let server = Server::answering(vec![Answer::json(200, order), Answer::json(200, r#"{"id": 4, "schema": "\"string\""}"#)]);
+    let server = Server::answering(vec![
+        Answer::json(200, order),
+        Answer::json(200, r#"{"id": 4, "schema": "\"string\""}"#),
+    ]);
     assert!(matches!(fetch(&server).unwrap(), Fetched::Unusable), "a reference of another kind");
 }
 
@@ -233,7 +238,10 @@ fn apicurio_is_asked_over_its_own_api() {
     let registry = registry(&server);
     assert!(matches!(registry.fetch(&SchemaNeed::GlobalId(5)).unwrap(), Fetched::Avro(_)));
     assert!(matches!(registry.lookup(&SchemaNeed::GlobalId(5)), Known::Avro(_)));
-    assert!(matches!(registry.lookup(&SchemaNeed::ContentId(5)), Known::NotCached), "another kind of id");
+    assert!(
+        matches!(registry.lookup(&SchemaNeed::ContentId(5)), Known::NotCached),
+        "another kind of id"
+    );
     assert_eq!(
         server.asked(),
         [
@@ -245,7 +253,10 @@ fn apicurio_is_asked_over_its_own_api() {
     );
     let absent = r#"{"status":404,"name":"ContentNotFoundException","title":"x"}"#;
     let server = Server::answering(vec![Answer::json(404, absent)]);
-    assert!(matches!(self::registry(&server).fetch(&SchemaNeed::ContentId(5)).unwrap(), Fetched::Unknown));
+    assert!(matches!(
+        self::registry(&server).fetch(&SchemaNeed::ContentId(5)).unwrap(),
+        Fetched::Unknown
+    ));
     for (answer, remedy) in [
         (Answer::json(404, "<html>not found</html>"), Remedy::Operator),
         (Answer::json(404, r#"{"error_code": 40403}"#), Remedy::Operator),

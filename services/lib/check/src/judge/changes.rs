@@ -45,7 +45,14 @@ impl Judge {
         self.change(arrival, unwrapped, row)
     }
 
-    pub(super) fn avro_change<R: RowSink>(&mut self, arrival: &Arrival<'_>, schema: &Schema, datum: &[u8], base: usize, row: &mut R) -> Verdict {
+    pub(super) fn avro_change<R: RowSink>(
+        &mut self,
+        arrival: &Arrival<'_>,
+        schema: &Schema,
+        datum: &[u8],
+        base: usize,
+        row: &mut R,
+    ) -> Verdict {
         let unwrapped = match arrival.format {
             CdcFormat::Debezium => cdc::unwrap_avro(schema, datum, base),
             CdcFormat::DebeziumFlat => cdc::unwrap_flat_avro(schema, datum, base, arrival.input.headers),

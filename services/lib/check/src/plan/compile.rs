@@ -73,7 +73,11 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
         object: object.name.clone(),
         status: contract.status,
         framings: encodings.iter().map(|encoding| framing(*encoding)).collect(),
-        protobuf: object.settings.protobuf_schema.clone().zip(object.settings.protobuf_message.clone()),
+        protobuf: object
+            .settings
+            .protobuf_schema
+            .clone()
+            .zip(object.settings.protobuf_message.clone()),
         encodings,
         cdc: object.settings.cdc,
         event_time,

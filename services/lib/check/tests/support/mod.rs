@@ -150,12 +150,7 @@ impl Schemas {
             return Schemas::default();
         };
         let schemas: serde_json::Map<String, Value> = serde_json::from_str(&text).unwrap();
-        Schemas(
-            schemas
-                .into_iter()
-                .map(|(name, schema)| (name, known(&schema)))
-                .collect(),
-        )
+        Schemas(schemas.into_iter().map(|(name, schema)| (name, known(&schema))).collect())
     }
 
     pub fn add(&mut self, id: u32, schema: &Value) {

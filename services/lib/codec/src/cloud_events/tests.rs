@@ -15,10 +15,16 @@ fn attributes_and_data_are_found() {
     let text = r#","datacontenttype":"application/json","dataschema":"urn:orders:2","subject":null,"x":[1], "data" : {"a": 1} ,"time":"2026-01-01T00:00:00Z"}"#;
     let found = of(text).unwrap();
     assert_eq!(
-        (&*found.attributes.kind, found.attributes.data_schema.as_deref(), found.attributes.subject),
+        (
+            &*found.attributes.kind,
+            found.attributes.data_schema.as_deref(),
+            found.attributes.subject
+        ),
         ("order.placed", Some("urn:orders:2"), None)
     );
-    let Data::Json { start, end } = found.data else { panic!("{:?}", found.data) };
+    let Data::Json { start, end } = found.data else {
+        panic!("{:?}", found.data)
+    };
     assert_eq!(&format!("{START}{text}")[start..end], r#"{"a": 1}"#);
     assert_eq!(of("}").unwrap().data, Data::Absent);
     assert_eq!(of(r#","data_base64":"AQI="}"#).unwrap().data, Data::Bytes(vec![1, 2]));

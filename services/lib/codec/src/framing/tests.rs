@@ -87,7 +87,10 @@ fn message_indexes_are_read() {
     ] {
         let framed = open(accepted, Part::Value, &[], bytes).unwrap();
         assert_eq!(path(framed), Some(indexes), "{bytes:?}");
-        assert!(matches!(framed, Framed::Protobuf { schema: SchemaRef::Id(7), datum, .. } if datum == rest), "{bytes:?}");
+        assert!(
+            matches!(framed, Framed::Protobuf { schema: SchemaRef::Id(7), datum, .. } if datum == rest),
+            "{bytes:?}"
+        );
     }
     for bytes in [
         &[0, 0, 0, 0, 7][..],
@@ -164,21 +167,49 @@ fn apicurio_goes_by_header_or_by_eight_bytes() {
     let (four, five) = (4_u64.to_be_bytes(), 5_u64.to_be_bytes());
     let content = ("apicurio.value.contentId", Some(&five[..]));
     let global = ("apicurio.value.globalId", Some(&four[..]));
-    assert_eq!(open(accepted, Part::Value, &[content], &bytes), avro(SchemaRef::ContentId(5), &bytes));
-    assert_eq!(open(accepted, Part::Value, &[content, global], &bytes), avro(SchemaRef::GlobalId(4), &bytes));
-    assert_eq!(open(accepted, Part::Key, &[content, global], &bytes), avro(SchemaRef::GlobalId(258), &[9]));
+    assert_eq!(
+        open(accepted, Part::Value, &[content], &bytes),
+        avro(SchemaRef::ContentId(5), &bytes)
+    );
+    assert_eq!(
+        open(accepted, Part::Value, &[content, global], &bytes),
+        avro(SchemaRef::GlobalId(4), &bytes)
+    );
+    assert_eq!(
+        open(accepted, Part::Key, &[content, global], &bytes),
+        avro(SchemaRef::GlobalId(258), &[9])
+    );
     let short = ("apicurio.value.globalId", Some(&four[1..]));
     assert_eq!(open(accepted, Part::Value, &[short], &bytes), Err(Detail::UnknownFraming));
-    assert_eq!(open(&[Encoding::ApicurioJson], Part::Value, &[global], b"{}"), Ok(Framed::Json(b"{}")));
-    assert_eq!(open(AVRO, Part::Value, &[global], &bytes), avro(SchemaRef::Id(0), &bytes[5..]), "not accepted, not looked at");
+    assert_eq!(
+        open(&[Encoding::ApicurioJson], Part::Value, &[global], b"{}"),
+        Ok(Framed::Json(b"{}"))
+    );
+    assert_eq!(
+        open(AVRO, Part::Value, &[global], &bytes),
+        avro(SchemaRef::Id(0), &bytes[5..]),
+        "not accepted, not looked at"
+    );
 }
 
 #[test]
 fn bare_protobuf_begins_with_a_tag() {
     let accepted = &[Encoding::Avro, Encoding::GlueAvro, Encoding::Protobuf];
-    assert!(matches!(open(accepted, Part::Value, &[], &[8, 1]), Ok(Framed::Protobuf { schema: SchemaRef::Configured, .. })));
-    assert!(matches!(open(accepted, Part::Value, &[], &[]), Ok(Framed::Protobuf { .. })), "every field is its default");
-    assert!(matches!(open(accepted, Part::Value, &[], &[0, 0, 0, 0, 1]), Ok(Framed::Avro { .. })));
+    assert!(matches!(
+        open(accepted, Part::Value, &[], &[8, 1]),
+        Ok(Framed::Protobuf {
+            schema: SchemaRef::Configured,
+            ..
+        })
+    ));
+    assert!(
+        matches!(open(accepted, Part::Value, &[], &[]), Ok(Framed::Protobuf { .. })),
+        "every field is its default"
+    );
+    assert!(matches!(
+        open(accepted, Part::Value, &[], &[0, 0, 0, 0, 1]),
+        Ok(Framed::Avro { .. })
+    ));
     assert_eq!(open(&[Encoding::Protobuf], Part::Value, &[], &[3, 0]), Err(Detail::UnknownFraming));
 }
 
@@ -200,7 +231,11 @@ fn cloud_events_go_by_headers() {
     assert_eq!(of(&with("application/vnd.shop+json"), &avro), Err(Detail::UnknownFraming));
     assert_eq!(of(&with("application/avro"), &avro), Ok(Encoding::CloudEventsAvro));
     assert_eq!(of(&with("application/xml"), b"<a/>"), Err(Detail::UnknownFraming));
-    assert_eq!(of(&with("application/protobuf"), &avro), Err(Detail::UnknownFraming), "not accepted");
+    assert_eq!(
+        of(&with("application/protobuf"), &avro),
+        Err(Detail::UnknownFraming),
+        "not accepted"
+    );
     assert_eq!(of(&[], b"{}"), Ok(Encoding::Json), "a plain event beside");
     for missing in 0..4 {
         let mut headers = full.to_vec();
@@ -213,7 +248,10 @@ fn cloud_events_go_by_headers() {
     }
     assert_eq!(open_value(&[Encoding::CloudEventsJson], &[], b"{}"), Err(Detail::MissingAttribute));
     let structured = [("Content-Type", Some(&b"Application/CloudEvents+JSON; charset=utf-8"[..]))];
-    assert!(matches!(open_value(accepted, &structured, b"{}").unwrap().framed, Framed::CloudEvent(b"{}")));
+    assert!(matches!(
+        open_value(accepted, &structured, b"{}").unwrap().framed,
+        Framed::CloudEvent(b"{}")
+    ));
     assert_eq!(open_value(accepted, &structured, b""), Err(Detail::Empty));
     let avro_format = [("content-type", Some(&b"application/cloudevents+avro"[..]))];
     assert_eq!(open_value(accepted, &avro_format, b"{}"), Err(Detail::UnknownFraming));

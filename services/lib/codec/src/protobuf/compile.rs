@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 use prost_reflect::{DescriptorPool, EnumDescriptor, FieldDescriptor, FileDescriptor, Kind as Declared, MessageDescriptor};
+use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 
 use super::known_files;
 use super::schema::{Enum, Field, Kind, Message, MessageId, Presence, Schema, Shape};
@@ -220,7 +220,11 @@ impl Builder {
                 oneof,
             });
         }
-        let mut by_number: Vec<(u32, u32)> = fields.iter().enumerate().map(|(index, field)| (field.number, index as u32)).collect();
+        let mut by_number: Vec<(u32, u32)> = fields
+            .iter()
+            .enumerate()
+            .map(|(index, field)| (field.number, index as u32))
+            .collect();
         by_number.sort_unstable();
         let nested = message
             .child_messages()

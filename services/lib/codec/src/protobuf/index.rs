@@ -128,10 +128,7 @@ impl Scratch {
             if head.first == NONE || !chains {
                 // The last scalar wins.
                 self.replace(message, heads, index, bytes)?;
-                self.heads[heads as usize + index] = Head {
-                    first: added,
-                    last: added,
-                };
+                self.heads[heads as usize + index] = Head { first: added, last: added };
             } else {
                 self.entries[head.last as usize].next = added;
                 head.last = added;

@@ -415,7 +415,9 @@ impl<'b, 's> ProtobufReader<'b, 's> {
             Token::Int(number) => Cow::Owned(number.to_string()),
             Token::Bool(value) => Cow::Borrowed(if value { "true" } else { "false" }),
             // Only an unsigned number past i64 comes so.
-            Token::Decimal { unscaled, .. } => Cow::Owned(unscaled.iter().fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte)).to_string()),
+            Token::Decimal { unscaled, .. } => {
+                Cow::Owned(unscaled.iter().fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte)).to_string())
+            }
             _ => return self.fail(Detail::BadSchema, start as usize),
         };
         self.raw = None;

@@ -103,8 +103,12 @@ impl Reader<'_> {
             && let Some(encoding) = settings.encodings.iter().find(|encoding| !is_for_changes(**encoding))
         {
             let problem = format!("change events are not read from {}", quoted(name(*encoding)));
-            self.problems
-                .error(codes::ENCODINGS, at.place(), problem, "use JSON or Avro converters, or remove the setting `cdc`");
+            self.problems.error(
+                codes::ENCODINGS,
+                at.place(),
+                problem,
+                "use JSON or Avro converters, or remove the setting `cdc`",
+            );
         }
         let bare = settings.encodings.contains(&Encoding::Protobuf);
         for (setting, set) in [

@@ -139,11 +139,17 @@ impl Reader<'_> {
         }
         encodings.clear();
         for item in items {
-            let Some(encoding) = self.choice(&item, encodings::NAMES) else { continue };
+            let Some(encoding) = self.choice(&item, encodings::NAMES) else {
+                continue;
+            };
             if encodings.contains(&encoding) {
                 self.setting_error(&item, "this encoding is listed twice".to_owned(), "remove one".to_owned());
             } else if let Some((other, why)) = encodings::clash(encodings, encoding) {
-                let problem = format!("{} cannot be told from {}: {why}", quoted(encodings::name(encoding)), quoted(encodings::name(other)));
+                let problem = format!(
+                    "{} cannot be told from {}: {why}",
+                    quoted(encodings::name(encoding)),
+                    quoted(encodings::name(other))
+                );
                 let help = "keep the one that the topic carries; a topic that carries both needs two topics";
                 self.problems.error(codes::ENCODINGS, item.place(), problem, help);
             } else {

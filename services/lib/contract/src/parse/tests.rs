@@ -651,15 +651,24 @@ fn encodings_that_would_be_guessed_are_refused() {
     ] {
         one_error(&object(&[&encodings(list)]), &[part]);
     }
-    one_error(&object(&[&encodings("json, protobuf"), message, schema]), &["cannot be told from `json`"]);
+    one_error(
+        &object(&[&encodings("json, protobuf"), message, schema]),
+        &["cannot be told from `json`"],
+    );
     one_error(&object(&[&encodings("protobuf"), schema]), &["`protobufMessage` is missing"]);
     one_error(&object(&[&encodings("protobuf"), message]), &["`protobufSchema` is missing"]);
     for bad in ["../x.proto", "/x.proto", "a//b.proto", "x.avsc", ".x.proto", "C:\\x.proto"] {
         let schema = format!("{{property: protobufSchema, vendor: tidegate, value: '{bad}'}}");
-        one_error(&object(&[&encodings("protobuf"), message, &schema]), &["not the name of a schema file"]);
+        one_error(
+            &object(&[&encodings("protobuf"), message, &schema]),
+            &["not the name of a schema file"],
+        );
     }
     let change = "{property: cdc, vendor: tidegate, value: debezium}";
-    one_error(&object(&[&encodings("confluent-protobuf"), change]), &["change events are not read from"]);
+    one_error(
+        &object(&[&encodings("confluent-protobuf"), change]),
+        &["change events are not read from"],
+    );
     let contract = good(&object(&[&encodings("Glue-Avro, avro, cloudevents, protobuf"), message, schema]));
     let settings = &contract.objects[0].settings;
     assert_eq!(

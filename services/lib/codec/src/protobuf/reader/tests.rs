@@ -208,7 +208,10 @@ fn names_have_an_alias_and_enums_a_number() {
     assert_eq!(reader.next().unwrap(), Token::Str("OPEN".into()));
     assert_eq!(reader.raw(), Some(Token::Int(1)));
     assert_eq!(tokens("shop.Order", &number(10, 3)).unwrap().last().unwrap(), "EndObject");
-    assert!(tokens("shop.Order", &number(10, 3)).unwrap().contains(&"Int(3)".to_owned()), "a number without a name");
+    assert!(
+        tokens("shop.Order", &number(10, 3)).unwrap().contains(&"Int(3)".to_owned()),
+        "a number without a name"
+    );
 }
 
 #[test]
@@ -226,14 +229,22 @@ fn known_types_are_values() {
         (text(2, &time(i64::MIN as u64, 0)), "took", Token::Special(Special::OutOfRange)),
         (text(3, b""), "note", Token::Str("".into())),
         (text(3, &text(1, b"x")), "note", Token::Str("x".into())),
-        (text(5, &[number(1, 2024), number(2, 2), number(3, 29)].concat()), "day", Token::Date(19_782)),
+        (
+            text(5, &[number(1, 2024), number(2, 2), number(3, 29)].concat()),
+            "day",
+            Token::Date(19_782),
+        ),
         (
             text(5, &[number(1, 2023), number(2, 2), number(3, 29)].concat()),
             "day",
             Token::Special(Special::OutOfRange),
         ),
         (text(5, &number(1, 2023)), "day", Token::Special(Special::OutOfRange)),
-        (text(6, &[number(1, 1), number(4, 1000)].concat()), "time", Token::TimeMicros(3_600_000_001)),
+        (
+            text(6, &[number(1, 1), number(4, 1000)].concat()),
+            "time",
+            Token::TimeMicros(3_600_000_001),
+        ),
         (text(6, &number(1, 25)), "time", Token::Special(Special::OutOfRange)),
         (text(7, &text(1, b"10.50")), "price", Token::Number("10.50")),
         (text(7, &text(1, b"ten")), "price", Token::Str("ten".into())),
@@ -271,8 +282,16 @@ fn broken_bytes_say_where() {
         (vec![0x00], Detail::Syntax, 0),
         (vec![0x0a], Detail::Truncated, 0),
         (vec![0x0a, 5, b'x'], Detail::Truncated, 0),
-        (vec![0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], Detail::Truncated, 0),
-        (vec![0x10, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02], Detail::Syntax, 0),
+        (
+            vec![0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
+            Detail::Truncated,
+            0,
+        ),
+        (
+            vec![0x10, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02],
+            Detail::Syntax,
+            0,
+        ),
         (vec![0x0a, 2, b'x', 0xff], Detail::BadEncoding, 3),
         ([text(1, &[0xff]), text(1, b"x")].concat(), Detail::BadEncoding, 2),
         (number(1, 1), Detail::Syntax, 0),
@@ -320,7 +339,11 @@ fn nesting_is_bounded() {
 fn absent_fields_cost_a_budget() {
     // 2 bytes for each empty message, and many tokens.
     let wide: String = (1..=500).map(|number| format!("int32 f{number} = {number};")).collect();
-    let schema = Schema::parse(&format!("syntax = \"proto3\"; message W {{ {wide} }} message L {{ repeated W w = 1; }}"), &[]).unwrap();
+    let schema = Schema::parse(
+        &format!("syntax = \"proto3\"; message W {{ {wide} }} message L {{ repeated W w = 1; }}"),
+        &[],
+    )
+    .unwrap();
     let failure = read(&schema, "L", &text(1, b"").repeat(2000)).unwrap_err();
     assert_eq!(failure.detail, Detail::TooLarge);
 }
@@ -362,9 +385,18 @@ fn schemas_are_compiled_from_memory_alone() {
     }
     let deep = format!("syntax = \"proto3\"; {}{}", "message A { ".repeat(5000), "}".repeat(5000));
     assert!(Schema::parse(&deep, &[]).unwrap_err().contains("nests deeper"));
-    let hidden = format!("syntax = \"proto3\"; {}", "message A { /* } */ option x = \"}\"; // }\n".repeat(5000));
+    let hidden = format!(
+        "syntax = \"proto3\"; {}",
+        "message A { /* } */ option x = \"}\"; // }\n".repeat(5000)
+    );
     assert!(Schema::parse(&hidden, &[]).unwrap_err().contains("nests deeper"));
-    assert!(Schema::parse("syntax = \"proto3\"; import \"confluent/meta.proto\"; message A { string s = 1 [(confluent.field_meta).doc = \"x\"]; }", &[]).is_ok());
+    assert!(
+        Schema::parse(
+            "syntax = \"proto3\"; import \"confluent/meta.proto\"; message A { string s = 1 [(confluent.field_meta).doc = \"x\"]; }",
+            &[]
+        )
+        .is_ok()
+    );
 }
 
 #[test]
@@ -374,7 +406,10 @@ fn a_type_that_only_has_a_known_name_is_itself() {
     let (tree, _) = read(&schema, "google.protobuf.Timestamp", &text(1, b"x")).unwrap();
     assert_eq!(format!("{tree:?}"), r#"Object({"text": Leaf("Str(\"x\")")})"#);
     let endless = (0..300).fold(Vec::new(), |inner, _| text(1, &inner));
-    assert_eq!(read(&schema, "google.protobuf.Value", &endless).unwrap_err().detail, Detail::TooDeep);
+    assert_eq!(
+        read(&schema, "google.protobuf.Value", &endless).unwrap_err().detail,
+        Detail::TooDeep
+    );
 }
 
 // === the referee ===
@@ -382,9 +417,11 @@ fn a_type_that_only_has_a_known_name_is_itself() {
 fn pool(proto: &str) -> DescriptorPool {
     let file = protox::file::File::from_source("all.proto", proto).unwrap();
     let mut pool = DescriptorPool::new();
-    let mut compiler = protox::Compiler::with_file_resolver(protox::file::DescriptorSetFileResolver::new(prost_reflect::prost_types::FileDescriptorSet {
-        file: vec![file.file_descriptor_proto().clone()],
-    }));
+    let mut compiler = protox::Compiler::with_file_resolver(protox::file::DescriptorSetFileResolver::new(
+        prost_reflect::prost_types::FileDescriptorSet {
+            file: vec![file.file_descriptor_proto().clone()],
+        },
+    ));
     compiler.open_file("all.proto").unwrap();
     pool.add_file_descriptor_set(compiler.file_descriptor_set()).unwrap();
     pool
@@ -430,7 +467,12 @@ fn expected_value(value: &Value, kind: &Declared) -> Tree {
                 MapKey::U64(key) => key.to_string(),
                 MapKey::String(key) => key.clone(),
             };
-            Tree::Object(entries.iter().map(|(name, value)| (key(name), expected_value(value, &kind))).collect())
+            Tree::Object(
+                entries
+                    .iter()
+                    .map(|(name, value)| (key(name), expected_value(value, &kind)))
+                    .collect(),
+            )
         }
     }
 }
@@ -447,14 +489,22 @@ fn wire(depth: u32) -> BoxedStrategy<Vec<u8>> {
         one(at, if twist == 0 { 0 } else { wanted }, value)
     });
     let other = (
-        prop::sample::select(vec![21_u32, 22, 23, 24, 25, 31, 32, 33, 34, 35, 36, 37, 38, 39, 61, 62, 64, 71, 72, 99]),
+        prop::sample::select(vec![
+            21_u32, 22, 23, 24, 25, 31, 32, 33, 34, 35, 36, 37, 38, 39, 61, 62, 64, 71, 72, 99,
+        ]),
         any::<u64>(),
         prop::collection::vec(any::<u8>(), 0..10),
         any::<bool>(),
     )
         .prop_map(|(at, value, bytes, packed)| match at {
             23 | 25 | 37 | 38 | 62 | 72 => text(at, if at % 2 == 0 { &bytes } else { b"text" }),
-            31..=36 | 39 if packed => text(at, &bytes.iter().flat_map(|byte| one_value(wanted(at), u64::from(*byte).wrapping_mul(value))).collect::<Vec<_>>()),
+            31..=36 | 39 if packed => text(
+                at,
+                &bytes
+                    .iter()
+                    .flat_map(|byte| one_value(wanted(at), u64::from(*byte).wrapping_mul(value)))
+                    .collect::<Vec<_>>(),
+            ),
             _ => one(at, wanted(at), value),
         });
     let raw = prop::collection::vec(any::<u8>(), 0..4);
@@ -539,7 +589,10 @@ fn reads_as_the_referee_reads() {
         })
         .unwrap();
     let (accepted, seen) = counts.get();
-    assert!(accepted * 5 > seen && accepted < seen, "{accepted} of {seen} were read: both sides must be tried");
+    assert!(
+        accepted * 5 > seen && accepted < seen,
+        "{accepted} of {seen} were read: both sides must be tried"
+    );
 }
 
 proptest! {
