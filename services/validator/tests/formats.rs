@@ -95,7 +95,10 @@ struct RealClock;
 
 impl Clock for RealClock {
     fn now_micros(&self) -> i64 {
-        1_800_000_000_000_000
+        std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_micros() as i64
     }
 
     fn sleep(&self, duration: Duration) {
