@@ -356,8 +356,7 @@ impl<'b, 's> ProtobufReader<'b, 's> {
     /// The next field that is there or has a default.
     fn field(&mut self, id: MessageId, heads: u32, next: u32) -> Result<Token<'b>, DecodeFailure> {
         let fields = &self.schema.message(id).fields;
-        for index in next as usize..fields.len() {
-            let field = &fields[index];
+        for (index, field) in fields.iter().enumerate().skip(next as usize) {
             let first = self.scratch.heads[heads as usize + index].first;
             let place = if first == NONE { Place::Absent } else { Place::Chain(first) };
             self.pending = match field.presence {
