@@ -31,6 +31,9 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     ("datafusion", &["tidegate-query"]),
     ("schema_registry_converter", &["tidegate-schemas"]),
     ("jsonschema", &["tidegate-check", "tidegate-export"]),
+    ("reqwest", &["tidegate-schemas"]),
+    ("protox", &["tidegate-codec"]),
+    ("prost-reflect", &["tidegate-codec"]),
     ("prometheus", &["tidegate-telemetry"]),
     ("axum", &["tidegate-telemetry"]),
 ];

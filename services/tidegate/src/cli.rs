@@ -207,6 +207,9 @@ pub(crate) struct RoleArgs {
     /// Schema registry with Confluent's API.
     #[arg(long, env = "TIDEGATE_REGISTRY")]
     pub(crate) registry: Option<String>,
+    /// Folder of schema files: AWS Glue's by UUID, and those that contracts name.
+    #[arg(long, env = "TIDEGATE_SCHEMA_FILES")]
+    pub(crate) schema_files: Option<String>,
     /// The lake: a folder, s3://bucket/prefix or az://container/prefix.
     #[arg(long, env = "TIDEGATE_LAKE")]
     pub(crate) lake: Option<String>,

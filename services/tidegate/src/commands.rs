@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use tidegate_flow::ports::{Clock as _, Cluster};
 use tidegate_flow::{Remedy, WorldError};
-use tidegate_schemas::{Auth, Registry};
+use tidegate_schemas::{Auth, Directory, Registry};
 use tidegate_telemetry::Health;
 
 use crate::config::Config;
@@ -83,12 +83,14 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, WorldError> {
         .map_err(|_| WorldError::new(Remedy::Operator, format!("http: `{text}` is not an address such as 127.0.0.1:9464")))
 }
 
-/// The registry, if one is configured; credentials come from the environment.
-pub(crate) fn schemas(url: Option<&str>) -> Result<SchemaSource, WorldError> {
-    match url {
-        Some(url) => Ok(SchemaSource::Registry(Registry::connect(url, Auth::from_env()?)?)),
-        None => Ok(SchemaSource::Nowhere),
-    }
+/// Registry and folder of schema files, as configured; credentials come from the environment.
+pub(crate) fn schemas(config: &Config) -> Result<SchemaSource, WorldError> {
+    let registry = match &config.registry {
+        Some(url) => Some(Registry::connect(url, Auth::from_env()?)?),
+        None => None,
+    };
+    let files = config.schema_files.as_ref().map(Directory::open).transpose()?;
+    Ok(SchemaSource::Configured { registry, files })
 }
 
 /// Refuses to start without all of these topics.

@@ -67,6 +67,7 @@ struct LakeSection {
 #[serde(deny_unknown_fields, default)]
 struct RegistrySection {
     url: Option<String>,
+    files: Option<String>,
 }
 
 /// Proven configuration.
@@ -81,6 +82,7 @@ pub(crate) struct Config {
     pub(crate) sink_group: String,
     pub(crate) lake: Option<LakeConfig>,
     pub(crate) registry: Option<String>,
+    pub(crate) schema_files: Option<String>,
     pub(crate) http: String,
 }
 
@@ -137,6 +139,7 @@ impl Config {
                 LakeConfig { location, options }
             }),
             registry: args.registry.clone().or(file.registry.url),
+            schema_files: args.schema_files.clone().or(file.registry.files),
             http: args.http.clone().or(file.http).unwrap_or_else(|| "127.0.0.1:9464".to_owned()),
         })
     }

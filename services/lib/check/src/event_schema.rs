@@ -82,12 +82,18 @@ impl EventSchema {
 
 /// Encodings whose documents a JSON Schema judges. One that is not listed cannot stand beside one.
 fn is_json(encoding: Encoding) -> bool {
-    encoding == Encoding::Json
+    matches!(
+        encoding,
+        Encoding::Json | Encoding::ConfluentJson | Encoding::GlueJson | Encoding::ApicurioJson | Encoding::CloudEvents
+    )
 }
 
 /// Encodings whose data are written with an Avro schema.
 fn is_avro(encoding: Encoding) -> bool {
-    encoding == Encoding::Avro
+    matches!(
+        encoding,
+        Encoding::Avro | Encoding::GlueAvro | Encoding::ApicurioAvro | Encoding::CloudEventsAvro
+    )
 }
 
 fn error(code: &'static str, location: &Location, problem: String, help: &str) -> Diagnostic {
@@ -136,11 +142,11 @@ mod tests {
 
     #[test]
     fn a_plan_never_lacks_the_schema_that_its_contract_names() {
-        assert_eq!(fingerprint(&[]), Err(vec![("TG0148", 10)]));
+        assert_eq!(fingerprint(&[]), Err(vec![("TG0155", 10)]));
         let contract = tidegate_contract::parse("a.odcs.yaml", CONTRACT).0.unwrap();
         assert_eq!(
             compile(&contract, 0).unwrap_err()[0].code,
-            "TG0148",
+            "TG0155",
             "nor where nobody attached anything"
         );
     }

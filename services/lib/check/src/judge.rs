@@ -1,13 +1,12 @@
 //! The judge: bytes and plan in, verdict out.
 
 use tidegate_codec::cdc::{SchemaBlockCache, Texts};
-use tidegate_codec::framing::{self, Framed, Part, SchemaRef};
-use tidegate_codec::{AvroReader, DecodeFailure, Detail, JsonReader, Keys};
-use tidegate_contract::model::Encoding;
+use tidegate_codec::framing::{self, SchemaRef};
+use tidegate_codec::{DecodeFailure, Detail, Keys};
 use tidegate_contract::{Severity, Status};
 
 use crate::event_schema::Resolutions;
-use crate::input::{Input, Known, SchemaLookup, SchemaNeed};
+use crate::input::{Input, SchemaLookup, SchemaNeed};
 use crate::plan::Plan;
 use crate::row::RowSink;
 use crate::rules::cel::{Scope, SourceField};
@@ -16,6 +15,7 @@ use crate::verdict::{Facts, Op, Reason, Verdict};
 
 pub(crate) mod any;
 mod changes;
+mod documents;
 pub(crate) mod findings;
 mod schema;
 mod walk;
@@ -46,6 +46,11 @@ pub struct Judge {
     /// The same of its key.
     key_texts: Texts,
     resolutions: Resolutions,
+    protobuf: tidegate_codec::protobuf::Scratch,
+    /// A document that came compressed.
+    inflated: Vec<u8>,
+    /// How the last record was written.
+    framing: Option<framing::Encoding>,
 }
 
 /// What stands beside the row.
@@ -81,6 +86,11 @@ impl Judge {
         }
     }
 
+    /// Which of the accepted encodings the last record had, for a metric: a closed list. None when it had no value, or fitted none.
+    pub fn framing(&self) -> Option<framing::Encoding> {
+        self.framing
+    }
+
     /// Judges one record. The row reaches `row` while it is judged, so a sink must drop what it got unless the verdict is
     /// [`Verdict::Valid`]; a truncate and a logical message hand it nothing, and a null value nothing but the key columns of a deleted
     /// flattened row.
@@ -90,6 +100,7 @@ impl Judge {
     pub fn judge<R: RowSink>(&mut self, plan: &Plan, input: &Input<'_>, topic: &str, schemas: &dyn SchemaLookup, row: &mut R) -> Verdict {
         self.findings.clear();
         self.scratch.clear();
+        self.framing = None;
         if let Some(verdict) = verdict_for_status(plan) {
             return verdict;
         }
@@ -101,6 +112,9 @@ impl Judge {
             schemas,
         });
         let Some(value) = input.value else {
+            if documents::is_structured(plan, input) {
+                return whole(plan, Reason::Undecodable, Some(Detail::Empty), "decode");
+            }
             return match (&arrival, input.key) {
                 (Some(arrival), _) => self.tombstone(arrival, row),
                 (None, Some(_)) => tombstone(Facts::default()),
@@ -110,36 +124,14 @@ impl Judge {
         if value.len() > VALUE_BYTES_MAX {
             return whole(plan, Reason::SizeViolation, Some(Detail::TooLarge), "size");
         }
-        let framed = match framing::open(encodings(plan), Part::Value, input.headers, value) {
-            Ok(framed) => framed,
-            Err(Detail::UnknownFraming) => return whole(plan, Reason::UnknownFraming, Some(Detail::UnknownFraming), "framing"),
-            Err(detail) => return whole(plan, Reason::Undecodable, Some(detail), "decode"),
+        let arrived = documents::Arrived {
+            plan,
+            input,
+            topic,
+            schemas,
+            change: arrival.as_ref(),
         };
-        match framed {
-            Framed::Json(bytes) => match &arrival {
-                None => {
-                    let mut reader = JsonReader::new(bytes);
-                    reader.lend(self.names.take());
-                    let verdict = self.plain(plan, input, topic, &mut reader, Some(Document::Json(bytes)), row);
-                    self.names = reader.leave();
-                    verdict
-                }
-                Some(arrival) => self.json_change(arrival, bytes, row),
-            },
-            Framed::Avro { schema, datum } => {
-                let need = need(schema);
-                match schemas.lookup(&need) {
-                    Known::NotCached => Verdict::Need(need),
-                    Known::Unknown => whole(plan, Reason::RegistrySchemaUnknown, Some(Detail::UnknownSchema), "schema"),
-                    Known::Unusable => whole(plan, Reason::Undecodable, Some(Detail::BadSchema), "schema"),
-                    Known::Avro(schema) => match &arrival {
-                        _ if let Some(verdict) = self.writer_mismatch(plan, &schema) => verdict,
-                        None => self.plain(plan, input, topic, &mut AvroReader::new(&schema, datum), None, row),
-                        Some(arrival) => self.avro_change(arrival, &schema, datum, row),
-                    },
-                }
-            }
-        }
+        self.value(&arrived, value, row)
     }
 
     /// For each violation of the last verdict, the positions in their maps of the entries that its pointer stars, from 0. For tools that
@@ -315,10 +307,17 @@ fn tombstone(facts: Facts) -> Verdict {
     }
 }
 
-fn need(schema: SchemaRef) -> SchemaNeed {
+pub(crate) fn need(plan: &Plan, schema: SchemaRef) -> SchemaNeed {
     match schema {
         SchemaRef::Id(id) => SchemaNeed::Id(id),
         SchemaRef::Guid(guid) => SchemaNeed::Guid(guid),
+        SchemaRef::Glue(uuid) => SchemaNeed::Glue(uuid),
+        SchemaRef::GlobalId(id) => SchemaNeed::GlobalId(id),
+        SchemaRef::ContentId(id) => SchemaNeed::ContentId(id),
+        SchemaRef::Configured => {
+            let (file, message) = plan.protobuf.clone().expect("the contract reader asks for both beside `protobuf`");
+            SchemaNeed::File { file, message }
+        }
     }
 }
 
@@ -334,12 +333,4 @@ fn whole(plan: &Plan, reason: Reason, detail: Option<Detail>, clause: &'static s
     };
     findings.add(broken, Place::default);
     findings.conclude(Facts::default())
-}
-
-pub(crate) fn encodings(plan: &Plan) -> &'static [framing::Encoding] {
-    match (plan.encodings.contains(&Encoding::Json), plan.encodings.contains(&Encoding::Avro)) {
-        (true, true) => &[framing::Encoding::Json, framing::Encoding::Avro],
-        (false, true) => &[framing::Encoding::Avro],
-        (true | false, false) => &[framing::Encoding::Json],
-    }
 }

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use tidegate_codec::avro::Schema;
 use tidegate_codec::cdc::{self, SchemaBlockCache, Texts, Unwrapped};
-use tidegate_codec::framing::{self, Framed, Part, SchemaRef};
+use tidegate_codec::framing::{self, Framed};
 use tidegate_codec::span::{Segment, Visited, visit};
 use tidegate_codec::{AvroReader, DecodeFailure, JsonReader, Reader, Token};
 use tidegate_contract::model::CdcFormat;
 
-use crate::input::{Input, Known, SchemaLookup, SchemaNeed};
-use crate::judge::encodings;
+use crate::input::{Input, Known, SchemaLookup};
+use crate::judge::need;
 use crate::plan::{Kind, Plan};
 use crate::verdict::{Reason, Violation};
 
@@ -140,14 +140,13 @@ pub fn values(plan: &Plan, input: &Input<'_>, schemas: &dyn SchemaLookup) -> Res
 
 fn open<'b>(plan: &Plan, input: &Input<'b>, schemas: &dyn SchemaLookup) -> Option<Document<'b>> {
     let value = input.value?;
-    match framing::open(encodings(plan), Part::Value, input.headers, value).ok()? {
-        Framed::Json(bytes) => Some(Document::Json(bytes)),
+    let opened = framing::open_value(&plan.framings, input.headers, value).ok().filter(|opened| !opened.zlib)?;
+    match opened.framed {
+        // Places count in the value, so text behind a frame has none yet.
+        Framed::Json(bytes) if bytes.len() == value.len() => Some(Document::Json(bytes)),
+        Framed::Json(_) | Framed::Protobuf { .. } | Framed::CloudEvent(_) => None,
         Framed::Avro { schema, datum } => {
-            let need = match schema {
-                SchemaRef::Id(id) => SchemaNeed::Id(id),
-                SchemaRef::Guid(guid) => SchemaNeed::Guid(guid),
-            };
-            match schemas.lookup(&need) {
+            match schemas.lookup(&need(plan, schema)) {
                 Known::Avro(schema) => Some(Document::Avro {
                     schema,
                     datum,

@@ -142,9 +142,13 @@ codes! {
         "Nothing is checked about its value, and the lake keeps it as JSON text."
     TOO_MANY "TG0147" "too many problems"
         "Only the first problems of the file are listed; mend them and look again."
-    EVENT_SCHEMA "TG0148" "an event schema that is not there"
+    EVENT_SCHEMA "TG0155" "an event schema that is not there"
         "The setting `eventSchema` names a file by its path below the folder `schemas/` of the same commit or directory. It is part of what \
          judges events, so a contract whose file is missing, too large or not UTF-8 does not load."
+    ENCODINGS "TG0156" "encodings that cannot be used together"
+        "`encodings` lists what a topic may carry, and each record must fit one of them only: framings that begin with the same byte, or \
+         bare Protobuf beside JSON, would have to be guessed. Bare `protobuf` needs `protobufMessage` and `protobufSchema`; change events \
+         are read from JSON and Avro."
 }
 
 /// The code of that id, in any case.

@@ -222,7 +222,7 @@ mod tests {
         let mut contract = contract("shop/order.schema.json").0.unwrap();
         let folder = |path: &str| Arc::new(SchemaFolder::from_texts([(path, "{}")]));
         let problems = contract.attach_schemas(&folder("shop/orders.schema.json"));
-        assert_eq!((problems[0].code, problems[0].location.line), ("TG0148", 10));
+        assert_eq!((problems[0].code, problems[0].location.line), ("TG0155", 10));
         assert_eq!(problems[0].help, "did you mean `shop/orders.schema.json`?");
         assert!(contract.attach_schemas(&folder("shop/order.schema.json")).is_empty());
         assert_eq!(&**contract.objects[0].settings.event_schema.as_ref().unwrap().text().unwrap(), "{}");

@@ -44,7 +44,7 @@ impl Cache {
 
     pub(crate) fn keep(&mut self, need: SchemaNeed, known: Known, now: Instant) {
         match known {
-            Known::Avro(_) => self.schemas.put(need, known, now),
+            Known::Avro(_) | Known::Protobuf(_) => self.schemas.put(need, known, now),
             Known::Unknown | Known::Unusable => self.refusals.put(need, known, now),
             Known::NotCached => {}
         }

@@ -1,4 +1,5 @@
-//! Client of a schema registry with Confluent's API: Confluent, Apicurio (`/apis/ccompat/v7`), Redpanda, Karapace.
+//! Client of a schema registry with Confluent's API: Confluent, Apicurio (`/apis/ccompat/v7`), Redpanda, Karapace; of Apicurio's own API for
+//! its own ids; and a folder of schema files ([`Directory`]) for AWS Glue's UUIDs and for files that contracts name.
 //!
 //! [`Registry`] is a cache that judges look into without waiting ([`SchemaLookup`]) and that a worker fills between batches
 //! ([`Registry::fetch`]). An outage is never taken for an unknown id: only the registry's own code 40403 says *unknown*.
@@ -8,8 +9,10 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
+mod apicurio;
 pub mod auth;
 mod cache;
+mod directory;
 mod fault;
 mod pace;
 mod register;
@@ -21,6 +24,7 @@ mod wire;
 mod tests;
 
 pub use auth::Auth;
+pub use directory::Directory;
 pub use register::{Reference, Registered};
 pub use registry::{Fetched, Limits, Registry};
 

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use schema_registry_converter::async_impl::schema_registry::SrSettings;
 use tidegate_check::input::{Known, SchemaLookup, SchemaNeed};
 use tidegate_codec::avro::Schema;
+use tidegate_codec::protobuf;
 use tidegate_flow::{Remedy, WorldError};
 
+use crate::apicurio::Api;
 use crate::auth::Auth;
 use crate::cache::Cache;
 use crate::fault::Fault;
@@ -42,17 +44,20 @@ pub struct Limits {
 /// What the registry has.
 #[derive(Debug, Clone)]
 pub enum Fetched {
-    /// A schema, parsed.
+    /// An Avro schema, parsed.
     Avro(Arc<Schema>),
+    /// A Protobuf schema, compiled.
+    Protobuf(Arc<protobuf::Schema>),
     /// It knows no such id.
     Unknown,
-    /// It has something else than a working Avro schema.
+    /// It has something else than a working Avro or Protobuf schema.
     Unusable,
 }
 
 struct Inner {
     shown_url: String,
     settings: SrSettings,
+    apicurio: Api,
     limits: Limits,
     runtime: Blocking,
     cache: RwLock<Cache>,
@@ -93,10 +98,15 @@ impl Registry {
         let settings = builder
             .build()
             .map_err(|_| WorldError::new(Remedy::Operator, format!("cannot make a client for the schema registry {url}")))?;
+        let client = reqwest::Client::builder()
+            .timeout(limits.timeout)
+            .build()
+            .map_err(|_| WorldError::new(Remedy::Operator, format!("cannot make a client for the schema registry {url}")))?;
         let now = Instant::now();
         let inner = Inner {
             shown_url: url.to_owned(),
             settings,
+            apicurio: Api::new(url, auth, client),
             limits,
             runtime: Blocking::new()?,
             cache: RwLock::new(Cache::new(limits.forget_after, limits.schemas_max, limits.refusals_max)),
@@ -118,12 +128,19 @@ impl Registry {
         // Taken before asking, so that many threads cannot overdraw it together.
         self.pace(|pace| pace.take(Instant::now())).map_err(|wait| self.resting(wait))?;
         let (settings, asked) = (self.settings(), need.clone());
-        let answer = self.wait(async move { wire::ask(&settings, &asked).await });
+        let apicurio = self.inner.apicurio.clone();
+        let answer = self.wait(async move {
+            match asked {
+                SchemaNeed::GlobalId(_) | SchemaNeed::ContentId(_) => apicurio.ask(&asked).await,
+                _ => wire::ask(&settings, &asked).await,
+            }
+        });
         if !matches!(answer, Ok(Ok(Answer::Absent))) {
             self.pace(Pace::give_back);
         }
         let known = match answer? {
-            Ok(Answer::Schema(schema)) => Known::Avro(Arc::new(schema)),
+            Ok(Answer::Avro(schema)) => Known::Avro(Arc::new(schema)),
+            Ok(Answer::Protobuf(schema)) => Known::Protobuf(Arc::new(schema)),
             Ok(Answer::Unusable(why)) => {
                 tracing::warn!(schema = need_text(need), why, "a schema cannot be used");
                 Known::Unusable
@@ -202,6 +219,7 @@ impl Fetched {
     fn from_known(known: Known) -> Option<Fetched> {
         match known {
             Known::Avro(schema) => Some(Fetched::Avro(schema)),
+            Known::Protobuf(schema) => Some(Fetched::Protobuf(schema)),
             Known::Unknown => Some(Fetched::Unknown),
             Known::Unusable => Some(Fetched::Unusable),
             Known::NotCached => None,

@@ -113,7 +113,7 @@ fn nobody_there_is_an_outage() {
 fn other_schemas_are_unusable() {
     for body in [
         r#"{"schema": "{}", "schemaType": "JSON"}"#,
-        r#"{"schema": "syntax = \"proto3\";", "schemaType": "PROTOBUF"}"#,
+        r#"{"schema": "nonsense", "schemaType": "PROTOBUF"}"#,
         r#"{"schema": "{\"type\": \"nonsense\"}"}"#,
     ] {
         let server = Server::answering(vec![Answer::json(200, body)]);
@@ -208,5 +208,68 @@ fn a_wrong_url_is_for_an_operator_and_not_repeated() {
         let error = Registry::connect(url, Auth::Nobody).unwrap_err();
         assert_eq!(error.remedy, Remedy::Operator, "{url}");
         assert!(!format!("{error:?}").contains("hunter2"), "{url}");
+    }
+}
+
+#[test]
+fn protobuf_schemas_are_compiled_with_what_they_import() {
+    let order = r#"{"schema": "syntax = \"proto3\"; package shop; import \"shop/money.proto\"; message Order { Money m = 1; }", "schemaType": "PROTOBUF",
+        "references": [{"name": "shop/money.proto", "subject": "money", "version": 1}]}"#;
+    let money = r#"{"id": 4, "schema": "syntax = \"proto3\"; package shop; message Money { int64 cents = 1; }", "schemaType": "PROTOBUF"}"#;
+    let server = Server::answering(vec![Answer::json(200, order), Answer::json(200, money)]);
+    let Fetched::Protobuf(schema) = fetch(&server).unwrap() else {
+        panic!("a Protobuf schema")
+    };
+    assert!(schema.message_named("shop.Order").is_some());
+    let server = Server::answering(vec![
+        Answer::json(200, order),
+        Answer::json(200, r#"{"id": 4, "schema": "\"string\""}"#),
+    ]);
+    assert!(matches!(fetch(&server).unwrap(), Fetched::Unusable), "a reference of another kind");
+}
+
+#[test]
+fn apicurio_is_asked_over_its_own_api() {
+    let order = r#"{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"in","type":"shop.Country"}]}"#;
+    let references = r#"[{"groupId":null,"artifactId":"addr/x y","version":"1","name":"shop.Country"}]"#;
+    let country = r#"{"type":"enum","name":"Country","namespace":"shop","symbols":["IS"]}"#;
+    let answers = [order, references, country, "[]"].map(|body| Answer::json(200, body));
+    let server = Server::answering(answers.to_vec());
+    let registry = registry(&server);
+    assert!(matches!(registry.fetch(&SchemaNeed::GlobalId(5)).unwrap(), Fetched::Avro(_)));
+    assert!(matches!(registry.lookup(&SchemaNeed::GlobalId(5)), Known::Avro(_)));
+    assert!(
+        matches!(registry.lookup(&SchemaNeed::ContentId(5)), Known::NotCached),
+        "another kind of id"
+    );
+    assert_eq!(
+        server.asked(),
+        [
+            "GET /apis/registry/v3/ids/globalIds/5",
+            "GET /apis/registry/v3/ids/globalIds/5/references",
+            "GET /apis/registry/v3/groups/default/artifacts/addr%2Fx%20y/versions/1/content",
+            "GET /apis/registry/v3/groups/default/artifacts/addr%2Fx%20y/versions/1/references",
+        ]
+    );
+    let absent = r#"{"status":404,"name":"ContentNotFoundException","title":"x"}"#;
+    let server = Server::answering(vec![Answer::json(404, absent)]);
+    assert!(matches!(
+        self::registry(&server).fetch(&SchemaNeed::ContentId(5)).unwrap(),
+        Fetched::Unknown
+    ));
+    for (answer, remedy) in [
+        (Answer::json(404, "<html>not found</html>"), Remedy::Operator),
+        (Answer::json(404, r#"{"error_code": 40403}"#), Remedy::Operator),
+        (Answer::json(500, absent), Remedy::Retry),
+        (Answer::json(401, absent), Remedy::Operator),
+        (Answer::Silence, Remedy::Retry),
+        (Answer::Hangup, Remedy::Retry),
+    ] {
+        let shown = format!("{answer:?}");
+        let server = Server::answering(vec![answer.clone(), answer.clone(), answer]);
+        let registry = self::registry(&server);
+        let error = registry.fetch(&SchemaNeed::ContentId(5)).unwrap_err();
+        assert_eq!(error.remedy, remedy, "{shown}: {error}");
+        assert!(matches!(registry.lookup(&SchemaNeed::ContentId(5)), Known::NotCached), "{shown}");
     }
 }

@@ -4,6 +4,8 @@ use schema_registry_converter::async_impl::schema_registry as client;
 use schema_registry_converter::schema_registry_common::{RegisteredReference, RegisteredSchema, SchemaType};
 use tidegate_check::input::SchemaNeed;
 use tidegate_codec::avro::Schema;
+use tidegate_codec::protobuf;
+use tidegate_flow::{Remedy, WorldError};
 
 use crate::fault::Fault;
 
@@ -13,8 +15,10 @@ const REFERENCES_MAX: usize = 100;
 /// What a registry has under an id.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// A schema that works.
-    Schema(Schema),
+    /// An Avro schema that works.
+    Avro(Schema),
+    /// A Protobuf schema that works.
+    Protobuf(protobuf::Schema),
     /// There is something, and it cannot be used; why, without its text.
     Unusable(String),
     /// There is nothing.
@@ -26,6 +30,10 @@ pub(crate) async fn ask(settings: &client::SrSettings, need: &SchemaNeed) -> Res
     let found = match need {
         SchemaNeed::Id(id) => client::get_schema_by_id(*id, settings).await,
         SchemaNeed::Guid(guid) => client::get_schema_by_guid(&guid_text(guid), settings).await,
+        other => {
+            let what = format!("{} was asked for over Confluent's API", need_text(other));
+            return Err(Fault::World(WorldError::new(Remedy::Bug, what)));
+        }
     };
     let schema = match found {
         Ok(schema) => schema,
@@ -36,8 +44,8 @@ pub(crate) async fn ask(settings: &client::SrSettings, need: &SchemaNeed) -> Res
             };
         }
     };
-    if schema.schema_type != SchemaType::Avro {
-        return Ok(Answer::Unusable("it is not Avro".to_owned()));
+    if !matches!(schema.schema_type, SchemaType::Avro | SchemaType::Protobuf) {
+        return Ok(Answer::Unusable("it is neither Avro nor Protobuf".to_owned()));
     }
     let referenced = match resolve(settings, &schema).await {
         Ok(referenced) => referenced,
@@ -45,10 +53,11 @@ pub(crate) async fn ask(settings: &client::SrSettings, need: &SchemaNeed) -> Res
         Err(Unresolved::Now(fault)) => return Err(fault),
     };
     let pairs: Vec<(&str, &str)> = referenced.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-    Ok(match Schema::parse(&schema.schema, &pairs) {
-        Ok(parsed) => Answer::Schema(parsed),
-        Err(why) => Answer::Unusable(why),
-    })
+    let compiled = match schema.schema_type {
+        SchemaType::Protobuf => protobuf::Schema::parse(&schema.schema, &pairs).map(Answer::Protobuf),
+        _ => Schema::parse(&schema.schema, &pairs).map(Answer::Avro),
+    };
+    Ok(compiled.unwrap_or_else(Answer::Unusable))
 }
 
 /// For logs and errors: `id 7` or `guid 0123…`.
@@ -56,6 +65,10 @@ pub(crate) fn need_text(need: &SchemaNeed) -> String {
     match need {
         SchemaNeed::Id(id) => format!("id {id}"),
         SchemaNeed::Guid(guid) => format!("guid {}", guid_text(guid)),
+        SchemaNeed::Glue(uuid) => format!("glue {}", guid_text(uuid)),
+        SchemaNeed::GlobalId(id) => format!("global id {id}"),
+        SchemaNeed::ContentId(id) => format!("content id {id}"),
+        SchemaNeed::File { file, .. } => format!("file {file}"),
     }
 }
 
@@ -119,8 +132,8 @@ async fn resolve(settings: &client::SrSettings, schema: &RegisteredSchema) -> Re
                 });
             }
         };
-        if found.schema_type != SchemaType::Avro {
-            return Err(Unresolved::Never("it refers to a schema that is not Avro".to_owned()));
+        if found.schema_type != schema.schema_type {
+            return Err(Unresolved::Never("it refers to a schema of another kind".to_owned()));
         }
         steps.push(Step::Leave(reference.name, found.schema));
         steps.extend(found.references.into_iter().rev().map(Step::Visit));
@@ -129,7 +142,7 @@ async fn resolve(settings: &client::SrSettings, schema: &RegisteredSchema) -> Re
 }
 
 /// The usual text of a UUID.
-fn guid_text(guid: &[u8; 16]) -> String {
+pub(crate) fn guid_text(guid: &[u8; 16]) -> String {
     let mut text = String::with_capacity(36);
     for (at, byte) in guid.iter().enumerate() {
         if [4, 6, 8, 10].contains(&at) {

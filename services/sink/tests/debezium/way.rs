@@ -254,7 +254,7 @@ impl SchemaLookup for Registry {
     fn lookup(&self, need: &SchemaNeed) -> Known {
         match need {
             SchemaNeed::Id(id) => self.0.get(id).cloned().unwrap_or(Known::Unknown),
-            SchemaNeed::Guid(_) => Known::Unknown,
+            _ => Known::Unknown,
         }
     }
 }

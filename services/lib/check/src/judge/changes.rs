@@ -58,9 +58,15 @@ impl Judge {
         verdict
     }
 
-    pub(super) fn avro_change<R: RowSink>(&mut self, arrival: &Arrival<'_>, schema: &Schema, datum: &[u8], row: &mut R) -> Verdict {
+    pub(super) fn avro_change<R: RowSink>(
+        &mut self,
+        arrival: &Arrival<'_>,
+        schema: &Schema,
+        datum: &[u8],
+        base: usize,
+        row: &mut R,
+    ) -> Verdict {
         let format = arrival.plan.change.format(arrival.format);
-        let base = arrival.input.value.map_or(0, |value| value.len() - datum.len());
         let mut texts = std::mem::take(&mut self.texts);
         let unwrapped = cdc::read_avro(format, schema, datum, base, arrival.input.headers, &mut texts);
         let verdict = match self.change(arrival, unwrapped, row) {
@@ -136,14 +142,14 @@ impl Judge {
     /// The key of the record in its frame; none where it has none that can be read, and the schema that is needed first.
     fn open_key<'a>(&mut self, arrival: &Arrival<'a>) -> Result<Option<Key<'a>>, SchemaNeed> {
         let Some(key) = arrival.input.key else { return Ok(None) };
-        match framing::open(super::encodings(arrival.plan), Part::Key, arrival.input.headers, key) {
+        match framing::open(&arrival.plan.framings, Part::Key, arrival.input.headers, key) {
             Ok(Framed::Json(bytes)) => Ok(Some(Key::Json(bytes))),
-            Ok(Framed::Avro { schema, datum }) => match arrival.schemas.lookup(&super::need(schema)) {
-                Known::NotCached => Err(super::need(schema)),
+            Ok(Framed::Avro { schema, datum }) => match arrival.schemas.lookup(&super::need(arrival.plan, schema)) {
+                Known::NotCached => Err(super::need(arrival.plan, schema)),
                 Known::Avro(schema) => Ok(Some(Key::Avro(schema, datum, key.len() - datum.len()))),
-                Known::Unknown | Known::Unusable => Ok(None),
+                Known::Protobuf(_) | Known::Unknown | Known::Unusable => Ok(None),
             },
-            Err(_) => Ok(None),
+            Ok(Framed::Protobuf { .. } | Framed::CloudEvent(_)) | Err(_) => Ok(None),
         }
     }
 

@@ -1,7 +1,7 @@
 //! One walk over the tokens of a document along the plan: checks, captures and hands on in the same pass.
 
 use tidegate_codec::cdc::ImageReader;
-use tidegate_codec::{AvroReader, DecodeFailure, Detail, JsonReader, Reader, Token};
+use tidegate_codec::{AvroReader, DecodeFailure, Detail, JsonReader, ProtobufReader, Reader, Token};
 
 use super::any;
 use super::findings::{Broken, Findings, Rule, Step, pointer};
@@ -61,6 +61,16 @@ pub(crate) struct Scratch {
 pub(crate) trait Source<'b>: Reader<'b> {
     /// The last token as the writer wrote it, where that differs.
     fn plain(&self) -> Option<Token<'b>>;
+
+    /// Another name of the last field, which a contract may use as well.
+    fn alias(&self) -> Option<&'b str> {
+        None
+    }
+
+    /// Fields without a name that were passed over.
+    fn unknown_fields(&self) -> u64 {
+        0
+    }
 }
 
 impl<'b> Source<'b> for JsonReader<'b> {
@@ -72,6 +82,20 @@ impl<'b> Source<'b> for JsonReader<'b> {
 impl<'b> Source<'b> for AvroReader<'b> {
     fn plain(&self) -> Option<Token<'b>> {
         self.raw()
+    }
+}
+
+impl<'b> Source<'b> for ProtobufReader<'b, '_> {
+    fn plain(&self) -> Option<Token<'b>> {
+        self.raw()
+    }
+
+    fn alias(&self) -> Option<&'b str> {
+        ProtobufReader::alias(self)
+    }
+
+    fn unknown_fields(&self) -> u64 {
+        ProtobufReader::unknown_fields(self)
     }
 }
 
@@ -115,7 +139,12 @@ impl<R: RowSink> Walk<'_, R> {
     pub(crate) fn document<'b>(&mut self, reader: &mut impl Source<'b>) -> Result<(), Stop> {
         self.row(reader)?;
         match reader.next()? {
-            Token::End => Ok(()),
+            Token::End => {
+                if reader.unknown_fields() > 0 && self.reports_clauses() {
+                    self.unknown_numbers();
+                }
+                Ok(())
+            }
             _ => Err(Stop::Decode(DecodeFailure {
                 detail: Detail::TrailingBytes,
                 offset: reader.position(),
@@ -220,7 +249,7 @@ impl<R: RowSink> Walk<'_, R> {
                 Some((at, word)) if self.short && reader.field(word) => at,
                 _ if self.short && reader.end_object() => break,
                 _ => match reader.next()? {
-                    Token::Key(key) => match fields.find(&key, place) {
+                    Token::Key(key) => match fields.find(&key, place).or_else(|| fields.find(reader.alias()?, place)) {
                         Some(at) => at,
                         None => {
                             count += 1;

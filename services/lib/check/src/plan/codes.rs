@@ -21,7 +21,7 @@ pub(crate) const DECIMAL_WIDTH: &str = "TG0202";
 /// A shape that cannot be judged.
 pub(crate) const SHAPE: &str = "TG0203";
 /// An event schema that is not at hand.
-pub(crate) const EVENT_SCHEMA_FILE: &str = "TG0148";
+pub(crate) const EVENT_SCHEMA_FILE: &str = "TG0155";
 /// An event schema that cannot be compiled, or refers to what is not under `schemas/`.
 pub(crate) const EVENT_SCHEMA: &str = "TG0204";
 /// An event schema of a kind that does not fit the encodings of the object.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Reader;
+use super::{Reader, encodings};
 use crate::codes;
 use crate::event_schema::{self, EventSchema, EventSchemaKind};
 use crate::model::{
@@ -15,7 +15,7 @@ use crate::yaml::{At, Value};
 
 const VENDOR: &str = "tidegate";
 const PREFIX: &str = "tidegate.";
-const SETTINGS: [&str; 13] = [
+const SETTINGS: [&str; 15] = [
     "encodings",
     "cdc",
     "eventTime",
@@ -29,8 +29,9 @@ const SETTINGS: [&str; 13] = [
     "addHeadersPrefix",
     "beforeImage",
     "eventSchema",
+    "protobufMessage",
+    "protobufSchema",
 ];
-const ENCODINGS: [(&str, Encoding); 2] = [("json", Encoding::Json), ("avro", Encoding::Avro)];
 const CDC: [(&str, CdcFormat); 5] = [
     ("debezium", CdcFormat::Debezium),
     ("debezium-flat", CdcFormat::DebeziumFlat),
@@ -116,6 +117,8 @@ impl Reader<'_> {
                 "addHeadersPrefix" => settings.add_headers_prefix = self.setting_text(&value),
                 "beforeImage" => settings.before_image = self.read_before_image(&value),
                 "eventSchema" => settings.event_schema = self.read_event_schema(&value),
+                "protobufMessage" => settings.protobuf_message = self.setting_text(&value),
+                "protobufSchema" => settings.protobuf_schema = self.read_schema_file(&value),
                 _ => settings.unavailable_placeholder = self.setting_text(&value),
             }
         }
@@ -140,6 +143,7 @@ impl Reader<'_> {
             let problem = "changes of AWS DMS and Maxwell are JSON, never Avro".to_owned();
             self.setting_error(at, problem, "write `encodings: [json]`, or leave it out".to_owned());
         }
+        self.check_encodings(at, &settings, &seen);
         settings
     }
 
@@ -175,15 +179,25 @@ impl Reader<'_> {
             self.setting_error(
                 value,
                 "`encodings` lists none".to_owned(),
-                "write `[json]`, `[avro]` or both".to_owned(),
+                "write `[json]`, `[avro]` or others that the topic carries".to_owned(),
             );
             return;
         }
         encodings.clear();
         for item in items {
-            let Some(encoding) = self.choice(&item, &ENCODINGS) else { continue };
+            let Some(encoding) = self.choice(&item, encodings::NAMES) else {
+                continue;
+            };
             if encodings.contains(&encoding) {
                 self.setting_error(&item, "this encoding is listed twice".to_owned(), "remove one".to_owned());
+            } else if let Some((other, why)) = encodings::clash(encodings, encoding) {
+                let problem = format!(
+                    "{} cannot be told from {}: {why}",
+                    quoted(encodings::name(encoding)),
+                    quoted(encodings::name(other))
+                );
+                let help = "keep the one that the topic carries; a topic that carries both needs two topics";
+                self.problems.error(codes::ENCODINGS, item.place(), problem, help);
             } else {
                 encodings.push(encoding);
             }
@@ -256,7 +270,7 @@ impl Reader<'_> {
     }
 
     /// A word of a closed list; case, `-` and `_` do not count.
-    fn choice<T: Copy>(&mut self, value: &At<'_>, choices: &[(&str, T)]) -> Option<T> {
+    pub(super) fn choice<T: Copy>(&mut self, value: &At<'_>, choices: &[(&str, T)]) -> Option<T> {
         let fold = |text: &str| text.replace(['-', '_'], "").to_ascii_lowercase();
         let text = self.setting_text(value)?;
         let found = choices
@@ -274,7 +288,7 @@ impl Reader<'_> {
         found
     }
 
-    fn setting_text(&mut self, value: &At<'_>) -> Option<Arc<str>> {
+    pub(super) fn setting_text(&mut self, value: &At<'_>) -> Option<Arc<str>> {
         let text = value.as_text().filter(|text| !text.is_empty());
         if text.is_none() {
             let problem = format!("this setting takes text, this is {}", value.node.kind());
@@ -283,7 +297,7 @@ impl Reader<'_> {
         text
     }
 
-    fn setting_error(&mut self, at: &At<'_>, problem: String, help: String) {
+    pub(super) fn setting_error(&mut self, at: &At<'_>, problem: String, help: String) {
         self.problems.error(codes::SETTING, at.place(), problem, help);
     }
 }

@@ -145,7 +145,7 @@ fn an_event_schema_is_part_of_the_snapshot() {
     let (_, diagnostics) = refused(&mut source);
     assert_eq!(
         (diagnostics[0].code, diagnostics[0].location.line),
-        ("TG0148", 10),
+        ("TG0155", 10),
         "{diagnostics:?}"
     );
     let schema = folder.path().join("schemas/t.json");

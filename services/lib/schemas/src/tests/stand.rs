@@ -91,3 +91,64 @@ fn a_json_schema_is_unusable_and_nonsense_is_not_taken() {
         Remedy::Operator
     );
 }
+
+#[test]
+fn a_protobuf_schema_is_compiled_with_its_reference() {
+    let Some(registry) = registry() else { return };
+    let (money, order) = (fresh("money"), fresh("order"));
+    let text = "syntax = \"proto3\"; package shop; message Money { int64 cents = 1; }";
+    let first = registry.register_as("PROTOBUF", &money, text, &[]).unwrap();
+    let reference = Reference {
+        name: "shop/money.proto".into(),
+        subject: money,
+        version: first.version,
+    };
+    let text = "syntax = \"proto3\"; package shop; import \"shop/money.proto\"; message Other {} message Order { Money m = 1; }";
+    let second = registry.register_as("PROTOBUF", &order, text, &[reference]).unwrap();
+    let Fetched::Protobuf(schema) = registry.fetch(&SchemaNeed::Id(second.id)).unwrap() else {
+        panic!("a Protobuf schema")
+    };
+    assert_eq!(schema.message_at(&[1]), schema.message_named("shop.Order"));
+    assert!(schema.message_named("shop.Order").is_some());
+}
+
+/// Registers over Apicurio's own API, which is what gives global and content ids.
+fn create(registry: &Registry, base: &str, artifact: &str, schema: &str, references: Value) -> (u64, u64) {
+    let content = serde_json::json!({"content": schema, "contentType": "application/json", "references": references});
+    let body = serde_json::json!({"artifactId": artifact, "artifactType": "AVRO", "firstVersion": {"version": "1", "content": content}})
+        .to_string();
+    let url = format!("{base}/groups/default/artifacts");
+    let answer = registry
+        .wait(async move {
+            let request = reqwest::Client::new()
+                .post(url)
+                .header("content-type", "application/json")
+                .body(body);
+            let answer = request.send().await.unwrap();
+            assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+            answer.text().await.unwrap()
+        })
+        .unwrap();
+    let version = &serde_json::from_str::<Value>(&answer).unwrap()["version"];
+    (version["globalId"].as_u64().unwrap(), version["contentId"].as_u64().unwrap())
+}
+
+#[test]
+fn apicurios_own_ids_are_found_with_their_references() {
+    let Some(registry) = registry() else { return };
+    let stand: Value = serde_json::from_slice(&std::fs::read(std::env::var_os("TIDEGATE_STAND").unwrap()).unwrap()).unwrap();
+    let base = stand["registry"]["url"]
+        .as_str()
+        .unwrap()
+        .replace("/apis/ccompat/v7", "/apis/registry/v3");
+    let (country, address) = (fresh("country"), fresh("addr ess"));
+    create(&registry, &base, &country, COUNTRY, serde_json::json!([]));
+    let reference = serde_json::json!([{"groupId": "default", "artifactId": country, "version": "1", "name": "shop.Country"}]);
+    let (global, content) = create(&registry, &base, &address, ADDRESS, reference);
+    for need in [SchemaNeed::GlobalId(global), SchemaNeed::ContentId(content)] {
+        assert!(matches!(registry.fetch(&need).unwrap(), Fetched::Avro(_)), "{need:?}");
+    }
+    for need in [SchemaNeed::GlobalId(2_000_000_000), SchemaNeed::ContentId(2_000_000_000)] {
+        assert!(matches!(registry.fetch(&need).unwrap(), Fetched::Unknown), "{need:?}");
+    }
+}
