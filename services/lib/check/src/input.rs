@@ -22,6 +22,19 @@ pub enum SchemaNeed {
     Id(u32),
     /// Confluent schema GUID (v1 header).
     Guid([u8; 16]),
+    /// UUID of a schema version at AWS Glue.
+    Glue([u8; 16]),
+    /// Apicurio's global id.
+    GlobalId(u64),
+    /// Apicurio's content id.
+    ContentId(u64),
+    /// A file that the contract names, which must have this message.
+    File {
+        /// Path inside of the folder of schema files: `.proto` text or a descriptor set.
+        file: Arc<str>,
+        /// Full name of the message.
+        message: Arc<str>,
+    },
 }
 
 /// What is known about a schema right now. Never does I/O.
@@ -29,9 +42,11 @@ pub enum SchemaNeed {
 pub enum Known {
     /// Parsed and ready.
     Avro(Arc<tidegate_codec::avro::Schema>),
+    /// Compiled and ready.
+    Protobuf(Arc<tidegate_codec::protobuf::Schema>),
     /// The registry said that there is no such schema (kept for seconds only).
     Unknown,
-    /// It exists and cannot be used (not Avro, does not parse).
+    /// It exists and cannot be used (neither Avro nor Protobuf, does not parse).
     Unusable,
     /// Not asked yet.
     NotCached,

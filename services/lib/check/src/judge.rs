@@ -1,13 +1,12 @@
 //! The judge: bytes and plan in, verdict out.
 
 use tidegate_codec::cdc::SchemaBlockCache;
-use tidegate_codec::framing::{self, Framed, Part, SchemaRef};
-use tidegate_codec::{AvroReader, DecodeFailure, Detail, JsonReader};
-use tidegate_contract::model::Encoding;
+use tidegate_codec::framing::{self, SchemaRef};
+use tidegate_codec::{DecodeFailure, Detail};
 use tidegate_contract::{Severity, Status};
 
 use crate::datum::Datum;
-use crate::input::{Input, Known, SchemaLookup, SchemaNeed};
+use crate::input::{Input, SchemaLookup, SchemaNeed};
 use crate::plan::Plan;
 use crate::row::RowSink;
 use crate::rules::cel::{Scope, SourceField};
@@ -15,6 +14,7 @@ use crate::verdict::{Facts, Op, Reason, Verdict};
 
 mod any;
 mod changes;
+mod documents;
 mod findings;
 mod walk;
 
@@ -31,6 +31,11 @@ pub struct Judge {
     findings: Findings,
     scratch: Scratch,
     schema_blocks: SchemaBlockCache,
+    protobuf: tidegate_codec::protobuf::Scratch,
+    /// A document that came compressed.
+    inflated: Vec<u8>,
+    /// How the last record was written.
+    framing: Option<framing::Encoding>,
 }
 
 /// What stands beside the row.
@@ -55,6 +60,11 @@ impl Judge {
         Judge::default()
     }
 
+    /// Which of the accepted encodings the last record had, for a metric: a closed list. None when it had no value, or fitted none.
+    pub fn framing(&self) -> Option<framing::Encoding> {
+        self.framing
+    }
+
     /// Judges one record. The row reaches `row` while it is judged, so a sink must drop what it got unless the verdict is
     /// [`Verdict::Valid`]; a truncate and a logical message hand it nothing, and a null value nothing but the key columns of a deleted
     /// flattened row.
@@ -64,6 +74,7 @@ impl Judge {
     pub fn judge<R: RowSink>(&mut self, plan: &Plan, input: &Input<'_>, topic: &str, schemas: &dyn SchemaLookup, row: &mut R) -> Verdict {
         self.findings.clear();
         self.scratch.clear();
+        self.framing = None;
         if let Some(verdict) = verdict_for_status(plan) {
             return verdict;
         }
@@ -75,6 +86,9 @@ impl Judge {
             schemas,
         });
         let Some(value) = input.value else {
+            if documents::is_structured(plan, input) {
+                return whole(plan, Reason::Undecodable, Some(Detail::Empty), "decode");
+            }
             return match (&arrival, input.key) {
                 (Some(arrival), _) => self.tombstone(arrival, row),
                 (None, Some(_)) => tombstone(Facts::default()),
@@ -84,29 +98,14 @@ impl Judge {
         if value.len() > VALUE_BYTES_MAX {
             return whole(plan, Reason::SizeViolation, Some(Detail::TooLarge), "size");
         }
-        let framed = match framing::open(encodings(plan), Part::Value, input.headers, value) {
-            Ok(framed) => framed,
-            Err(Detail::UnknownFraming) => return whole(plan, Reason::UnknownFraming, Some(Detail::UnknownFraming), "framing"),
-            Err(detail) => return whole(plan, Reason::Undecodable, Some(detail), "decode"),
+        let arrived = documents::Arrived {
+            plan,
+            input,
+            topic,
+            schemas,
+            change: arrival.as_ref(),
         };
-        match framed {
-            Framed::Json(bytes) => match &arrival {
-                None => self.plain(plan, input, topic, &mut JsonReader::new(bytes), row),
-                Some(arrival) => self.json_change(arrival, bytes, row),
-            },
-            Framed::Avro { schema, datum } => {
-                let need = need(schema);
-                match schemas.lookup(&need) {
-                    Known::NotCached => Verdict::Need(need),
-                    Known::Unknown => whole(plan, Reason::RegistrySchemaUnknown, Some(Detail::UnknownSchema), "schema"),
-                    Known::Unusable => whole(plan, Reason::Undecodable, Some(Detail::BadSchema), "schema"),
-                    Known::Avro(schema) => match &arrival {
-                        None => self.plain(plan, input, topic, &mut AvroReader::new(&schema, datum), row),
-                        Some(arrival) => self.avro_change(arrival, &schema, datum, row),
-                    },
-                }
-            }
-        }
+        self.value(&arrived, value, row)
     }
 
     fn plain<'b, R: RowSink>(&mut self, plan: &Plan, input: &Input<'_>, topic: &str, reader: &mut impl Source<'b>, row: &mut R) -> Verdict {
@@ -252,10 +251,17 @@ fn tombstone(facts: Facts) -> Verdict {
     }
 }
 
-fn need(schema: SchemaRef) -> SchemaNeed {
+fn need(plan: &Plan, schema: SchemaRef) -> SchemaNeed {
     match schema {
         SchemaRef::Id(id) => SchemaNeed::Id(id),
         SchemaRef::Guid(guid) => SchemaNeed::Guid(guid),
+        SchemaRef::Glue(uuid) => SchemaNeed::Glue(uuid),
+        SchemaRef::GlobalId(id) => SchemaNeed::GlobalId(id),
+        SchemaRef::ContentId(id) => SchemaNeed::ContentId(id),
+        SchemaRef::Configured => {
+            let (file, message) = plan.protobuf.clone().expect("the contract reader asks for both beside `protobuf`");
+            SchemaNeed::File { file, message }
+        }
     }
 }
 
@@ -271,12 +277,4 @@ fn whole(plan: &Plan, reason: Reason, detail: Option<Detail>, clause: &'static s
     };
     findings.add(broken, String::new);
     findings.conclude(Facts::default())
-}
-
-fn encodings(plan: &Plan) -> &'static [framing::Encoding] {
-    match (plan.encodings.contains(&Encoding::Json), plan.encodings.contains(&Encoding::Avro)) {
-        (true, true) => &[framing::Encoding::Json, framing::Encoding::Avro],
-        (false, true) => &[framing::Encoding::Avro],
-        (true | false, false) => &[framing::Encoding::Json],
-    }
 }

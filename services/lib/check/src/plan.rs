@@ -29,6 +29,10 @@ pub struct Plan {
     pub status: Status,
     /// Accepted encodings in order, never empty.
     pub encodings: Vec<Encoding>,
+    /// The same as the decoder knows them.
+    pub(crate) framings: Vec<tidegate_codec::Encoding>,
+    /// Schema file and message of bare Protobuf.
+    pub(crate) protobuf: Option<(Arc<str>, Arc<str>)>,
     /// How rows travel; none means plain events.
     pub cdc: Option<CdcFormat>,
     /// Node numbers from a top-level field down to the leaf that is the event time (a date or a timestamp, outside of lists and maps).

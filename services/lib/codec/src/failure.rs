@@ -42,6 +42,8 @@ pub enum Detail {
     BadEnvelope,
     /// A change event with an operation that is not known.
     UnknownOperation,
+    /// A CloudEvent without an attribute that every event has.
+    MissingAttribute,
     /// A rule needed more steps than its budget.
     RuleBudget,
     /// A rule could not be evaluated on this event, for example for overflow.
@@ -73,6 +75,7 @@ impl Detail {
             Detail::BadIndex => "bad_index",
             Detail::BadEnvelope => "bad_envelope",
             Detail::UnknownOperation => "unknown_operation",
+            Detail::MissingAttribute => "missing_attribute",
             Detail::RuleBudget => "rule_budget",
             Detail::RuleFailed => "rule_failed",
             Detail::Missing => "missing",

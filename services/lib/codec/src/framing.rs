@@ -1,11 +1,19 @@
-//! Which bytes of a record are the document, and which schema they were written with.
+//! Which bytes of a record are the document, how it is written, and which schema it was written with.
 //!
-//! Confluent's two ways: the older prefix (0x00, schema id as 4 bytes big-endian, datum) and the newer GUID (0x01, 16 bytes), which
-//! stands in the header `__value_schema_id` / `__key_schema_id` and leaves the bytes bare, or stands in front of the datum.
-//! Only what the contract accepts is looked for. A header decides first, then the first byte; no JSON document can begin with 0x00 or
-//! 0x01, so the order of the accepted encodings never changes the answer.
+//! Only what the contract accepts is looked for, in its order; nothing is guessed beyond that. Headers decide before bytes. The first byte
+//! tells frames apart: Confluent's begin with 0x00 or 0x01, Apicurio's with 0x00, Glue's with 0x03, a bare Protobuf message never below
+//! 0x08 (a tag has a field number of at least 1), JSON never with a control character. Lists in which two entries could both fit a record
+//! are refused when the contract is read, so the order never changes an answer.
 
+use crate::cloud_events::{self, Mode};
 use crate::failure::Detail;
+
+mod apicurio;
+mod confluent;
+mod glue;
+
+pub use confluent::MessagePath;
+pub use glue::{inflate, split_ordinal};
 
 /// How a document may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -14,6 +22,28 @@ pub enum Encoding {
     Json,
     /// Avro binary in Confluent framing.
     Avro,
+    /// Protobuf in Confluent framing.
+    ConfluentProtobuf,
+    /// JSON text in Confluent framing; its schema is not asked for.
+    ConfluentJson,
+    /// Avro binary in AWS Glue framing.
+    GlueAvro,
+    /// Protobuf in AWS Glue framing.
+    GlueProtobuf,
+    /// JSON text in AWS Glue framing; its schema is not asked for.
+    GlueJson,
+    /// Avro binary in Apicurio's own framing.
+    ApicurioAvro,
+    /// JSON text in Apicurio's own framing; its schema is not asked for.
+    ApicurioJson,
+    /// Protobuf without a frame; message and schema are those that the contract names.
+    Protobuf,
+    /// A CloudEvent whose data is JSON.
+    CloudEventsJson,
+    /// A CloudEvent whose data is Avro in Confluent framing.
+    CloudEventsAvro,
+    /// A CloudEvent whose data is Protobuf in Confluent framing.
+    CloudEventsProtobuf,
 }
 
 /// Which half of the record is opened.
@@ -28,13 +58,32 @@ pub enum Part {
 /// Names the writer's schema at the registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SchemaRef {
-    /// Id of the v0 prefix.
+    /// Id of Confluent's v0 prefix.
     Id(u32),
-    /// GUID of the v1 header or prefix.
+    /// GUID of Confluent's v1 header or prefix.
     Guid([u8; 16]),
+    /// UUID of a schema version at AWS Glue.
+    Glue([u8; 16]),
+    /// Apicurio's global id.
+    GlobalId(u64),
+    /// Apicurio's content id.
+    ContentId(u64),
+    /// The schema that the contract names.
+    Configured,
 }
 
-/// A document without its frame.
+/// Which message of a Protobuf schema was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageRef {
+    /// Confluent's indexes.
+    Path(MessagePath),
+    /// The datum (when it is not compressed any more) begins with the number of the message: [`split_ordinal`].
+    Leading,
+    /// The message that the contract names.
+    Configured,
+}
+
+/// A document without its frame. Documents are always the end of the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framed<'b> {
     /// To be read as JSON.
@@ -46,127 +95,220 @@ pub enum Framed<'b> {
         /// Bytes of the datum; it is always the end of the value.
         datum: &'b [u8],
     },
+    /// To be read with this message of this schema.
+    Protobuf {
+        /// The writer's schema.
+        schema: SchemaRef,
+        /// Which message of it.
+        message: MessageRef,
+        /// Bytes of the message; may be none.
+        datum: &'b [u8],
+    },
+    /// A structured CloudEvent, which [`cloud_events::structured`] opens.
+    CloudEvent(&'b [u8]),
 }
 
-/// First byte of the older prefix.
-const MAGIC_ID: u8 = 0;
-/// First byte of a GUID.
-const MAGIC_GUID: u8 = 1;
+/// What [`open_value`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opened<'b> {
+    /// Which of the accepted encodings it was.
+    pub encoding: Encoding,
+    /// The document.
+    pub framed: Framed<'b>,
+    /// The document is compressed with zlib (RFC 1950): [`inflate`].
+    pub zlib: bool,
+}
 
 /// Takes the frame off. `Empty` for no bytes, `UnknownFraming` where nothing accepted fits. Bytes that can only be meant as JSON are
-/// handed out as JSON even when they are broken, so that the JSON reader says where.
+/// handed out as JSON even when they are broken, so that the JSON reader says where. A compressed document, or a CloudEvent, is
+/// `UnknownFraming`: callers that know them use [`open_value`].
 pub fn open<'b>(accepted: &[Encoding], part: Part, headers: &[(&str, Option<&[u8]>)], bytes: &'b [u8]) -> Result<Framed<'b>, Detail> {
-    let Some(first) = bytes.first() else { return Err(Detail::Empty) };
-    if accepted.contains(&Encoding::Avro) {
-        if let Some(header) = schema_header(part, headers) {
-            let guid = header.and_then(guid).ok_or(Detail::UnknownFraming)?;
-            return Ok(Framed::Avro {
-                schema: SchemaRef::Guid(guid),
-                datum: bytes,
-            });
+    match identify(accepted, part, headers, bytes)? {
+        Opened { zlib: false, framed, .. } => Ok(framed),
+        _ => Err(Detail::UnknownFraming),
+    }
+}
+
+/// Takes the frame off a value. As [`open`], with CloudEvents: `MissingAttribute` for a CloudEvent in binary mode without a required
+/// attribute, and for any record where only CloudEvents are accepted and that is none.
+pub fn open_value<'b>(accepted: &[Encoding], headers: &[(&str, Option<&[u8]>)], bytes: &'b [u8]) -> Result<Opened<'b>, Detail> {
+    if !accepted.iter().any(|encoding| encoding.is_cloud_event()) {
+        return identify(accepted, Part::Value, headers, bytes);
+    }
+    match cloud_events::mode(headers) {
+        Mode::Structured => {
+            let Some(encoding) = accepted.iter().find(|encoding| encoding.is_cloud_event()) else {
+                return Err(Detail::UnknownFraming);
+            };
+            if bytes.is_empty() {
+                return Err(Detail::Empty);
+            }
+            // Only the JSON format of structured mode is read.
+            if !cloud_events::is_json_envelope(headers) {
+                return Err(Detail::UnknownFraming);
+            }
+            Ok(Opened {
+                encoding: *encoding,
+                framed: Framed::CloudEvent(bytes),
+                zlib: false,
+            })
         }
-        if let Some(framed) = prefixed(bytes) {
-            return Ok(framed);
+        Mode::Binary => {
+            cloud_events::attributes(headers).ok_or(Detail::MissingAttribute)?;
+            cloud_event_data(accepted, headers, cloud_events::content_type(headers), bytes)
+        }
+        Mode::None if accepted.iter().all(|encoding| encoding.is_cloud_event()) => Err(Detail::MissingAttribute),
+        Mode::None => identify(accepted, Part::Value, headers, bytes),
+    }
+}
+
+/// Opens the data of a CloudEvent. The content type says which of the accepted encodings of data it has; without one the bytes do.
+pub fn cloud_event_data<'b>(
+    accepted: &[Encoding],
+    headers: &[(&str, Option<&[u8]>)],
+    content_type: Option<&str>,
+    bytes: &'b [u8],
+) -> Result<Opened<'b>, Detail> {
+    let named = content_type.and_then(cloud_events::encoding_of);
+    if content_type.is_some() && named.is_none() {
+        return Err(Detail::UnknownFraming);
+    }
+    let mut found = Err(Detail::UnknownFraming);
+    for encoding in accepted.iter().filter(|encoding| named.is_none_or(|named| named == **encoding)) {
+        let inner = match encoding {
+            Encoding::CloudEventsJson => Encoding::Json,
+            Encoding::CloudEventsAvro => Encoding::Avro,
+            Encoding::CloudEventsProtobuf => Encoding::ConfluentProtobuf,
+            _ => continue,
+        };
+        found = identify(&[inner], Part::Value, headers, bytes).map(|opened| Opened {
+            encoding: *encoding,
+            ..opened
+        });
+        if found.is_ok() {
+            break;
         }
     }
-    // Every frame in use begins with a control character that JSON never begins with (Confluent 0 and 1, Glue 3).
-    if accepted.contains(&Encoding::Json) && (*first >= b' ' || first.is_ascii_whitespace()) {
-        return Ok(Framed::Json(bytes));
+    found
+}
+
+fn identify<'b>(accepted: &[Encoding], part: Part, headers: &[(&str, Option<&[u8]>)], bytes: &'b [u8]) -> Result<Opened<'b>, Detail> {
+    // Headers leave the bytes bare, so they decide first; a Protobuf message may then have no bytes at all.
+    for encoding in accepted {
+        let framed = match encoding {
+            Encoding::Avro | Encoding::ConfluentProtobuf | Encoding::ConfluentJson => confluent::header(*encoding, part, headers, bytes),
+            Encoding::ApicurioAvro | Encoding::ApicurioJson => apicurio::header(*encoding, part, headers, bytes),
+            _ => None,
+        };
+        if let Some(framed) = framed {
+            let framed = framed?;
+            return match framed {
+                Framed::Protobuf { .. } => Ok(Opened::plain(*encoding, framed)),
+                _ if bytes.is_empty() => Err(Detail::Empty),
+                _ => Ok(Opened::plain(*encoding, framed)),
+            };
+        }
+    }
+    let Some(first) = bytes.first() else {
+        return if accepted.contains(&Encoding::Protobuf) {
+            Ok(Opened::plain(Encoding::Protobuf, bare_protobuf(bytes)))
+        } else {
+            Err(Detail::Empty)
+        };
+    };
+    for encoding in accepted {
+        let opened = match encoding {
+            Encoding::Avro | Encoding::ConfluentProtobuf | Encoding::ConfluentJson => {
+                confluent::prefix(*encoding, bytes).map(|framed| Opened::plain(*encoding, framed))
+            }
+            Encoding::ApicurioAvro | Encoding::ApicurioJson => {
+                apicurio::prefix(*encoding, bytes).map(|framed| Opened::plain(*encoding, framed))
+            }
+            Encoding::GlueAvro | Encoding::GlueProtobuf | Encoding::GlueJson => glue::prefix(*encoding, bytes),
+            // Every frame in use begins with a control character that JSON never begins with.
+            Encoding::Json if *first >= b' ' || first.is_ascii_whitespace() => Some(Opened::plain(Encoding::Json, Framed::Json(bytes))),
+            Encoding::Protobuf if *first >= 8 => Some(Opened::plain(Encoding::Protobuf, bare_protobuf(bytes))),
+            _ => None,
+        };
+        if let Some(opened) = opened {
+            return Ok(opened);
+        }
     }
     Err(Detail::UnknownFraming)
 }
 
-/// The last header of that name, as Kafka's clients read it.
-fn schema_header<'h>(part: Part, headers: &[(&str, Option<&'h [u8]>)]) -> Option<Option<&'h [u8]>> {
-    let wanted = match part {
-        Part::Key => "__key_schema_id",
-        Part::Value => "__value_schema_id",
-    };
-    headers.iter().rev().find(|(name, _)| *name == wanted).map(|(_, value)| *value)
-}
-
-fn guid(header: &[u8]) -> Option<[u8; 16]> {
-    match header {
-        [MAGIC_GUID, guid @ ..] => guid.try_into().ok(),
-        _ => None,
+fn bare_protobuf(datum: &[u8]) -> Framed<'_> {
+    Framed::Protobuf {
+        schema: SchemaRef::Configured,
+        message: MessageRef::Configured,
+        datum,
     }
 }
 
-fn prefixed(bytes: &[u8]) -> Option<Framed<'_>> {
-    match bytes {
-        [MAGIC_ID, rest @ ..] => {
-            let (id, datum) = rest.split_first_chunk::<4>()?;
-            Some(Framed::Avro {
-                schema: SchemaRef::Id(u32::from_be_bytes(*id)),
-                datum,
-            })
+/// The last header of that name, as Kafka's clients read it.
+fn last_header<'h>(headers: &[(&str, Option<&'h [u8]>)], wanted: &str) -> Option<Option<&'h [u8]>> {
+    headers.iter().rev().find(|(name, _)| *name == wanted).map(|(_, value)| *value)
+}
+
+// === impl Opened ===
+
+impl<'b> Opened<'b> {
+    fn plain(encoding: Encoding, framed: Framed<'b>) -> Opened<'b> {
+        Opened {
+            encoding,
+            framed,
+            zlib: false,
         }
-        [MAGIC_GUID, rest @ ..] => {
-            let (guid, datum) = rest.split_first_chunk::<16>()?;
-            Some(Framed::Avro {
-                schema: SchemaRef::Guid(*guid),
-                datum,
-            })
+    }
+}
+
+// === impl Encoding ===
+
+impl Encoding {
+    /// Every encoding.
+    pub const ALL: [Encoding; 13] = [
+        Encoding::Json,
+        Encoding::Avro,
+        Encoding::ConfluentProtobuf,
+        Encoding::ConfluentJson,
+        Encoding::GlueAvro,
+        Encoding::GlueProtobuf,
+        Encoding::GlueJson,
+        Encoding::ApicurioAvro,
+        Encoding::ApicurioJson,
+        Encoding::Protobuf,
+        Encoding::CloudEventsJson,
+        Encoding::CloudEventsAvro,
+        Encoding::CloudEventsProtobuf,
+    ];
+
+    /// The name in contracts; a closed list that metrics may carry.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Encoding::Json => "json",
+            Encoding::Avro => "avro",
+            Encoding::ConfluentProtobuf => "confluent-protobuf",
+            Encoding::ConfluentJson => "confluent-json",
+            Encoding::GlueAvro => "glue-avro",
+            Encoding::GlueProtobuf => "glue-protobuf",
+            Encoding::GlueJson => "glue-json",
+            Encoding::ApicurioAvro => "apicurio-avro",
+            Encoding::ApicurioJson => "apicurio-json",
+            Encoding::Protobuf => "protobuf",
+            Encoding::CloudEventsJson => "cloudevents",
+            Encoding::CloudEventsAvro => "cloudevents-avro",
+            Encoding::CloudEventsProtobuf => "cloudevents-protobuf",
         }
-        _ => None,
+    }
+
+    /// Whether it is a CloudEvent.
+    pub const fn is_cloud_event(self) -> bool {
+        matches!(
+            self,
+            Encoding::CloudEventsJson | Encoding::CloudEventsAvro | Encoding::CloudEventsProtobuf
+        )
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BOTH: &[Encoding] = &[Encoding::Json, Encoding::Avro];
-    const JSON: &[Encoding] = &[Encoding::Json];
-    const AVRO: &[Encoding] = &[Encoding::Avro];
-
-    #[test]
-    fn prefix_is_taken_off_where_avro_is_accepted() {
-        let bytes = [0, 0, 0, 1, 2, 9, 9];
-        let framed = Framed::Avro {
-            schema: SchemaRef::Id(258),
-            datum: &[9, 9],
-        };
-        assert_eq!(open(AVRO, Part::Value, &[], &bytes), Ok(framed));
-        assert_eq!(open(BOTH, Part::Key, &[], &bytes), Ok(framed));
-        assert_eq!(open(JSON, Part::Value, &[], &bytes), Err(Detail::UnknownFraming));
-        assert_eq!(open(AVRO, Part::Value, &[], &bytes[..4]), Err(Detail::UnknownFraming));
-    }
-
-    #[test]
-    fn header_goes_before_prefix() {
-        let mut header = vec![1];
-        header.extend([7; 16]);
-        let headers = [("__value_schema_id", Some(&header[..])), ("__key_schema_id", Some(&[1, 2][..]))];
-        let bytes = [0, 0, 0, 0, 5];
-        let framed = Framed::Avro {
-            schema: SchemaRef::Guid([7; 16]),
-            datum: &bytes,
-        };
-        assert_eq!(open(BOTH, Part::Value, &headers, &bytes), Ok(framed));
-        assert_eq!(open(BOTH, Part::Key, &headers, &bytes), Err(Detail::UnknownFraming));
-        assert_eq!(open(JSON, Part::Value, &headers, b"{}"), Ok(Framed::Json(b"{}")));
-        assert_eq!(
-            open(AVRO, Part::Value, &[("__value_schema_id", None)], &bytes),
-            Err(Detail::UnknownFraming)
-        );
-        header.push(3);
-        assert_eq!(
-            open(AVRO, Part::Value, &[], &header),
-            Ok(Framed::Avro {
-                schema: SchemaRef::Guid([7; 16]),
-                datum: &[3]
-            })
-        );
-    }
-
-    #[test]
-    fn nothing_is_guessed() {
-        assert_eq!(open(BOTH, Part::Value, &[], b""), Err(Detail::Empty));
-        assert_eq!(open(AVRO, Part::Value, &[], b"{}"), Err(Detail::UnknownFraming));
-        assert_eq!(open(BOTH, Part::Value, &[], b"\x03\x00rest"), Err(Detail::UnknownFraming));
-        assert_eq!(open(&[], Part::Value, &[], b"{}"), Err(Detail::UnknownFraming));
-        assert_eq!(open(BOTH, Part::Value, &[], b"nonsense"), Ok(Framed::Json(b"nonsense")));
-        assert_eq!(open(JSON, Part::Value, &[], b"\n {}"), Ok(Framed::Json(b"\n {}")));
-    }
-}
+mod tests;

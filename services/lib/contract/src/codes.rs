@@ -142,6 +142,10 @@ codes! {
         "Nothing is checked about its value, and the lake keeps it as JSON text."
     TOO_MANY "TG0147" "too many problems"
         "Only the first problems of the file are listed; mend them and look again."
+    ENCODINGS "TG0148" "encodings that cannot be used together"
+        "`encodings` lists what a topic may carry, and each record must fit one of them only: framings that begin with the same byte, or \
+         bare Protobuf beside JSON, would have to be guessed. Bare `protobuf` needs `protobufMessage` and `protobufSchema`; change events \
+         are read from JSON and Avro."
 }
 
 /// The code of that id, in any case.

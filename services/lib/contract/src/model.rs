@@ -117,6 +117,10 @@ pub struct ObjectSettings {
     pub times: TimeMode,
     /// Debezium `binary.handling.mode` of the connector, likewise. (`binary`)
     pub binary: BinaryMode,
+    /// Full name of the message that bare `protobuf` values are. (`protobufMessage`)
+    pub protobuf_message: Option<Arc<str>>,
+    /// Name of the file with its schema: `.proto` text or a descriptor set. (`protobufSchema`)
+    pub protobuf_schema: Option<Arc<str>>,
     /// Debezium `unavailable.value.placeholder`. (`unavailablePlaceholder`, default `__debezium_unavailable_value`)
     pub unavailable_placeholder: Option<Arc<str>>,
 }
@@ -128,6 +132,28 @@ pub enum Encoding {
     Json,
     /// Avro binary in Confluent framing (prefix or GUID header).
     Avro,
+    /// Protobuf in Confluent framing, with message indexes.
+    ConfluentProtobuf,
+    /// JSON text in Confluent framing.
+    ConfluentJson,
+    /// Avro binary in AWS Glue framing.
+    GlueAvro,
+    /// Protobuf in AWS Glue framing.
+    GlueProtobuf,
+    /// JSON text in AWS Glue framing.
+    GlueJson,
+    /// Avro binary in Apicurio's own framing (headers or 8-byte prefix).
+    ApicurioAvro,
+    /// JSON text in Apicurio's own framing.
+    ApicurioJson,
+    /// Protobuf without a frame, by a named message of a named file.
+    Protobuf,
+    /// A CloudEvent, binary or structured, with JSON data.
+    CloudEvents,
+    /// A CloudEvent with Avro data in Confluent framing.
+    CloudEventsAvro,
+    /// A CloudEvent with Protobuf data in Confluent framing.
+    CloudEventsProtobuf,
 }
 
 /// How a row travels in a change event.

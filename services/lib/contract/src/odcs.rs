@@ -3,6 +3,7 @@
 //! [`shape`] and [`keys`] check the form of the whole file; the other modules give the clauses that Tidegate executes their meaning.
 
 mod edition;
+mod encodings;
 mod keys;
 mod object;
 mod options;

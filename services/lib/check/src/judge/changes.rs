@@ -45,8 +45,7 @@ impl Judge {
         self.change(arrival, unwrapped, row)
     }
 
-    pub(super) fn avro_change<R: RowSink>(&mut self, arrival: &Arrival<'_>, schema: &Schema, datum: &[u8], row: &mut R) -> Verdict {
-        let base = arrival.input.value.map_or(0, |value| value.len() - datum.len());
+    pub(super) fn avro_change<R: RowSink>(&mut self, arrival: &Arrival<'_>, schema: &Schema, datum: &[u8], base: usize, row: &mut R) -> Verdict {
         let unwrapped = match arrival.format {
             CdcFormat::Debezium => cdc::unwrap_avro(schema, datum, base),
             CdcFormat::DebeziumFlat => cdc::unwrap_flat_avro(schema, datum, base, arrival.input.headers),
@@ -94,17 +93,17 @@ impl Judge {
             return super::tombstone(facts);
         }
         let avro;
-        let reader = match framing::open(super::encodings(plan), Part::Key, arrival.input.headers, key) {
+        let reader = match framing::open(&plan.framings, Part::Key, arrival.input.headers, key) {
             Ok(Framed::Json(bytes)) => cdc::key_json(bytes, &mut self.schema_blocks).ok(),
-            Ok(Framed::Avro { schema, datum }) => match arrival.schemas.lookup(&super::need(schema)) {
-                Known::NotCached => return Verdict::Need(super::need(schema)),
+            Ok(Framed::Avro { schema, datum }) => match arrival.schemas.lookup(&super::need(plan, schema)) {
+                Known::NotCached => return Verdict::Need(super::need(plan, schema)),
                 Known::Avro(schema) => {
                     avro = schema;
                     Some(cdc::key_avro(&avro, datum, key.len() - datum.len()))
                 }
-                Known::Unknown | Known::Unusable => None,
+                Known::Protobuf(_) | Known::Unknown | Known::Unusable => None,
             },
-            Err(_) => None,
+            Ok(Framed::Protobuf { .. } | Framed::CloudEvent(_)) | Err(_) => None,
         };
         if let Some(reader) = reader
             && self.key(arrival, reader.clone(), &mut ())

@@ -1,7 +1,7 @@
 //! One walk over the tokens of a document along the plan: checks, captures and hands on in the same pass.
 
 use tidegate_codec::cdc::ImageReader;
-use tidegate_codec::{AvroReader, DecodeFailure, Detail, JsonReader, Reader, Token};
+use tidegate_codec::{AvroReader, DecodeFailure, Detail, JsonReader, ProtobufReader, Reader, Token};
 
 use super::any;
 use super::findings::{Broken, Findings, Rule, Step, pointer};
@@ -59,6 +59,16 @@ pub(crate) struct Scratch {
 pub(crate) trait Source<'b>: Reader<'b> {
     /// The last token as the writer wrote it, where that differs.
     fn plain(&self) -> Option<Token<'b>>;
+
+    /// Another name of the last field, which a contract may use as well.
+    fn alias(&self) -> Option<&'b str> {
+        None
+    }
+
+    /// Fields without a name that were passed over.
+    fn unknown_fields(&self) -> u64 {
+        0
+    }
 }
 
 impl<'b> Source<'b> for JsonReader<'b> {
@@ -70,6 +80,20 @@ impl<'b> Source<'b> for JsonReader<'b> {
 impl<'b> Source<'b> for AvroReader<'b> {
     fn plain(&self) -> Option<Token<'b>> {
         self.raw()
+    }
+}
+
+impl<'b> Source<'b> for ProtobufReader<'b, '_> {
+    fn plain(&self) -> Option<Token<'b>> {
+        self.raw()
+    }
+
+    fn alias(&self) -> Option<&'b str> {
+        ProtobufReader::alias(self)
+    }
+
+    fn unknown_fields(&self) -> u64 {
+        ProtobufReader::unknown_fields(self)
     }
 }
 
@@ -109,7 +133,12 @@ impl<R: RowSink> Walk<'_, R> {
     pub(crate) fn document<'b>(&mut self, reader: &mut impl Source<'b>) -> Result<(), Stop> {
         self.row(reader)?;
         match reader.next()? {
-            Token::End => Ok(()),
+            Token::End => {
+                if reader.unknown_fields() > 0 && self.reports_clauses() {
+                    self.unknown_numbers();
+                }
+                Ok(())
+            }
             _ => Err(Stop::Decode(DecodeFailure {
                 detail: Detail::TrailingBytes,
                 offset: reader.position(),
@@ -201,7 +230,8 @@ impl<R: RowSink> Walk<'_, R> {
         let (mut count, mut expected) = (0_u64, 0);
         while let Token::Key(key) = reader.next()? {
             count += 1;
-            let Some(at) = fields.find(&key, expected) else {
+            let found = fields.find(&key, expected);
+            let Some(at) = found.or_else(|| fields.find(reader.alias()?, expected)) else {
                 if let Some(severity) = unknown.severity()
                     && self.reports_clauses()
                 {

@@ -62,16 +62,19 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
         reads_before: programs.iter().any(|rule| !rule.reads.before.is_empty()),
         composite_columns,
     };
+    let encodings = if object.settings.encodings.is_empty() {
+        vec![Encoding::Json]
+    } else {
+        object.settings.encodings.clone()
+    };
     Ok(Plan {
         nodes,
         contract: contract.reference(),
         object: object.name.clone(),
         status: contract.status,
-        encodings: if object.settings.encodings.is_empty() {
-            vec![Encoding::Json]
-        } else {
-            object.settings.encodings.clone()
-        },
+        framings: encodings.iter().map(|encoding| framing(*encoding)).collect(),
+        protobuf: object.settings.protobuf_schema.clone().zip(object.settings.protobuf_message.clone()),
+        encodings,
         cdc: object.settings.cdc,
         event_time,
         primary_key,
@@ -81,6 +84,26 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
         programs,
         change,
     })
+}
+
+/// The decoder's name of an encoding.
+fn framing(encoding: Encoding) -> tidegate_codec::Encoding {
+    use tidegate_codec::Encoding as Framing;
+    match encoding {
+        Encoding::Json => Framing::Json,
+        Encoding::Avro => Framing::Avro,
+        Encoding::ConfluentProtobuf => Framing::ConfluentProtobuf,
+        Encoding::ConfluentJson => Framing::ConfluentJson,
+        Encoding::GlueAvro => Framing::GlueAvro,
+        Encoding::GlueProtobuf => Framing::GlueProtobuf,
+        Encoding::GlueJson => Framing::GlueJson,
+        Encoding::ApicurioAvro => Framing::ApicurioAvro,
+        Encoding::ApicurioJson => Framing::ApicurioJson,
+        Encoding::Protobuf => Framing::Protobuf,
+        Encoding::CloudEvents => Framing::CloudEventsJson,
+        Encoding::CloudEventsAvro => Framing::CloudEventsAvro,
+        Encoding::CloudEventsProtobuf => Framing::CloudEventsProtobuf,
+    }
 }
 
 struct Compiler<'c> {

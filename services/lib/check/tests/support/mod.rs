@@ -59,9 +59,10 @@ impl Event {
             .into_iter()
             .flatten()
             .map(|header| {
+                let bytes = header.get(2).and_then(Value::as_str).map(|text| BASE64.decode(text).unwrap());
                 (
                     header[0].as_str().unwrap().to_owned(),
-                    header[1].as_str().map(|text| text.as_bytes().to_vec()),
+                    bytes.or_else(|| header[1].as_str().map(|text| text.as_bytes().to_vec())),
                 )
             });
         Event {
@@ -122,13 +123,26 @@ pub fn describe(verdict: &Verdict) -> Value {
         }
         Verdict::Skipped(skip) => json!({"verdict": "skipped", "policy": skip.as_str()}),
         Verdict::Need(SchemaNeed::Id(id)) => json!({"verdict": "need", "schema": id}),
-        Verdict::Need(SchemaNeed::Guid(_)) => json!({"verdict": "need", "schema": "guid"}),
+        Verdict::Need(need) => json!({"verdict": "need", "schema": name(need)}),
     }
 }
 
-/// Schemas of `schemas.json`: id to an Avro schema, or to `"unknown"` or `"unusable"`.
+/// How `schemas.json` and verdicts name a schema.
+fn name(need: &SchemaNeed) -> String {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    match need {
+        SchemaNeed::Id(id) => id.to_string(),
+        SchemaNeed::Guid(guid) => format!("guid:{}", hex(guid)),
+        SchemaNeed::Glue(uuid) => format!("glue:{}", hex(uuid)),
+        SchemaNeed::GlobalId(id) => format!("global:{id}"),
+        SchemaNeed::ContentId(id) => format!("content:{id}"),
+        SchemaNeed::File { file, message } => format!("file:{file}:{message}"),
+    }
+}
+
+/// Schemas of `schemas.json`: name to an Avro or Protobuf schema, or to `"unknown"` or `"unusable"`.
 #[derive(Debug, Default)]
-pub struct Schemas(HashMap<u32, Known>);
+pub struct Schemas(HashMap<String, Known>);
 
 impl Schemas {
     pub fn read(path: &Path) -> Schemas {
@@ -139,17 +153,26 @@ impl Schemas {
         Schemas(
             schemas
                 .into_iter()
-                .map(|(id, schema)| (id.parse().unwrap(), known(&schema)))
+                .map(|(name, schema)| (name, known(&schema)))
                 .collect(),
         )
     }
 
     pub fn add(&mut self, id: u32, schema: &Value) {
-        self.0.insert(id, known(schema));
+        self.0.insert(id.to_string(), known(schema));
     }
 }
 
 fn known(schema: &Value) -> Known {
+    if let Some(proto) = schema.get("proto").and_then(Value::as_str) {
+        let imports: Vec<(&str, &str)> = schema["imports"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, text)| (name.as_str(), text.as_str().unwrap()))
+            .collect();
+        return Known::Protobuf(Arc::new(tidegate_codec::protobuf::Schema::parse(proto, &imports).unwrap()));
+    }
     match schema.as_str() {
         Some("unknown") => Known::Unknown,
         Some("unusable") => Known::Unusable,
@@ -159,10 +182,7 @@ fn known(schema: &Value) -> Known {
 
 impl SchemaLookup for Schemas {
     fn lookup(&self, need: &SchemaNeed) -> Known {
-        match need {
-            SchemaNeed::Id(id) => self.0.get(id).cloned().unwrap_or(Known::NotCached),
-            SchemaNeed::Guid(_) => Known::NotCached,
-        }
+        self.0.get(&name(need)).cloned().unwrap_or(Known::NotCached)
     }
 }
 

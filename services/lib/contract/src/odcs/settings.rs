@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Reader;
+use super::{Reader, encodings};
 use crate::codes;
 use crate::model::{
     BinaryMode, CdcFormat, DecimalMode, Encoding, LakeBucket, LogicalType, ObjectSettings, Property, TimeMode, UnknownFields,
@@ -14,7 +14,7 @@ use crate::yaml::{At, Value};
 
 const VENDOR: &str = "tidegate";
 const PREFIX: &str = "tidegate.";
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 11] = [
     "encodings",
     "cdc",
     "eventTime",
@@ -24,8 +24,9 @@ const SETTINGS: [&str; 9] = [
     "times",
     "binary",
     "unavailablePlaceholder",
+    "protobufMessage",
+    "protobufSchema",
 ];
-const ENCODINGS: [(&str, Encoding); 2] = [("json", Encoding::Json), ("avro", Encoding::Avro)];
 const CDC: [(&str, CdcFormat); 2] = [("debezium", CdcFormat::Debezium), ("debezium-flat", CdcFormat::DebeziumFlat)];
 const LAKE_BUCKETS: [(&str, LakeBucket); 2] = [("day", LakeBucket::Day), ("hour", LakeBucket::Hour)];
 const UNKNOWN_FIELDS: [(&str, UnknownFields); 3] = [
@@ -87,6 +88,8 @@ impl Reader<'_> {
                 "decimals" => settings.decimals = self.choice(&value, &DECIMALS).unwrap_or_default(),
                 "times" => settings.times = self.choice(&value, &TIMES).unwrap_or_default(),
                 "binary" => settings.binary = self.choice(&value, &BINARY).unwrap_or_default(),
+                "protobufMessage" => settings.protobuf_message = self.setting_text(&value),
+                "protobufSchema" => settings.protobuf_schema = self.read_schema_file(&value),
                 _ => settings.unavailable_placeholder = self.setting_text(&value),
             }
         }
@@ -99,6 +102,7 @@ impl Reader<'_> {
                     .warning(codes::SETTING, at.place(), problem, "add the setting `cdc: debezium`, or remove it");
             }
         }
+        self.check_encodings(at, &settings, &seen);
         settings
     }
 
@@ -129,15 +133,19 @@ impl Reader<'_> {
             self.setting_error(
                 value,
                 "`encodings` lists none".to_owned(),
-                "write `[json]`, `[avro]` or both".to_owned(),
+                "write `[json]`, `[avro]` or others that the topic carries".to_owned(),
             );
             return;
         }
         encodings.clear();
         for item in items {
-            let Some(encoding) = self.choice(&item, &ENCODINGS) else { continue };
+            let Some(encoding) = self.choice(&item, encodings::NAMES) else { continue };
             if encodings.contains(&encoding) {
                 self.setting_error(&item, "this encoding is listed twice".to_owned(), "remove one".to_owned());
+            } else if let Some((other, why)) = encodings::clash(encodings, encoding) {
+                let problem = format!("{} cannot be told from {}: {why}", quoted(encodings::name(encoding)), quoted(encodings::name(other)));
+                let help = "keep the one that the topic carries; a topic that carries both needs two topics";
+                self.problems.error(codes::ENCODINGS, item.place(), problem, help);
             } else {
                 encodings.push(encoding);
             }
@@ -165,7 +173,7 @@ impl Reader<'_> {
     }
 
     /// A word of a closed list; case, `-` and `_` do not count.
-    fn choice<T: Copy>(&mut self, value: &At<'_>, choices: &[(&str, T)]) -> Option<T> {
+    pub(super) fn choice<T: Copy>(&mut self, value: &At<'_>, choices: &[(&str, T)]) -> Option<T> {
         let fold = |text: &str| text.replace(['-', '_'], "").to_ascii_lowercase();
         let text = self.setting_text(value)?;
         let found = choices
@@ -183,7 +191,7 @@ impl Reader<'_> {
         found
     }
 
-    fn setting_text(&mut self, value: &At<'_>) -> Option<Arc<str>> {
+    pub(super) fn setting_text(&mut self, value: &At<'_>) -> Option<Arc<str>> {
         let text = value.as_text().filter(|text| !text.is_empty());
         if text.is_none() {
             let problem = format!("this setting takes text, this is {}", value.node.kind());
@@ -192,7 +200,7 @@ impl Reader<'_> {
         text
     }
 
-    fn setting_error(&mut self, at: &At<'_>, problem: String, help: String) {
+    pub(super) fn setting_error(&mut self, at: &At<'_>, problem: String, help: String) {
         self.problems.error(codes::SETTING, at.place(), problem, help);
     }
 }

@@ -452,8 +452,8 @@ fn settings() {
         ("{property: eventTime, vendor: tidegate, value: m}", "no date or timestamp"),
         ("{property: cdc, vendor: tidegate, value: debezum}", "did you mean `debezium`?"),
         (
-            "{property: encodings, vendor: tidegate, value: [json, protobuf]}",
-            "one of `json`, `avro`",
+            "{property: encodings, vendor: tidegate, value: [json, glu-avro]}",
+            "did you mean `glue-avro`?",
         ),
         ("{property: encodings, vendor: tidegate, value: []}", "lists none"),
         ("{property: lakeBucket, vendor: tidegate, value: 5}", "takes text"),
@@ -626,4 +626,45 @@ proptest! {
         let shown = crate::render(&diagnostics, &sources, false);
         prop_assert_eq!(shown.matches("--> f:").count(), diagnostics.len());
     }
+}
+
+#[test]
+fn encodings_that_would_be_guessed_are_refused() {
+    let object = |properties: &[&str]| {
+        let lines: String = properties.iter().map(|line| format!("      - {line}\n")).collect();
+        format!(
+            "{HEAD}schema:\n  - name: o\n    physicalType: topic\n    customProperties:\n{lines}    properties:\n      \
+             - {{name: at, logicalType: timestamp, primaryKey: true}}\n"
+        )
+    };
+    let encodings = |list: &str| format!("{{property: encodings, vendor: tidegate, value: [{list}]}}");
+    let message = "{property: protobufMessage, vendor: tidegate, value: shop.Order}";
+    let schema = "{property: protobufSchema, vendor: tidegate, value: shop/order.proto}";
+    for (list, part) in [
+        ("avro, confluent-protobuf", "both have Confluent's prefix"),
+        ("json, confluent-json, confluent-avro", "both have Confluent's prefix"),
+        ("confluent-avro, avro", "listed twice"),
+        ("avro, apicurio-avro", "4 or 8 bytes"),
+        ("apicurio-json, apicurio-avro", "Apicurio's prefix"),
+        ("glue-avro, glue-protobuf", "both have Glue's prefix"),
+        ("cloudevents-avro, json, cloudevents-protobuf", "`content-type` may be missing"),
+    ] {
+        one_error(&object(&[&encodings(list)]), &[part]);
+    }
+    one_error(&object(&[&encodings("json, protobuf"), message, schema]), &["cannot be told from `json`"]);
+    one_error(&object(&[&encodings("protobuf"), schema]), &["`protobufMessage` is missing"]);
+    one_error(&object(&[&encodings("protobuf"), message]), &["`protobufSchema` is missing"]);
+    for bad in ["../x.proto", "/x.proto", "a//b.proto", "x.avsc", ".x.proto", "C:\\x.proto"] {
+        let schema = format!("{{property: protobufSchema, vendor: tidegate, value: '{bad}'}}");
+        one_error(&object(&[&encodings("protobuf"), message, &schema]), &["not the name of a schema file"]);
+    }
+    let change = "{property: cdc, vendor: tidegate, value: debezium}";
+    one_error(&object(&[&encodings("confluent-protobuf"), change]), &["change events are not read from"]);
+    let contract = good(&object(&[&encodings("Glue-Avro, avro, cloudevents, protobuf"), message, schema]));
+    let settings = &contract.objects[0].settings;
+    assert_eq!(
+        settings.encodings,
+        [Encoding::GlueAvro, Encoding::Avro, Encoding::CloudEvents, Encoding::Protobuf]
+    );
+    assert_eq!(settings.protobuf_schema.as_deref(), Some("shop/order.proto"));
 }

@@ -129,6 +129,21 @@ impl<R: RowSink> Walk<'_, R> {
             .add(broken, || pointer(self.plan, self.image, steps, Some(presentable(key))));
     }
 
+    /// Fields that the writer's schema does not name; they are under the policy of the row.
+    pub(super) fn unknown_numbers(&mut self) {
+        let check = &self.plan.checks[0];
+        let Body::Object { unknown, .. } = &check.body else { return };
+        let Some(severity) = unknown.severity() else { return };
+        let broken = Broken {
+            reason: Reason::AdditionalProperties,
+            detail: None,
+            rule: Rule::Clause("unknownFields"),
+            severity,
+            location: &check.location,
+        };
+        self.findings.add(broken, || pointer(self.plan, self.image, &[], None));
+    }
+
     pub(super) fn report(&mut self, reason: Reason, detail: Option<Detail>, clause: &'static str, node: usize) {
         if self.mode == Mode::CaptureOnly {
             return;

@@ -1,0 +1,193 @@
+//! From the bytes of a value to the reader that walks them: frames, compression, CloudEvents, schemas.
+
+use tidegate_codec::cloud_events::{self, Data};
+use tidegate_codec::framing::{self, Encoding, Framed, MessageRef, Opened, SchemaRef};
+use tidegate_codec::{AvroReader, Detail, JsonReader, ProtobufReader};
+
+use super::changes::Arrival;
+use super::{Judge, VALUE_BYTES_MAX, whole};
+use crate::input::{Input, Known, SchemaLookup};
+use crate::plan::Plan;
+use crate::row::RowSink;
+use crate::verdict::{Reason, Verdict};
+
+/// A record with what judges it.
+pub(super) struct Arrived<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) input: &'a Input<'a>,
+    pub(super) topic: &'a str,
+    pub(super) schemas: &'a dyn SchemaLookup,
+    /// It is a change event.
+    pub(super) change: Option<&'a Arrival<'a>>,
+}
+
+// === impl Judge ===
+
+impl Judge {
+    /// Judges a value that is there and not too large.
+    pub(super) fn value<R: RowSink>(&mut self, arrived: &Arrived<'_>, value: &[u8], row: &mut R) -> Verdict {
+        let opened = framing::open_value(&arrived.plan.framings, arrived.input.headers, value);
+        self.opened(arrived, opened, value, row)
+    }
+
+    fn opened<R: RowSink>(&mut self, arrived: &Arrived<'_>, opened: Result<Opened<'_>, Detail>, value: &[u8], row: &mut R) -> Verdict {
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(detail) => return unframed(arrived.plan, detail),
+        };
+        self.framing = Some(opened.encoding);
+        if opened.zlib {
+            return self.inflated(arrived, opened.framed, row);
+        }
+        self.framed(arrived, opened.framed, value, row)
+    }
+
+    /// Judges what a compressed document holds. Offsets of failures then count in that.
+    fn inflated<R: RowSink>(&mut self, arrived: &Arrived<'_>, framed: Framed<'_>, row: &mut R) -> Verdict {
+        let (Framed::Json(packed) | Framed::CloudEvent(packed)) = framed else {
+            let (Framed::Avro { datum: packed, .. } | Framed::Protobuf { datum: packed, .. }) = framed else {
+                unreachable!("these are all")
+            };
+            return self.unpack(arrived, packed, row, |bytes| match framed {
+                Framed::Avro { schema, .. } => Framed::Avro { schema, datum: bytes },
+                Framed::Protobuf { schema, message, .. } => Framed::Protobuf {
+                    schema,
+                    message,
+                    datum: bytes,
+                },
+                Framed::Json(_) | Framed::CloudEvent(_) => Framed::Json(bytes),
+            });
+        };
+        self.unpack(arrived, packed, row, |bytes| Framed::Json(bytes))
+    }
+
+    fn unpack<R: RowSink>(
+        &mut self,
+        arrived: &Arrived<'_>,
+        packed: &[u8],
+        row: &mut R,
+        framed: impl for<'b> FnOnce(&'b [u8]) -> Framed<'b>,
+    ) -> Verdict {
+        let mut buffer = std::mem::take(&mut self.inflated);
+        let verdict = match framing::inflate(packed, VALUE_BYTES_MAX, &mut buffer) {
+            Ok(()) => self.framed(arrived, framed(&buffer), &buffer, row),
+            Err(Detail::TooLarge) => whole(arrived.plan, Reason::SizeViolation, Some(Detail::TooLarge), "size"),
+            Err(detail) => whole(arrived.plan, Reason::Undecodable, Some(detail), "decode"),
+        };
+        self.inflated = buffer;
+        verdict
+    }
+
+    /// Judges a document that is the end of `value`.
+    fn framed<R: RowSink>(&mut self, arrived: &Arrived<'_>, framed: Framed<'_>, value: &[u8], row: &mut R) -> Verdict {
+        let Arrived { plan, input, topic, .. } = *arrived;
+        let base = |document: &[u8]| value.len() - document.len();
+        match framed {
+            Framed::Json(bytes) => match arrived.change {
+                None => self.plain(plan, input, topic, &mut JsonReader::fragment(value, base(bytes), value.len()), row),
+                Some(change) => self.json_change(change, bytes, row),
+            },
+            Framed::Avro { schema, datum } => match self.known(arrived, schema) {
+                Ok(Known::Avro(schema)) => match arrived.change {
+                    None => self.plain(plan, input, topic, &mut AvroReader::new(&schema, datum).with_base(base(datum)), row),
+                    Some(change) => self.avro_change(change, &schema, datum, base(datum), row),
+                },
+                Ok(_) => whole(plan, Reason::Undecodable, Some(Detail::BadSchema), "schema"),
+                Err(verdict) => *verdict,
+            },
+            Framed::Protobuf { schema, message, datum } => match self.known(arrived, schema) {
+                Ok(Known::Protobuf(schema)) => self.protobuf(arrived, &schema, message, datum, base(datum), row),
+                Ok(_) => whole(plan, Reason::Undecodable, Some(Detail::BadSchema), "schema"),
+                Err(verdict) => *verdict,
+            },
+            Framed::CloudEvent(bytes) => self.cloud_event(arrived, bytes, row),
+        }
+    }
+
+    /// A schema, or the verdict without it.
+    fn known(&self, arrived: &Arrived<'_>, schema: SchemaRef) -> Result<Known, Box<Verdict>> {
+        let need = super::need(arrived.plan, schema);
+        let (reason, detail) = match arrived.schemas.lookup(&need) {
+            Known::NotCached => return Err(Box::new(Verdict::Need(need))),
+            Known::Unknown => (Reason::RegistrySchemaUnknown, Detail::UnknownSchema),
+            Known::Unusable => (Reason::Undecodable, Detail::BadSchema),
+            known => return Ok(known),
+        };
+        Err(Box::new(whole(arrived.plan, reason, Some(detail), "schema")))
+    }
+
+    fn protobuf<R: RowSink>(
+        &mut self,
+        arrived: &Arrived<'_>,
+        schema: &tidegate_codec::protobuf::Schema,
+        message: MessageRef,
+        datum: &[u8],
+        base: usize,
+        row: &mut R,
+    ) -> Verdict {
+        let plan = arrived.plan;
+        let bad_index = || whole(plan, Reason::Undecodable, Some(Detail::BadIndex), "schema");
+        let (message, bytes) = match message {
+            MessageRef::Path(path) => (schema.message_at(path.as_slice()), datum),
+            MessageRef::Leading => match framing::split_ordinal(datum) {
+                Ok((ordinal, bytes)) => (schema.message_by_ordinal(ordinal), bytes),
+                Err(detail) => return whole(plan, Reason::Undecodable, Some(detail), "decode"),
+            },
+            MessageRef::Configured => {
+                let name = plan.protobuf.as_ref().map_or("", |(_, message)| message);
+                match schema.message_named(name) {
+                    Some(message) => (Some(message), datum),
+                    // Whoever fetches the file looks whether it has the message, so this is a file that changed since.
+                    None => return whole(plan, Reason::Undecodable, Some(Detail::BadSchema), "schema"),
+                }
+            }
+        };
+        let Some(message) = message else { return bad_index() };
+        let base = base + datum.len() - bytes.len();
+        let mut scratch = std::mem::take(&mut self.protobuf);
+        let mut reader = ProtobufReader::new(schema, message, bytes, &mut scratch).with_base(base);
+        let verdict = self.plain(plan, arrived.input, arrived.topic, &mut reader, row);
+        self.protobuf = scratch;
+        verdict
+    }
+
+    /// Judges the data of a structured CloudEvent. An event without data is judged as null, which no row is.
+    fn cloud_event<R: RowSink>(&mut self, arrived: &Arrived<'_>, bytes: &[u8], row: &mut R) -> Verdict {
+        let Arrived { plan, input, topic, .. } = *arrived;
+        let event = match cloud_events::structured(bytes) {
+            Ok(event) => event,
+            Err(failure) => return self.undecodable(plan, failure),
+        };
+        let content_type = event.attributes.data_content_type.as_deref();
+        match event.data {
+            Data::Absent => self.plain(plan, input, topic, &mut JsonReader::new(b"null"), row),
+            Data::Json { start, end } => {
+                let is_json = content_type.is_none_or(cloud_events::is_json);
+                if !is_json || !plan.framings.contains(&Encoding::CloudEventsJson) {
+                    return unframed(plan, Detail::UnknownFraming);
+                }
+                self.framing = Some(Encoding::CloudEventsJson);
+                self.plain(plan, input, topic, &mut JsonReader::fragment(bytes, start, end), row)
+            }
+            // Offsets of failures count in the bytes that base64 stands for.
+            Data::Bytes(data) => {
+                let opened = framing::cloud_event_data(&plan.framings, &[], content_type, &data);
+                self.opened(arrived, opened, &data, row)
+            }
+        }
+    }
+}
+
+/// Whether a record says that its value is a CloudEvent as a whole. Without one it is then broken, and not a tombstone.
+pub(super) fn is_structured(plan: &Plan, input: &Input<'_>) -> bool {
+    plan.framings.iter().any(|encoding| encoding.is_cloud_event()) && cloud_events::mode(input.headers) == cloud_events::Mode::Structured
+}
+
+/// A value in none of the accepted encodings.
+fn unframed(plan: &Plan, detail: Detail) -> Verdict {
+    match detail {
+        Detail::UnknownFraming => whole(plan, Reason::UnknownFraming, Some(detail), "framing"),
+        Detail::MissingAttribute => whole(plan, Reason::HeaderMissing, Some(detail), "cloudevents"),
+        _ => whole(plan, Reason::Undecodable, Some(detail), "decode"),
+    }
+}
