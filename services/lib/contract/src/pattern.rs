@@ -135,29 +135,57 @@ fn rewrite_class(chars: &[char], at: usize, out: &mut String) -> Result<usize, S
     if chars.get(at) == Some(&']') {
         return Err("an empty class matches nothing; escape the bracket as `\\]`".to_owned());
     }
+    // Whether what stands before can begin a range.
+    let mut begins = false;
     while let Some(&c) = chars.get(at) {
         match c {
             ']' => {
                 out.push(']');
                 return Ok(at + 1);
             }
-            '\\' => at = rewrite_escape(chars, at, true, out)?,
-            '[' | '&' | '~' | '^' => {
-                out.push('\\');
-                out.push(c);
-                at += 1;
+            '\\' => {
+                begins = !is_class_escape(chars, at);
+                at = rewrite_escape(chars, at, true, out)?;
             }
-            '-' if chars.get(at + 1) == Some(&'-') => {
-                out.push_str(r"\-");
+            '-' => {
+                let range = begins && !matches!(chars.get(at + 1), None | Some(']')) && !is_class_escape(chars, at + 1);
+                if !range {
+                    out.push('\\');
+                }
+                out.push('-');
                 at += 1;
+                begins = !range;
+                // The end of a range begins none; a hyphen or a bracket can be one.
+                if range && let Some(&end) = chars.get(at) {
+                    if end == '\\' {
+                        at = rewrite_escape(chars, at, true, out)?;
+                    } else {
+                        push_plain(end, out);
+                        at += 1;
+                    }
+                }
             }
             _ => {
-                out.push(c);
+                push_plain(c, out);
                 at += 1;
+                begins = true;
             }
         }
     }
     Err("a class `[` is not closed".to_owned())
+}
+
+/// A character of a class that means itself.
+fn push_plain(c: char, out: &mut String) {
+    if matches!(c, '[' | '&' | '~' | '^' | '-') {
+        out.push('\\');
+    }
+    out.push(c);
+}
+
+/// Whether an escape that stands for many characters begins at `at`.
+fn is_class_escape(chars: &[char], at: usize) -> bool {
+    chars.get(at) == Some(&'\\') && matches!(chars.get(at + 1), Some('d' | 'D' | 'w' | 'W' | 's' | 'S' | 'p' | 'P'))
 }
 
 #[cfg(test)]
@@ -175,7 +203,15 @@ mod tests {
         assert!(finds(r"^[\w.+-]+@[\w-]+\.[\w.]+$", "a.b+c@d-e.fr"));
         assert!(finds("b", "abc"), "unanchored patterns search");
         assert!(!finds("^a$", "a\n"), "$ is the end of the text");
-        assert!(finds(r"^[a&&b]+$", "a&b") && finds(r"^[[:a]+$", "[:a") && finds(r"^[a--]+$", "a-"));
+        assert!(finds(r"^[a&&b]+$", "a&b") && finds(r"^[[:a]+$", "[:a") && finds(r"^[-a-]+$", "a-"));
+        assert!(
+            finds("^[!--]$", "#") && finds("^[+--z]$", ",") && !finds("^[+--z]$", "a"),
+            "a hyphen ends and begins ranges"
+        );
+        assert!(
+            finds(r"^[\w-]$", "-") && finds(r"^[!-\d]$", "-") && !finds(r"^[!-\d]$", "#"),
+            "no range with many characters at one end"
+        );
         assert!(finds(r"^[^\s]+$", "ab") && !finds(r"^[^\s]+$", "a\u{FEFF}b"));
         assert!(!finds("^.$", "\u{2028}") && finds("^.$", "é"));
         assert!(finds(r"^\/\-\@\u0041\x42\cJ\0$", "/-@AB\n\0"));
@@ -197,6 +233,7 @@ mod tests {
             (r"a**|[", "not closed"),
             (r"\A", "not an escape"),
             ("[z-a]", "range"),
+            ("[a--]", "range"),
             ("a\\", "backslash"),
         ] {
             let error = compile(pattern).unwrap_err();
