@@ -21,6 +21,7 @@ mod json_reader;
 mod judge;
 mod numbers;
 mod pattern;
+mod protobuf;
 pub mod seeds;
 mod walk;
 mod world;
@@ -41,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     target("avro_reader", avro_reader::run),
     target("avro_generated", avro_generated::run),
     target("framing", framing::run),
+    target("protobuf", protobuf::run),
     target("debezium_envelope", debezium::envelope),
     target("debezium_flat", debezium::flat),
     target("change_events", debezium::any_writer),

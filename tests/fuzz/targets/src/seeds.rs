@@ -23,6 +23,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "debezium_envelope" => values().iter().map(|value| Build::default().byte(0).rest(value)).collect(),
         "debezium_flat" => flat(),
         "change_events" => changes(),
+        "protobuf" => protobuf(),
         "dates" => DATES.iter().map(|text| text.as_bytes().to_vec()).collect(),
         "jdk_date" => pairs(JDK),
         "pattern" => pairs(PATTERNS),
@@ -89,6 +90,32 @@ fn changes() -> Vec<Vec<u8>> {
     events
         .flat_map(|value| (0..6).map(move |writer| Build::default().byte(writer).headers(&[]).rest(&value)))
         .collect()
+}
+
+fn protobuf() -> Vec<Vec<u8>> {
+    let data: [&[u8]; 12] = [
+        b"",
+        b"\x08\x01\x10\x96\x01\x1d\0\0\0\0",
+        b"\x72\x03abc\x7a\x01\xff\x80\x01\x02",
+        b"\x92\x01\x03\x01\x02\x03\x90\x01\x04",
+        b"\x9a\x01\x01a\x9a\x01\x01b",
+        b"\xa2\x01\x07\x0a\x01k\x12\x02\x08\x01",
+        b"\xb2\x01\x01v\xba\x01\x02\x08\x05",
+        b"\xca\x01\x04\x08\x01\x10\x05",
+        b"\xd2\x01\x02\x08\x01\xda\x01\x02\x08\x07",
+        b"\xe2\x01\x0b\x0a\x09\x0a\x01a\x12\x04\x1a\x02xy",
+        b"\xea\x01\x02\x08\x01\xea\x01\0",
+        b"\x61\0\0\0\0\0\0\xf0\x3f\x5d\0\0\x80\x3f\x68\x01\xf3\x01\xf4\x01",
+    ];
+    let mut seeds: Vec<Vec<u8>> = data.iter().map(|datum| Build::default().byte(0).rest(datum)).collect();
+    seeds.push(Build::default().byte(254).rest(b"\x08\x01"));
+    // A descriptor set of one file with one message of one field.
+    seeds.push(
+        Build::default()
+            .byte(255)
+            .rest(b"\x0a\x1c\x0a\x07a.proto\x22\x0a\x0a\x01M\x12\x05\x0a\x01a\x18\x01b\x06proto3"),
+    );
+    seeds
 }
 
 fn numbers() -> Vec<Vec<u8>> {

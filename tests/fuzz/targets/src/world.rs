@@ -145,18 +145,32 @@ impl Schemas {
 
 impl SchemaLookup for Schemas {
     fn lookup(&self, need: &SchemaNeed) -> Known {
-        match need {
-            SchemaNeed::Id(id) => self.0.get(&id.to_string()).cloned().unwrap_or(Known::NotCached),
-            _ => Known::NotCached,
-        }
+        self.0.get(&name(need)).cloned().unwrap_or(Known::NotCached)
+    }
+}
+
+fn name(need: &SchemaNeed) -> String {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    match need {
+        SchemaNeed::Id(id) => id.to_string(),
+        SchemaNeed::Guid(guid) => format!("guid:{}", hex(guid)),
+        SchemaNeed::Glue(uuid) => format!("glue:{}", hex(uuid)),
+        SchemaNeed::GlobalId(id) => format!("global:{id}"),
+        SchemaNeed::ContentId(id) => format!("content:{id}"),
+        SchemaNeed::File { file, message } => format!("file:{file}:{message}"),
     }
 }
 
 fn known(schema: &Value) -> Known {
+    if let Some(proto) = schema.get("proto").and_then(Value::as_str) {
+        let imports = schema.get("imports").and_then(Value::as_object).into_iter().flatten();
+        let imports: Vec<(&str, &str)> = imports.filter_map(|(name, text)| Some((name.as_str(), text.as_str()?))).collect();
+        return tidegate_codec::protobuf::Schema::parse(proto, &imports)
+            .map_or(Known::Unusable, |schema| Known::Protobuf(Arc::new(schema)));
+    }
     match schema.as_str() {
         Some("unknown") => Known::Unknown,
         Some("unusable") => Known::Unusable,
-        // A kind of schema that is not Avro is left to the target of its decoder.
         _ => Schema::parse(&schema.to_string(), &[]).map_or(Known::Unusable, |schema| Known::Avro(Arc::new(schema))),
     }
 }
