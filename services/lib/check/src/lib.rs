@@ -7,12 +7,14 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 mod change;
+pub mod choose;
 mod datum;
 mod exact;
 pub mod input;
 mod jdk;
 pub mod judge;
 mod leaf;
+mod lint;
 pub mod plan;
 pub mod row;
 mod rules;
@@ -22,8 +24,10 @@ pub mod verdict;
 /// Version of what decides, recorded with every verdict. Whoever changes a verdict for any bytes and contract raises it.
 pub const ENGINE_VERSION: &str = "1";
 
+pub use choose::{Choice, choose};
 pub use input::{Input, SchemaLookup, SchemaNeed};
 pub use judge::{Judge, verdict_for_status};
-pub use plan::{Plan, compile};
+pub use lint::lint;
+pub use plan::{Plan, codes, compile};
 pub use row::RowSink;
 pub use verdict::{Reason, Skip, Verdict, Violation};

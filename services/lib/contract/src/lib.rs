@@ -7,9 +7,11 @@
 
 pub mod civil;
 pub mod codes;
+pub mod coverage;
 pub mod decimal;
 pub mod diagnostic;
 pub mod jdk_date;
+pub mod lint;
 pub mod model;
 mod nearest;
 mod odcs;
@@ -18,6 +20,7 @@ pub mod pattern;
 mod problems;
 pub mod render;
 pub mod snapshot;
+pub mod surroundings;
 pub mod yaml;
 
 pub use civil::Civil;
@@ -26,4 +29,4 @@ pub use jdk_date::DatePattern;
 pub use model::{Contract, ContractRef, LogicalType, Property, QualityRule, SchemaObject, Severity, Status, Version};
 pub use parse::parse;
 pub use render::{render, render_lines};
-pub use snapshot::{Binding, BoundObject, ContractFile, Resolution, Snapshot, directory_commit};
+pub use snapshot::{Binding, BoundObject, ContractFile, EventType, Resolution, Snapshot, directory_commit};

@@ -35,6 +35,10 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
     compiler.compile_rules();
     let event_time = compiler.event_time();
     compiler.capture();
+    let outside = super::outside::compile(contract, object).unwrap_or_else(|problems| {
+        compiler.problems.extend(problems);
+        None
+    });
     if !compiler.problems.is_empty() {
         return Err(compiler.problems);
     }
@@ -80,6 +84,13 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
         checks,
         programs,
         change,
+        outside,
+        off: object
+            .settings
+            .kill_switches
+            .iter()
+            .map(|switch| (switch.rule.clone(), switch.until))
+            .collect(),
     })
 }
 

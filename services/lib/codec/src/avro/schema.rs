@@ -9,6 +9,8 @@ use super::compile::Compiler;
 pub struct Schema {
     pub(super) nodes: Vec<Node>,
     pub(super) root: NodeId,
+    /// Full name of the record at the root.
+    pub(super) name: Option<Box<str>>,
 }
 
 /// Index into [`Schema::nodes`].
@@ -75,6 +77,11 @@ impl Schema {
     /// the schema, without quoting more of it than names.
     pub fn parse(text: &str, references: &[(&str, &str)]) -> Result<Schema, String> {
         Compiler::compile(text, references)
+    }
+
+    /// Full name of the record at the root (Avro specification, "Names"); none when the root is something else.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     pub(super) fn node(&self, id: NodeId) -> &Node {

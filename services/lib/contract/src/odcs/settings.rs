@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+mod surroundings;
+
 use super::Reader;
 use crate::codes;
 use crate::model::{
@@ -14,7 +16,7 @@ use crate::yaml::{At, Value};
 
 const VENDOR: &str = "tidegate";
 const PREFIX: &str = "tidegate.";
-const SETTINGS: [&str; 9] = [
+pub(crate) const SETTINGS: [&str; 14] = [
     "encodings",
     "cdc",
     "eventTime",
@@ -24,6 +26,11 @@ const SETTINGS: [&str; 9] = [
     "times",
     "binary",
     "unavailablePlaceholder",
+    "key",
+    "requiredHeaders",
+    "discriminator",
+    "dataSchemas",
+    "schemaIds",
 ];
 const ENCODINGS: [(&str, Encoding); 2] = [("json", Encoding::Json), ("avro", Encoding::Avro)];
 const CDC: [(&str, CdcFormat); 2] = [("debezium", CdcFormat::Debezium), ("debezium-flat", CdcFormat::DebeziumFlat)];
@@ -62,6 +69,7 @@ impl Reader<'_> {
             ..ObjectSettings::default()
         };
         let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+        let mut key = None;
         for item in at.list("customProperties") {
             let Some((name, named_by)) = setting_name(&item) else { continue };
             if let Some(first) = seen.insert(name.clone(), named_by.node.line) {
@@ -70,8 +78,17 @@ impl Reader<'_> {
                 continue;
             }
             if !SETTINGS.contains(&name.as_str()) {
-                let problem = format!("{} is not a setting of Tidegate", quoted(&name));
-                self.setting_error(&named_by, problem, did_you_mean(&name, &SETTINGS));
+                let (problem, help) = match name.as_str() {
+                    "killSwitches" => (
+                        "`killSwitches` is a setting of the whole contract".to_owned(),
+                        "move it to the customProperties at the top level".to_owned(),
+                    ),
+                    _ => (
+                        format!("{} is not a setting of Tidegate", quoted(&name)),
+                        did_you_mean(&name, &SETTINGS),
+                    ),
+                };
+                self.setting_error(&named_by, problem, help);
                 continue;
             }
             let Some(value) = item.get("value") else {
@@ -87,9 +104,17 @@ impl Reader<'_> {
                 "decimals" => settings.decimals = self.choice(&value, &DECIMALS).unwrap_or_default(),
                 "times" => settings.times = self.choice(&value, &TIMES).unwrap_or_default(),
                 "binary" => settings.binary = self.choice(&value, &BINARY).unwrap_or_default(),
+                // Read last: what a key is depends on `cdc`.
+                "key" => key = Some(value),
+                "requiredHeaders" => settings.required_headers = self.read_required_headers(&value),
+                "discriminator" => settings.discriminator = self.read_discriminator(&value),
+                "dataSchemas" => settings.data_schemas = self.read_texts(&value),
+                "schemaIds" => settings.schema_ids = self.read_schema_ids(&value),
                 _ => settings.unavailable_placeholder = self.setting_text(&value),
             }
         }
+        self.check_discriminator(at, &settings);
+        settings.key = key.and_then(|value| self.read_key(&value, properties, settings.cdc));
         for name in ["decimals", "times", "binary", "unavailablePlaceholder"] {
             if settings.cdc.is_none()
                 && let Some(line) = seen.get(name)
@@ -114,10 +139,6 @@ impl Reader<'_> {
                 );
             }
         }
-    }
-
-    pub(super) fn refuse_settings_outside_objects(&mut self, root: &At<'_>) {
-        self.refuse_settings(root);
     }
 
     fn read_encodings(&mut self, value: &At<'_>, encodings: &mut Vec<Encoding>) {
@@ -192,13 +213,13 @@ impl Reader<'_> {
         text
     }
 
-    fn setting_error(&mut self, at: &At<'_>, problem: String, help: String) {
+    pub(super) fn setting_error(&mut self, at: &At<'_>, problem: String, help: String) {
         self.problems.error(codes::SETTING, at.place(), problem, help);
     }
 }
 
 /// The name of one of our settings without prefix, and the node that names it; none for other vendors' properties.
-fn setting_name<'a>(item: &At<'a>) -> Option<(String, At<'a>)> {
+pub(super) fn setting_name<'a>(item: &At<'a>) -> Option<(String, At<'a>)> {
     let named_by = item.get("property")?;
     let Value::String(name) = &named_by.node.value else { return None };
     let is_ours = item.text("vendor").is_some_and(|vendor| vendor.eq_ignore_ascii_case(VENDOR));
@@ -216,5 +237,22 @@ fn time_paths(properties: &[Property], prefix: &str, paths: &mut Vec<String>) {
             LogicalType::Object { properties, .. } => time_paths(properties, &format!("{prefix}{}.", property.name), paths),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SETTINGS;
+
+    /// The format that others read names the same settings.
+    #[test]
+    fn the_schema_of_the_settings_names_all_of_them() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../schemas/formats/object-settings.schema.json");
+        let schema = std::fs::read_to_string(path).unwrap();
+        let (properties, _) = schema.split_once("\"$defs\"").unwrap();
+        for name in SETTINGS {
+            assert!(properties.contains(&format!("\n    \"{name}\": {{")), "{name}");
+        }
+        assert_eq!(properties.matches("\n    \"").count(), SETTINGS.len());
     }
 }
