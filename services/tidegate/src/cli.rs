@@ -18,6 +18,7 @@ pub(crate) struct Cli {
 const EXAMPLES: &str = "Examples:
   tidegate demo                                     see the whole path run, without Kafka or an account
   tidegate check orders.odcs.yaml events.jsonl      judge events on your laptop
+  tidegate lint contracts                           what is wrong with contracts, and what nothing checks
   tidegate validate --config tidegate.yaml          judge topics: validated and dead-letter topics
   tidegate sink --config tidegate.yaml              land validated topics as Parquet
   tidegate sla run --once --config tidegate.yaml    check the contracts' SLAs on the lake
@@ -29,6 +30,10 @@ Exit codes: offline tools 0 clean, 1 findings, 2 misuse or could not tell; roles
 pub(crate) enum Command {
     /// Judge events of a file against a contract, without Kafka.
     Check(CheckArgs),
+    /// Say everything about contracts: errors, warnings, and what is not executed, each with its place and fix.
+    Lint(LintArgs),
+    /// Explain a diagnostic code, such as TG0117.
+    Explain(ExplainArgs),
     /// Judge topics: valid records go to validated topics, the others to dead-letter topics with all reasons.
     Validate(RoleArgs),
     /// Land validated topics as Parquet on local disk, S3 or Azure Blob.
@@ -94,6 +99,44 @@ pub(crate) struct CheckArgs {
     pub(crate) now: Option<String>,
     #[arg(long, default_value = "human")]
     pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate lint                                  every *.odcs.yaml below the current folder
+  tidegate lint contracts/shop --deny warnings   for CI: warnings fail, too
+  tidegate lint contracts --output sarif > lint.sarif
+
+Exit 0: no error (with --deny warnings: no warning either); 1: some; 2: misuse, or no contract file was found.")]
+pub(crate) struct LintArgs {
+    /// Contract files, or folders that are searched for *.odcs.yaml; default: the current folder.
+    pub(crate) paths: Vec<PathBuf>,
+    /// How findings are written: text with the lines they are about, one JSON document, GitHub annotations, or SARIF 2.1.0.
+    #[arg(long, default_value = "text")]
+    pub(crate) output: LintOutput,
+    /// What else makes the exit code 1.
+    #[arg(long, value_parser = ["warnings"])]
+    pub(crate) deny: Option<String>,
+    /// The day (or RFC 3339 moment) by which kill switches are told; default: now.
+    #[arg(long)]
+    pub(crate) today: Option<String>,
+    /// Leave notes out of the findings.
+    #[arg(long)]
+    pub(crate) no_notes: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LintOutput {
+    Text,
+    Json,
+    Github,
+    Sarif,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The code between the brackets of `error[TG0117]`; left out: a list of all codes.
+    pub(crate) code: Option<String>,
 }
 
 /// Flags of roles; all of them can stand in the config file.

@@ -3,6 +3,8 @@
 pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod demo;
+pub(crate) mod explain;
+pub(crate) mod lint;
 pub(crate) mod sink;
 pub(crate) mod sla;
 pub(crate) mod validate;

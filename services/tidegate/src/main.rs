@@ -31,6 +31,8 @@ fn main() -> std::process::ExitCode {
     }
     let exit = match cli.command {
         Command::Check(args) => commands::check::run(&args),
+        Command::Lint(args) => commands::lint::run(&args),
+        Command::Explain(args) => commands::explain::run(&args),
         Command::Validate(args) => commands::validate::run(&args),
         Command::Sink(args) => commands::sink::run(&args),
         Command::Sla {
