@@ -190,7 +190,7 @@ impl Gather {
         if !stamp.enforced {
             return Ok(self.skip(record, &stamp, &contract, SkipPolicy::Shadow));
         }
-        let Some(bound) = rulings.bind(&source.0, &contract)? else {
+        let Some(bound) = rulings.bind(&source.0, &contract, stamp.object.as_deref())? else {
             return Ok(Taken::Held(Held::Version(contract)));
         };
         self.judge(record, &stamp, &bound, rulings, buckets_max)

@@ -7,7 +7,7 @@ use tidegate_check::{Input, Judge, Plan, SchemaLookup, SchemaNeed, Verdict, comp
 use tidegate_columnar::RowBuilder;
 use tidegate_contract::model::CdcFormat;
 use tidegate_contract::snapshot::BoundObject;
-use tidegate_contract::{Contract, ContractRef, EventSchema, EventSchemaKind, LogicalType, Property, Resolution, Snapshot, Status};
+use tidegate_contract::{Contract, ContractRef, EventSchema, EventSchemaKind, LogicalType, Property, SchemaObject, Snapshot, Status};
 use tidegate_flow::{Remedy, WorldError};
 
 use crate::rulings::{Bound, Rulings};
@@ -29,8 +29,16 @@ pub struct SnapshotRulings<'a> {
     current: Arc<Snapshot>,
     judge: Judge,
     plans: Vec<Plan>,
-    /// By version, then by the topic that the validator consumed.
-    bounds: HashMap<ContractRef, HashMap<Arc<str>, Arc<Bound>>>,
+    bounds: HashMap<ContractRef, Vec<Known>>,
+}
+
+/// What a stamp of one version was bound to.
+struct Known {
+    /// The topic that the validator consumed.
+    topic: Arc<str>,
+    /// The object, where the stamp names one.
+    object: Option<Arc<str>>,
+    bound: Arc<Bound>,
 }
 
 // === impl SnapshotRulings ===
@@ -83,15 +91,21 @@ impl Rulings for SnapshotRulings<'_> {
         self.current.commit.clone()
     }
 
-    fn bind(&mut self, topic: &str, contract: &ContractRef) -> Result<Option<Arc<Bound>>, WorldError> {
-        if let Some(bound) = self.bounds.get(contract).and_then(|topics| topics.get(topic)) {
-            return Ok(Some(bound.clone()));
+    fn bind(&mut self, topic: &str, contract: &ContractRef, object: Option<&str>) -> Result<Option<Arc<Bound>>, WorldError> {
+        let mut known = self.bounds.get(contract).into_iter().flatten();
+        if let Some(known) = known.find(|known| *known.topic == *topic && known.object.as_deref() == object) {
+            return Ok(Some(known.bound.clone()));
         }
-        let Some(found) = find(&self.current, topic, contract) else {
+        let Some(found) = find(&self.current, topic, contract, object) else {
             return Ok(None);
         };
         let bound = self.compile(&found)?;
-        self.bounds.entry(contract.clone()).or_default().insert(topic.into(), bound.clone());
+        let known = self.bounds.entry(contract.clone()).or_default();
+        known.push(Known {
+            topic: topic.into(),
+            object: object.map(Arc::from),
+            bound: bound.clone(),
+        });
         Ok(Some(bound))
     }
 
@@ -106,12 +120,17 @@ impl Rulings for SnapshotRulings<'_> {
 
 /// The object by its topic. A topic that is bound no longer, or never was (a retry topic), is found by the version alone where that leaves
 /// no choice.
-fn find(snapshot: &Snapshot, topic: &str, reference: &ContractRef) -> Option<BoundObject> {
-    if let Resolution::Bound(bound) = snapshot.resolve(topic, Some(reference)) {
+fn find(snapshot: &Snapshot, topic: &str, reference: &ContractRef, name: Option<&str>) -> Option<BoundObject> {
+    if let Some(bound) = snapshot.bindings.get(topic).and_then(|binding| binding.object(reference, name)) {
         return Some(bound.clone());
     }
     let contract = snapshot.contracts.iter().find(|contract| contract.reference() == *reference)?;
-    let mut objects = contract.objects.iter().enumerate().filter(|(_, object)| object.topic.is_some());
+    let is_named = |object: &SchemaObject| name.is_none_or(|name| *object.name == *name);
+    let mut objects = contract
+        .objects
+        .iter()
+        .enumerate()
+        .filter(|(_, object)| object.topic.is_some() && is_named(object));
     match (objects.next(), objects.next()) {
         (Some((object, _)), None) => Some(BoundObject {
             contract: contract.clone(),
@@ -121,7 +140,7 @@ fn find(snapshot: &Snapshot, topic: &str, reference: &ContractRef) -> Option<Bou
     }
 }
 
-/// The contract as far as types, shapes and clauses go.
+/// The contract as far as types, shapes and clauses of the value go.
 fn reading_only(contract: &Contract, object: usize) -> Contract {
     let mut contract = contract.clone();
     contract.status = Status::Active;
@@ -130,6 +149,9 @@ fn reading_only(contract: &Contract, object: usize) -> Contract {
     // What a JSON Schema says of an event does not change with time: the validator's word is enough.
     let judged = |schema: &mut EventSchema| schema.kind == EventSchemaKind::JsonSchema;
     let _ = object.settings.event_schema.take_if(judged);
+    object.settings.key = None;
+    object.settings.required_headers.clear();
+    object.settings.kill_switches.clear();
     object.properties.iter_mut().for_each(without_rules);
     contract
 }

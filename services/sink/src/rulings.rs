@@ -39,8 +39,8 @@ pub trait Rulings {
     /// Commit of the current snapshot.
     fn commit(&self) -> Arc<str>;
     /// The object that a stamp names, whatever its status; none when the current snapshot does not hold that version.
-    /// `topic` is the one that the validator consumed.
-    fn bind(&mut self, topic: &str, contract: &ContractRef) -> Result<Option<Arc<Bound>>, WorldError>;
+    /// `topic` is the one that the validator consumed, `object` the one of several of that version which the stamp names.
+    fn bind(&mut self, topic: &str, contract: &ContractRef, object: Option<&str>) -> Result<Option<Arc<Bound>>, WorldError>;
     /// Reads a record into `row` ([`RowBuilder::begin_row`] was called).
     fn judge(&mut self, bound: &Bound, topic: &str, input: &Input<'_>, row: &mut RowBuilder) -> Verdict;
     /// Asks the registry for a schema, so that judging again gets further.

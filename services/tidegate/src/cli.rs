@@ -20,6 +20,7 @@ const EXAMPLES: &str = "Examples:
   tidegate check orders.odcs.yaml events.jsonl      judge events on your laptop
   tidegate try orders.odcs.yaml event.json          one event, with the place of everything that is wrong
   tidegate export orders.odcs.yaml --to sql         the contract as JSON Schema, Avro, SQL, …
+  tidegate lint contracts                           what is wrong with contracts, and what nothing checks
   tidegate validate --config tidegate.yaml          judge topics: validated and dead-letter topics
   tidegate sink --config tidegate.yaml              land validated topics as Parquet
   tidegate sla run --once --config tidegate.yaml    check the contracts' SLAs on the lake
@@ -35,6 +36,10 @@ pub(crate) enum Command {
     Try(TryArgs),
     /// Write the contract as JSON Schema, Avro, Arrow, Parquet, SQL or a readable page.
     Export(ExportArgs),
+    /// Say everything about contracts: errors, warnings, and what is not executed, each with its place and fix.
+    Lint(LintArgs),
+    /// Explain a diagnostic code, such as TG0117.
+    Explain(ExplainArgs),
     /// Judge topics: valid records go to validated topics, the others to dead-letter topics with all reasons.
     Validate(RoleArgs),
     /// Land validated topics as Parquet on local disk, S3 or Azure Blob.
@@ -184,6 +189,44 @@ pub(crate) struct ExportArgs {
     /// File to write; default: standard output.
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate lint                                  every *.odcs.yaml below the current folder
+  tidegate lint contracts/shop --deny warnings   for CI: warnings fail, too
+  tidegate lint contracts --output sarif > lint.sarif
+
+Exit 0: no error (with --deny warnings: no warning either); 1: some; 2: misuse, or no contract file was found.")]
+pub(crate) struct LintArgs {
+    /// Contract files, or folders that are searched for *.odcs.yaml; default: the current folder.
+    pub(crate) paths: Vec<PathBuf>,
+    /// How findings are written: text with the lines they are about, one JSON document, GitHub annotations, or SARIF 2.1.0.
+    #[arg(long, default_value = "text")]
+    pub(crate) output: LintOutput,
+    /// What else makes the exit code 1.
+    #[arg(long, value_parser = ["warnings"])]
+    pub(crate) deny: Option<String>,
+    /// The day (or RFC 3339 moment) by which kill switches are told; default: now.
+    #[arg(long)]
+    pub(crate) today: Option<String>,
+    /// Leave notes out of the findings.
+    #[arg(long)]
+    pub(crate) no_notes: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LintOutput {
+    Text,
+    Json,
+    Github,
+    Sarif,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The code between the brackets of `error[TG0117]`; left out: a list of all codes.
+    pub(crate) code: Option<String>,
 }
 
 /// Flags of roles; all of them can stand in the config file.

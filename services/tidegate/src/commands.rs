@@ -6,6 +6,8 @@ pub(crate) mod check;
 mod contract_file;
 pub(crate) mod demo;
 pub(crate) mod export;
+pub(crate) mod explain;
+pub(crate) mod lint;
 pub(crate) mod sink;
 pub(crate) mod sla;
 pub(crate) mod validate;

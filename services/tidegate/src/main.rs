@@ -33,6 +33,8 @@ fn main() -> std::process::ExitCode {
         Command::Check(args) => commands::check::run(&args),
         Command::Try(args) => commands::attempt::run(&args),
         Command::Export(args) => commands::export::run(&args),
+        Command::Lint(args) => commands::lint::run(&args),
+        Command::Explain(args) => commands::explain::run(&args),
         Command::Validate(args) => commands::validate::run(&args),
         Command::Sink(args) => commands::sink::run(&args),
         Command::Sla {

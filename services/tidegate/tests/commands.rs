@@ -183,7 +183,7 @@ fn an_event_schema_is_enforced_with_its_contract() {
     std::fs::write(folder.path().join("schemas/support/ticket.schema.json"), broken).unwrap();
     let (code, _, err) = tidegate(folder.path(), &["check", "tickets.odcs.yaml", "events.jsonl"]);
     assert!(
-        code == 2 && err.contains("TG0204") && err.contains("schemas/support/ticket.schema.json:3"),
+        code == 2 && err.contains("TG0205") && err.contains("schemas/support/ticket.schema.json:3"),
         "{code} {err}"
     );
 }

@@ -235,6 +235,9 @@ impl Worker<'_> {
         }
         self.parts.meter.committed(decided.len(), self.judging_micros);
         count(self.parts.meter, decided);
+        for (contract, rule, records) in self.bench.switched_off() {
+            self.parts.meter.switched_off(contract, rule, records);
+        }
     }
 
     /// A commit without a definite answer: the group knows.

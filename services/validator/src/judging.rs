@@ -7,22 +7,27 @@ use tidegate_check::judge::Judge;
 use tidegate_check::plan::Plan;
 use tidegate_check::{Input, Reason, Verdict, Violation};
 use tidegate_codec::Detail;
-use tidegate_contract::{Location, Severity, Status};
+use tidegate_contract::{ContractRef, Location, Severity, Status};
 use tidegate_flow::record::UNREADABLE_NAME;
 use tidegate_flow::stamp::JudgedBy;
 use tidegate_flow::{Record, TopicPartition, WorldError};
 
 use crate::dead_letter::Diagnosis;
 use crate::outcome::{Decided, Outcome};
-use crate::parts::{JudgingSnapshot, Schemas, TopicPlans};
+use crate::parts::{Chosen, JudgingSnapshot, ObjectPlan, Schemas};
 
 /// Judges, and remembers what is the same for every record of a topic and snapshot.
 #[derive(Debug)]
 pub(crate) struct Bench {
     judge: Judge,
-    /// By topic, commit and time; emptied for each batch.
-    stamps: HashMap<(Arc<str>, Arc<str>, i64), JudgedBy>,
+    /// Emptied for each batch.
+    stamps: HashMap<StampKey, JudgedBy>,
+    /// Records of the batch for which a rule was switched off, by version and rule.
+    off: HashMap<(ContractRef, Arc<str>), u64>,
 }
+
+/// Topic, version with its object, commit and time.
+type StampKey = (Arc<str>, ContractRef, Option<Arc<str>>, Arc<str>, i64);
 
 /// A record that cannot be judged now; its partition waits, everything before it goes on.
 #[derive(Debug)]
@@ -38,12 +43,19 @@ impl Bench {
         Bench {
             judge: Judge::new(),
             stamps: HashMap::new(),
+            off: HashMap::new(),
         }
     }
 
     /// Forgets what was the same for the last batch.
     pub(crate) fn begin_batch(&mut self) {
         self.stamps.clear();
+        self.off.clear();
+    }
+
+    /// For how many records of the batch which rules were switched off.
+    pub(crate) fn switched_off(&self) -> impl Iterator<Item = (&ContractRef, &str, u64)> {
+        self.off.iter().map(|((contract, rule), records)| (contract, &**rule, *records))
     }
 
     /// The outcome of one record under a snapshot. `Err` is a bad world, never bad data.
@@ -55,50 +67,12 @@ impl Bench {
         now: i64,
     ) -> Result<Decided, Box<Blocked>> {
         let topic = record.origin.at.topic.clone();
-        let Some(plans) = snapshot.topic(&topic) else {
-            let outcome = refused(Reason::NoContract, "topic");
-            return Ok(Decided {
-                record,
-                outcome,
-                contract: None,
-                judged: JudgedBy::new(None, snapshot.commit(), now),
-                commit: snapshot.commit().clone(),
-                shadow: None,
-            });
-        };
-        let judged = self.stamp(&topic, plans, snapshot, now);
-        let outcome = self.outcome(&record, plans, schemas, now);
-        // A proposed version decides nothing, so an outage that only it suffers from holds nothing up: it is then not counted.
-        let shadow = plans.shadow.as_ref().and_then(|(plan, contract)| {
-            let verdict = self.verdict(&record, plan, schemas, now).ok()?;
-            Some((contract.clone(), !matches!(verdict, Verdict::Invalid { .. })))
-        });
-        match outcome {
-            Ok(outcome) => Ok(Decided {
-                record,
-                outcome,
-                contract: Some(plans.contract.clone()),
-                judged,
-                commit: snapshot.commit().clone(),
-                shadow,
-            }),
-            Err(error) => Err(Box::new(Blocked {
+        let blocked = |error: WorldError| {
+            Box::new(Blocked {
                 at: record.origin.at.clone(),
                 error,
-            })),
-        }
-    }
-
-    fn stamp(&mut self, topic: &Arc<str>, plans: &TopicPlans, snapshot: &JudgingSnapshot, now: i64) -> JudgedBy {
-        let key = (topic.clone(), snapshot.commit().clone(), now);
-        self.stamps
-            .entry(key)
-            .or_insert_with(|| JudgedBy::new(Some(&plans.contract), snapshot.commit(), now))
-            .clone()
-    }
-
-    /// The verdict of one plan; schemas that it needs are fetched on the way. `Err` is a registry that does not answer.
-    fn verdict(&mut self, record: &Record, plan: &Plan, schemas: &dyn Schemas, now: i64) -> Result<Verdict, WorldError> {
+            })
+        };
         let headers: Vec<(&str, Option<&[u8]>)> = record
             .headers
             .iter()
@@ -110,23 +84,74 @@ impl Bench {
             headers: &headers,
             now,
         };
+        let (judge, shadow) = match choose(&input, &topic, snapshot, schemas).map_err(blocked)? {
+            Chosen::Plans { judge, shadow } => (judge, shadow),
+            Chosen::Refused { reason, detail, rule } => {
+                return Ok(Decided {
+                    record,
+                    outcome: outcome(reason, detail, rule),
+                    contract: None,
+                    judged: JudgedBy::new(None, snapshot.commit(), now),
+                    commit: snapshot.commit().clone(),
+                    shadow: None,
+                });
+            }
+            Chosen::Need(_) => unreachable!("`choose` ends with another one"),
+        };
+        let judged = self.stamp(&topic, judge, snapshot, now);
+        let outcome = self.outcome(&input, &topic, judge, schemas).map_err(blocked)?;
+        // A proposed version decides nothing, so an outage that only it suffers from holds nothing up: it is then not counted.
+        let shadow = shadow.and_then(|shadow| {
+            let verdict = self.verdict(&input, &topic, &shadow.plan, schemas).ok()?;
+            Some((shadow.contract.clone(), !matches!(verdict, Verdict::Invalid { .. })))
+        });
+        for rule in judge.plan.switched_off(now) {
+            *self.off.entry((judge.contract.clone(), rule.clone())).or_default() += 1;
+        }
+        Ok(Decided {
+            record,
+            outcome,
+            contract: Some(judge.contract.clone()),
+            judged,
+            commit: snapshot.commit().clone(),
+            shadow,
+        })
+    }
+
+    fn stamp(&mut self, topic: &Arc<str>, judge: &ObjectPlan, snapshot: &JudgingSnapshot, now: i64) -> JudgedBy {
+        let commit = snapshot.commit();
+        let key = (topic.clone(), judge.contract.clone(), judge.object.clone(), commit.clone(), now);
+        self.stamps
+            .entry(key)
+            .or_insert_with(|| {
+                let judged = JudgedBy::new(Some(&judge.contract), commit, now);
+                match &judge.object {
+                    Some(object) => judged.of_object(object),
+                    None => judged,
+                }
+            })
+            .clone()
+    }
+
+    /// The verdict of one plan; schemas that it needs are fetched on the way. `Err` is a registry that does not answer.
+    fn verdict(&mut self, input: &Input<'_>, topic: &str, plan: &Plan, schemas: &dyn Schemas) -> Result<Verdict, WorldError> {
         loop {
-            match self.judge.judge(plan, &input, &record.origin.at.topic, schemas, &mut ()) {
+            match self.judge.judge(plan, input, topic, schemas, &mut ()) {
                 Verdict::Need(need) => schemas.fetch(&need)?,
                 verdict => return Ok(verdict),
             }
         }
     }
 
-    fn outcome(&mut self, record: &Record, plans: &TopicPlans, schemas: &dyn Schemas, now: i64) -> Result<Outcome, WorldError> {
-        if plans.status == Status::Retired {
+    fn outcome(&mut self, input: &Input<'_>, topic: &str, judge: &ObjectPlan, schemas: &dyn Schemas) -> Result<Outcome, WorldError> {
+        if judge.status == Status::Retired {
             return Ok(refused(Reason::ContractRetired, "status"));
         }
-        if record.headers.iter().any(|header| header.name.starts_with(UNREADABLE_NAME)) {
+        if input.headers.iter().any(|(name, _)| name.starts_with(UNREADABLE_NAME)) {
             return Ok(undecodable("header", Detail::BadEncoding));
         }
-        let verdict = self.verdict(record, &plans.enforced, schemas, now)?;
-        let proposed = plans.status == Status::Proposed;
+        let verdict = self.verdict(input, topic, &judge.plan, schemas)?;
+        let proposed = judge.status == Status::Proposed;
         Ok(match verdict {
             Verdict::Valid { notes, .. } => Outcome::Validated {
                 notes,
@@ -145,6 +170,16 @@ impl Bench {
             Verdict::Skipped(skip) => Outcome::Skipped(skip),
             Verdict::Need(_) => unreachable!("`verdict` ends with another one"),
         })
+    }
+}
+
+/// What judges a record; schemas that the choice needs are fetched on the way. `Err` is a registry that does not answer.
+fn choose<'s>(input: &Input<'_>, topic: &str, snapshot: &'s JudgingSnapshot, schemas: &dyn Schemas) -> Result<Chosen<'s>, WorldError> {
+    loop {
+        match snapshot.choose(topic, input, schemas) {
+            Chosen::Need(need) => schemas.fetch(&need)?,
+            chosen => return Ok(chosen),
+        }
     }
 }
 
@@ -171,3 +206,6 @@ fn outcome(reason: Reason, detail: Option<Detail>, rule: &str) -> Outcome {
         diagnosis: Diagnosis::Full,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tidegate_check::plan::Plan;
-use tidegate_check::{Reason, SchemaLookup, SchemaNeed, Skip};
-use tidegate_contract::{ContractRef, Diagnostic, Severity, Snapshot, Status};
+use tidegate_check::{Choice, Input, Reason, SchemaLookup, SchemaNeed, Skip, choose};
+use tidegate_codec::Detail;
+use tidegate_contract::{Binding, BoundObject, ContractRef, Diagnostic, Severity, Snapshot, Status};
 use tidegate_flow::ports::{Clock, Exchange};
 use tidegate_flow::{TopicPartition, WorldError};
 
@@ -45,6 +46,8 @@ pub trait Meter: Send + Sync {
     fn dead_letters(&self, topic: &str, contract: Option<&ContractRef>, reason: Reason, records: u64);
     /// A violation of severity warning or info on a record that passed.
     fn noted(&self, topic: &str, contract: &ContractRef, severity: Severity);
+    /// Records for which a quality rule was not asked because a kill switch is on, in a committed batch.
+    fn switched_off(&self, _contract: &ContractRef, _rule: &str, _records: u64) {}
     /// What a proposed version beside the enforced one would have said, in a committed batch.
     fn shadowed(&self, topic: &str, contract: &ContractRef, valid: u64, invalid: u64);
     /// Records set aside by a policy, in a committed batch.
@@ -69,7 +72,7 @@ pub trait Meter: Send + Sync {
     fn snapshot(&self, commit: &str);
 }
 
-/// A snapshot with the plan of every binding.
+/// A snapshot with the plan of every object that is bound.
 #[derive(Debug)]
 pub struct JudgingSnapshot {
     /// What it was compiled from.
@@ -77,49 +80,73 @@ pub struct JudgingSnapshot {
     topics: HashMap<Arc<str>, TopicPlans>,
 }
 
-/// The plans that judge a topic.
+/// The plans of a topic: of every version and every type of its events.
+#[derive(Debug)]
+struct TopicPlans {
+    binding: Binding,
+    plans: Vec<ObjectPlan>,
+}
+
+/// The plan of one object.
 #[derive(Debug, Clone)]
-pub struct TopicPlans {
-    /// The judge of the topic.
-    pub enforced: Arc<Plan>,
-    /// Stamp of it.
+pub struct ObjectPlan {
+    /// Compiled.
+    pub plan: Arc<Plan>,
+    /// Stamp of its version.
     pub contract: ContractRef,
     /// Its status.
     pub status: Status,
-    /// A proposed version beside it, judged for the count only.
-    pub shadow: Option<(Arc<Plan>, ContractRef)>,
+    /// Its name where the version alone does not say which object of the topic is meant.
+    pub object: Option<Arc<str>>,
+    bound: BoundObject,
+}
+
+/// What judges a record.
+#[derive(Debug)]
+pub enum Chosen<'s> {
+    /// This plan, and a proposed version beside it that is judged for the count only.
+    Plans {
+        /// The judge.
+        judge: &'s ObjectPlan,
+        /// Only counts.
+        shadow: Option<&'s ObjectPlan>,
+    },
+    /// No contract: a dead letter for this reason. The rule names what was looked at.
+    Refused {
+        /// Reason.
+        reason: Reason,
+        /// Finer code.
+        detail: Option<Detail>,
+        /// What was looked at.
+        rule: &'static str,
+    },
+    /// This schema must be fetched first.
+    Need(SchemaNeed),
 }
 
 // === impl JudgingSnapshot ===
 
 impl JudgingSnapshot {
-    /// Compiles every binding; all problems at once.
+    /// Compiles every object that a record could be judged by; all problems at once.
     pub fn compile(snapshot: Arc<Snapshot>) -> Result<JudgingSnapshot, Vec<Diagnostic>> {
         let mut topics = HashMap::new();
         let mut problems = Vec::new();
-        let mut build = |bound: &tidegate_contract::snapshot::BoundObject| match tidegate_check::compile(&bound.contract, bound.object) {
-            Ok(plan) => Some(Arc::new(plan)),
-            Err(found) => {
-                problems.extend(found);
-                None
-            }
-        };
         for (topic, binding) in &snapshot.bindings {
-            let enforced = build(&binding.default);
-            let shadow = binding
-                .shadow
-                .as_ref()
-                .and_then(|bound| Some((build(bound)?, bound.contract.reference())));
-            if let Some(enforced) = enforced {
-                let contract = &binding.default.contract;
-                let plans = TopicPlans {
-                    enforced,
-                    contract: contract.reference(),
-                    status: contract.status,
-                    shadow,
-                };
-                topics.insert(topic.clone(), plans);
+            let mut plans = Vec::new();
+            for bound in binding.objects() {
+                match tidegate_check::compile(&bound.contract, bound.object) {
+                    Ok(plan) => plans.push(ObjectPlan {
+                        plan: Arc::new(plan),
+                        contract: bound.contract.reference(),
+                        status: bound.contract.status,
+                        object: binding.shares_version(&bound.contract).then(|| bound.object().name.clone()),
+                        bound: bound.clone(),
+                    }),
+                    Err(found) => problems.extend(found),
+                }
             }
+            let binding = binding.clone();
+            topics.insert(topic.clone(), TopicPlans { binding, plans });
         }
         if problems.is_empty() {
             Ok(JudgingSnapshot { snapshot, topics })
@@ -133,14 +160,41 @@ impl JudgingSnapshot {
         &self.snapshot.commit
     }
 
-    /// The plans of a topic.
-    pub fn topic(&self, topic: &str) -> Option<&TopicPlans> {
-        self.topics.get(topic)
+    /// What judges a record of a topic.
+    pub fn choose(&self, topic: &str, input: &Input<'_>, schemas: &dyn SchemaLookup) -> Chosen<'_> {
+        let Some(plans) = self.topics.get(topic) else {
+            return Chosen::Refused {
+                reason: Reason::NoContract,
+                detail: None,
+                rule: "topic",
+            };
+        };
+        match choose(&plans.binding, input, schemas) {
+            Choice::Bound { bound, shadow } => Chosen::Plans {
+                judge: plans.of(bound),
+                shadow: shadow.map(|shadow| plans.of(shadow)),
+            },
+            Choice::Refused { reason, detail, clause } => Chosen::Refused {
+                reason,
+                detail,
+                rule: clause,
+            },
+            Choice::Need(need) => Chosen::Need(need),
+        }
     }
 
     /// Every bound topic, sorted.
     pub fn topics(&self) -> Vec<Arc<str>> {
         self.snapshot.bindings.keys().cloned().collect()
+    }
+}
+
+// === impl TopicPlans ===
+
+impl TopicPlans {
+    fn of(&self, bound: &BoundObject) -> &ObjectPlan {
+        let same = |plan: &&ObjectPlan| plan.bound.object == bound.object && Arc::ptr_eq(&plan.bound.contract, &bound.contract);
+        self.plans.iter().find(same).expect("every object of the binding was compiled")
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) mod any;
 mod changes;
 mod documents;
 pub(crate) mod findings;
+mod headers;
+mod key;
 mod schema;
 mod walk;
 
@@ -28,6 +30,9 @@ use walk::{Mode, Scratch, Source, Stop, Walk};
 
 /// Values longer than this are not read. Kafka's own limit is usually a few MiB; this one bounds the time of one verdict.
 pub const VALUE_BYTES_MAX: usize = 64 << 20;
+
+/// The name of the one field of a key that is no object; the plan of such a key reads this field.
+pub(crate) const KEY_FIELD: &str = "key";
 
 /// Judges records one after another and keeps its buffers between them. One judge serves any number of plans, from one thread.
 #[derive(Debug, Default)]
@@ -98,12 +103,39 @@ impl Judge {
     /// [`Verdict::Need`] asks for a schema that `schemas` does not know yet: judge again when it does. Never fails otherwise: whatever
     /// the bytes are, there is a verdict. The same input gives the same verdict, whatever was judged before.
     pub fn judge<R: RowSink>(&mut self, plan: &Plan, input: &Input<'_>, topic: &str, schemas: &dyn SchemaLookup, row: &mut R) -> Verdict {
-        self.findings.clear();
-        self.scratch.clear();
         self.framing = None;
         if let Some(verdict) = verdict_for_status(plan) {
             return verdict;
         }
+        self.findings.switch_off(plan.switched_off(input.now));
+        let Some(outside) = &plan.outside else {
+            return self.judge_value(plan, input, topic, schemas, row);
+        };
+        self.findings.clear();
+        self.scratch.clear();
+        headers::check(&mut self.findings, &outside.headers, input);
+        let mut found = self.findings.take();
+        let headers_found = found.len();
+        if let Some(key) = &outside.key {
+            match self.key_violations(key, input, topic, schemas) {
+                Ok(violations) => found.extend(violations),
+                Err(need) => return Verdict::Need(need),
+            }
+        }
+        match self.judge_value(plan, input, topic, schemas, row) {
+            // Debezium writes truncates and logical messages without a key.
+            Verdict::Valid { notes, facts } if input.key.is_none() && matches!(facts.op, Some(Op::Truncate | Op::Message)) => {
+                found.truncate(headers_found);
+                findings::joined(found, Verdict::Valid { notes, facts })
+            }
+            verdict => findings::joined(found, verdict),
+        }
+    }
+
+    /// Judges the value alone.
+    fn judge_value<R: RowSink>(&mut self, plan: &Plan, input: &Input<'_>, topic: &str, schemas: &dyn SchemaLookup, row: &mut R) -> Verdict {
+        self.findings.clear();
+        self.scratch.clear();
         let arrival = plan.cdc.map(|format| Arrival {
             plan,
             input,

@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 mod change;
+pub mod choose;
 mod datum;
 pub mod event_schema;
 mod exact;
@@ -14,6 +15,7 @@ pub mod input;
 mod jdk;
 pub mod judge;
 mod leaf;
+mod lint;
 pub mod locate;
 pub mod plan;
 mod position;
@@ -26,10 +28,12 @@ pub mod verdict;
 /// Version of what decides, recorded with every verdict. Whoever changes a verdict for any bytes and contract raises it.
 pub const ENGINE_VERSION: &str = "2";
 
+pub use choose::{Choice, choose};
 pub use event_schema::EventSchema;
 pub use input::{Input, SchemaLookup, SchemaNeed};
 pub use judge::{Judge, verdict_for_status};
-pub use plan::{Plan, compile};
+pub use lint::lint;
+pub use plan::{Plan, codes, compile};
 pub use position::SourcePosition;
 pub use row::RowSink;
 pub use verdict::{Reason, Skip, Verdict, Violation};

@@ -7,10 +7,11 @@ use tidegate_contract::{ContractRef, Location, Status};
 
 mod change;
 mod checks;
-pub(crate) mod codes;
+pub mod codes;
 pub mod compile;
 mod fields;
 mod fingerprint;
+mod outside;
 mod quick;
 mod rule_forms;
 
@@ -19,6 +20,7 @@ pub(crate) use checks::{AnyShape, Body, Check, ItemLimits, PropertyLimits};
 pub use compile::compile;
 pub(crate) use compile::leaf_type::{digits, fraction};
 pub(crate) use fields::FieldIndex;
+pub(crate) use outside::{HeaderCheck, KeyPlan, Outside};
 pub(crate) use quick::{Quick, QuickText};
 pub use rule_forms::RuleForm;
 
@@ -58,6 +60,10 @@ pub struct Plan {
     pub(crate) programs: Vec<crate::rules::cel::Rule>,
     /// Settings that the change-event side needs.
     pub(crate) change: ChangeSettings,
+    /// Key and headers; none when the contract says nothing about them.
+    pub(crate) outside: Option<Box<Outside>>,
+    /// Rules that are not asked before a moment (microseconds since the epoch).
+    pub(crate) off: Vec<(Arc<str>, i64)>,
 }
 
 /// One property, item, map key or map value (or the row itself, node 0).
@@ -122,4 +128,13 @@ pub enum LeafType {
         /// An instant (written with UTC in the lake).
         utc: bool,
     },
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// The quality rules that a kill switch keeps from being asked at `now` (microseconds since the epoch).
+    pub fn switched_off(&self, now: i64) -> impl Iterator<Item = &Arc<str>> {
+        self.off.iter().filter(move |(_, until)| now < *until).map(|(rule, _)| rule)
+    }
 }

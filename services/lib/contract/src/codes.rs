@@ -142,6 +142,30 @@ codes! {
         "Nothing is checked about its value, and the lake keeps it as JSON text."
     TOO_MANY "TG0147" "too many problems"
         "Only the first problems of the file are listed; mend them and look again."
+    KILL_SWITCH "TG0148" "a kill switch that cannot be used, or is on"
+        "`killSwitches` of a contract name a quality rule that is not asked until a day or moment; `until` and `reason` are required, and \
+         from `until` on the rule is asked again. Only rules that are asked of single records can be switched off: types, options and \
+         decoding never. `lint` says which switches are on, about to end, or over and only clutter."
+    DISCRIMINATOR "TG0149" "objects of one topic that tell their events apart in different places"
+        "Several objects may share a topic when each has a `discriminator`; all of them must look at the same place (header, pointer, \
+         CloudEvents type, record name or source table), so that an event has exactly one type. One object without a discriminator takes \
+         the events that no other describes; without such an object they are `unplanned_event`."
+    ELSEWHERE "TG0150" "a clause that is executed, but not on the way of an event"
+        "Statements about many rows (rowCount, duplicateValues, unique, primaryKey, metrics with a limit other than zero rows, SQL) and \
+         service levels are measured on the lake by `tidegate sla run`. No event is refused for them."
+    IGNORED_OPTION "TG0151" "an option that has no effect here"
+        "The clause is accepted by the standard, and the type or format beside it leaves nothing that it could change: text limits of a \
+         base64 format, a zone of a time of day, a length in physicalType."
+    CDC_ON_FAILURE "TG0152" "change events go on past a dead letter"
+        "A change event that breaks its contract becomes a dead letter while later changes of the same row pass (`on_failure: continue`), \
+         so the table in the lake misses that state until the dead letter is repaired and replayed. Keep the rules of change topics to what \
+         the source can promise."
+    VARIABLE "TG0153" "a variable that is not expanded"
+        "`${VAR}` is an environment variable in ODCS v3.2.0. Tidegate expands none: the verdict about an event depends on the commit of the \
+         contracts alone, not on the environment of a worker. Under `servers` they are for other tools; elsewhere write the value."
+    SECRET "TG0154" "a secret in a contract"
+        "Contracts are read by everybody who reads the repository, and kept in its history. Remove the secret, make it invalid, and give it to \
+         the tool that needs it by its own configuration."
     EVENT_SCHEMA "TG0155" "an event schema that is not there"
         "The setting `eventSchema` names a file by its path below the folder `schemas/` of the same commit or directory. It is part of what \
          judges events, so a contract whose file is missing, too large or not UTF-8 does not load."

@@ -7,11 +7,13 @@
 
 pub mod civil;
 pub mod codes;
+pub mod coverage;
 pub mod decimal;
 pub mod diagnostic;
 pub mod event_schema;
 pub mod excerpt;
 pub mod jdk_date;
+pub mod lint;
 pub mod model;
 mod nearest;
 mod odcs;
@@ -20,6 +22,7 @@ pub mod pattern;
 mod problems;
 pub mod render;
 pub mod snapshot;
+pub mod surroundings;
 pub mod yaml;
 
 pub use civil::Civil;
@@ -29,4 +32,4 @@ pub use jdk_date::DatePattern;
 pub use model::{Contract, ContractRef, LogicalType, Property, QualityRule, SchemaObject, Severity, Status, Version};
 pub use parse::parse;
 pub use render::{render, render_lines};
-pub use snapshot::{Binding, BoundObject, ContractFile, Resolution, Snapshot, directory_commit};
+pub use snapshot::{Binding, BoundObject, ContractFile, EventType, Resolution, Snapshot, directory_commit};

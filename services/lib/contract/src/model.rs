@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::diagnostic::Location;
+use crate::surroundings::{Discriminator, KeySettings, KillSwitch, RequiredHeader};
 
 /// A data contract (ODCS `kind: DataContract`), one file.
 #[derive(Debug, Clone)]
@@ -131,6 +132,18 @@ pub struct ObjectSettings {
     pub before_image: Option<Arc<str>>,
     /// A schema file that events are held to beside the contract. (`eventSchema`)
     pub event_schema: Option<crate::event_schema::EventSchema>,
+    /// What the key must be; none means any. (`key`)
+    pub key: Option<KeySettings>,
+    /// Headers that every record must carry. (`requiredHeaders`)
+    pub required_headers: Vec<RequiredHeader>,
+    /// Which events of the topic the object describes; none means all that no other object describes. (`discriminator`)
+    pub discriminator: Option<Discriminator>,
+    /// CloudEvents `dataschema` URIs that mean this version. (`dataSchemas`)
+    pub data_schemas: Vec<Arc<str>>,
+    /// Ids of the schema registry that mean this version. (`schemaIds`)
+    pub schema_ids: Vec<u32>,
+    /// Quality rules that are not asked for a while. (`killSwitches` of the contract)
+    pub kill_switches: Vec<KillSwitch>,
 }
 
 /// How a value is written.
@@ -542,6 +555,20 @@ impl QualityRule {
             RuleKind::Library(_) => "library",
             RuleKind::NotExecuted => "not executed",
         }
+    }
+
+    /// Whether a library metric is asked of each record: those about values whose limit is zero rows. Zero percent of the rows is zero rows.
+    pub fn is_per_record(&self) -> bool {
+        let about_values = matches!(
+            self.kind,
+            RuleKind::Library(Metric::NullValues | Metric::MissingValues(_) | Metric::InvalidValues { .. })
+        );
+        about_values
+            && match &self.threshold {
+                Some(Threshold::Be(Literal::Number(text))) => text.parse::<f64>().is_ok_and(|number| number == 0.0),
+                Some(Threshold::LessOrEqual(limit)) => *limit == 0.0,
+                _ => false,
+            }
     }
 }
 

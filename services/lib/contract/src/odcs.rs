@@ -2,9 +2,10 @@
 //!
 //! [`shape`] and [`keys`] check the form of the whole file; the other modules give the clauses that Tidegate executes their meaning.
 
-mod edition;
+pub(crate) mod edition;
 mod encodings;
-mod keys;
+pub(crate) mod keys;
+mod kill_switches;
 mod object;
 mod operations;
 mod options;
@@ -12,7 +13,7 @@ mod property;
 mod quality;
 mod schedule;
 mod settings;
-mod shape;
+pub(crate) mod shape;
 mod sla;
 
 use std::sync::Arc;
@@ -72,8 +73,8 @@ pub(crate) fn read(document: Node, sha256: &str, problems: &mut Problems) -> (Op
         rule_ids: std::collections::BTreeMap::new(),
     };
     reader.check_servers(&root);
-    reader.refuse_settings_outside_objects(&root);
-    let objects = reader.read_objects(&root);
+    let mut objects = reader.read_objects(&root);
+    reader.read_contract_settings(&root, &mut objects);
     let sla = reader.read_sla(&root, &objects);
     let location = reader.problems.location(&root.place());
     let (Some(id), Some(version), Some(status)) = (id, version, status) else {

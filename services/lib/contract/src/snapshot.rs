@@ -8,6 +8,7 @@ use crate::diagnostic::{Diagnostic, Level, Location};
 use crate::event_schema::SchemaFolder;
 use crate::model::{Contract, ContractRef, SchemaObject, Status};
 use crate::parse::{parse_file, sha256_hex};
+use crate::surroundings::{Discriminator, DiscriminatorBy};
 
 /// A contract file, or a file under `schemas/`, as it was read from a directory or a Git tree.
 #[derive(Debug, Clone)]
@@ -29,15 +30,34 @@ pub struct Snapshot {
     pub bindings: BTreeMap<Arc<str>, Binding>,
 }
 
-/// The object that judges a topic.
+/// The objects that judge a topic. A binding is (topic, discriminator value, major).
 #[derive(Debug, Clone)]
 pub struct Binding {
     /// The topic default: the highest enforced version (active, deprecated or retired), else the highest proposed one.
     pub default: BoundObject,
     /// A proposed version beside an enforced one: judged for the count only.
     pub shadow: Option<BoundObject>,
-    /// Every loaded version that binds this topic, by stamp; a record may name one of them in its headers.
+    /// Every loaded version that binds this topic, by stamp; a record may name one of them in its headers. Where several objects of one
+    /// version share the topic, the first in the order of `events`.
     pub versions: BTreeMap<ContractRef, BoundObject>,
+    /// Where events say their type; none where the topic has one type only.
+    pub selector: Option<DiscriminatorBy>,
+    /// The types of events of the topic, never empty: that of the events which no other type describes first, then by value. `default` and
+    /// `shadow` are those of the first.
+    pub events: Vec<EventType>,
+}
+
+/// One type of the events of a topic.
+#[derive(Debug, Clone)]
+pub struct EventType {
+    /// What the discriminator says; none takes the events that no other type describes.
+    pub value: Option<Arc<str>>,
+    /// The highest enforced version, else the highest proposed one.
+    pub default: BoundObject,
+    /// A proposed version beside an enforced one.
+    pub shadow: Option<BoundObject>,
+    /// Every loaded version, ascending.
+    pub versions: Vec<BoundObject>,
 }
 
 /// One object of one contract.
@@ -202,8 +222,12 @@ fn drop_copies(contracts: &mut Vec<Arc<Contract>>, diagnostics: &mut Vec<Diagnos
     });
 }
 
-fn bind(contracts: &[Arc<Contract>], diagnostics: &mut Vec<Diagnostic>) -> BTreeMap<Arc<str>, Binding> {
-    let mut by_topic: BTreeMap<Arc<str>, Vec<BoundObject>> = BTreeMap::new();
+/// Objects by the value of their discriminator.
+type Types = BTreeMap<Option<Arc<str>>, Vec<BoundObject>>;
+
+/// The bindings of contracts, whatever their status; `diagnostics` gets what two of them both claim.
+pub fn bind(contracts: &[Arc<Contract>], diagnostics: &mut Vec<Diagnostic>) -> BTreeMap<Arc<str>, Binding> {
+    let mut by_topic: BTreeMap<Arc<str>, Types> = BTreeMap::new();
     for contract in contracts {
         for (index, object) in contract.objects.iter().enumerate() {
             let Some(topic) = &object.topic else { continue };
@@ -211,15 +235,46 @@ fn bind(contracts: &[Arc<Contract>], diagnostics: &mut Vec<Diagnostic>) -> BTree
                 contract: contract.clone(),
                 object: index,
             };
-            by_topic.entry(topic.clone()).or_default().push(bound);
+            let value = object
+                .settings
+                .discriminator
+                .as_ref()
+                .map(|discriminator| discriminator.value.clone());
+            by_topic.entry(topic.clone()).or_default().entry(value).or_default().push(bound);
         }
     }
     let mut bindings = BTreeMap::new();
-    for (topic, mut candidates) in by_topic {
-        refuse_rivals(&topic, &candidates, diagnostics);
-        candidates.sort_by(|a, b| a.contract.version.cmp(&b.contract.version));
+    for (topic, types) in by_topic {
+        let selector = one_selector(&topic, types.values().flatten(), diagnostics);
+        let mut events = Vec::with_capacity(types.len());
+        for (value, candidates) in types {
+            refuse_rivals(&topic, &candidates, diagnostics);
+            events.extend(EventType::choose(value, candidates));
+        }
+        let Some(first) = events.first() else { continue };
+        let mut versions = BTreeMap::new();
+        for bound in events.iter().flat_map(|event| &event.versions) {
+            versions.entry(bound.contract.reference()).or_insert_with(|| bound.clone());
+        }
+        let binding = Binding {
+            default: first.default.clone(),
+            shadow: first.shadow.clone(),
+            versions,
+            selector,
+            events,
+        };
+        bindings.insert(topic, binding);
+    }
+    bindings
+}
+
+// === impl EventType ===
+
+impl EventType {
+    fn choose(value: Option<Arc<str>>, mut versions: Vec<BoundObject>) -> Option<EventType> {
+        versions.sort_by(|a, b| a.contract.version.cmp(&b.contract.version));
         let highest = |enforced: bool| {
-            candidates
+            versions
                 .iter()
                 .rev()
                 .find(|bound| bound.contract.status.is_enforced() == enforced)
@@ -228,12 +283,68 @@ fn bind(contracts: &[Arc<Contract>], diagnostics: &mut Vec<Diagnostic>) -> BTree
         let (default, shadow) = match (highest(true), highest(false)) {
             (Some(enforced), proposed) => (enforced, proposed),
             (None, Some(proposed)) => (proposed, None),
-            (None, None) => continue,
+            (None, None) => return None,
         };
-        let versions = candidates.into_iter().map(|bound| (bound.contract.reference(), bound)).collect();
-        bindings.insert(topic, Binding { default, shadow, versions });
+        Some(EventType {
+            value,
+            default,
+            shadow,
+            versions,
+        })
     }
-    bindings
+}
+
+// === impl Binding ===
+
+impl Binding {
+    /// The object of that version, by name where several objects of the version share the topic.
+    pub fn object(&self, version: &ContractRef, name: Option<&str>) -> Option<&BoundObject> {
+        let Some(name) = name else { return self.versions.get(version) };
+        self.objects()
+            .find(|bound| *bound.object().name == *name && bound.contract.reference() == *version)
+    }
+
+    /// Every object of every loaded version.
+    pub fn objects(&self) -> impl Iterator<Item = &BoundObject> {
+        self.events.iter().flat_map(|event| &event.versions)
+    }
+
+    /// Whether the version alone does not say which object is meant.
+    pub fn shares_version(&self, contract: &Contract) -> bool {
+        let same = |bound: &&BoundObject| bound.contract.id == contract.id && bound.contract.version.text == contract.version.text;
+        self.events.len() > 1 && self.objects().filter(same).nth(1).is_some()
+    }
+}
+
+/// All objects of a topic look for the type at one place.
+fn one_selector<'a>(
+    topic: &str,
+    objects: impl Iterator<Item = &'a BoundObject>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<DiscriminatorBy> {
+    let mut first: Option<&Discriminator> = None;
+    for bound in objects {
+        let Some(discriminator) = &bound.object().settings.discriminator else {
+            continue;
+        };
+        match first {
+            None => first = Some(discriminator),
+            Some(first) if first.by == discriminator.by => {}
+            Some(first) => diagnostics.push(Diagnostic {
+                code: codes::DISCRIMINATOR.id,
+                level: Level::Error,
+                location: discriminator.location.clone(),
+                problem: format!(
+                    "events of topic `{topic}` are told apart by {} here and by {} {}",
+                    discriminator.by,
+                    first.by,
+                    spot(&first.location)
+                ),
+                help: "use one place for all objects of the topic".to_owned(),
+            }),
+        }
+    }
+    first.map(|discriminator| discriminator.by.clone())
 }
 
 /// Two objects may share topic and major only as versions of one contract that make different claims: one active, one proposed, and any

@@ -16,6 +16,8 @@ pub const PREFIX: &str = "tidegate.";
 pub const ORIGIN: &str = "tidegate.origin";
 /// `<contract id>@<version>` that judged the record; the version is what follows the last `@`.
 pub const CONTRACT: &str = "tidegate.contract";
+/// Object of the contract, only where several objects of one version share the topic.
+pub const OBJECT: &str = "tidegate.object";
 /// `<snapshot commit>/<engine version>/<now>`: with the bytes, all that the verdict depends on. `now` is in microseconds since the epoch.
 pub const JUDGE: &str = "tidegate.judge";
 /// `false` when only a proposed contract judged the record.
@@ -47,6 +49,8 @@ pub struct Stamp {
     pub origin: Origin,
     /// Contract version that judged it; none when no contract was bound (a dead letter).
     pub contract: Option<ContractRef>,
+    /// Object of it; none where the version alone says which one.
+    pub object: Option<Arc<str>>,
     /// Snapshot commit.
     pub commit: Arc<str>,
     /// False for a record that only a proposed contract judged.
@@ -87,6 +91,7 @@ pub fn read(headers: &[Header]) -> Option<Stamp> {
     Some(Stamp {
         origin: parse_origin(header_text(headers, ORIGIN)?)?,
         contract: header_text(headers, CONTRACT).and_then(parse_contract),
+        object: header_text(headers, OBJECT).map(Arc::from),
         commit: header_text(headers, JUDGE)?.split('/').next()?.into(),
         enforced: header_text(headers, ENFORCED) != Some("false"),
     })
@@ -113,6 +118,7 @@ pub fn sanitize(headers: Vec<Header>) -> Vec<Header> {
 #[derive(Debug, Clone)]
 pub struct JudgedBy {
     contract: Option<Bytes>,
+    object: Option<Bytes>,
     judge: Bytes,
 }
 
@@ -123,8 +129,15 @@ impl JudgedBy {
     pub fn new(contract: Option<&ContractRef>, commit: &str, now: i64) -> Self {
         JudgedBy {
             contract: contract.map(|reference| Bytes::from(reference.to_string())),
+            object: None,
             judge: Bytes::from(format!("{commit}/{ENGINE_VERSION}/{now}")),
         }
+    }
+
+    /// Names the object, where the version alone does not say which one judged.
+    pub fn of_object(mut self, object: &str) -> Self {
+        self.object = Some(Bytes::copy_from_slice(object.as_bytes()));
+        self
     }
 
     /// Adds identity, contract and judge to the headers of an outcome.
@@ -137,6 +150,12 @@ impl JudgedBy {
             headers.push(Header {
                 name: CONTRACT.into(),
                 value: Some(contract.clone()),
+            });
+        }
+        if let Some(object) = &self.object {
+            headers.push(Header {
+                name: OBJECT.into(),
+                value: Some(object.clone()),
             });
         }
         headers.push(Header {

@@ -71,6 +71,7 @@ pub fn contract(contract: &Contract, folder: Folder<'_>) -> Plan {
         for rule in &object.quality {
             planner.rule(object, None, None, rule);
         }
+        planner.primary_key(object);
         planner.properties(object, &object.properties, &[], false);
     }
     for sla in &contract.sla {
@@ -159,6 +160,25 @@ impl Planner<'_> {
                 _ => {}
             }
         }
+    }
+
+    /// No two events of one primary key. On change topics the key is what folds changes to rows, so it holds by itself there.
+    fn primary_key(&mut self, object: &SchemaObject) {
+        let key = object.primary_key();
+        if key.is_empty() || object.settings.cdc.is_some() || object.topic.is_none() {
+            return;
+        }
+        let rule = QualityRule {
+            id: "primaryKey".into(),
+            kind: RuleKind::Library(Metric::DuplicateValues(key.iter().map(|property| property.name.clone()).collect())),
+            severity: Severity::Error,
+            threshold: Some(tidegate_contract::model::Threshold::Be(tidegate_contract::model::Literal::Number(
+                "0".into(),
+            ))),
+            percent: false,
+            location: key[0].location.clone(),
+        };
+        self.rule(object, None, None, &rule);
     }
 
     /// `dotted` without `column` is a property that has no column of its own.

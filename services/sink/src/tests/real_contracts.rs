@@ -175,3 +175,35 @@ fn a_record_that_breaks_a_type_halts_although_it_is_stamped() {
     ));
     assert_eq!(lake(&store, 0).0.len(), 1);
 }
+
+/// Where several objects of one version share a topic, the stamp says which one has the columns.
+#[test]
+fn the_stamped_object_is_bound() {
+    use crate::rulings::Rulings as _;
+    let object = |name: &str| {
+        format!(
+            "  - name: {name}\n    physicalName: raw\n    physicalType: topic\n    customProperties:\n      \
+             - {{vendor: tidegate, property: discriminator, value: {{from: header, name: kind, value: {name}}}}}\n    \
+             properties: [{{name: {name}_id, logicalType: integer}}]\n"
+        )
+    };
+    let text = format!(
+        "apiVersion: v3.2.0\nkind: DataContract\nid: shop\nversion: 1.0.0\nstatus: active\nschema:\n{}{}",
+        object("a"),
+        object("b")
+    );
+    let files = [ContractFile {
+        path: "shop.odcs.yaml".into(),
+        text,
+    }];
+    let snapshot = snapshot("c0ffee", &files);
+    let version = snapshot.contracts[0].reference();
+    let mut rulings = SnapshotRulings::new(|| snapshot.clone(), &NoSchemas);
+    for name in ["b", "a", "b"] {
+        let bound = rulings.bind("raw", &version, Some(name)).unwrap().unwrap();
+        assert_eq!((&*bound.object, &*bound.nodes[1].name), (name, &*format!("{name}_id")));
+        // A topic that is bound no longer: the name still leaves no choice.
+        assert_eq!(&*rulings.bind("retry", &version, Some(name)).unwrap().unwrap().object, name);
+    }
+    assert!(rulings.bind("raw", &version, Some("c")).unwrap().is_none());
+}

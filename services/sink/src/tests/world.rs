@@ -429,7 +429,7 @@ impl Rulings for TestRulings {
     fn commit(&self) -> Arc<str> {
         self.commits[0].into()
     }
-    fn bind(&mut self, topic: &str, contract: &ContractRef) -> Result<Option<Arc<Bound>>, WorldError> {
+    fn bind(&mut self, topic: &str, contract: &ContractRef, _object: Option<&str>) -> Result<Option<Arc<Bound>>, WorldError> {
         assert_eq!(topic, "raw", "contracts bind the topic that the validator consumed");
         if self.late == Some(&*contract.version) && self.commits.len() > 1 {
             return Ok(None);

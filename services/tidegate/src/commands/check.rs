@@ -6,13 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use tidegate_check::{Input, Judge, Skip, Verdict, Violation};
-use tidegate_contract::{Contract, Severity};
+use tidegate_check::{Choice, Input, Judge, Plan, Skip, Verdict, Violation, choose, compile};
+use tidegate_contract::snapshot::bind;
+use tidegate_contract::{Binding, Contract, Diagnostic, Level, Severity};
 
 use crate::cli::{CheckArgs, Output};
-use crate::commands::contract_file::{self, Chosen};
+use crate::commands::contract_file::{pick, report};
 use crate::exit::Exit;
 use crate::wiring::clock::now_micros;
+use crate::wiring::event_schemas;
 use crate::wiring::schemas::SchemaSource;
 
 pub(crate) fn run(args: &CheckArgs) -> Exit {
@@ -32,10 +34,7 @@ pub(crate) fn run(args: &CheckArgs) -> Exit {
 }
 
 fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
-    let Some(Chosen {
-        contract, object, plan, ..
-    }) = contract_file::load(&args.contract, args.object.as_deref())?
-    else {
+    let Some(loaded) = load(args)? else {
         return Ok(Exit::CouldNotTell);
     };
     let now = match &args.now {
@@ -45,10 +44,6 @@ fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
             .as_microsecond(),
         None => now_micros(),
     };
-    let topic = contract.objects[object]
-        .topic
-        .clone()
-        .unwrap_or_else(|| contract.objects[object].name.clone());
     let mut out = std::io::stdout().lock();
     let mut judge = Judge::new();
     let mut tally = Tally::default();
@@ -81,7 +76,7 @@ fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
             headers: &headers,
             now,
         };
-        let verdict = judge.judge(&plan, &input, &topic, &SchemaSource::Fixed(Arc::default()), &mut ());
+        let verdict = loaded.judge(&mut judge, &input);
         tally.add(&verdict);
         match args.output {
             Output::Human => show(&mut out, &args.events, number, &verdict)?,
@@ -89,9 +84,107 @@ fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
         }
     }
     if args.output == Output::Human {
-        tally.show(&mut out, &contract)?;
+        tally.show(&mut out, &loaded.contract)?;
+        if loaded.notes > 0 {
+            let (file, notes) = (args.contract.display(), loaded.notes);
+            writeln!(out, "{notes} notes about the contract are not shown; see `tidegate lint {file}`")?;
+        }
     }
     Ok(if tally.invalid == 0 { Exit::Clean } else { Exit::Findings })
+}
+
+/// A contract with the plans that may judge.
+struct Loaded {
+    contract: Arc<Contract>,
+    topic: Arc<str>,
+    /// Diagnostics of level note.
+    notes: usize,
+    plans: BTreeMap<usize, Plan>,
+    /// There where the event itself says which object judges it.
+    binding: Option<Binding>,
+}
+
+impl Loaded {
+    fn judge(&self, judge: &mut Judge, input: &Input<'_>) -> Verdict {
+        let schemas = SchemaSource::Fixed(Arc::default());
+        let object = match &self.binding {
+            None => self.plans.keys().next().copied().unwrap_or_default(),
+            Some(binding) => match choose(binding, input, &schemas) {
+                Choice::Bound { bound, .. } => bound.object,
+                Choice::Refused { reason, detail, clause } => {
+                    let violation = Violation {
+                        reason,
+                        detail,
+                        rule: clause.into(),
+                        severity: Severity::Error,
+                        pointer: String::new(),
+                        location: self.contract.location.clone(),
+                    };
+                    return Verdict::Invalid {
+                        violations: vec![violation],
+                        cut: false,
+                    };
+                }
+                Choice::Need(need) => return Verdict::Need(need),
+            },
+        };
+        judge.judge(&self.plans[&object], input, &self.topic, &schemas, &mut ())
+    }
+}
+
+/// The compiled objects; `None` when the contract does not load, which has been said then.
+fn load(args: &CheckArgs) -> anyhow::Result<Option<Loaded>> {
+    let name = args.contract.display().to_string();
+    let mut text = String::new();
+    std::fs::File::open(&args.contract)
+        .and_then(|mut file| file.read_to_string(&mut text))
+        .with_context(|| format!("{name}: cannot be read"))?;
+    let (mut contract, diagnostics) = tidegate_contract::parse(&name, &text);
+    let found = diagnostics.len();
+    let mut shown: Vec<Diagnostic> = diagnostics
+        .into_iter()
+        .filter(|diagnostic| diagnostic.level != Level::Note)
+        .collect();
+    let notes = found - shown.len();
+    let mut sources = BTreeMap::from([(Arc::from(name.as_str()), text)]);
+    if let Some(contract) = &mut contract {
+        shown.extend(event_schemas::attach(contract, &args.contract, &mut sources)?);
+    }
+    report(&sources, &shown);
+    let Some(contract) = contract.filter(|_| shown.iter().all(|diagnostic| diagnostic.level != Level::Error)) else {
+        return Ok(None);
+    };
+    let contract = Arc::new(contract);
+    let binding = shared_topic(&contract).filter(|_| args.object.is_none());
+    let objects = match &binding {
+        Some(binding) => binding.objects().map(|bound| bound.object).collect(),
+        None => vec![pick(&contract, args.object.as_deref(), &args.contract)?],
+    };
+    let mut plans = BTreeMap::new();
+    for object in &objects {
+        match compile(&contract, *object) {
+            Ok(plan) => drop(plans.insert(*object, plan)),
+            Err(problems) => {
+                report(&sources, &problems);
+                return Ok(None);
+            }
+        }
+    }
+    let first = &contract.objects[objects[0]];
+    Ok(Some(Loaded {
+        topic: first.topic.clone().unwrap_or_else(|| first.name.clone()),
+        notes,
+        plans,
+        binding,
+        contract,
+    }))
+}
+
+/// The binding of a contract whose objects describe several types of events of one topic.
+fn shared_topic(contract: &Arc<Contract>) -> Option<Binding> {
+    let mut bindings = bind(std::slice::from_ref(contract), &mut Vec::new());
+    let only = (bindings.len() == 1).then(|| bindings.pop_first()).flatten();
+    only.map(|(_, binding)| binding).filter(|binding| binding.events.len() > 1)
 }
 
 /// One line: the value itself, or `@` and a JSON object with key, value and headers.

@@ -60,7 +60,8 @@ pub(crate) fn color(is_terminal: bool) -> bool {
     is_terminal && std::env::var_os("NO_COLOR").is_none()
 }
 
-fn report(sources: &BTreeMap<Arc<str>, String>, diagnostics: &[Diagnostic]) {
+/// Shows diagnostics on standard error.
+pub(crate) fn report(sources: &BTreeMap<Arc<str>, String>, diagnostics: &[Diagnostic]) {
     if !diagnostics.is_empty() {
         eprintln!("{}", render(diagnostics, sources, color(std::io::stderr().is_terminal())));
     }
@@ -113,7 +114,8 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn pick(contract: &Contract, wanted: Option<&str>, path: &Path) -> anyhow::Result<usize> {
+/// The object of that name, or the only one.
+pub(crate) fn pick(contract: &Contract, wanted: Option<&str>, path: &Path) -> anyhow::Result<usize> {
     let names = || contract.objects.iter().map(|object| &*object.name).collect::<Vec<_>>().join(", ");
     match (wanted, contract.objects.len()) {
         (_, 0) => bail!("{}: the contract has no schema object", path.display()),

@@ -57,6 +57,10 @@ impl tidegate_validator::Meter for ValidatorMeter {
         self.metrics.noted(topic, contract, severity, 1);
     }
 
+    fn switched_off(&self, contract: &ContractRef, rule: &str, records: u64) {
+        self.metrics.switched_off(contract, rule, records);
+    }
+
     fn shadowed(&self, topic: &str, contract: &ContractRef, valid: u64, invalid: u64) {
         self.metrics.shadowed(topic, contract, valid, invalid);
     }

@@ -17,6 +17,8 @@ pub(crate) struct Findings {
     cut: bool,
     /// For each one of the list which entries the stars of its pointer stand for; stays when the list is handed out.
     entries: Vec<Vec<u64>>,
+    /// Quality rules whose violations are not listed: a kill switch keeps them from being asked.
+    off: Vec<Arc<str>>,
 }
 
 /// Where a violation is, as far as it may be said.
@@ -84,8 +86,26 @@ impl Findings {
         &self.entries
     }
 
+    /// Switches these quality rules off until the next call.
+    pub(crate) fn switch_off<'r>(&mut self, rules: impl Iterator<Item = &'r Arc<str>>) {
+        self.off.clear();
+        self.off.extend(rules.cloned());
+    }
+
+    /// What was found so far, and an empty collector again.
+    pub(crate) fn take(&mut self) -> Vec<Violation> {
+        let list = std::mem::take(&mut self.list);
+        self.clear();
+        list
+    }
+
     /// Adds one; the place is only built when it is listed.
     pub(crate) fn add(&mut self, broken: Broken<'_>, place: impl FnOnce() -> Place) {
+        if let Rule::Id(id) = broken.rule
+            && self.off.contains(id)
+        {
+            return;
+        }
         let is_error = broken.severity == Severity::Error;
         self.errors += usize::from(is_error);
         if self.list.len() >= VIOLATIONS_MAX {
@@ -131,6 +151,28 @@ impl Findings {
         self.errors = 0;
         self.cut = false;
         verdict
+    }
+}
+
+/// The verdict about a value with what was found around it, which comes first.
+pub(crate) fn joined(mut found: Vec<Violation>, verdict: Verdict) -> Verdict {
+    if found.is_empty() {
+        return verdict;
+    }
+    let (rest, was_cut, facts) = match verdict {
+        Verdict::Valid { notes, facts } => (notes, false, Some(facts)),
+        Verdict::Invalid { violations, cut } => (violations, cut, None),
+        other @ (Verdict::Skipped(_) | Verdict::Need(_)) => return other,
+    };
+    found.extend(rest);
+    let is_error = |violation: &Violation| violation.severity == Severity::Error;
+    match facts.filter(|_| !found.iter().any(is_error)) {
+        Some(facts) => Verdict::Valid { notes: found, facts },
+        None => {
+            let cut = was_cut || found.len() > VIOLATIONS_MAX;
+            found.truncate(VIOLATIONS_MAX);
+            Verdict::Invalid { violations: found, cut }
+        }
     }
 }
 

@@ -39,6 +39,10 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
     compiler.capture();
     compiler.lower_rules();
     let event_schema = compiler.event_schema();
+    let outside = super::outside::compile(contract, object).unwrap_or_else(|problems| {
+        compiler.problems.extend(problems);
+        None
+    });
     if !compiler.problems.is_empty() {
         return Err(compiler.problems);
     }
@@ -106,11 +110,18 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
         checks,
         programs,
         change,
+        outside,
+        off: object
+            .settings
+            .kill_switches
+            .iter()
+            .map(|switch| (switch.rule.clone(), switch.until))
+            .collect(),
     })
 }
 
 /// The decoder's name of an encoding.
-fn framing(encoding: Encoding) -> tidegate_codec::Encoding {
+pub(crate) fn framing(encoding: Encoding) -> tidegate_codec::Encoding {
     use tidegate_codec::Encoding as Framing;
     match encoding {
         Encoding::Json => Framing::Json,

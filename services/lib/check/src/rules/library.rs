@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tidegate_codec::{Detail, Scalar};
-use tidegate_contract::model::{Literal, Metric, RuleKind, Threshold};
+use tidegate_contract::model::{Metric, RuleKind};
 use tidegate_contract::{Location, QualityRule, Severity};
 
 use super::enumeration::Allowed;
@@ -47,7 +47,7 @@ impl LibraryRule {
     /// Compiles a rule for a property; none when it is left to the lake. `context` is none when the property is no leaf.
     pub(crate) fn compile(rule: &QualityRule, context: Option<&LeafContext<'_>>) -> Result<Option<LibraryRule>, Refused> {
         let RuleKind::Library(metric) = &rule.kind else { return Ok(None) };
-        if !must_be_zero_rows(rule) {
+        if !rule.is_per_record() {
             return Ok(None);
         }
         let leaf = || context.ok_or(Refused::Shape);
@@ -94,13 +94,4 @@ impl LibraryRule {
 /// The finer code of a null that counts.
 pub(crate) fn null_detail(missing: bool) -> Detail {
     if missing { Detail::Missing } else { Detail::Null }
-}
-
-fn must_be_zero_rows(rule: &QualityRule) -> bool {
-    match &rule.threshold {
-        // Zero percent of the rows is zero rows.
-        Some(Threshold::Be(Literal::Number(text))) => text.parse::<f64>().is_ok_and(|number| number == 0.0),
-        Some(Threshold::LessOrEqual(limit)) => *limit == 0.0,
-        _ => false,
-    }
 }

@@ -49,6 +49,7 @@ impl<'t> Compiler<'t> {
                 text: text.into(),
                 references: references.iter().map(|(name, text)| ((*name).into(), (*text).into())).collect(),
             },
+            name: record_name(text),
         })
     }
 
@@ -371,4 +372,18 @@ fn scale(object: &Map<String, Value>) -> Option<i32> {
         .get("scale")
         .and_then(Value::as_i64)
         .and_then(|scale| i32::try_from(scale).ok())
+}
+
+/// Full name of the record that the text defines; the namespace is part of the name, or stands beside it.
+fn record_name(text: &str) -> Option<Box<str>> {
+    let schema: Value = serde_json::from_str(text).ok()?;
+    if schema.get("type")?.as_str()? != "record" {
+        return None;
+    }
+    let name = schema.get("name")?.as_str()?;
+    let namespace = schema.get("namespace").and_then(Value::as_str).unwrap_or_default();
+    if name.contains('.') || namespace.is_empty() {
+        return Some(name.into());
+    }
+    Some(format!("{namespace}.{name}").into())
 }

@@ -12,6 +12,8 @@ pub struct Schema {
     pub(super) root: NodeId,
     /// As it was given; what schema resolution looks at is read from it when somebody asks.
     pub(super) written: Written,
+    /// Full name of the record at the root.
+    pub(super) name: Option<Box<str>>,
 }
 
 /// Text of a schema and of what it refers to.
@@ -91,6 +93,11 @@ impl Schema {
     pub fn shape(&self) -> Result<Shape, String> {
         let references: Vec<(&str, &str)> = self.written.references.iter().map(|(name, text)| (&**name, &**text)).collect();
         Shape::parse(&self.written.text, &references)
+    }
+
+    /// Full name of the record at the root (Avro specification, "Names"); none when the root is something else.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     pub(super) fn node(&self, id: NodeId) -> &Node {

@@ -221,7 +221,7 @@ pub(crate) static ENUM_VALUE: Keys = Keys {
     slips: &[],
 };
 
-static QUALITY_RULE: Keys = Keys {
+pub(crate) static QUALITY_RULE: Keys = Keys {
     what: "a quality rule",
     open_before: V3_1,
     keys: &[
@@ -274,7 +274,7 @@ static QUALITY_RULE: Keys = Keys {
     ],
 };
 
-static SLA: Keys = Keys {
+pub(crate) static SLA: Keys = Keys {
     what: "an SLA property",
     open_before: V3_1,
     keys: &[

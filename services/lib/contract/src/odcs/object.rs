@@ -15,7 +15,7 @@ impl Reader<'_> {
     pub(super) fn read_objects(&mut self, root: &At<'_>) -> Vec<SchemaObject> {
         let mut objects = Vec::new();
         let mut names: BTreeMap<Arc<str>, u32> = BTreeMap::new();
-        let mut topics: BTreeMap<Arc<str>, u32> = BTreeMap::new();
+        let mut topics: BTreeMap<(Arc<str>, Option<Arc<str>>), u32> = BTreeMap::new();
         for at in root.list("schema") {
             let Some(object) = self.read_object(&at) else { continue };
             let line = object.location.line;
@@ -25,14 +25,18 @@ impl Reader<'_> {
                     .error(codes::DUPLICATE_NAME, at.place(), problem, "give it a name of its own");
             }
             if let Some(topic) = &object.topic
-                && let Some(first) = topics.insert(topic.clone(), line)
+                && let Some(first) = topics.insert((topic.clone(), event_type(&object.settings)), line)
             {
-                let problem = format!("a second object is bound to topic {}; the first is at line {first}", quoted(topic));
+                let which = match event_type(&object.settings) {
+                    Some(value) => format!("events {} of topic {}", quoted(&value), quoted(topic)),
+                    None => format!("topic {}", quoted(topic)),
+                };
+                let problem = format!("a second object is bound to {which}; the first is at line {first}");
                 self.problems.error(
                     codes::DUPLICATE_BINDING,
                     at.place(),
                     problem,
-                    "one object judges a topic; change one `physicalName`",
+                    "one object judges an event; change one `physicalName`, or tell the events apart with the setting `discriminator`",
                 );
             }
             objects.push(object);
@@ -106,4 +110,8 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+fn event_type(settings: &ObjectSettings) -> Option<Arc<str>> {
+    settings.discriminator.as_ref().map(|discriminator| discriminator.value.clone())
 }

@@ -75,7 +75,7 @@ impl Reader<'_> {
         properties
     }
 
-    fn read_property(&mut self, at: &At<'_>, name: Arc<str>, primary_keys: &mut u32) -> Property {
+    pub(super) fn read_property(&mut self, at: &At<'_>, name: Arc<str>, primary_keys: &mut u32) -> Property {
         self.refuse_settings(at);
         let logical_type = self.read_logical_type(at);
         let physical_type = at.text("physicalType");

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+mod surroundings;
+
 use super::{Reader, encodings};
 use crate::codes;
 use crate::event_schema::{self, EventSchema, EventSchemaKind};
@@ -15,7 +17,7 @@ use crate::yaml::{At, Value};
 
 const VENDOR: &str = "tidegate";
 const PREFIX: &str = "tidegate.";
-const SETTINGS: [&str; 15] = [
+pub(crate) const SETTINGS: [&str; 20] = [
     "encodings",
     "cdc",
     "eventTime",
@@ -31,6 +33,11 @@ const SETTINGS: [&str; 15] = [
     "eventSchema",
     "protobufMessage",
     "protobufSchema",
+    "key",
+    "requiredHeaders",
+    "discriminator",
+    "dataSchemas",
+    "schemaIds",
 ];
 const CDC: [(&str, CdcFormat); 5] = [
     ("debezium", CdcFormat::Debezium),
@@ -88,6 +95,7 @@ impl Reader<'_> {
             ..ObjectSettings::default()
         };
         let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+        let mut key = None;
         for item in at.list("customProperties") {
             let Some((name, named_by)) = setting_name(&item) else { continue };
             if let Some(first) = seen.insert(name.clone(), named_by.node.line) {
@@ -96,8 +104,17 @@ impl Reader<'_> {
                 continue;
             }
             if !SETTINGS.contains(&name.as_str()) {
-                let problem = format!("{} is not a setting of Tidegate", quoted(&name));
-                self.setting_error(&named_by, problem, did_you_mean(&name, &SETTINGS));
+                let (problem, help) = match name.as_str() {
+                    "killSwitches" => (
+                        "`killSwitches` is a setting of the whole contract".to_owned(),
+                        "move it to the customProperties at the top level".to_owned(),
+                    ),
+                    _ => (
+                        format!("{} is not a setting of Tidegate", quoted(&name)),
+                        did_you_mean(&name, &SETTINGS),
+                    ),
+                };
+                self.setting_error(&named_by, problem, help);
                 continue;
             }
             let Some(value) = item.get("value") else {
@@ -119,9 +136,17 @@ impl Reader<'_> {
                 "eventSchema" => settings.event_schema = self.read_event_schema(&value),
                 "protobufMessage" => settings.protobuf_message = self.setting_text(&value),
                 "protobufSchema" => settings.protobuf_schema = self.read_schema_file(&value),
+                // Read last: what a key is depends on `cdc`.
+                "key" => key = Some(value),
+                "requiredHeaders" => settings.required_headers = self.read_required_headers(&value),
+                "discriminator" => settings.discriminator = self.read_discriminator(&value),
+                "dataSchemas" => settings.data_schemas = self.read_texts(&value),
+                "schemaIds" => settings.schema_ids = self.read_schema_ids(&value),
                 _ => settings.unavailable_placeholder = self.setting_text(&value),
             }
         }
+        self.check_discriminator(at, &settings);
+        settings.key = key.and_then(|value| self.read_key(&value, properties, settings.cdc));
         for (name, formats, example) in OF_FORMATS {
             if !settings.cdc.is_some_and(|format| formats.contains(&format))
                 && let Some(line) = seen.get(name)
@@ -164,10 +189,6 @@ impl Reader<'_> {
                 );
             }
         }
-    }
-
-    pub(super) fn refuse_settings_outside_objects(&mut self, root: &At<'_>) {
-        self.refuse_settings(root);
     }
 
     fn read_encodings(&mut self, value: &At<'_>, encodings: &mut Vec<Encoding>) {
@@ -321,5 +342,22 @@ fn time_paths(properties: &[Property], prefix: &str, paths: &mut Vec<String>) {
             LogicalType::Object { properties, .. } => time_paths(properties, &format!("{prefix}{}.", property.name), paths),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SETTINGS;
+
+    /// The format that others read names the same settings.
+    #[test]
+    fn the_schema_of_the_settings_names_all_of_them() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../schemas/formats/object-settings.schema.json");
+        let schema = std::fs::read_to_string(path).unwrap();
+        let (properties, _) = schema.split_once("\"$defs\"").unwrap();
+        for name in SETTINGS {
+            assert!(properties.contains(&format!("\n    \"{name}\": {{")), "{name}");
+        }
+        assert_eq!(properties.matches("\n    \"").count(), SETTINGS.len());
     }
 }

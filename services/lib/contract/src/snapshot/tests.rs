@@ -149,3 +149,63 @@ fn the_commit_of_a_directory_depends_on_paths_and_texts_only() {
         assert_ne!(commit, directory_commit(&other));
     }
 }
+
+/// One contract whose objects share the topic `t`, each with a discriminator (`from, name, value`) or none.
+fn shared(id: &str, objects: &[(&str, Option<(&str, &str)>)]) -> ContractFile {
+    let mut text = text(id, "1.0.0", "active", &[]);
+    for (name, discriminator) in objects {
+        text += &format!(
+            "  - name: {name}\n    physicalName: t\n    physicalType: topic\n    properties: [{{name: a, logicalType: boolean}}]\n"
+        );
+        if let Some((place, value)) = discriminator {
+            text += &format!(
+                "    customProperties: [{{vendor: tidegate, property: discriminator, value: {{from: {place}, value: {value}}}}}]\n"
+            );
+        }
+    }
+    file(&format!("{id}.odcs.yaml"), text)
+}
+
+#[test]
+fn several_types_of_events_share_a_topic() {
+    let header = "header, name: kind";
+    let files = [
+        shared("a", &[("placed", Some((header, "p"))), ("rest", None)]),
+        shared("b", &[("sent", Some((header, "s")))]),
+    ];
+    let (snapshot, _) = Snapshot::build("c", &files).unwrap_or_else(|errors| panic!("{}", crate::render_lines(&errors)));
+    let binding = &snapshot.bindings["t"];
+    let values: Vec<Option<&str>> = binding.events.iter().map(|event| event.value.as_deref()).collect();
+    assert_eq!(values, [None, Some("p"), Some("s")]);
+    assert_eq!(&*binding.default.object().name, "rest");
+    assert_eq!(binding.selector, Some(DiscriminatorBy::Header("kind".into())));
+    let a = binding.default.contract.reference();
+    assert_eq!(&*binding.object(&a, Some("placed")).unwrap().object().name, "placed");
+    assert_eq!(&*binding.object(&a, None).unwrap().object().name, "rest");
+    assert!(binding.shares_version(&binding.default.contract) && !binding.shares_version(&binding.events[2].default.contract));
+}
+
+#[test]
+fn types_of_events_are_told_apart_in_one_place() {
+    let errors = refused(&[
+        shared("a", &[("x", Some(("header, name: kind", "x")))]),
+        shared("b", &[("y", Some(("pointer, name: /kind", "y")))]),
+    ]);
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].contains("pointer `/kind` here and by header `kind`"), "{errors:?}");
+}
+
+#[test]
+fn one_type_of_events_has_one_contract() {
+    let one = |id| shared(id, &[("x", Some(("cloudevents-type", "n")))]);
+    let errors = refused(&[one("a"), one("b")]);
+    assert!(errors[0].contains("two contracts for major 1"), "{errors:?}");
+    let errors = refused(&[shared(
+        "a",
+        &[("x", Some(("cloudevents-type", "n"))), ("y", Some(("cloudevents-type", "n")))],
+    )]);
+    assert!(
+        errors[0].contains("a second object is bound to events `n` of topic `t`"),
+        "{errors:?}"
+    );
+}

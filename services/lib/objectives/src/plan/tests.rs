@@ -183,3 +183,25 @@ fn a_change_log_is_folded_by_its_key_or_not_counted() {
         "skip some: the object is a change log without a primary key: rows cannot be told from their changes"
     );
 }
+
+#[test]
+fn a_primary_key_is_a_question_about_events_and_not_about_changes() {
+    let text = |settings: &str| {
+        format!(
+            "version: 1.0.0\nstatus: active\nschema:\n  - name: o\n    physicalType: topic\n{settings}    properties:\n      \
+             - {{name: b, logicalType: string, primaryKey: true, primaryKeyPosition: 2}}\n      \
+             - {{name: a, logicalType: string, primaryKey: true, primaryKeyPosition: 1}}\n"
+        )
+    };
+    let events = plans(&[("shop", &text(""))]);
+    assert_eq!(shown(&events[0]), ["judge o#primaryKey on o"]);
+    let Planned::Judge(objective) = &events[0].clauses[0] else {
+        panic!("judged")
+    };
+    assert!(
+        format!("{:?}", objective.probe).find("\"a\"") < format!("{:?}", objective.probe).find("\"b\""),
+        "in key order"
+    );
+    let changes = plans(&[("shop", &text("    customProperties: [{property: tidegate.cdc, value: debezium}]\n"))]);
+    assert!(shown(&changes[0]).is_empty());
+}

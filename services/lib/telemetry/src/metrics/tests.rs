@@ -25,6 +25,7 @@ fn everything() -> Metrics {
     metrics.skipped("raw.orders", Skip::CdcControl, 1);
     metrics.noted("raw.orders", &orders(), Severity::Warning, 4);
     metrics.shadowed("raw.orders", &orders(), 5, 6);
+    metrics.switched_off(&orders(), "total-is-sum", 3);
     metrics.batch(BatchOutcome::Committed, 10, Duration::from_millis(3));
     metrics.batch(BatchOutcome::Aborted, 10, Duration::from_millis(3));
     metrics.transaction(TransactionOutcome::Committed, Duration::from_millis(30));

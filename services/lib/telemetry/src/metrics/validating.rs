@@ -50,6 +50,7 @@ pub(super) struct Validating {
     skipped: IntCounterVec,
     noted: IntCounterVec,
     shadowed: IntCounterVec,
+    switched_off: IntCounterVec,
     batches: IntCounterVec,
     batch_records: Histogram,
     judge_seconds: Histogram,
@@ -100,6 +101,14 @@ impl Metrics {
             .noted
             .with_label_values(&[topic, &*contract.id, &*contract.version, severity])
             .inc_by(violations);
+    }
+
+    /// Records for which a quality rule was not asked because a kill switch is on. Rule ids are bounded by the contracts.
+    pub fn switched_off(&self, contract: &ContractRef, rule: &str, records: u64) {
+        self.validating
+            .switched_off
+            .with_label_values(&[&*contract.id, &*contract.version, rule])
+            .inc_by(records);
     }
 
     /// What a proposed version would have said; it decides nothing.
@@ -192,6 +201,11 @@ impl Validating {
                 "shadow_verdicts_total",
                 "Verdicts of proposed contract versions, which decide nothing",
                 &["topic", "contract", "version", "verdict"],
+            ),
+            switched_off: meter.counter_vec(
+                "rule_switched_off_records_total",
+                "Records for which a quality rule was not asked because a kill switch is on",
+                &["contract", "version", "rule"],
             ),
             batches: meter.counter_vec("batches_total", "Batches by outcome (committed, aborted, bisected)", &["outcome"]),
             batch_records: meter.histogram(

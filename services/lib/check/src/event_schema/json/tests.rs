@@ -159,7 +159,7 @@ fn references_stay_in_the_folder() {
         let text = schema(reference).replace("\"properties\"", "\n\"properties\"");
         let said = refused(&[("a.json", &text), ("b.json", address)]);
         assert!(
-            said.starts_with("TG0204 schemas/a.json:2:") && said.contains(part),
+            said.starts_with("TG0205 schemas/a.json:2:") && said.contains(part),
             "{reference}: {said}"
         );
     }
@@ -168,15 +168,15 @@ fn references_stay_in_the_folder() {
 #[test]
 fn what_is_no_schema_is_said_with_its_place() {
     for (text, start) in [
-        ("{\n \"type\": 7", "TG0204 schemas/a.json:2:"),
-        ("{\"type\": \"object\",\n \"type\": \"object\"}", "TG0204 schemas/a.json:2:"),
-        ("{}", "TG0204 schemas/a.json:1:1 the schema does not say which draft"),
-        ("true", "TG0204 schemas/a.json:1:1 the schema does not say which draft"),
+        ("{\n \"type\": 7", "TG0205 schemas/a.json:2:"),
+        ("{\"type\": \"object\",\n \"type\": \"object\"}", "TG0205 schemas/a.json:2:"),
+        ("{}", "TG0205 schemas/a.json:1:1 the schema does not say which draft"),
+        ("true", "TG0205 schemas/a.json:1:1 the schema does not say which draft"),
         (
             "{\"$schema\": \"http://json-schema.org/draft-03/schema#\"}",
-            "TG0204 schemas/a.json:1:",
+            "TG0205 schemas/a.json:1:",
         ),
-        ("{\"$schema\": \"https://example.com/own\"}", "TG0204 schemas/a.json:1:"),
+        ("{\"$schema\": \"https://example.com/own\"}", "TG0205 schemas/a.json:1:"),
     ] {
         let said = refused(&[("a.json", text)]);
         assert!(said.starts_with(start), "{text}: {said}");
@@ -185,12 +185,12 @@ fn what_is_no_schema_is_said_with_its_place() {
         "a.json",
         &format!("{{{DRAFT},\n\"properties\":{{\n\"a\":{{\"type\":\"strin\"}}}}}}"),
     )]);
-    assert!(said.starts_with("TG0204 schemas/a.json:3:"), "{said}");
+    assert!(said.starts_with("TG0205 schemas/a.json:3:"), "{said}");
     let said = refused(&[
         ("a.json", &format!("{{{DRAFT},\"$ref\":\"b.json\"}}")),
         ("b.json", "{\n\"type\":\"strin\"}"),
     ]);
-    assert!(said.starts_with("TG0204 schemas/b.json:2:"), "{said}");
+    assert!(said.starts_with("TG0205 schemas/b.json:2:"), "{said}");
     let said = refused(&[
         ("a.json", &format!("{{{DRAFT},\"$ref\":\"b.json\"}}")),
         ("b.json", "{\"$schema\":\"https://example.com/own\"}"),
@@ -218,7 +218,7 @@ fn patterns_are_linear_or_refused() {
             &format!("{{{DRAFT},\n\"properties\":{{\"x\":{{\n\"pattern\":\"{pattern}\"}}}}}}"),
         )]);
         assert!(
-            said.starts_with("TG0204 schemas/a.json:3:") && said.contains("linear time"),
+            said.starts_with("TG0205 schemas/a.json:3:") && said.contains("linear time"),
             "{said}"
         );
         let said = refused(&[("a.json", &format!("{{{DRAFT},\n\"patternProperties\":{{\"{pattern}\":{{}}}}}}"))]);

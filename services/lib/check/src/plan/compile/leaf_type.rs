@@ -1,6 +1,11 @@
 //! The exact type of a leaf.
 
-use crate::plan::LeafType;
+use std::sync::Arc;
+
+use tidegate_contract::model::Bounds;
+
+use crate::plan::{Body, LeafType};
+use crate::rules::bounds::Limits;
 
 /// Digits of a decimal without a stated precision, and those after the point.
 const DEFAULT_DECIMAL: LeafType = LeafType::Decimal { precision: 38, scale: 18 };
@@ -24,6 +29,30 @@ pub(crate) fn integer(format: Option<&str>) -> Option<LeafType> {
         _ => return None,
     };
     Some(LeafType::Int { bits, signed })
+}
+
+/// The elements of a vector: the standard's names in any case, and the formats of numbers. The 16-bit floats are held to the range of f32.
+pub(crate) fn element(name: Option<&str>) -> Option<(LeafType, Body)> {
+    let leaf = match name.map(str::to_ascii_lowercase).as_deref() {
+        None | Some("f32" | "float32" | "float16" | "bfloat16") => LeafType::F32,
+        Some("f64" | "float64") => LeafType::F64,
+        Some("int8") => integer(Some("i8"))?,
+        Some("uint8") => integer(Some("u8"))?,
+        Some("binary") => {
+            let bits = Bounds {
+                minimum: Some(Arc::from("0")),
+                maximum: Some(Arc::from("1")),
+                ..Bounds::default()
+            };
+            let body = Body::Number {
+                limits: Limits::parse(&bits).ok()?,
+                multiple_of: None,
+            };
+            return Some((integer(Some("u8"))?, body));
+        }
+        Some(other) => integer(Some(other))?,
+    };
+    Some((leaf, Body::Bare))
 }
 
 /// A float where `format` says so, else an exact decimal; the error is a sentence.

@@ -178,25 +178,16 @@ impl<'c> Compiler<'c> {
                 self.checks[node].body = Body::Items(ItemLimits::default());
             }
             LogicalType::Vector { dimensions, element_type } => {
-                let leaf = match element_type.as_deref() {
-                    None | Some("f32") => Some(LeafType::F32),
-                    Some("f64") => Some(LeafType::F64),
-                    Some(other) => leaf_type::integer(Some(other)),
-                };
-                let Some(leaf) = leaf else {
+                let Some((leaf, body)) = leaf_type::element(element_type.as_deref()) else {
                     let problem = format!("`{}` is no element type", element_type.as_deref().unwrap_or_default());
-                    self.problem(
-                        codes::SHAPE,
-                        &property.location,
-                        problem,
-                        "use f32, f64 or an integer format such as i8",
-                    );
+                    let help = "use bfloat16, binary, float16, float32, float64, int8 or uint8";
+                    self.problem(codes::SHAPE, &property.location, problem, help);
                     return;
                 };
                 let name = Arc::from("item");
                 let item = self.node(&name, &name, &property.location);
                 self.nodes[item].kind = Kind::Leaf(leaf);
-                self.checks[item].body = Body::Bare;
+                self.checks[item].body = body;
                 self.checks[item].required = true;
                 self.nodes[node].kind = Kind::Array(item);
                 self.checks[node].body = Body::Items(ItemLimits {
