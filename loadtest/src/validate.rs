@@ -72,7 +72,7 @@ struct Batches {
 /// Validates until the group has committed the end of the source.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Measured> {
     let mut contracts = Fixed(compile(&args.contract)?);
-    if contracts.0.topic(&args.source).is_none() {
+    if !contracts.0.topics().iter().any(|topic| **topic == *args.source) {
         bail!("{} does not bind topic {}", args.contract.display(), args.source);
     }
     let kafka = tidegate_kafka::Settings::plain(&*args.brokers);

@@ -140,21 +140,21 @@ pub fn values(plan: &Plan, input: &Input<'_>, schemas: &dyn SchemaLookup) -> Res
 
 fn open<'b>(plan: &Plan, input: &Input<'b>, schemas: &dyn SchemaLookup) -> Option<Document<'b>> {
     let value = input.value?;
-    let opened = framing::open_value(&plan.framings, input.headers, value).ok().filter(|opened| !opened.zlib)?;
+    let opened = framing::open_value(&plan.framings, input.headers, value)
+        .ok()
+        .filter(|opened| !opened.zlib)?;
     match opened.framed {
         // Places count in the value, so text behind a frame has none yet.
         Framed::Json(bytes) if bytes.len() == value.len() => Some(Document::Json(bytes)),
         Framed::Json(_) | Framed::Protobuf { .. } | Framed::CloudEvent(_) => None,
-        Framed::Avro { schema, datum } => {
-            match schemas.lookup(&need(plan, schema)) {
-                Known::Avro(schema) => Some(Document::Avro {
-                    schema,
-                    datum,
-                    base: value.len() - datum.len(),
-                }),
-                _ => None,
-            }
-        }
+        Framed::Avro { schema, datum } => match schemas.lookup(&need(plan, schema)) {
+            Known::Avro(schema) => Some(Document::Avro {
+                schema,
+                datum,
+                base: value.len() - datum.len(),
+            }),
+            _ => None,
+        },
     }
 }
 

@@ -8,9 +8,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use serde_json::Value;
-use tidegate_contract::model::Encoding;
 use tidegate_check::locate::{Place, locate, values};
 use tidegate_check::{Input, Judge, Plan, Reason, Verdict, Violation, compile};
+use tidegate_contract::model::Encoding;
 
 use support::{Event, Schemas, corpus};
 
@@ -95,7 +95,10 @@ fn places_of_the_corpora() {
     let mut cases: Vec<PathBuf> = fs::read_dir(corpus()).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.sort();
     for case in cases.iter().filter(|case| case.join("events.jsonl").exists()) {
-        let contract = support::contract(&case.file_name().unwrap().to_string_lossy(), &fs::read_to_string(case.join("contract.odcs.yaml")).unwrap());
+        let contract = support::contract(
+            &case.file_name().unwrap().to_string_lossy(),
+            &fs::read_to_string(case.join("contract.odcs.yaml")).unwrap(),
+        );
         let plan = compile(&contract, 0).unwrap();
         let schemas = Schemas::read(&case.join("schemas.json"));
         for (line, text) in fs::read_to_string(case.join("events.jsonl")).unwrap().lines().enumerate() {
@@ -108,11 +111,20 @@ fn places_of_the_corpora() {
                     (Place::Value(range) | Place::Missing(range) | Place::Name(range), None) if range.end <= bytes.len() => Ok("bytes"),
                     (Place::Whole, _) if violation.pointer.is_empty() => Ok("whole"),
                     // Text behind a frame, Protobuf, and events inside of CloudEvents have no places yet.
-                    (Place::Whole, _) if plan.encodings.iter().any(|encoding| !matches!(encoding, Encoding::Json | Encoding::Avro)) => Ok("framed"),
+                    (Place::Whole, _)
+                        if plan
+                            .encodings
+                            .iter()
+                            .any(|encoding| !matches!(encoding, Encoding::Json | Encoding::Avro)) =>
+                    {
+                        Ok("framed")
+                    }
                     (Place::Value(_) | Place::Missing(_), Some(_)) if violation.pointer.contains('*') => Ok("starred"),
                     (Place::Name(_), Some(_)) if violation.pointer.contains('*') => Ok("starred"),
                     // Its rows are JSON inside of a text, which is marked as a whole.
-                    (Place::Value(range) | Place::Missing(range), Some(_)) if case.ends_with("cdc-mongodb") && bytes.get(range.clone()).is_some_and(|text| !text.is_empty()) => {
+                    (Place::Value(range) | Place::Missing(range), Some(_))
+                        if case.ends_with("cdc-mongodb") && bytes.get(range.clone()).is_some_and(|text| !text.is_empty()) =>
+                    {
                         Ok("inside a text")
                     }
                     (_, Some(json)) => check_json(json, bytes, &violation, &place),

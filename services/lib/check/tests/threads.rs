@@ -25,7 +25,10 @@ fn cases() -> Vec<Case> {
     let folders = folders.into_iter().filter(|path| path.join("events.jsonl").exists());
     folders
         .map(|folder| {
-            let contract = support::contract(&folder.file_name().unwrap().to_string_lossy(), &fs::read_to_string(folder.join("contract.odcs.yaml")).unwrap());
+            let contract = support::contract(
+                &folder.file_name().unwrap().to_string_lossy(),
+                &fs::read_to_string(folder.join("contract.odcs.yaml")).unwrap(),
+            );
             let lines = fs::read_to_string(folder.join("events.jsonl")).unwrap();
             let changes = 0..6;
             let events = changes.flat_map(|change| lines.lines().map(move |line| (change, Event::read(line))));

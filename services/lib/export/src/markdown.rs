@@ -61,6 +61,9 @@ impl<'s> Page<'s> {
         let carried = match plan.cdc {
             Some(CdcFormat::Debezium) => format!("{}, Debezium change events", encodings.join(" or ")),
             Some(CdcFormat::DebeziumFlat) => format!("{}, flattened Debezium rows", encodings.join(" or ")),
+            Some(CdcFormat::DebeziumMongodb) => format!("{}, Debezium change events of MongoDB", encodings.join(" or ")),
+            Some(CdcFormat::Dms) => format!("{}, changes of AWS DMS", encodings.join(" or ")),
+            Some(CdcFormat::Maxwell) => format!("{}, changes of Maxwell", encodings.join(" or ")),
             None => encodings.join(" or "),
         };
         self.row("Written as", &carried);
@@ -414,6 +417,17 @@ fn encoding_name(encoding: Encoding) -> &'static str {
     match encoding {
         Encoding::Json => "JSON",
         Encoding::Avro => "Avro",
+        Encoding::ConfluentProtobuf => "Protobuf",
+        Encoding::ConfluentJson => "JSON with Confluent's prefix",
+        Encoding::GlueAvro => "Avro in AWS Glue's frame",
+        Encoding::GlueProtobuf => "Protobuf in AWS Glue's frame",
+        Encoding::GlueJson => "JSON in AWS Glue's frame",
+        Encoding::ApicurioAvro => "Avro in Apicurio's frame",
+        Encoding::ApicurioJson => "JSON in Apicurio's frame",
+        Encoding::Protobuf => "Protobuf without a frame",
+        Encoding::CloudEvents => "CloudEvents with JSON",
+        Encoding::CloudEventsAvro => "CloudEvents with Avro",
+        Encoding::CloudEventsProtobuf => "CloudEvents with Protobuf",
     }
 }
 

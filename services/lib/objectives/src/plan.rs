@@ -176,6 +176,7 @@ impl Planner<'_> {
                 "0".into(),
             ))),
             percent: false,
+            operations: Vec::new(),
             location: key[0].location.clone(),
         };
         self.rule(object, None, None, &rule);

@@ -117,12 +117,14 @@ fn attempt(args: &TryArgs) -> anyhow::Result<Exit> {
 }
 
 fn missing(need: &SchemaNeed) -> String {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let which = match need {
         SchemaNeed::Id(id) => format!("id {id}"),
-        SchemaNeed::Guid(guid) => {
-            let hex: String = guid.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("GUID {hex}")
-        }
+        SchemaNeed::Guid(guid) => format!("GUID {}", hex(guid)),
+        SchemaNeed::Glue(uuid) => format!("Glue version {}", hex(uuid)),
+        SchemaNeed::GlobalId(id) => format!("global id {id}"),
+        SchemaNeed::ContentId(id) => format!("content id {id}"),
+        SchemaNeed::File { file, .. } => return format!("`try` does not read schema files such as {file} yet; use a topic and `validate`"),
     };
     format!("the event names the registry schema of {which}, which is not here; give it with --avro-schema FILE or --schema-dir DIR")
 }

@@ -135,10 +135,7 @@ impl Loaded {
 /// The compiled objects; `None` when the contract does not load, which has been said then.
 fn load(args: &CheckArgs) -> anyhow::Result<Option<Loaded>> {
     let name = args.contract.display().to_string();
-    let mut text = String::new();
-    std::fs::File::open(&args.contract)
-        .and_then(|mut file| file.read_to_string(&mut text))
-        .with_context(|| format!("{name}: cannot be read"))?;
+    let text = std::fs::read_to_string(&args.contract).with_context(|| format!("{name}: cannot be read"))?;
     let (mut contract, diagnostics) = tidegate_contract::parse(&name, &text);
     let found = diagnostics.len();
     let mut shown: Vec<Diagnostic> = diagnostics

@@ -258,7 +258,10 @@ impl Judge {
         verdict
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call, split so that the tape of the old row can be borrowed")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call, split so that the tape of the old row can be borrowed"
+    )]
     fn new_row<R: RowSink>(
         &mut self,
         around: &Surroundings<'_>,

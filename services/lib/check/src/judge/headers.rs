@@ -36,6 +36,8 @@ pub(super) fn check(findings: &mut Findings, headers: &[HeaderCheck], input: &In
             severity: Severity::Error,
             location: &wanted.location,
         };
-        findings.add(broken, || format!("/headers/{}", wanted.name.replace('~', "~0").replace('/', "~1")).into());
+        findings.add(broken, || {
+            format!("/headers/{}", wanted.name.replace('~', "~0").replace('/', "~1")).into()
+        });
     }
 }

@@ -77,7 +77,16 @@ mod tests {
             assert_eq!(code.id, format!("TG{:04}", 201 + index));
             assert!(code.title.len() > 5 && code.explanation.len() > 30, "{}", code.id);
         }
-        for shared in [PATTERN, BOUND, ENUM, ZONE, DATE_PATTERN, EVENT_TIME, DUPLICATE_NAME, EVENT_SCHEMA_FILE] {
+        for shared in [
+            PATTERN,
+            BOUND,
+            ENUM,
+            ZONE,
+            DATE_PATTERN,
+            EVENT_TIME,
+            DUPLICATE_NAME,
+            EVENT_SCHEMA_FILE,
+        ] {
             assert!(tidegate_contract::codes::explain(shared).is_some(), "{shared}");
         }
         // Every constant above is either explained here or by the reader of contracts.

@@ -88,9 +88,7 @@ impl<R: RowSink> Walk<'_, R> {
             Quick::Instant { min, max } => {
                 let Some(ahead) = reader.text_ahead() else { return false };
                 match temporal::plain_instant(ahead.value) {
-                    Some(micros) if (min..=max).contains(&&micros) => {
-                        self.accept(reader, node, ahead.end, || Scalar::Timestamp(micros))
-                    }
+                    Some(micros) if (min..=max).contains(&&micros) => self.accept(reader, node, ahead.end, || Scalar::Timestamp(micros)),
                     _ => false,
                 }
             }
@@ -118,13 +116,7 @@ impl<R: RowSink> Walk<'_, R> {
     }
 
     #[inline(always)]
-    fn accept<'b, 's>(
-        &mut self,
-        reader: &mut impl Reader<'b>,
-        node: usize,
-        end: usize,
-        scalar: impl FnOnce() -> Scalar<'s>,
-    ) -> bool {
+    fn accept<'b, 's>(&mut self, reader: &mut impl Reader<'b>, node: usize, end: usize, scalar: impl FnOnce() -> Scalar<'s>) -> bool {
         reader.take(end);
         let check = &self.plan.checks[node];
         if !(R::READS || check.event_time || check.captured) {
