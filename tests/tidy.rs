@@ -30,7 +30,7 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     ("gix", &["tidegate-git"]),
     ("datafusion", &["tidegate-query"]),
     ("schema_registry_converter", &["tidegate-schemas"]),
-    ("jsonschema", &["tidegate-check", "tidegate-export"]),
+    ("jsonschema", &["tidegate-check", "tidegate-export", "tidegate-judge-bench"]),
     ("reqwest", &["tidegate-schemas"]),
     ("protox", &["tidegate-codec"]),
     ("prost-reflect", &["tidegate-codec"]),

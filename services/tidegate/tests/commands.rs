@@ -174,7 +174,7 @@ fn an_event_schema_is_enforced_with_its_contract() {
     std::fs::copy(&contract, &copy).unwrap();
     let (code, _, err) = tidegate(folder.path(), &["check", "tickets.odcs.yaml", "events.jsonl"]);
     assert!(
-        code == 2 && err.contains("TG0155") && err.contains("tickets.odcs.yaml:33"),
+        code == 2 && err.contains("TG0155") && err.contains("tickets.odcs.yaml:32"),
         "{code} {err}"
     );
     std::fs::create_dir_all(folder.path().join("schemas/support")).unwrap();

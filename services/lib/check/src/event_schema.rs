@@ -5,16 +5,22 @@
 //! specification. Protobuf schemas are read by their framing, which is not here yet, so naming one is an error.
 
 mod avro;
+#[cfg(feature = "json-schema")]
 mod document;
+#[cfg(feature = "json-schema")]
 mod json;
 
+use sha2::{Digest as _, Sha256};
 use tidegate_contract::model::{Encoding, ObjectSettings};
 use tidegate_contract::{Diagnostic, EventSchemaKind, Level, Location};
 
 pub use avro::AvroSchema;
 pub(crate) use avro::Resolutions;
+#[cfg(feature = "json-schema")]
 pub(crate) use document::{NoTree, VALUES_MAX, read};
+#[cfg(feature = "json-schema")]
 pub(crate) use json::Unsent;
+#[cfg(feature = "json-schema")]
 pub use json::{Fault, JsonSchema};
 
 use crate::plan::codes;
@@ -23,6 +29,7 @@ use crate::plan::codes;
 #[derive(Debug)]
 pub enum EventSchema {
     /// Judges JSON events and the rows of JSON change events.
+    #[cfg(feature = "json-schema")]
     Json(JsonSchema),
     /// Judges the schemas that events were written with.
     Avro(AvroSchema),
@@ -46,6 +53,9 @@ impl EventSchema {
                 "a JSON Schema judges JSON text, and the object accepts other encodings",
                 "accept `encodings: [json]` only, or name an Avro schema",
             ),
+            #[cfg(not(feature = "json-schema"))]
+            EventSchemaKind::JsonSchema => misfit("this build judges no JSON Schema", "build with the feature `json-schema`"),
+            #[cfg(feature = "json-schema")]
             EventSchemaKind::JsonSchema => JsonSchema::compile(&named.folder, &named.path, None)
                 .map(|schema| Some(EventSchema::Json(schema)))
                 .map_err(|problems| problems.into_iter().map(|one| one.or_at(&named.location)).collect()),
@@ -74,10 +84,16 @@ impl EventSchema {
     /// Every file that takes part in judging, (path below `schemas/`, SHA-256 in hex), in path order.
     pub fn files(&self) -> &[(String, String)] {
         match self {
+            #[cfg(feature = "json-schema")]
             EventSchema::Json(schema) => schema.files(),
             EventSchema::Avro(schema) => schema.files(),
         }
     }
+}
+
+/// In hex.
+fn sha256(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Encodings whose documents a JSON Schema judges. One that is not listed cannot stand beside one.

@@ -66,6 +66,7 @@ struct Surroundings<'a> {
     op: Option<Op>,
     source: &'a [(&'static str, SourceField<'a>)],
     /// What an event schema is asked about; none where there is nothing to ask.
+    #[cfg_attr(not(feature = "json-schema"), expect(dead_code, reason = "nobody asks"))]
     document: Option<Document<'a>>,
 }
 
@@ -250,6 +251,7 @@ impl Judge {
                         walk::ask(&mut self.findings, around.plan, image.prefix, &[], rule, captured, scope);
                     }
                 }
+                #[cfg(feature = "json-schema")]
                 if image.mode == Mode::Whole {
                     self.ask_schema(around, image);
                 }

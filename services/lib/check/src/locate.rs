@@ -59,6 +59,10 @@ enum Step {
 /// `earlier` counts the violations before it in the list with the same rule, pointer and entries: undeclared fields whose names are starred
 /// can only be told apart by their order.
 pub fn locate(plan: &Plan, input: &Input<'_>, schemas: &dyn SchemaLookup, violation: &Violation, starred: &[u64], earlier: usize) -> Place {
+    // Key and headers lie beside the value.
+    if matches!(violation.reason, Reason::KeyInvalid | Reason::HeaderMissing) {
+        return Place::Whole;
+    }
     let Some(document) = open(plan, input, schemas) else {
         return Place::Whole;
     };

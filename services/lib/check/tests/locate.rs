@@ -110,6 +110,7 @@ fn places_of_the_corpora() {
                     (Place::Stopped(at), _) if *at <= bytes.len() => Ok("stopped"),
                     (Place::Value(range) | Place::Missing(range) | Place::Name(range), None) if range.end <= bytes.len() => Ok("bytes"),
                     (Place::Whole, _) if violation.pointer.is_empty() => Ok("whole"),
+                    (Place::Whole, _) if violation.pointer.starts_with("/key") || violation.pointer.starts_with("/headers") => Ok("beside"),
                     // Text behind a frame, Protobuf, and events inside of CloudEvents have no places yet.
                     (Place::Whole, _)
                         if plan

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use tidegate_contract::snapshot::is_contract_path;
 use tidegate_contract::yaml::BYTES_MAX;
-use tidegate_contract::{ContractFile, Diagnostic, Level, Snapshot, parse, render};
+use tidegate_contract::{ContractFile, Diagnostic, Level, SchemaFolder, Snapshot, parse, render};
+use tidegate_git::directory::read_schemas_near;
 
 use crate::cli::{LintArgs, LintOutput};
 use crate::exit::Exit;
@@ -44,7 +45,8 @@ fn lint(args: &LintArgs) -> anyhow::Result<Exit> {
     };
     let mut found = Vec::new();
     let files = read(&args.paths, &mut found)?;
-    found.extend(diagnose(&files, now));
+    let schemas = event_schemas(&files)?;
+    found.extend(diagnose(&files, &schemas, now));
     if args.no_notes {
         found.retain(|diagnostic| diagnostic.level != Level::Note);
     }
@@ -52,7 +54,11 @@ fn lint(args: &LintArgs) -> anyhow::Result<Exit> {
     let mut out = std::io::stdout().lock();
     match args.output {
         LintOutput::Text => {
-            let sources: BTreeMap<Arc<str>, String> = files.iter().map(|file| (file.path.clone(), file.text.clone())).collect();
+            let sources: BTreeMap<Arc<str>, String> = files
+                .iter()
+                .chain(&schemas)
+                .map(|file| (file.path.clone(), file.text.clone()))
+                .collect();
             let color = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
             write!(out, "{}", render(&found, &sources, color))?;
             writeln!(out, "{}: {}", count(files.len(), "contract file"), tally.sentence())?;
@@ -66,12 +72,27 @@ fn lint(args: &LintArgs) -> anyhow::Result<Exit> {
 }
 
 /// What the whole snapshot says, then what each contract that loads says for itself, by file and line.
-fn diagnose(files: &[ContractFile], now: i64) -> Vec<Diagnostic> {
-    let mut found = match Snapshot::build("lint", files) {
+/// The files of the folders `schemas` that the contracts may name something of.
+fn event_schemas(files: &[ContractFile]) -> anyhow::Result<Vec<ContractFile>> {
+    let mut schemas = BTreeMap::new();
+    for file in files {
+        for schema in read_schemas_near(Path::new(&*file.path))?.files {
+            schemas.entry(schema.path.clone()).or_insert(schema);
+        }
+    }
+    Ok(schemas.into_values().collect())
+}
+
+fn diagnose(files: &[ContractFile], schemas: &[ContractFile], now: i64) -> Vec<Diagnostic> {
+    let all: Vec<ContractFile> = files.iter().chain(schemas).cloned().collect();
+    let mut found = match Snapshot::build("lint", &all) {
         Ok((_, diagnostics)) | Err(diagnostics) => diagnostics,
     };
+    let folder = Arc::new(SchemaFolder::new(schemas));
     for file in files {
-        if let (Some(contract), _) = parse(&file.path, &file.text) {
+        if let (Some(mut contract), _) = parse(&file.path, &file.text)
+            && contract.attach_schemas(&folder).is_empty()
+        {
             found.extend(tidegate_check::lint(&contract, now));
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidegate_codec::avro::{Mismatch, Schema, Shape, resolves};
 
-use super::json::sha256;
+use super::sha256;
 
 /// Answers about writers' schemas that a judge keeps. A topic has a handful of them.
 const KEPT_MAX: usize = 64;

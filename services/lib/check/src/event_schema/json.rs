@@ -23,7 +23,6 @@ pub(crate) use broken::Unsent;
 use super::document;
 use crate::plan::codes;
 use files::Files;
-pub(super) use files::sha256;
 
 /// Bytes of one compiled pattern, and of the cache that it may fill while matching.
 const PATTERN_BYTES_MAX: usize = 1 << 20;

@@ -60,6 +60,19 @@ pub const ALL: &[Code] = &[
             binlog_row_image=FULL. A rule that reads a column of `before` which was not sent has no answer and counts as broken, so test with \
             `has(before.x)`, or let the source log the whole row.",
     },
+    Code {
+        id: EVENT_SCHEMA,
+        title: "an event schema that cannot be used",
+        explanation: "The file that `eventSchema` names does not compile, has no dialect that is known, uses a pattern that cannot be run in \
+            linear time, or refers to something that is not under `schemas/` of the same commit. Nothing is ever fetched: bring the referenced \
+            file along, and refer to it by its relative path.",
+    },
+    Code {
+        id: EVENT_SCHEMA_KIND,
+        title: "an event schema of a kind that does not fit",
+        explanation: "A JSON Schema judges JSON text, an Avro schema judges Avro data. Accept only encodings of the schema's kind, or name a \
+            schema of the other kind.",
+    },
 ];
 
 /// The code of that id, in any case; TG01 codes are explained by [`tidegate_contract::codes::explain`].

@@ -338,7 +338,9 @@ impl<'c> Compiler<'c> {
     fn event_schema(&mut self) -> Option<(EventSchema, Location)> {
         let location = self.object.settings.event_schema.as_ref()?.location.clone();
         match EventSchema::compile(&self.object.settings) {
+            #[cfg_attr(not(feature = "json-schema"), expect(unused_mut, reason = "only a JSON Schema learns names"))]
             Ok(mut schema) => {
+                #[cfg(feature = "json-schema")]
                 if let Some(EventSchema::Json(schema)) = &mut schema {
                     schema.add_names(self.nodes.iter().map(|node| &*node.wire_name));
                 }

@@ -1,12 +1,12 @@
 //! Documents by their address: files under `schemas/`, and nothing else.
 
+use crate::event_schema::sha256;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
 
 use jsonschema::{Retrieve, Uri};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use tidegate_contract::{EventSchemaKind, SchemaFolder};
 
 use super::{Shared, bounded_references, parse};
@@ -108,8 +108,4 @@ impl Retrieve for Files {
         state.used.insert(path, document.clone());
         Ok(document)
     }
-}
-
-pub(in crate::event_schema) fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
