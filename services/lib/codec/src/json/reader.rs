@@ -405,45 +405,49 @@ impl<'b> JsonReader<'b> {
             return self.key_escaped(end);
         }
         let key = &text[start..end];
-        self.last_key = start - 1;
+        self.at = end + 1;
+        self.colon(start - 1)?;
         if !self.proven {
             let tag = keys::tag_within(bytes, start, end);
-            let name = Name::new(start, end, false);
-            let level = self.depth - 1;
-            if !self.keys().insert(level, name, key, tag, |name| resolve(text, name)) {
-                return self.fail(Detail::DuplicateKey, start - 1);
-            }
+            self.keep(Name::new(start, end, false), key, tag)?;
         }
-        self.at = end + 1;
-        if bytes.get(self.at) != Some(&b':') && self.peek() != Some(b':') {
-            return self.unexpected();
-        }
-        self.at += 1;
-        self.state = State::Value;
         Ok(Token::Key(Cow::Borrowed(key)))
     }
 
     /// A name in which something other than its end stands at `first`. Its text is needed for the comparison even when its value is skipped.
     #[cold]
     fn key_escaped(&mut self, first: usize) -> Result<Token<'b>, DecodeFailure> {
-        let text = self.text;
         let start = self.at + 1;
         let key = self.escaped::<true>(first)?;
-        self.last_key = start - 1;
+        let name = Name::new(start, self.at - 1, true);
+        self.colon(start - 1)?;
         if !self.proven {
-            let name = Name::new(start, self.at - 1, true);
-            let tag = keys::tag(key.as_bytes());
-            let level = self.depth - 1;
-            if !self.keys().insert(level, name, &key, tag, |name| resolve(text, name)) {
-                return self.fail(Detail::DuplicateKey, start - 1);
-            }
+            self.keep(name, &key, keys::tag(key.as_bytes()))?;
         }
-        if self.peek() != Some(b':') {
+        Ok(Token::Key(Cow::Owned(key)))
+    }
+
+    /// Behind the name whose quote stands at `quote`. Whether the object already had the name is asked after this, so that a name has the
+    /// same failure whether or not it was taken by [`Reader::field`], which keeps none.
+    #[inline]
+    fn colon(&mut self, quote: usize) -> Result<(), DecodeFailure> {
+        self.last_key = quote;
+        if self.text.as_bytes().get(self.at) != Some(&b':') && self.peek() != Some(b':') {
             return self.unexpected();
         }
         self.at += 1;
         self.state = State::Value;
-        Ok(Token::Key(Cow::Owned(key)))
+        Ok(())
+    }
+
+    /// Keeps a name of the innermost object, which must not have it yet.
+    #[inline]
+    fn keep(&mut self, name: Name, key: &str, tag: u32) -> Result<(), DecodeFailure> {
+        let (text, level) = (self.text, self.depth - 1);
+        if self.keys().insert(level, name, key, tag, |name| resolve(text, name)) {
+            return Ok(());
+        }
+        self.fail(Detail::DuplicateKey, self.last_key)
     }
 
     /// The rest of a string whose opening quote is at the reader's place and in which something other than its end stands at `first`.
