@@ -409,7 +409,13 @@ mod tests {
     #[test]
     fn bytes_are_dumped_with_their_range() {
         let bytes: Vec<u8> = (0..=255).collect();
-        let shown = shown(Excerpt::of_bytes("e.bin", &bytes, 0x45..0x48, &[0x41..0x43], "a long"));
+        let shown = shown(Excerpt::of_bytes(
+            "e.bin",
+            &bytes,
+            0x45..0x48,
+            std::slice::from_ref(&(0x41..0x43)),
+            "a long",
+        ));
         assert!(shown.contains("000040  40 ** ** 43 44 45 46 47 48"), "{shown}");
         assert!(shown.contains("^^^^^^^^ a long, bytes 69..72"), "{shown}");
         assert!(shown.contains("@**CDEFGHIJKLMNO"), "{shown}");

@@ -87,7 +87,10 @@ fn attempt(args: &TryArgs) -> anyhow::Result<Exit> {
         .collect();
     let hidden = if args.redact {
         // What cannot be read may hold anything.
-        values(plan, &input, &schemas).map_or(vec![0..event.len()], |seen| show::classified(object, &seen))
+        values(plan, &input, &schemas).map_or_else(
+            |_| std::iter::once(0..event.len()).collect(),
+            |seen| show::classified(object, &seen),
+        )
     } else {
         Vec::new()
     };

@@ -44,7 +44,7 @@ fn sink(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -> Re
     super::patiently(&clock, &health, || super::require_topics(&mut cluster, &validated))?;
     tidegate_sink::run::check_topics(&cluster.topics(&validated)?)?;
     let store = super::patiently(&clock, &health, || tidegate_lake::open(&lake.location, &lake.options))?;
-    let schemas = super::schemas(&config)?;
+    let schemas = super::schemas(config)?;
     let mut rulings = tidegate_sink::SnapshotRulings::new(|| contracts.current().snapshot.clone(), &schemas);
     let mut consumer = GroupConsumer::join(&config.kafka, "sink", &config.sink_group, &validated)?;
     let meter = SinkMeter::new(&metrics, &health);

@@ -63,7 +63,7 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
     });
     tracing::info!(mode = mode.as_str(), snapshot = %snapshot.commit(), topics = topics.len(), "validating");
 
-    let schemas = super::schemas(&config)?;
+    let schemas = super::schemas(config)?;
     let mut live = contracts;
     let mut exchange = super::patiently(&clock, &health, || {
         GroupExchange::join(&config.kafka, "validator", &config.validator_group, &topics, delivering.clone())
