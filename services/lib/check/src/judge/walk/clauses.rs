@@ -40,7 +40,8 @@ impl<R: RowSink> Walk<'_, R> {
         if check.event_time && self.mode != Mode::CaptureOnly {
             self.event_time = match scalar {
                 Scalar::Timestamp(micros) => Some(*micros),
-                Scalar::Date(days) => Some(i64::from(*days) * DAY_MICROS),
+                // Days that an Avro date reaches and microseconds do not have no event time, as if they could not be read.
+                Scalar::Date(days) => i64::from(*days).checked_mul(DAY_MICROS),
                 _ => None,
             };
         }

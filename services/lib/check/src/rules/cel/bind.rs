@@ -96,7 +96,7 @@ fn value(plan: &Plan, tape: &Tape, cell: Cell) -> Result<Value, Outcome> {
         Cell::Float(value) => Value::Float(value),
         Cell::Text { start, len } => Value::from(tape.text(start, len)),
         Cell::Bytes { start, len } => Value::from(tape.bytes(start, len).to_vec()),
-        Cell::Date(days) => timestamp(i64::from(days) * DAY_MICROS)?,
+        Cell::Date(days) => timestamp(i64::from(days).saturating_mul(DAY_MICROS))?,
         Cell::Time(micros) => Value::Duration(chrono::Duration::microseconds(micros)),
         Cell::Timestamp(micros) => timestamp(micros)?,
         Cell::List { start, len, .. } => Value::from(

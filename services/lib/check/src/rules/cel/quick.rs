@@ -288,7 +288,7 @@ impl Raw {
                 }
                 .to_f64(),
             ),
-            Raw::Date => Val::Timestamp(Instant::from_micros(raw * DAY_MICROS)),
+            Raw::Date => Val::Timestamp(Instant::from_micros(raw.saturating_mul(DAY_MICROS))),
             Raw::Time => Val::Duration(raw * 1000),
             Raw::Timestamp => Val::Timestamp(Instant::from_micros(raw)),
         }

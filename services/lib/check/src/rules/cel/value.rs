@@ -119,7 +119,7 @@ impl<'v> Val<'v> {
             Cell::Float(value) => Val::Double(value),
             Cell::Text { start, len } => Val::Str(tape.text(start, len)),
             Cell::Bytes { start, len } => Val::Bytes(tape.bytes(start, len)),
-            Cell::Date(days) => Val::Timestamp(Instant::from_micros(i64::from(days) * DAY_MICROS)),
+            Cell::Date(days) => Val::Timestamp(Instant::from_micros(i64::from(days).saturating_mul(DAY_MICROS))),
             Cell::Time(micros) => Val::Duration(micros.checked_mul(1000).ok_or(Stop::Hand)?),
             Cell::Timestamp(micros) => Val::Timestamp(Instant::from_micros(micros)),
             Cell::List { start, len, .. } => Val::List(tape, start, len),
