@@ -97,7 +97,7 @@ pub(crate) struct CheckArgs {
     pub(crate) contract: PathBuf,
     /// Events, one a line; `-` reads standard input.
     pub(crate) events: PathBuf,
-    /// Which object of the contract judges; needed when it has several.
+    /// Which object of the contract judges; needed when it has several that no discriminator tells apart.
     #[arg(long)]
     pub(crate) object: Option<String>,
     /// The clock that rules see (RFC 3339); default: now.

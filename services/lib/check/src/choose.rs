@@ -8,7 +8,8 @@
 
 use std::borrow::Cow;
 
-use tidegate_codec::framing::{self, Framed, Part, SchemaRef};
+use tidegate_codec::cloud_events;
+use tidegate_codec::framing::{self, Framed, SchemaRef};
 use tidegate_codec::{AvroReader, DecodeFailure, Detail, JsonReader, Reader, Token};
 use tidegate_contract::model::CdcFormat;
 use tidegate_contract::surroundings::DiscriminatorBy;
@@ -87,7 +88,8 @@ fn claim<'i>(binding: &Binding, input: &Input<'i>) -> Result<Option<Claim<'i>>, 
         return Ok(Some(Claim::Version { id, version }));
     }
     if binding.objects().any(|bound| !bound.object().settings.data_schemas.is_empty()) {
-        let told = match header(input, "ce_dataschema") {
+        // In structured mode the envelope speaks, and a header beside it is nothing.
+        let told = match header(input, "ce_dataschema").filter(|_| !is_structured(input)) {
             Some(value) => value.and_then(|value| std::str::from_utf8(value).ok()).map(Cow::Borrowed),
             None if is_structured(input) => match input.value.map(|value| pointer(&mut JsonReader::new(value), "/dataschema")) {
                 Some(Ok(text)) => text,
@@ -102,9 +104,13 @@ fn claim<'i>(binding: &Binding, input: &Input<'i>) -> Result<Option<Claim<'i>>, 
     }
     if binding.objects().any(|bound| !bound.object().settings.schema_ids.is_empty())
         && let Some(value) = input.value
-        && let Ok(Framed::Avro {
+        && let Ok(opened) = framing::open_value(&accepted(binding), input.headers, value)
+        && let Framed::Avro {
             schema: SchemaRef::Id(id), ..
-        }) = framing::open(&accepted(binding), Part::Value, input.headers, value)
+        }
+        | Framed::Protobuf {
+            schema: SchemaRef::Id(id), ..
+        } = opened.framed
         && binding.objects().any(|bound| bound.object().settings.schema_ids.contains(&id))
     {
         return Ok(Some(Claim::SchemaId(id)));
@@ -209,7 +215,8 @@ fn told<'i>(by: &DiscriminatorBy, binding: &Binding, input: &Input<'i>, schemas:
     };
     let in_headers = match by {
         DiscriminatorBy::Header(name) => Some(text(name).unwrap_or(Told::Nothing)),
-        DiscriminatorBy::CloudEventsType => text("ce_type").or_else(|| (!is_structured(input)).then_some(Told::Nothing)),
+        DiscriminatorBy::CloudEventsType if is_structured(input) => None,
+        DiscriminatorBy::CloudEventsType => Some(text("ce_type").unwrap_or(Told::Nothing)),
         DiscriminatorBy::SourceTable => table_in_headers(input),
         DiscriminatorBy::Pointer(_) | DiscriminatorBy::RecordName => None,
     };
@@ -220,8 +227,12 @@ fn told<'i>(by: &DiscriminatorBy, binding: &Binding, input: &Input<'i>, schemas:
     if *by == DiscriminatorBy::CloudEventsType {
         return read(&mut JsonReader::new(value), &DiscriminatorBy::Pointer("/type".into()));
     }
-    match framing::open(&accepted(binding), Part::Value, input.headers, value) {
-        Ok(Framed::Avro { schema, datum }) => {
+    let opened = framing::open_value(&accepted(binding), input.headers, value);
+    match opened.map(|opened| (opened.framed, opened.zlib)) {
+        // Nobody looks into Protobuf, compressed documents and the data of structured CloudEvents yet: only an object without a
+        // discriminator takes them.
+        Ok((Framed::Protobuf { .. } | Framed::CloudEvent(_), _) | (_, true)) => Told::Nothing,
+        Ok((Framed::Avro { schema, datum }, _)) => {
             let Some(need) = need(schema) else { return Told::Nothing };
             match schemas.lookup(&need) {
                 Known::NotCached => Told::Need(need),
@@ -235,9 +246,7 @@ fn told<'i>(by: &DiscriminatorBy, binding: &Binding, input: &Input<'i>, schemas:
             }
         }
         Ok(_) if *by == DiscriminatorBy::RecordName => Told::Nothing,
-        Ok(Framed::Json(bytes)) => read(&mut JsonReader::new(bytes), by),
-        // Nobody looks into Protobuf and into the data of CloudEvents yet: only an object without a discriminator takes them.
-        Ok(Framed::Protobuf { .. } | Framed::CloudEvent(_)) => Told::Nothing,
+        Ok((Framed::Json(bytes), _)) => read(&mut JsonReader::new(bytes), by),
         Err(Detail::UnknownFraming) => Told::Refused(Reason::UnknownFraming, Some(Detail::UnknownFraming), "framing"),
         Err(detail) => Told::Refused(Reason::Undecodable, Some(detail), "decode"),
     }
@@ -358,10 +367,7 @@ fn header<'i>(input: &Input<'i>, name: &str) -> Option<Option<&'i [u8]>> {
 
 /// CloudEvents in structured mode.
 fn is_structured(input: &Input<'_>) -> bool {
-    const STRUCTURED: &[u8] = b"application/cloudevents";
-    let kind = header(input, "content-type").flatten();
-    kind.and_then(|kind| kind.get(..STRUCTURED.len()))
-        .is_some_and(|kind| kind.eq_ignore_ascii_case(STRUCTURED))
+    cloud_events::mode(input.headers) == cloud_events::Mode::Structured
 }
 
 /// What any object of the topic accepts.

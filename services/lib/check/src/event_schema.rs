@@ -2,7 +2,7 @@
 //!
 //! A JSON Schema judges JSON events after the walk, whether that found anything or not; where the walk cannot read the bytes there is nothing
 //! to judge. An Avro schema is the reader's: the schema that an event was written with must resolve to it, by the rules of the Avro
-//! specification. Protobuf schemas are read by their framing, which is not here yet, so naming one is an error.
+//! specification. Protobuf event schemas are not enforced yet, so naming one is an error.
 
 mod avro;
 #[cfg(feature = "json-schema")]

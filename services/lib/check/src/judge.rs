@@ -123,7 +123,9 @@ impl Judge {
                 Err(need) => return Verdict::Need(need),
             }
         }
-        match self.judge_value(plan, input, topic, schemas, row) {
+        let verdict = self.judge_value(plan, input, topic, schemas, row);
+        self.findings.precede(found.len());
+        match verdict {
             // Debezium writes truncates and logical messages without a key.
             Verdict::Valid { notes, facts } if input.key.is_none() && matches!(facts.op, Some(Op::Truncate | Op::Message)) => {
                 found.truncate(headers_found);

@@ -204,6 +204,21 @@ fn types_of_events_by_cloudevents_and_record_name() {
         chosen(&events, &structured, Some(br#"{"type": "com.shop.placed"}"#), &NoSchemas),
         "a@1.0.0/placed"
     );
+    // The chooser and the judge must agree on what is structured, however the header is written, and the envelope speaks there.
+    for header in [
+        ("Content-Type", "application/cloudevents+json"),
+        ("content-type", " Application/CloudEvents+json"),
+    ] {
+        assert_eq!(
+            chosen(&events, &[header], Some(br#"{"type": "com.shop.placed"}"#), &NoSchemas),
+            "a@1.0.0/placed"
+        );
+        let forged = [header, ("ce_type", "com.shop.placed")];
+        assert_eq!(
+            chosen(&events, &forged, Some(br#"{"type": "com.shop.other"}"#), &NoSchemas),
+            "unplanned_event None discriminator"
+        );
+    }
     assert_eq!(
         chosen(&events, &[], Some(br#"{"type": "com.shop.placed"}"#), &NoSchemas),
         "unplanned_event None discriminator",

@@ -81,6 +81,11 @@ impl Findings {
         self.cut = false;
     }
 
+    /// Counts violations that come before those of the collector in the verdict and have no stars.
+    pub(crate) fn precede(&mut self, count: usize) {
+        self.entries.splice(0..0, std::iter::repeat_with(Vec::new).take(count));
+    }
+
     /// Which entries the stars of the pointers stand for, in the order of the last verdict's list; shorter where that has other sources.
     pub(crate) fn entries(&self) -> &[Vec<u64>] {
         &self.entries
@@ -165,6 +170,10 @@ pub(crate) fn joined(mut found: Vec<Violation>, verdict: Verdict) -> Verdict {
         other @ (Verdict::Skipped(_) | Verdict::Need(_)) => return other,
     };
     found.extend(rest);
+    // A warning never pushes out an error, wherever either was found.
+    if found.len() > VIOLATIONS_MAX {
+        found.sort_by_key(|violation| violation.severity != Severity::Error);
+    }
     let is_error = |violation: &Violation| violation.severity == Severity::Error;
     match facts.filter(|_| !found.iter().any(is_error)) {
         Some(facts) => Verdict::Valid { notes: found, facts },
@@ -222,6 +231,27 @@ fn escape(out: &mut String, step: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn joining_hides_no_error_either() {
+        let violation = |severity| Violation {
+            reason: Reason::SemanticViolation,
+            detail: None,
+            rule: Arc::from("x"),
+            severity,
+            pointer: String::new(),
+            location: Location::default(),
+        };
+        let around = vec![violation(Severity::Warning); 25];
+        let value = Verdict::Invalid {
+            violations: vec![violation(Severity::Error)],
+            cut: false,
+        };
+        let Verdict::Invalid { violations, cut } = joined(around, value) else {
+            panic!("an error makes it invalid")
+        };
+        assert!(cut && violations.len() == VIOLATIONS_MAX && violations[0].severity == Severity::Error);
+    }
 
     fn add(findings: &mut Findings, severity: Severity) {
         let broken = Broken {

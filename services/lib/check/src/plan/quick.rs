@@ -150,10 +150,10 @@ impl Quick {
     }
 
     fn text(limits: &TextLimits, placeholder: Option<&str>) -> Quick {
-        use crate::rules::format::TextFormat;
+        use crate::rules::format::{self, TextFormat};
         let bare_length = limits.length.is_empty();
         match (&limits.pattern, limits.format) {
-            (None, Some(TextFormat::Uuid)) if bare_length => Quick::Uuid,
+            (None, Some(TextFormat::Uuid)) if bare_length && placeholder.is_none_or(|text| !format::uuid(text.as_bytes())) => Quick::Uuid,
             (Some(pattern), None) if bare_length => match pattern.ranges() {
                 Some(ranges) if placeholder.is_none_or(|text| !ranges.holds(text.as_bytes())) => Quick::Ranges(Box::new(ranges.clone())),
                 _ => Quick::None,

@@ -549,6 +549,8 @@ impl<'b> Reader<'b> for AvroReader<'b> {
 
     #[inline]
     fn take(&mut self, end: usize) {
+        // Without a token left, whatever is asked next fails, as it would have on the long way.
+        self.budget = self.budget.saturating_sub(1);
         self.at = end;
         self.after_value();
     }

@@ -33,6 +33,8 @@ impl<R: RowSink> Walk<'_, R> {
         loop {
             if self.short && reader.item() {
                 if count >= ITEMS_MAX {
+                    // What begins there is looked at first, as on the long way.
+                    reader.next()?;
                     return Err(self.limit(node));
                 }
                 if self.quick(reader, item) {

@@ -120,6 +120,8 @@ impl<'b> AvroReader<'b> {
         }
         match self.next_item(frame, *least) {
             Ok(true) => {
+                // The item itself is the token.
+                self.budget += 1;
                 self.pending = Pending::Value(*item);
                 true
             }
