@@ -90,7 +90,11 @@ fn claim<'i>(binding: &Binding, input: &Input<'i>) -> Result<Option<Claim<'i>>, 
     if binding.objects().any(|bound| !bound.object().settings.data_schemas.is_empty()) {
         // In structured mode the envelope speaks, and a header beside it is nothing.
         let told = match header(input, "ce_dataschema").filter(|_| !is_structured(input)) {
-            Some(value) => value.and_then(|value| std::str::from_utf8(value).ok()).map(Cow::Borrowed),
+            // A claim that cannot be read is one that nothing fits, as with the version.
+            Some(value) => match value.map(std::str::from_utf8) {
+                Some(Ok(uri)) => Some(Cow::Borrowed(uri)),
+                Some(Err(_)) | None => return Err("dataschema"),
+            },
             None if is_structured(input) => match input.value.map(|value| pointer(&mut JsonReader::new(value), "/dataschema")) {
                 Some(Ok(text)) => text,
                 // The judge says what is wrong with the bytes.
@@ -233,7 +237,9 @@ fn told<'i>(by: &DiscriminatorBy, binding: &Binding, input: &Input<'i>, schemas:
         // discriminator takes them.
         Ok((Framed::Protobuf { .. } | Framed::CloudEvent(_), _) | (_, true)) => Told::Nothing,
         Ok((Framed::Avro { schema, datum }, _)) => {
-            let Some(need) = need(schema) else { return Told::Nothing };
+            let Some(need) = SchemaNeed::named_by(schema) else {
+                return Told::Nothing;
+            };
             match schemas.lookup(&need) {
                 Known::NotCached => Told::Need(need),
                 Known::Unknown => Told::Refused(Reason::RegistrySchemaUnknown, Some(Detail::UnknownSchema), "schema"),
@@ -383,18 +389,6 @@ fn accepted(binding: &Binding) -> Vec<framing::Encoding> {
         accepted.push(framing::Encoding::Json);
     }
     accepted
-}
-
-/// The schema of a frame; none where the contract names it, which no Avro frame leaves to it.
-fn need(schema: SchemaRef) -> Option<SchemaNeed> {
-    Some(match schema {
-        SchemaRef::Id(id) => SchemaNeed::Id(id),
-        SchemaRef::Guid(guid) => SchemaNeed::Guid(guid),
-        SchemaRef::Glue(uuid) => SchemaNeed::Glue(uuid),
-        SchemaRef::GlobalId(id) => SchemaNeed::GlobalId(id),
-        SchemaRef::ContentId(id) => SchemaNeed::ContentId(id),
-        SchemaRef::Configured => return None,
-    })
 }
 
 fn unplanned<'b>(clause: &'static str) -> Choice<'b> {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tidegate_codec::framing::SchemaRef;
+
 /// One record to judge. Borrowed; nothing is copied for a valid event.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
@@ -35,6 +37,22 @@ pub enum SchemaNeed {
         /// Full name of the message.
         message: Arc<str>,
     },
+}
+
+// === impl SchemaNeed ===
+
+impl SchemaNeed {
+    /// The schema that a frame names; none where the frame leaves it to the contract.
+    pub(crate) fn named_by(schema: SchemaRef) -> Option<SchemaNeed> {
+        Some(match schema {
+            SchemaRef::Id(id) => SchemaNeed::Id(id),
+            SchemaRef::Guid(guid) => SchemaNeed::Guid(guid),
+            SchemaRef::Glue(uuid) => SchemaNeed::Glue(uuid),
+            SchemaRef::GlobalId(id) => SchemaNeed::GlobalId(id),
+            SchemaRef::ContentId(id) => SchemaNeed::ContentId(id),
+            SchemaRef::Configured => return None,
+        })
+    }
 }
 
 /// What is known about a schema right now. Never does I/O.

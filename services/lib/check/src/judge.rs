@@ -344,17 +344,10 @@ fn tombstone(facts: Facts) -> Verdict {
 }
 
 pub(crate) fn need(plan: &Plan, schema: SchemaRef) -> SchemaNeed {
-    match schema {
-        SchemaRef::Id(id) => SchemaNeed::Id(id),
-        SchemaRef::Guid(guid) => SchemaNeed::Guid(guid),
-        SchemaRef::Glue(uuid) => SchemaNeed::Glue(uuid),
-        SchemaRef::GlobalId(id) => SchemaNeed::GlobalId(id),
-        SchemaRef::ContentId(id) => SchemaNeed::ContentId(id),
-        SchemaRef::Configured => {
-            let (file, message) = plan.protobuf.clone().expect("the contract reader asks for both beside `protobuf`");
-            SchemaNeed::File { file, message }
-        }
-    }
+    SchemaNeed::named_by(schema).unwrap_or_else(|| {
+        let (file, message) = plan.protobuf.clone().expect("the contract reader asks for both beside `protobuf`");
+        SchemaNeed::File { file, message }
+    })
 }
 
 /// A verdict about the event as a whole.

@@ -128,10 +128,7 @@ impl Words {
     /// The word whose text this is.
     #[inline]
     pub fn find(&self, text: &str) -> Option<&str> {
-        self.words
-            .iter()
-            .find(|word| word.text.len() == text.len() && *word.text == *text)
-            .map(Word::text)
+        self.words.iter().find(|word| *word.text == *text).map(Word::text)
     }
 
     /// As [`Word::json_end`], for any of them.

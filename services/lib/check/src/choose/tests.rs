@@ -119,6 +119,23 @@ fn dataschema_and_schema_id_name_a_version() {
     let by = |uri: &str| chosen(&binding, &[("ce_dataschema", uri)], Some(b"{}"), &NoSchemas);
     assert_eq!((by("https://s/1"), by("https://s/2")), ("a@1.0.0/o".into(), "a@2.0.0/o".into()));
     assert_eq!(by("https://s/3"), "unplanned_event None dataschema");
+    for unreadable in [None, Some(&b"\xff"[..])] {
+        let input = Input {
+            key: Some(b"k"),
+            value: Some(b"{}"),
+            headers: &[("ce_dataschema", unreadable)],
+            now: 0,
+        };
+        let refused = matches!(
+            choose(&binding, &input, &NoSchemas),
+            Choice::Refused {
+                reason: Reason::UnplannedEvent,
+                clause: "dataschema",
+                ..
+            }
+        );
+        assert!(refused, "a claim that nobody can read is no reason for the default");
+    }
     assert_eq!(chosen(&binding, &[], Some(b"\x00\x00\x00\x00\x07x"), &NoSchemas), "a@1.0.0/o");
     assert_eq!(
         chosen(&binding, &[], Some(b"\x00\x00\x00\x00\x09x"), &NoSchemas),

@@ -289,7 +289,8 @@ impl<R: RowSink> Walk<'_, R> {
                 0 => seen,
                 more => self.scratch.seen[first_word + more - 1],
             };
-            let mut bits = if all { words_of(children.len(), word) } else { *missed } & !seen;
+            let noticed = if all { words_of(children.len(), word) } else { *missed };
+            let mut bits = noticed & !seen;
             while bits != 0 {
                 self.missing(children[word * 64 + bits.trailing_zeros() as usize]);
                 bits &= bits - 1;
