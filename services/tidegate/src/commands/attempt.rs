@@ -22,13 +22,7 @@ use crate::screen::say;
 use crate::wiring::clock::now_micros;
 
 pub(crate) fn run(args: &TryArgs) -> Exit {
-    match attempt(args) {
-        Ok(exit) => exit,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            Exit::CouldNotTell
-        }
-    }
+    crate::screen::ending(attempt(args))
 }
 
 fn attempt(args: &TryArgs) -> anyhow::Result<Exit> {

@@ -18,19 +18,7 @@ use crate::wiring::event_schemas;
 use crate::wiring::schemas::SchemaSource;
 
 pub(crate) fn run(args: &CheckArgs) -> Exit {
-    match check(args) {
-        Ok(exit) => exit,
-        Err(error) => {
-            if let Some(error) = error
-                .downcast_ref::<std::io::Error>()
-                .filter(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
-            {
-                crate::screen::leave(error);
-            }
-            eprintln!("error: {error:#}");
-            Exit::CouldNotTell
-        }
-    }
+    crate::screen::ending(check(args))
 }
 
 fn check(args: &CheckArgs) -> anyhow::Result<Exit> {

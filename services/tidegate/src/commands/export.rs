@@ -9,13 +9,7 @@ use crate::exit::Exit;
 use crate::screen;
 
 pub(crate) fn run(args: &ExportArgs) -> Exit {
-    match write(args) {
-        Ok(exit) => exit,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            Exit::CouldNotTell
-        }
-    }
+    crate::screen::ending(write(args))
 }
 
 fn write(args: &ExportArgs) -> anyhow::Result<Exit> {

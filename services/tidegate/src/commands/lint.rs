@@ -23,19 +23,7 @@ const DEPTH_MAX: usize = 32;
 const FILES_MAX: usize = 10_000;
 
 pub(crate) fn run(args: &LintArgs) -> Exit {
-    match lint(args) {
-        Ok(exit) => exit,
-        Err(error) => {
-            if let Some(error) = error
-                .downcast_ref::<std::io::Error>()
-                .filter(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
-            {
-                crate::screen::leave(error);
-            }
-            eprintln!("error: {error:#}");
-            Exit::CouldNotTell
-        }
-    }
+    crate::screen::ending(lint(args))
 }
 
 fn lint(args: &LintArgs) -> anyhow::Result<Exit> {
