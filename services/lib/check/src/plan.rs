@@ -21,7 +21,7 @@ pub use compile::compile;
 pub(crate) use compile::leaf_type::{digits, fraction};
 pub(crate) use fields::FieldIndex;
 pub(crate) use outside::{HeaderCheck, KeyPlan, Outside};
-pub(crate) use quick::{Quick, QuickText};
+pub(crate) use quick::{Quick, QuickCheck};
 pub use rule_forms::RuleForm;
 
 /// The compiled object. Node 0 is the row. Immutable and shared by every judge of a worker.
@@ -56,6 +56,8 @@ pub struct Plan {
     pub event_schema: Option<(crate::event_schema::EventSchema, Location)>,
     /// What is checked at each node, parallel to `nodes`.
     pub(crate) checks: Vec<Check>,
+    /// The shortest ways to see that a value is valid, parallel to `nodes`.
+    pub(crate) quick: Vec<QuickCheck>,
     /// Row rules, reached by number from [`Check::rules`].
     pub(crate) programs: Vec<crate::rules::cel::Rule>,
     /// Settings that the change-event side needs.

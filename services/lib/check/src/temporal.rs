@@ -72,27 +72,37 @@ pub(crate) fn instant(text: &str, assumed_offset: Option<i32>) -> Result<i64, Un
 /// As [`instant`] for the form that nearly every writer uses: in UTC, with `T` and `Z`, and at most six digits of a second. None for
 /// everything else, valid or not.
 #[inline]
-pub(crate) fn plain_instant(text: &str) -> Option<i64> {
-    let (clock, rest) = text.as_bytes().split_first_chunk::<19>()?;
-    let digit = |at: usize| clock[at].wrapping_sub(b'0');
-    let mut largest = 0;
-    for at in [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18] {
-        largest = digit(at).max(largest);
-    }
-    let marks = clock[4] == b'-' && clock[7] == b'-' && clock[10] == b'T' && clock[13] == b':' && clock[16] == b':';
-    if largest > 9 || !marks {
+pub(crate) fn plain_instant(text: &[u8]) -> Option<i64> {
+    let (clock, rest) = text.split_first_chunk::<19>()?;
+    // Digits become their values and marks zero; anything else has or gets its highest bit.
+    let eight = |at: usize, form: &[u8; 8], most: &[u8; 8]| {
+        let part = clock[at..at + 8].first_chunk().map_or(0, |part| u64::from_le_bytes(*part));
+        let values = part ^ u64::from_le_bytes(*form);
+        let wrong = (values.wrapping_add(u64::from_le_bytes(*most)) | values) & 0x8080_8080_8080_8080;
+        (values, wrong)
+    };
+    let (date, wrong_date) = eight(0, b"0000-00-", b"vvvv\x7fvv\x7f");
+    let (middle, wrong_middle) = eight(5, b"00-00T00", b"vv\x7fvv\x7fvv");
+    let (time, wrong_time) = eight(11, b"00:00:00", b"vv\x7fvv\x7fvv");
+    if wrong_date | wrong_middle | wrong_time != 0 {
         return None;
     }
-    let pair = |at: usize| u32::from(digit(at)) * 10 + u32::from(digit(at + 1));
-    let (year, month, day) = (pair(0) * 100 + pair(2), pair(5), pair(8));
-    let (hour, minute, second) = (pair(11), pair(14), pair(17));
+    // Each byte with the one behind it as a number of two digits; at most 99, so nothing flows over.
+    let pairs = |values: u64| values.wrapping_mul(10).wrapping_add(values >> 8);
+    let at = |pairs: u64, byte: u32| (pairs >> (8 * byte)) as u32 & 0xff;
+    let (date, middle, time) = (pairs(date), pairs(middle), pairs(time));
+    let (year, month, day) = (at(date, 0) * 100 + at(date, 2), at(middle, 0), at(middle, 3));
+    let (hour, minute, second) = (at(time, 0), at(time, 3), at(time, 6));
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let mut micros = 0;
-    match rest {
-        [b'Z'] => {}
+    let micros = match rest {
+        [b'Z'] => 0,
+        [b'.', a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b'Z'] => {
+            (u32::from(a - b'0') * 100 + u32::from(b - b'0') * 10 + u32::from(c - b'0')) * 1000
+        }
         [b'.', fraction @ .., b'Z'] if (1..=6).contains(&fraction.len()) => {
+            let mut micros = 0;
             let mut unit = 100_000;
             for byte in fraction {
                 let digit = byte.wrapping_sub(b'0');
@@ -102,12 +112,46 @@ pub(crate) fn plain_instant(text: &str) -> Option<i64> {
                 micros += u32::from(digit) * unit;
                 unit /= 10;
             }
+            micros
         }
         _ => return None,
-    }
-    let days = days(year.cast_signed(), month, day)?;
+    };
+    let days = plain_days(year, month, day)?;
     let seconds = i64::from(days) * 86_400 + i64::from(hour * 3600 + minute * 60 + second);
     Some(seconds * 1_000_000 + i64::from(micros))
+}
+
+/// As [`days`] for years of four digits.
+#[inline]
+fn plain_days(year: u32, month: u32, day: u32) -> Option<i32> {
+    /// Days of a month and days in front of it, in a year that begins with March, so that the leap day is the last one.
+    const MONTHS: [(u32, u32); 16] = [
+        (0, 0),
+        (31, 306),
+        (29, 337),
+        (31, 0),
+        (30, 31),
+        (31, 61),
+        (30, 92),
+        (31, 122),
+        (31, 153),
+        (30, 184),
+        (31, 214),
+        (30, 245),
+        (31, 275),
+        (0, 0),
+        (0, 0),
+        (0, 0),
+    ];
+    let (length, before) = MONTHS[month as usize & 15];
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    if month > 12 || day.wrapping_sub(1) >= length || (day == 29 && month == 2 && !leap) {
+        return None;
+    }
+    // One era more, so that January of the year 0 stays above zero.
+    let year = year + 400 - u32::from(month <= 2);
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + before + day - 1;
+    Some(days.cast_signed() - 719_468 - 146_097)
 }
 
 /// `2026-11-21T08:15:30.5`, no offset allowed.
@@ -277,7 +321,7 @@ mod tests {
             "0000-01-01T00:00:00.000001Z",
             "9999-12-31T23:59:59.999999Z",
         ] {
-            assert_eq!(plain_instant(text), instant(text, None).ok(), "{text}");
+            assert_eq!(plain_instant(text.as_bytes()), instant(text, None).ok(), "{text}");
         }
         for text in [
             "2023-02-29T00:00:00Z",
@@ -287,7 +331,7 @@ mod tests {
             "2026-11-21T24:15:30Z",
             "2026-11-2/T08:15:30Z",
         ] {
-            assert_eq!(plain_instant(text), None, "{text}");
+            assert_eq!(plain_instant(text.as_bytes()), None, "{text}");
             assert!(instant(text, None).is_err(), "{text}");
         }
         assert_eq!(local("1970-01-01T00:00:01"), Ok(1_000_000));

@@ -194,7 +194,7 @@ pub fn cloud_event_data<'b>(
 
 fn identify<'b>(accepted: &[Encoding], part: Part, headers: &[(&str, Option<&[u8]>)], bytes: &'b [u8]) -> Result<Opened<'b>, Detail> {
     // Headers leave the bytes bare, so they decide first; a Protobuf message may then have no bytes at all.
-    for encoding in accepted {
+    for encoding in accepted.iter().filter(|_| !headers.is_empty()) {
         let framed = match encoding {
             Encoding::Avro | Encoding::ConfluentProtobuf | Encoding::ConfluentJson => confluent::header(*encoding, part, headers, bytes),
             Encoding::ApicurioAvro | Encoding::ApicurioJson => apicurio::header(*encoding, part, headers, bytes),

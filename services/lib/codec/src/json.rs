@@ -4,10 +4,11 @@
 //! [`crate::DEPTH_MAX`] levels, lone surrogates in `\u` escapes, bytes that are not UTF-8, a byte order mark. Numbers keep their text;
 //! [`number`] reads them exactly.
 
+pub mod ahead;
 pub mod number;
 mod reader;
 mod skim;
 mod text;
 
-pub use reader::JsonReader;
+pub use reader::{JsonReader, Stand};
 pub(crate) use text::{unescape_into, unescaped_step};

@@ -6,39 +6,32 @@
 /// One text, as JSON writes it without escapes.
 #[derive(Debug, Clone)]
 pub struct Word {
+    /// The first sixteen bytes of `written`; what is missing of them counts as zero.
+    head: [u64; 2],
+    /// Which bytes of these count.
+    mask: [u64; 2],
+    /// Bytes of `written`.
+    len: u32,
+    /// There are more than sixteen.
+    long: bool,
+    /// The text in quotes, and for a name the colon. Never empty.
+    written: Box<[u8]>,
     text: Box<str>,
-    /// Behind the opening quote: the text, the closing quote, and for a name the colon. Empty where JSON has to escape it.
-    tail: Box<[u8]>,
-    /// The first and the last eight bytes of `tail`, which overlap when it is short; what is missing of eight counts as zero.
-    first: u64,
-    last: u64,
-    /// How `tail` is compared.
-    span: Span,
-}
-
-/// How many bytes there are to compare.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Span {
-    /// Fewer than eight: the first ones of eight, under this mask.
-    Few(u64),
-    /// Eight to sixteen: the first and the last eight.
-    Pair,
-    /// More: also what is between.
-    Many,
-    /// It never stands there.
-    Never,
 }
 
 /// A small list of texts, one of which is expected.
 #[derive(Debug, Clone)]
 pub struct Words {
     words: Box<[Word]>,
-    /// For each word its first eight bytes and which of them count, side by side so that all are compared without a branch.
-    heads: Box<[(u64, u64)]>,
+    /// For what a text of up to fourteen bytes is hashed to, the number of the one word that it may be.
+    places: [u8; PLACES],
+    /// Spreads the words so that no two have one place; zero where none was found, and the words are tried one after another.
+    factor: u64,
 }
 
-/// Words that are compared without a branch, one bit each.
-const AT_ONCE: usize = 32;
+/// Places of a hash, as a power of two.
+const PLACES_BITS: u32 = 6;
+const PLACES: usize = 1 << PLACES_BITS;
 
 // === impl Word ===
 
@@ -55,21 +48,26 @@ impl Word {
 
     fn new(text: &str, end: &str) -> Word {
         let plain = text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\');
-        let tail = if plain { format!("{text}{end}").into_bytes() } else { Vec::new() };
-        let span = match tail.len() {
-            0 => Span::Never,
-            len @ 1..8 => Span::Few((1 << (8 * len)) - 1),
-            8..=16 => Span::Pair,
-            _ => Span::Many,
+        // What JSON escapes never stands there as it is; and no text has this byte.
+        let written = if plain { format!("\"{text}{end}").into_bytes() } else { vec![0xff] };
+        let eight = |at: usize, of: &dyn Fn(u8) -> u8| {
+            let part = written.iter().skip(at).take(8);
+            part.rev().fold(0, |word, byte| word << 8 | u64::from(of(*byte)))
         };
-        let few = tail.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
         Word {
+            head: [eight(0, &|byte| byte), eight(8, &|byte| byte)],
+            mask: [eight(0, &|_| 0xff), eight(8, &|_| 0xff)],
+            len: written.len() as u32,
+            long: written.len() > 16,
+            written: written.into(),
             text: text.into(),
-            first: tail.first_chunk().map_or(few, |chunk| u64::from_le_bytes(*chunk)),
-            last: tail.last_chunk().map_or(0, |chunk| u64::from_le_bytes(*chunk)),
-            tail: tail.into(),
-            span,
         }
+    }
+
+    /// How long it is as it is written.
+    #[inline]
+    pub(crate) fn written_len(&self) -> usize {
+        self.len as usize
     }
 
     /// The text itself.
@@ -78,27 +76,39 @@ impl Word {
         &self.text
     }
 
-    /// The index behind it, when it stands at `at` of a JSON text, which is the index behind the opening quote.
+    /// How long it is as it is written, when `rest` begins with it; zero when it does not.
     #[inline(always)]
-    pub(crate) fn json_end(&self, bytes: &[u8], at: usize) -> Option<usize> {
-        let rest = bytes.get(at..)?;
-        let end = at + self.tail.len();
-        let Some(head) = rest.first_chunk::<8>() else {
-            return (self.span != Span::Never && rest.starts_with(&self.tail)).then_some(end);
-        };
-        let differs = u64::from_le_bytes(*head) ^ self.first;
-        match self.span {
-            Span::Few(mask) => (differs & mask == 0).then_some(end),
-            Span::Never => None,
-            _ if differs != 0 => None,
-            _ => {
-                let last = bytes.get(..end)?.last_chunk::<8>()?;
-                if u64::from_le_bytes(*last) != self.last {
-                    return None;
+    pub(crate) fn begins(&self, rest: &[u8]) -> usize {
+        match rest.first_chunk::<16>() {
+            Some(head) if !self.long => {
+                if self.is_at(head) {
+                    self.len as usize
+                } else {
+                    0
                 }
-                (self.span == Span::Pair || rest.starts_with(&self.tail)).then_some(end)
             }
+            _ => self.begins_slowly(rest),
         }
+    }
+
+    /// The same behind one byte that must come first.
+    #[inline(always)]
+    pub(crate) fn begins_behind(&self, byte: u8, rest: &[u8]) -> usize {
+        match rest.first_chunk::<17>() {
+            Some([first, head @ ..]) if *first == byte && self.is_at(head) && !self.long => self.len as usize + 1,
+            _ => 0,
+        }
+    }
+
+    #[inline(always)]
+    fn is_at(&self, head: &[u8; 16]) -> bool {
+        let head = u128::from_le_bytes(*head);
+        (head as u64 ^ self.head[0]) & self.mask[0] | ((head >> 64) as u64 ^ self.head[1]) & self.mask[1] == 0
+    }
+
+    #[inline(never)]
+    fn begins_slowly(&self, rest: &[u8]) -> usize {
+        if rest.starts_with(&self.written) { self.len as usize } else { 0 }
     }
 }
 
@@ -108,16 +118,34 @@ impl Words {
     /// Prepares allowed values.
     pub fn values<'t>(texts: impl IntoIterator<Item = &'t str>) -> Words {
         let words: Box<[Word]> = texts.into_iter().map(Word::value).collect();
-        let heads = words.iter().map(|word| match word.span {
-            Span::Few(mask) => (word.first, mask),
-            Span::Pair | Span::Many => (word.first, u64::MAX),
-            // No bytes are zero where these would stand.
-            Span::Never => (0, u64::MAX),
-        });
-        Words {
-            heads: heads.collect(),
+        let mut prepared = Words {
             words,
+            places: [0; PLACES],
+            factor: 0,
+        };
+        // Odd numbers without a pattern; for a few words one of the first fits.
+        let factors = (1..200_u64).map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        if prepared.words.len() <= PLACES / 2 {
+            prepared.factor = factors.into_iter().find(|factor| prepared.spread(*factor)).unwrap_or(0);
         }
+        prepared
+    }
+
+    /// Gives each word its place; false if two have the same.
+    fn spread(&mut self, factor: u64) -> bool {
+        let mut taken = [false; PLACES];
+        for (number, word) in self.words.iter().enumerate() {
+            let mut head = [0; 16];
+            for (to, from) in head.iter_mut().zip(&word.written) {
+                *to = *from;
+            }
+            let place = place(&head, factor);
+            if word.long || std::mem::replace(&mut taken[place], true) {
+                return false;
+            }
+            self.places[place] = number as u8;
+        }
+        true
     }
 
     /// Their texts.
@@ -131,26 +159,32 @@ impl Words {
         self.words.iter().find(|word| *word.text == *text).map(Word::text)
     }
 
-    /// As [`Word::json_end`], for any of them.
-    #[inline]
-    pub(crate) fn json_end(&self, bytes: &[u8], at: usize) -> Option<(&str, usize)> {
-        let Some(head) = bytes.get(at..)?.first_chunk::<8>().filter(|_| self.heads.len() <= AT_ONCE) else {
-            return self.words.iter().find_map(|word| Some((word.text(), word.json_end(bytes, at)?)));
-        };
-        let head = u64::from_le_bytes(*head);
-        let mut likely = 0_u32;
-        for (bit, (first, mask)) in self.heads.iter().enumerate() {
-            likely |= u32::from((head ^ first) & mask == 0) << bit;
-        }
-        while likely != 0 {
-            let word = &self.words[likely.trailing_zeros() as usize];
-            if let Some(end) = word.json_end(bytes, at) {
-                return Some((word.text(), end));
+    /// The word that `rest` begins with.
+    #[inline(always)]
+    pub(crate) fn begins(&self, rest: &[u8]) -> Option<&Word> {
+        match rest.first_chunk::<16>() {
+            Some(head) if self.factor != 0 => {
+                let word = self.words.get(usize::from(self.places[place(head, self.factor)]))?;
+                word.is_at(head).then_some(word)
             }
-            likely &= likely - 1;
+            _ => self.words.iter().find(|word| word.begins(rest) > 0),
         }
-        None
     }
+}
+
+/// Where a text in quotes has its place, whatever stands behind the second quote.
+#[inline(always)]
+fn place(head: &[u8; 16], factor: u64) -> usize {
+    const QUOTES: u128 = 0x2222_2222_2222_2222_2222_2222_2222_2222;
+    const ONES: u128 = 0x0101_0101_0101_0101_0101_0101_0101_0101;
+    const HIGH: u128 = 0x8080_8080_8080_8080_8080_8080_8080_8080;
+    // Behind the first quote; a byte that is one becomes zero, and the first zero is found for sure ("Hacker's Delight", 6-1).
+    let inside = u128::from_le_bytes(*head) >> 8;
+    let differs = inside ^ QUOTES;
+    let found = differs.wrapping_sub(ONES) & !differs & HIGH;
+    let text = inside & (found & found.wrapping_neg()).wrapping_sub(1);
+    let folded = (text as u64).wrapping_add(((text >> 64) as u64).rotate_left(29));
+    (folded.wrapping_mul(factor) >> (64 - PLACES_BITS)) as usize
 }
 
 #[cfg(test)]
@@ -165,36 +199,34 @@ mod tests {
             let word = Word::name(name);
             for behind in ["", "1", " 1, and something that is longer than what is compared at once"] {
                 let text = format!("{{\"{name}\":{behind}");
-                assert_eq!(word.json_end(text.as_bytes(), 2), Some(name.len() + 4), "{text}");
+                assert_eq!(word.begins(&text.as_bytes()[1..]), name.len() + 3, "{text}");
             }
-            assert_eq!(word.json_end(format!("{{\"{name}\" :1").as_bytes(), 2), None);
-            assert_eq!(word.json_end(format!("{{\"{name}").as_bytes(), 2), None);
-            assert_eq!(word.json_end(b"", 2), None);
+            assert_eq!(word.begins(format!("\"{name}\" :1").as_bytes()), 0);
+            assert_eq!(word.begins(format!("\"{name}").as_bytes()), 0);
+            assert_eq!(word.begins(b""), 0);
         }
         // JSON escapes these, so they never stand there as they are.
         for name in ["a\"b", "a\\b", "a\nb"] {
             let text = format!("{{\"{name}\":1, and something that is longer than what is compared at once");
-            assert_eq!(Word::name(name).json_end(text.as_bytes(), 2), None);
+            assert_eq!(Word::name(name).begins(&text.as_bytes()[1..]), 0);
         }
     }
 
     proptest! {
         #[test]
-        fn finds_one_of_many(words in proptest::collection::vec("[ab\"\\\\]{0,10}", 0..40), text in "[ab\"\\\\]{0,24}", at in 0_usize..24) {
+        fn finds_one_of_many(words in proptest::collection::vec("[ab\"\\\\]{0,20}", 0..40), text in "\"[ab\"\\\\]{0,24}") {
             let prepared = Words::values(words.iter().map(String::as_str));
             let plain = |word: &&String| !word.contains(['"', '\\']);
-            let rest = text.get(at..);
-            let expected = words.iter().filter(plain).find(|word| rest.is_some_and(|rest| rest.starts_with(&format!("{word}\""))));
-            let expected = expected.map(|word| (word.as_str(), at + word.len() + 1));
-            prop_assert_eq!(prepared.json_end(text.as_bytes(), at), expected);
+            let expected = words.iter().filter(plain).find(|word| text.starts_with(&format!("\"{word}\"")));
+            prop_assert_eq!(prepared.begins(text.as_bytes()).map(Word::text), expected.map(String::as_str));
         }
 
         #[test]
-        fn finds_what_starts_there(name in "[a-c\"\\\\]{0,36}", text in "[a-c\"\\\\:]{0,80}", at in 0_usize..80) {
-            let tail = format!("{name}\":");
-            let plain = !name.contains(['"', '\\']);
-            let expected = text.get(at..).is_some_and(|rest| plain && rest.starts_with(&tail)).then(|| at + tail.len());
-            prop_assert_eq!(Word::name(&name).json_end(text.as_bytes(), at), expected);
+        fn finds_what_stands_there(name in "[a-c\"\\\\]{0,36}", text in "\"[a-c\"\\\\:]{0,80}", same in any::<bool>()) {
+            let written = format!("\"{name}\":");
+            let text = if same { format!("{written}{text}") } else { text };
+            let expected = !name.contains(['"', '\\']) && text.starts_with(&written);
+            prop_assert_eq!(Word::name(&name).begins(text.as_bytes()), if expected { written.len() } else { 0 });
         }
     }
 }

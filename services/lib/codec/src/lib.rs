@@ -26,13 +26,13 @@ pub mod token;
 pub use avro::AvroReader;
 pub use failure::{DecodeFailure, Detail};
 pub use framing::{Encoding, Framed, Part, SchemaRef};
-pub use json::JsonReader;
+pub use json::{JsonReader, Stand};
 pub use keys::Keys;
 pub use known::{Word, Words};
 pub use protobuf::ProtobufReader;
 pub use scalar::Scalar;
 pub use semantic::Semantic;
-pub use token::{Ahead, Reader, SmallNumber, Special, Token};
+pub use token::{Reader, SmallNumber, Special, Token};
 
 /// Objects, records, maps and lists inside of each other that a document may have, in every encoding.
 pub const DEPTH_MAX: usize = 64;

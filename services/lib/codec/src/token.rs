@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use crate::failure::{DecodeFailure, Detail};
-use crate::known::{Word, Words};
 
 /// The next thing in a document. Numbers and bytes keep what the writer wrote; nothing passes through floating point by itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,15 +65,6 @@ pub enum Special {
     FinerThanMicros,
 }
 
-/// A plain value that comes next, and where reading goes on when it is taken ([`Reader::take`]).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ahead<T> {
-    /// The value.
-    pub value: T,
-    /// For [`Reader::take`].
-    pub end: usize,
-}
-
 /// A number of at most 18 digits: `mantissa * 10^-scale`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SmallNumber {
@@ -85,10 +75,6 @@ pub struct SmallNumber {
 }
 
 /// Walks one document. After a failure the reader is spent.
-///
-/// The methods after [`Reader::position`] are a shorter way through what a caller expects: each looks at what comes next without moving, or
-/// takes exactly what `next` would have read. A reader may decline at any time ("none", "false"), and `next` then decides.
-/// They are asked only where a field or the value of a field may begin.
 pub trait Reader<'b> {
     /// The next token.
     fn next(&mut self) -> Result<Token<'b>, DecodeFailure>;
@@ -99,43 +85,6 @@ pub trait Reader<'b> {
     /// Byte position, for spans and failures.
     fn position(&self) -> usize;
 
-    /// Inside of an object: takes the name of the next field if it is this one. A name taken so is not remembered: whoever takes it notices
-    /// when it comes twice, and says so with [`Reader::repeated`].
-    #[inline]
-    fn field(&mut self, _name: &Word) -> bool {
-        false
-    }
-
-    /// Inside of a list: takes what separates the next item, when there is one; its value comes next.
-    #[inline]
-    fn item(&mut self) -> bool {
-        false
-    }
-
-    /// Where a value may begin: goes into an object, if one begins.
-    #[inline]
-    fn begin_object(&mut self) -> bool {
-        false
-    }
-
-    /// Where a value may begin: goes into a list, if one begins.
-    #[inline]
-    fn begin_array(&mut self) -> bool {
-        false
-    }
-
-    /// Where a field may begin: leaves the object, if it ends.
-    #[inline]
-    fn end_object(&mut self) -> bool {
-        false
-    }
-
-    /// Where an item may begin: leaves the list, if it ends.
-    #[inline]
-    fn end_array(&mut self) -> bool {
-        false
-    }
-
     /// The failure for the field name that was read last, which the object already had.
     fn repeated(&self) -> DecodeFailure {
         DecodeFailure {
@@ -143,51 +92,4 @@ pub trait Reader<'b> {
             offset: self.position(),
         }
     }
-
-    /// The value is this text.
-    #[inline]
-    fn text_ahead(&self) -> Option<Ahead<&'b str>> {
-        None
-    }
-
-    /// The value is a text of so many bytes, which are not looked at: they are a text only if the caller finds neither quote, backslash nor
-    /// anything outside of printable ASCII among them.
-    #[inline]
-    fn ascii_ahead(&self, _len: usize) -> Option<Ahead<&'b [u8]>> {
-        None
-    }
-
-    /// The value is one of these texts.
-    #[inline]
-    fn word_ahead<'w>(&self, _words: &'w Words) -> Option<Ahead<&'w str>> {
-        None
-    }
-
-    /// The value is this number.
-    #[inline]
-    fn number_ahead(&self) -> Option<Ahead<SmallNumber>> {
-        None
-    }
-
-    /// The value is this double of a binary encoding.
-    #[inline]
-    fn float_ahead(&self) -> Option<Ahead<f64>> {
-        None
-    }
-
-    /// The value is this truth value.
-    #[inline]
-    fn bool_ahead(&self) -> Option<Ahead<bool>> {
-        None
-    }
-
-    /// The value is null.
-    #[inline]
-    fn null_ahead(&self) -> Option<Ahead<()>> {
-        None
-    }
-
-    /// Goes on behind the value that was ahead.
-    #[inline]
-    fn take(&mut self, _end: usize) {}
 }

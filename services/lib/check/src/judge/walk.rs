@@ -17,6 +17,8 @@ mod clauses;
 mod containers;
 mod quick;
 
+use quick::{Fields, Next};
+
 /// The most items of one list or entries of one map.
 const ITEMS_MAX: u64 = 1 << 20;
 
@@ -62,6 +64,11 @@ pub(crate) trait Source<'b>: Reader<'b> {
     /// The last token as the writer wrote it, where that differs.
     fn plain(&self) -> Option<Token<'b>>;
 
+    /// The reader itself, where it reads plain JSON: what is as expected is then taken the short way.
+    fn json(&mut self) -> Option<&mut JsonReader<'b>> {
+        None
+    }
+
     /// Another name of the last field, which a contract may use as well.
     fn alias(&self) -> Option<&'b str> {
         None
@@ -76,6 +83,11 @@ pub(crate) trait Source<'b>: Reader<'b> {
 impl<'b> Source<'b> for JsonReader<'b> {
     fn plain(&self) -> Option<Token<'b>> {
         None
+    }
+
+    #[inline]
+    fn json(&mut self) -> Option<&mut JsonReader<'b>> {
+        Some(self)
     }
 }
 
@@ -240,19 +252,25 @@ impl<R: RowSink> Walk<'_, R> {
             unreachable!("the compiler gives every object node an object body");
         };
         // Most objects have fewer fields than a word has bits; more need more words.
-        let (mut seen, first_word) = (0_u64, self.scratch.seen.len());
-        self.scratch.seen.resize(first_word + children.len().saturating_sub(1) / 64, 0);
+        let first_word = self.scratch.seen.len();
+        if children.len() > 64 {
+            self.scratch.seen.resize(first_word + (children.len() - 1) / 64, 0);
+        }
         self.begin(node, true);
-        let (mut count, mut place) = (0_u64, 0);
+        let mut read = Fields::default();
         loop {
-            let at = match fields.likely(place) {
-                Some((at, word)) if self.short && reader.field(word) => at,
-                _ if self.short && reader.end_object() => break,
-                _ => match reader.next()? {
-                    Token::Key(key) => match fields.find(&key, place).or_else(|| fields.find(reader.alias()?, place)) {
+            let ahead = match reader.json() {
+                Some(json) if self.short => self.fields_ahead(json, fields, &mut read),
+                _ => Next::Unseen,
+            };
+            let at = match ahead {
+                Next::End => break,
+                Next::Value(at) => at,
+                Next::Unseen => match reader.next()? {
+                    Token::Key(key) => match fields.find(&key, read.last).or_else(|| fields.find(reader.alias()?, read.last)) {
                         Some(at) => at,
                         None => {
-                            count += 1;
+                            read.count += 1;
                             if let Some(severity) = unknown.severity()
                                 && self.reports_clauses()
                             {
@@ -265,10 +283,8 @@ impl<R: RowSink> Walk<'_, R> {
                     _ => break,
                 },
             };
-            count += 1;
-            place = at + 1;
             let word = match at / 64 {
-                0 => &mut seen,
+                0 => &mut read.seen,
                 more => &mut self.scratch.seen[first_word + more - 1],
             };
             let bit = 1 << (at % 64);
@@ -276,8 +292,11 @@ impl<R: RowSink> Walk<'_, R> {
                 return Err(Stop::Decode(reader.repeated()));
             }
             *word |= bit;
+            read.count += 1;
+            read.last = Some(at);
             self.field(reader, node, children[at])?;
         }
+        let Fields { seen, count, .. } = read;
         if self.reports_clauses()
             && let Some(clause) = rules::properties::broken(*limits, count)
         {
@@ -301,16 +320,7 @@ impl<R: RowSink> Walk<'_, R> {
         Ok(())
     }
 
-    #[inline]
     fn field<'b>(&mut self, reader: &mut impl Source<'b>, parent: usize, node: usize) -> Result<(), Stop> {
-        if self.short && self.quick(reader, node) {
-            return Ok(());
-        }
-        self.slow_field(reader, parent, node)
-    }
-
-    #[inline(never)]
-    fn slow_field<'b>(&mut self, reader: &mut impl Source<'b>, parent: usize, node: usize) -> Result<(), Stop> {
         let plan = self.plan;
         let skipped = match self.mode {
             Mode::KeyOnly => parent == 0 && !plan.checks[node].key,
@@ -421,7 +431,14 @@ impl<R: RowSink> Walk<'_, R> {
         Ok(())
     }
 
+    #[inline(always)]
     fn begin(&mut self, node: usize, object: bool) {
+        if R::READS || !self.plan.quick[node].silent {
+            self.begin_for(node, object);
+        }
+    }
+
+    fn begin_for(&mut self, node: usize, object: bool) {
         if self.hands_on() {
             self.row.begin(node);
         }
@@ -433,7 +450,14 @@ impl<R: RowSink> Walk<'_, R> {
         }
     }
 
+    #[inline(always)]
     fn end(&mut self, node: usize) {
+        if R::READS || !self.plan.quick[node].silent {
+            self.end_for(node);
+        }
+    }
+
+    fn end_for(&mut self, node: usize) {
         let plan = self.plan;
         if self.hands_on() {
             self.row.end(node);

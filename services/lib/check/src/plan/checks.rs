@@ -3,7 +3,6 @@
 use tidegate_contract::Location;
 
 use super::fields::FieldIndex;
-use super::quick::Quick;
 use crate::leaf::Wire;
 use crate::rules::bounds::{Limits, TemporalLimits};
 use crate::rules::enumeration::Allowed;
@@ -40,8 +39,6 @@ pub(crate) struct Check {
     pub(crate) captured_fields: u32,
     /// This leaf is the event time.
     pub(crate) event_time: bool,
-    /// The shortest way to see that a leaf is valid.
-    pub(crate) quick: Quick,
 }
 
 /// Clauses that depend on the shape.

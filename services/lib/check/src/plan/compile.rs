@@ -6,7 +6,7 @@ use tidegate_contract::model::{CdcFormat, Encoding, RuleKind};
 use tidegate_contract::{Contract, Diagnostic, Level, Location, Property, QualityRule, SchemaObject};
 
 use super::fingerprint::fingerprint;
-use super::quick::Quick;
+use super::quick::QuickCheck;
 use super::{AnyShape, Body, ChangeSettings, Check, FieldIndex, ItemLimits, Kind, LeafType, Node, Plan, PropertyLimits, codes};
 use crate::change::Column;
 use crate::event_schema::EventSchema;
@@ -69,15 +69,16 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
             *missed = bits;
         }
     }
-    for (node, check) in nodes.iter().zip(&mut checks) {
-        check.quick = match node.kind {
-            Kind::Leaf(leaf) => {
-                let placeholder = object.settings.cdc.is_some().then(|| change.placeholder.text());
-                Quick::compile(leaf, check, placeholder)
-            }
-            Kind::Object(_) | Kind::Array(_) => Quick::Inside,
-            Kind::Map(..) | Kind::Any => Quick::None,
-        };
+    let placeholder = object.settings.cdc.is_some().then(|| change.placeholder.text());
+    let quick: Vec<QuickCheck> = nodes
+        .iter()
+        .zip(&checks)
+        .map(|(node, check)| QuickCheck::compile(node, check, placeholder))
+        .collect();
+    for check in &mut checks {
+        if let Body::Object { fields, .. } = &mut check.body {
+            fields.set_quick(&quick);
+        }
     }
     change.composite_columns = match &nodes[0].kind {
         Kind::Object(children) => children.iter().any(|child| !matches!(nodes[*child].kind, Kind::Leaf(_))),
@@ -91,6 +92,7 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
     };
     Ok(Plan {
         nodes,
+        quick,
         contract: contract.reference(),
         object: object.name.clone(),
         status: contract.status,
@@ -194,7 +196,6 @@ impl<'c> Compiler<'c> {
             slot: Slot::NONE,
             captured_fields: 0,
             event_time: false,
-            quick: Quick::None,
         });
         self.nodes.len() - 1
     }
@@ -205,8 +206,11 @@ impl<'c> Compiler<'c> {
             .iter()
             .map(|property| self.property(property, Some(node), depth + 1))
             .collect();
-        let names = properties.iter().map(|property| property.wire_name.clone()).collect();
-        match FieldIndex::new(names) {
+        let named = properties
+            .iter()
+            .zip(&children)
+            .map(|(property, child)| (property.wire_name.clone(), *child));
+        match FieldIndex::new(named.collect()) {
             Ok(fields) => {
                 let unknown = Unknown::new(self.object.settings.unknown_fields);
                 self.checks[node].body = Body::Object {

@@ -2,32 +2,47 @@
 //!
 //! A quick check only ever says "valid" or "look closer": what it declines is read again by the whole check, which alone reports.
 
-use tidegate_codec::Words;
+use std::borrow::Cow;
+use std::sync::Arc;
 
-use super::{Body, Check, LeafType};
+use tidegate_codec::json::ahead;
+use tidegate_codec::{Scalar, SmallNumber, Words};
+
+use super::{Body, Check, Kind, LeafType, Node};
 use crate::change::Column;
 use crate::exact::Exact;
+use crate::rules::format;
 use crate::rules::ranges::Ranges;
 use crate::rules::text::TextLimits;
+use crate::temporal;
+
+/// What the short way asks at a node; parallel to [`super::Plan::nodes`], apart from the checks so that it lies close together.
+#[derive(Debug, Clone)]
+pub(crate) struct QuickCheck {
+    /// How a valid value is seen.
+    pub(crate) quick: Quick,
+    /// Nobody wants the value but a row sink: no rule reads it, and it is not the event time.
+    pub(crate) silent: bool,
+    /// Null is as good, and counted by nobody.
+    pub(crate) nullable: bool,
+}
 
 /// The quick check of one node.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) enum Quick {
     /// There is none.
     #[default]
     None,
-    /// An object or a list: it is gone into.
-    Inside,
     /// A truth value without clauses.
     Bool,
-    /// A text; what to do with it is in the box.
-    Text(Box<QuickText>),
+    /// A text; what to do with it stands there.
+    Text(Arc<QuickText>),
     /// One of the allowed texts.
-    OneOf(Box<Words>),
+    OneOf(Arc<Words>),
     /// A UUID.
     Uuid,
     /// A text of one length, each byte within a range.
-    Ranges(Box<Ranges>),
+    Ranges(Arc<Ranges>),
     /// A whole number within these limits, both allowed.
     Int {
         /// Least.
@@ -69,13 +84,81 @@ pub(crate) struct QuickText {
     pub(crate) bytes_max: usize,
     /// An e-mail address.
     pub(crate) email: bool,
+    /// The one text that stands for something else.
+    pub(crate) but: Option<Box<str>>,
+}
+
+impl Default for QuickCheck {
+    /// Takes nothing.
+    fn default() -> QuickCheck {
+        QuickCheck {
+            quick: Quick::None,
+            silent: false,
+            nullable: false,
+        }
+    }
+}
+
+// === impl QuickCheck ===
+
+impl QuickCheck {
+    /// Of a node. `placeholder` is the text that stands for a value which the source did not send.
+    pub(crate) fn compile(node: &Node, check: &Check, placeholder: Option<&str>) -> QuickCheck {
+        QuickCheck {
+            quick: match node.kind {
+                Kind::Leaf(leaf) => Quick::compile(leaf, check, placeholder),
+                Kind::Object(_) | Kind::Array(_) | Kind::Map(..) | Kind::Any => Quick::None,
+            },
+            silent: !check.captured && !check.event_time,
+            nullable: !check.required && check.library.is_empty() && matches!(node.kind, Kind::Leaf(_)),
+        }
+    }
 }
 
 // === impl Quick ===
 
 impl Quick {
-    /// The quick check of a leaf, if there is one. `placeholder` is the text that stands for a value which the source did not send.
-    pub(crate) fn compile(leaf: LeafType, check: &Check, placeholder: Option<&str>) -> Quick {
+    /// How many bytes the value takes that `rest` of a document begins with, if it is seen to be valid at once; zero if not.
+    // The kinds stand apart from the loop over fields, whose few values then stay in registers.
+    #[inline(always)]
+    pub(crate) fn takes(&self, rest: &[u8]) -> usize {
+        match self {
+            Quick::None => 0,
+            Quick::Bool => ahead::truth(rest),
+            Quick::Uuid => uuid(rest),
+            Quick::Ranges(ranges) => ranges.takes(rest),
+            Quick::OneOf(words) => ahead::word(rest, words),
+            Quick::Text(limits) => limits.takes(rest),
+            Quick::Int { min, max } => int(rest, *min, *max),
+            Quick::Decimal { scale, min, max } => decimal(rest, *scale, *min, *max),
+            Quick::Float { min, max } => float(rest, *min, *max),
+            Quick::Instant { min, max } => instant_within(rest, *min, *max),
+        }
+    }
+
+    /// The value whose bytes [`Quick::takes`] took.
+    pub(crate) fn value<'b>(&self, taken: &'b [u8]) -> Option<Scalar<'b>> {
+        let text = || {
+            Some(Scalar::Str(Cow::Borrowed(
+                std::str::from_utf8(taken.get(1..taken.len() - 1)?).ok()?,
+            )))
+        };
+        match self {
+            Quick::None => None,
+            Quick::Bool => Some(Scalar::Bool(taken.len() == 4)),
+            Quick::Uuid | Quick::Ranges(_) | Quick::OneOf(_) | Quick::Text(_) => text(),
+            Quick::Int { .. } => ahead::number(taken).map(|(number, _)| Scalar::Int(i128::from(number.mantissa))),
+            Quick::Decimal { scale, .. } => Some(Scalar::Decimal {
+                unscaled: i128::from(unscaled(ahead::number(taken)?.0, *scale)?),
+                scale: *scale,
+            }),
+            Quick::Float { .. } => Some(Scalar::Float(double(ahead::number(taken)?.0)?)),
+            Quick::Instant { .. } => instant(taken).map(|(micros, _)| Scalar::Timestamp(micros)),
+        }
+    }
+
+    /// The quick check of a leaf, if there is one.
+    fn compile(leaf: LeafType, check: &Check, placeholder: Option<&str>) -> Quick {
         let plain_column = match (&check.wire.column, leaf) {
             (None, _) => true,
             // What is a plain number stays one.
@@ -91,7 +174,7 @@ impl Quick {
                     if allowed.texts().any(|text| Some(text) == placeholder) {
                         return Quick::None;
                     }
-                    Quick::OneOf(Box::new(Words::values(allowed.texts())))
+                    Quick::OneOf(Arc::new(Words::values(allowed.texts())))
                 }
                 _ => Quick::None,
             };
@@ -150,25 +233,114 @@ impl Quick {
     }
 
     fn text(limits: &TextLimits, placeholder: Option<&str>) -> Quick {
-        use crate::rules::format::{self, TextFormat};
+        use crate::rules::format::TextFormat;
         let bare_length = limits.length.is_empty();
         match (&limits.pattern, limits.format) {
             (None, Some(TextFormat::Uuid)) if bare_length && placeholder.is_none_or(|text| !format::uuid(text.as_bytes())) => Quick::Uuid,
             (Some(pattern), None) if bare_length => match pattern.ranges() {
-                Some(ranges) if placeholder.is_none_or(|text| !ranges.holds(text.as_bytes())) => Quick::Ranges(Box::new(ranges.clone())),
+                Some(ranges) if placeholder.is_none_or(|text| !ranges.holds(text.as_bytes())) => Quick::Ranges(Arc::new(ranges.clone())),
                 _ => Quick::None,
             },
             (None, format @ (None | Some(TextFormat::Email))) => {
                 let (bytes_min, bytes_max) = limits.length.certain_bytes();
-                Quick::Text(Box::new(QuickText {
+                Quick::Text(Arc::new(QuickText {
                     bytes_min,
                     bytes_max,
                     email: format.is_some(),
+                    but: placeholder.map(Box::from),
                 }))
             }
             _ => Quick::None,
         }
     }
+}
+
+// === impl QuickText ===
+
+impl QuickText {
+    #[inline(never)]
+    fn takes(&self, rest: &[u8]) -> usize {
+        let len = ahead::text(rest);
+        if len == 0 || !(self.bytes_min..=self.bytes_max).contains(&(len - 2)) {
+            return 0;
+        }
+        let text = &rest[1..len - 1];
+        let fits = (!self.email || format::email(text)) && self.but.as_ref().is_none_or(|but| but.as_bytes() != text);
+        if fits { len } else { 0 }
+    }
+}
+
+#[inline(never)]
+fn uuid(rest: &[u8]) -> usize {
+    match ahead::ascii(rest, 36) {
+        Some(text) if format::uuid(text) => 38,
+        _ => 0,
+    }
+}
+
+#[inline(never)]
+fn int(rest: &[u8], min: i64, max: i64) -> usize {
+    match ahead::number(rest) {
+        Some((SmallNumber { mantissa, scale: 0 }, len)) if min <= mantissa && mantissa <= max => len,
+        _ => 0,
+    }
+}
+
+#[inline(never)]
+fn decimal(rest: &[u8], scale: u8, min: i64, max: i64) -> usize {
+    match ahead::number(rest).map(|(number, len)| (unscaled(number, scale), len)) {
+        Some((Some(unscaled), len)) if min <= unscaled && unscaled <= max => len,
+        _ => 0,
+    }
+}
+
+#[inline(never)]
+fn float(rest: &[u8], min: f64, max: f64) -> usize {
+    match ahead::number(rest).map(|(number, len)| (double(number), len)) {
+        Some((Some(value), len)) if min <= value && value <= max => len,
+        _ => 0,
+    }
+}
+
+#[inline(never)]
+fn instant_within(rest: &[u8], min: i64, max: i64) -> usize {
+    match instant(rest) {
+        Some((micros, len)) if min <= micros && micros <= max => len,
+        _ => 0,
+    }
+}
+
+/// Nearly all instants have no fraction or one of three or six digits.
+#[inline(always)]
+fn instant(rest: &[u8]) -> Option<(i64, usize)> {
+    let text = ahead::ascii(rest, 20)
+        .or_else(|| ahead::ascii(rest, 24))
+        .or_else(|| ahead::ascii(rest, 27))?;
+    Some((temporal::plain_instant(text)?, text.len() + 2))
+}
+
+/// The number at a scale, when that is exact.
+#[inline]
+fn unscaled(number: SmallNumber, scale: u8) -> Option<i64> {
+    match scale.checked_sub(number.scale) {
+        Some(zeros) => number.mantissa.checked_mul(10_i64.checked_pow(u32::from(zeros))?),
+        // Zeros behind the last digit that counts are the whole check's business.
+        None => None,
+    }
+}
+
+/// Powers of ten that doubles hold exactly.
+const TENS: [f64; 19] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+];
+
+/// The nearest double. A whole number below 2^53 divided by a power of ten that a double holds is rounded once, so it is the nearest
+/// (Clinger, "How to read floating point numbers accurately", 1990).
+#[inline]
+fn double(number: SmallNumber) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "below 2^53 nothing is lost")]
+    let mantissa = number.mantissa as f64;
+    (number.mantissa.unsigned_abs() < 1 << 53).then(|| mantissa / TENS[usize::from(number.scale)])
 }
 
 /// Limits of whole numbers at a scale; none where they cannot be told in 64 bits.
@@ -181,5 +353,30 @@ fn whole_limits(body: &Body, scale: u8) -> Option<(i64, i64)> {
             if needless { limits.whole(scale) } else { None }
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn decimals_are_exact_or_declined() {
+        let number = |mantissa, scale| SmallNumber { mantissa, scale };
+        assert_eq!(unscaled(number(1234, 2), 2), Some(1234));
+        assert_eq!(unscaled(number(1234, 0), 2), Some(123_400));
+        assert_eq!(unscaled(number(1234, 3), 2), None);
+        assert_eq!(unscaled(number(999_999_999_999_999_999, 0), 2), None);
+    }
+
+    proptest! {
+        #[test]
+        fn doubles_are_the_nearest(mantissa in any::<i64>(), scale in 0_u8..=18) {
+            if let Some(value) = double(SmallNumber { mantissa, scale }) {
+                let text = format!("{mantissa}e-{scale}");
+                prop_assert_eq!(value, text.parse::<f64>().unwrap());
+            }
+        }
     }
 }

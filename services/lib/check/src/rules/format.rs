@@ -38,64 +38,100 @@ impl TextFormat {
     /// Whether `text` has the format.
     pub(crate) fn holds(self, text: &str) -> bool {
         match self {
-            TextFormat::Email => email(text),
+            TextFormat::Email => email(text.as_bytes()),
             TextFormat::Uuid => uuid(text.as_bytes()),
             TextFormat::Uri => uri(text),
-            TextFormat::Hostname => hostname(text),
+            TextFormat::Hostname => hostname(text.as_bytes()),
             TextFormat::Ipv4 => text.parse::<Ipv4Addr>().is_ok(),
             TextFormat::Ipv6 => text.parse::<Ipv6Addr>().is_ok(),
         }
     }
 }
 
-/// Bytes of an atom of a local part; beyond ASCII everything (RFC 6531).
-static ATOM: [bool; 256] = {
-    let mut table = [false; 256];
+/// What has been read of a mailbox; a multiple of six, so that the next states of all of them fit into one word.
+mod state {
+    /// Nothing, or a dot of the local part: an atom must follow.
+    pub(super) const ATOM_BEGINS: u64 = 0;
+    /// A character of an atom.
+    pub(super) const IN_ATOM: u64 = 6;
+    /// The at sign, or a dot of the host name: a label must follow, which neither begins nor ends with a dash.
+    pub(super) const LABEL_BEGINS: u64 = 12;
+    /// A letter or digit of a label.
+    pub(super) const IN_LABEL: u64 = 18;
+    /// A dash of a label.
+    pub(super) const DASH: u64 = 24;
+    /// What is no mailbox any more.
+    pub(super) const WRONG: u64 = 30;
+}
+
+/// For each byte the state that follows on each state.
+static FOLLOWS: [u64; 256] = {
+    let marks = b"!#$%&'*+/=?^_`{|}~";
+    let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {
-        table[byte] = byte >= 0x80 || (byte as u8).is_ascii_alphanumeric();
+        let mut mark = byte >= 0x80; // Beyond ASCII everything is of an atom (RFC 6531).
+        let mut at = 0;
+        while at < marks.len() {
+            mark |= marks[at] as usize == byte;
+            at += 1;
+        }
+        let alphanumeric = (byte as u8).is_ascii_alphanumeric();
+        let atom = mark || alphanumeric || byte as u8 == b'-';
+        let [of_begin, of_atom] = match byte as u8 {
+            b'.' => [state::WRONG, state::ATOM_BEGINS],
+            b'@' => [state::WRONG, state::LABEL_BEGINS],
+            _ if atom => [state::IN_ATOM, state::IN_ATOM],
+            _ => [state::WRONG, state::WRONG],
+        };
+        let [of_label_begin, of_label, of_dash] = match byte as u8 {
+            b'.' => [state::WRONG, state::LABEL_BEGINS, state::WRONG],
+            b'-' => [state::WRONG, state::DASH, state::DASH],
+            _ if alphanumeric => [state::IN_LABEL, state::IN_LABEL, state::IN_LABEL],
+            _ => [state::WRONG, state::WRONG, state::WRONG],
+        };
+        table[byte] = of_begin << state::ATOM_BEGINS
+            | of_atom << state::IN_ATOM
+            | of_label_begin << state::LABEL_BEGINS
+            | of_label << state::IN_LABEL
+            | of_dash << state::DASH
+            | state::WRONG << state::WRONG;
         byte += 1;
-    }
-    let marks = b"!#$%&'*+-/=?^_`{|}~";
-    let mut at = 0;
-    while at < marks.len() {
-        table[marks[at] as usize] = true;
-        at += 1;
     }
     table
 };
 
-pub(crate) fn email(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let mut dot = true;
-    for (at, byte) in bytes.iter().enumerate() {
-        match byte {
-            // Two dots in a row, or one at either end, leave an empty atom.
-            b'.' | b'@' if dot => return false,
-            b'.' => dot = true,
-            b'@' => return at <= 64 && hostname(&text[at + 1..]),
-            byte if ATOM[usize::from(*byte)] => dot = false,
-            _ => return false,
-        }
-    }
-    false
+/// Whether `text` leads from that state to the end of a host name.
+#[inline]
+fn ends_in_label(text: &[u8], from: u64) -> bool {
+    let end = text.iter().fold(from, |state, byte| FOLLOWS[usize::from(*byte)] >> (state & 63));
+    end & 63 == state::IN_LABEL
+}
+
+pub(crate) fn email(text: &[u8]) -> bool {
+    // No part of a short text is too long.
+    ends_in_label(text, state::ATOM_BEGINS)
+        && (text.len() <= 63
+            || match text.iter().position(|byte| *byte == b'@') {
+                Some(at) => at <= 64 && is_short(&text[at + 1..]),
+                None => false,
+            })
 }
 
 /// 8-4-4-4-12 hexadecimal digits.
 pub(crate) fn uuid(bytes: &[u8]) -> bool {
+    /// Where dashes stand in `FORM`, digits anywhere else.
+    const FORM: &[u8; 36] = b"00000000-0000-0000-0000-000000000000";
+    /// Sixteen bytes from there on, looked at together.
+    fn holds<const FROM: usize>(bytes: &[u8; 36]) -> bool {
+        (FROM..FROM + 16).fold(true, |all, at| {
+            let byte = bytes[at];
+            let digit = (byte.wrapping_sub(b'0') < 10) | ((byte | 0x20).wrapping_sub(b'a') < 6);
+            all & if FORM[at] == b'-' { byte == b'-' } else { digit }
+        })
+    }
     let Ok(bytes) = <&[u8; 36]>::try_from(bytes) else { return false };
-    let dashes = bytes[8] == b'-' && bytes[13] == b'-' && bytes[18] == b'-' && bytes[23] == b'-';
-    // All digits side by side, so that they are looked at together.
-    let mut digits = [0; 32];
-    digits[..8].copy_from_slice(&bytes[..8]);
-    digits[8..12].copy_from_slice(&bytes[9..13]);
-    digits[12..16].copy_from_slice(&bytes[14..18]);
-    digits[16..20].copy_from_slice(&bytes[19..23]);
-    digits[20..].copy_from_slice(&bytes[24..]);
-    let hexadecimal = digits.iter().fold(true, |all, byte| {
-        all & ((byte.wrapping_sub(b'0') < 10) | ((byte | 0x20).wrapping_sub(b'a') < 6))
-    });
-    dashes & hexadecimal
+    holds::<0>(bytes) & holds::<16>(bytes) & holds::<20>(bytes)
 }
 
 fn uri(text: &str) -> bool {
@@ -111,23 +147,13 @@ fn uri(text: &str) -> bool {
     scheme_holds && !rest.is_empty() && rest != "//" && rest.bytes().all(allowed) && escapes_hold
 }
 
-fn hostname(text: &str) -> bool {
-    let (mut length, mut last) = (0_usize, b'-');
-    for byte in text.bytes() {
-        match byte {
-            // A label neither begins nor ends with a dash, and is not empty.
-            b'.' | b'-' if length == 0 => return false,
-            b'.' if last == b'-' => return false,
-            b'.' => length = 0,
-            byte if byte.is_ascii_alphanumeric() || byte == b'-' => length += 1,
-            _ => return false,
-        }
-        if length > 63 {
-            return false;
-        }
-        last = byte;
-    }
-    length > 0 && last != b'-' && text.len() <= 253
+fn hostname(text: &[u8]) -> bool {
+    ends_in_label(text, state::LABEL_BEGINS) && is_short(text)
+}
+
+/// Host names and their labels have a greatest length (RFC 1035 section 2.3.4).
+fn is_short(host: &[u8]) -> bool {
+    host.len() <= 253 && host.split(|byte| *byte == b'.').all(|label| label.len() <= 63)
 }
 
 #[cfg(test)]

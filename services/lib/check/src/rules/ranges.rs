@@ -38,10 +38,19 @@ impl Ranges {
         Some(ranges)
     }
 
-    /// Bytes of every text that holds.
-    #[inline]
-    pub(crate) fn len(&self) -> usize {
-        self.len
+    /// How many bytes the text in quotes takes that `rest` begins with, if it is of the pattern; zero if not.
+    #[inline(never)]
+    pub(crate) fn takes(&self, rest: &[u8]) -> usize {
+        let inside = match rest.split_first() {
+            Some((b'"', inside)) if inside.get(self.len) == Some(&b'"') => inside,
+            _ => return 0,
+        };
+        // Any byte is good behind the end, so that all places are looked at without a loop.
+        let holds = match inside.first_chunk::<LENGTH_MAX>() {
+            Some(all) => (0..LENGTH_MAX).fold(true, |holds, at| holds & (self.low[at] <= all[at]) & (all[at] <= self.high[at])),
+            None => self.holds(&inside[..self.len]),
+        };
+        if holds { self.len + 2 } else { 0 }
     }
 
     /// Whether the text is of the pattern.

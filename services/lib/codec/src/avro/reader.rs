@@ -6,11 +6,9 @@ use super::schema::{Node, NodeId, Plain, Schema};
 use crate::DEPTH_MAX;
 use crate::failure::{DecodeFailure, Detail};
 use crate::keys::{self, Keys, Name};
-use crate::known::{Word, Words};
 use crate::semantic::{Semantic, WrongForm};
-use crate::token::{Ahead, Reader, SmallNumber, Token};
+use crate::token::{Reader, Token};
 
-mod ahead;
 mod frames;
 mod primitive;
 
@@ -480,79 +478,6 @@ impl<'b> Reader<'b> for AvroReader<'b> {
     #[inline]
     fn position(&self) -> usize {
         self.base + self.at
-    }
-
-    #[inline]
-    fn field(&mut self, name: &Word) -> bool {
-        self.take_field(name)
-    }
-
-    #[inline]
-    fn item(&mut self) -> bool {
-        self.take_item()
-    }
-
-    #[inline]
-    fn begin_object(&mut self) -> bool {
-        self.begin(false)
-    }
-
-    #[inline]
-    fn begin_array(&mut self) -> bool {
-        self.begin(true)
-    }
-
-    #[inline]
-    fn end_object(&mut self) -> bool {
-        self.end_record()
-    }
-
-    #[inline]
-    fn end_array(&mut self) -> bool {
-        self.end_list()
-    }
-
-    #[inline]
-    fn text_ahead(&self) -> Option<Ahead<&'b str>> {
-        self.text()
-    }
-
-    #[inline]
-    fn ascii_ahead(&self, len: usize) -> Option<Ahead<&'b [u8]>> {
-        self.ascii(len)
-    }
-
-    #[inline]
-    fn word_ahead<'w>(&self, words: &'w Words) -> Option<Ahead<&'w str>> {
-        self.word(words)
-    }
-
-    #[inline]
-    fn number_ahead(&self) -> Option<Ahead<SmallNumber>> {
-        self.number()
-    }
-
-    #[inline]
-    fn float_ahead(&self) -> Option<Ahead<f64>> {
-        self.float()
-    }
-
-    #[inline]
-    fn bool_ahead(&self) -> Option<Ahead<bool>> {
-        self.truth()
-    }
-
-    #[inline]
-    fn null_ahead(&self) -> Option<Ahead<()>> {
-        self.null()
-    }
-
-    #[inline]
-    fn take(&mut self, end: usize) {
-        // Without a token left, whatever is asked next fails, as it would have on the long way.
-        self.budget = self.budget.saturating_sub(1);
-        self.at = end;
-        self.after_value();
     }
 }
 

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use crate::decimal::DecimalRead;
 use crate::failure::Detail;
-use crate::token::{Ahead, SmallNumber};
+use crate::token::SmallNumber;
 
 /// Whether the whole text is one number of RFC 8259.
 pub fn is_number(text: &str) -> bool {
@@ -72,24 +72,80 @@ pub fn compare(left: &str, right: &str) -> Ordering {
     }
 }
 
-/// A number of at most 18 digits and without an exponent that begins at `at` and is whole: what follows is no part of it.
-#[inline]
-pub(super) fn small(bytes: &[u8], at: usize) -> Option<Ahead<SmallNumber>> {
-    let negative = bytes.get(at) == Some(&b'-');
-    let start = at + usize::from(negative);
+/// A number of at most 18 digits and without an exponent that `rest` begins with, and its length; what follows is no part of it.
+#[inline(always)]
+pub(super) fn small(rest: &[u8]) -> Option<(SmallNumber, usize)> {
+    brief(rest).or_else(|| small_by_digits(rest))
+}
+
+/// The same for a number without a sign, of at most seven digits in front of the point and seven behind it, which is read at once. None for
+/// all others.
+#[inline(always)]
+fn brief(rest: &[u8]) -> Option<(SmallNumber, usize)> {
+    let head = u64::from_le_bytes(*rest.first_chunk()?);
+    let (whole, count) = leading_digits(head)?;
+    // A zero in front of other digits is no number.
+    if count > 1 && head as u8 == b'0' {
+        return None;
+    }
+    match (head >> (8 * count)) as u8 {
+        b'.' => {
+            let tail = u64::from_le_bytes(*rest.get(count + 1..)?.first_chunk()?);
+            let (part, scale) = leading_digits(tail)?;
+            let exponent = (tail >> (8 * scale)) as u8 | 0x20 == b'e';
+            let mantissa = whole * TENS[scale & 7] + part;
+            let number = SmallNumber {
+                mantissa,
+                scale: scale as u8,
+            };
+            (!exponent).then_some((number, count + 1 + scale))
+        }
+        b'e' | b'E' => None,
+        _ => Some((SmallNumber { mantissa: whole, scale: 0 }, count)),
+    }
+}
+
+const TENS: [i64; 8] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+
+/// The decimal digits that eight bytes of text (the first one lowest) begin with, and how many they are: one to seven.
+#[inline(always)]
+fn leading_digits(eight: u64) -> Option<(i64, usize)> {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // A digit becomes its value; whatever else has or gets its highest bit.
+    let values = eight ^ 0x3030_3030_3030_3030;
+    let others = (values.wrapping_add(0x7676_7676_7676_7676) | values) & HIGH;
+    let count = (others.trailing_zeros() / 8) as usize;
+    if !(1..8).contains(&count) {
+        return None;
+    }
+    // Left out digits become zeros in front; then pairs, fours and eights are added up side by side.
+    let digits = values << (64 - 8 * count);
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    let (even, odd) = (pairs & 0x0000_00ff_0000_00ff, pairs >> 16 & 0x0000_00ff_0000_00ff);
+    let value = even
+        .wrapping_mul(100 + (1_000_000 << 32))
+        .wrapping_add(odd.wrapping_mul(1 + (10_000 << 32)))
+        >> 32;
+    Some((value as u32 as i64, count))
+}
+
+/// As [`small`], digit by digit.
+#[inline(never)]
+fn small_by_digits(rest: &[u8]) -> Option<(SmallNumber, usize)> {
+    let start = usize::from(rest.first() == Some(&b'-'));
     let (mut value, mut at) = (0_u64, start);
-    let digit = |at: usize| bytes.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10);
+    let digit = |at: usize| rest.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10);
     while let Some(digit) = digit(at) {
         // Wraps only past 18 digits, which are given up below.
         value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
         at += 1;
     }
     let mut count = at - start;
-    if count == 0 || (count > 1 && bytes[start] == b'0') {
+    if count == 0 || (count > 1 && rest[start] == b'0') {
         return None;
     }
     let mut scale = 0;
-    if bytes.get(at) == Some(&b'.') {
+    if rest.get(at) == Some(&b'.') {
         at += 1;
         let point = at;
         while let Some(digit) = digit(at) {
@@ -102,18 +158,18 @@ pub(super) fn small(bytes: &[u8], at: usize) -> Option<Ahead<SmallNumber>> {
             return None;
         }
     }
+    let negative = start == 1;
     // Zero with a sign is a value of its own among doubles.
-    if count > 18 || matches!(bytes.get(at), Some(b'e' | b'E')) || (negative && value == 0) {
+    if count > 18 || matches!(rest.get(at), Some(b'e' | b'E')) || (negative && value == 0) {
         return None;
     }
     let value = value.cast_signed();
-    Some(Ahead {
-        value: SmallNumber {
-            mantissa: if negative { -value } else { value },
-            scale: scale as u8,
-        },
-        end: at,
-    })
+    let mantissa = if negative { -value } else { value };
+    let number = SmallNumber {
+        mantissa,
+        scale: scale as u8,
+    };
+    Some((number, at))
 }
 
 /// Reads one number from `at`; the index behind it, or what is wrong and where.
@@ -322,6 +378,26 @@ mod tests {
         #[test]
         fn integers_survive(value in any::<i128>()) {
             prop_assert_eq!(to_i128(&value.to_string()), Some(value));
+        }
+
+        /// Against the grammar and exact reading: what is taken is the whole number, and short plain numbers are taken.
+        #[test]
+        fn small_numbers_are_what_stands_there(text in "-?[0-9]{0,9}(\\.[0-9]{0,9})?([eE]1)?[,} ]?[0-9x/:]{0,12}", at in 0_usize..3) {
+            let bytes = [&b"[, "[..at], text.as_bytes()].concat();
+            let end = scan(&bytes, at);
+            if let Some((number, len)) = small(&bytes[at..]) {
+                prop_assert_eq!(Ok(at + len), end);
+                let text = std::str::from_utf8(&bytes[at..at + len]).unwrap();
+                let exact = to_decimal(text, number.scale);
+                prop_assert_eq!(exact, DecimalRead::Exact(i128::from(number.mantissa)));
+                let point = text.split_once('.').map_or(0, |(_, part)| part.len());
+                prop_assert_eq!(usize::from(number.scale), point);
+            } else if let Ok(end) = end {
+                let text = std::str::from_utf8(&bytes[at..end]).unwrap();
+                let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+                let short = whole.trim_start_matches('-').len() + part.len() <= 18;
+                prop_assert!(!short || text.contains(['e', 'E']) || (text.starts_with('-') && to_i128(text) == Some(0)), "{}", text);
+            }
         }
 
         #[test]

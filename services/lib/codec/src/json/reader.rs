@@ -6,8 +6,8 @@ use super::{number, skim, text};
 use crate::DEPTH_MAX;
 use crate::failure::{DecodeFailure, Detail};
 use crate::keys::{self, Keys, Name};
-use crate::known::{Word, Words};
-use crate::token::{Ahead, Reader, SmallNumber, Token};
+use crate::known::Word;
+use crate::token::{Reader, Token};
 
 /// Reads one JSON document, token by token, without building it. Texts and names without escapes are borrowed.
 #[derive(Debug, Clone)]
@@ -47,6 +47,15 @@ enum State {
     After,
     /// Nothing follows any more; `failure` says why.
     Spent,
+}
+
+/// Where a reader stands between values, with what is not read yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stand<'b> {
+    /// At the bracket with which an object or a list begins.
+    Begin(&'b [u8]),
+    /// Behind a value.
+    Behind(&'b [u8]),
 }
 
 // === impl JsonReader ===
@@ -194,29 +203,67 @@ impl<'b> JsonReader<'b> {
         }
     }
 
-    /// Whether the value that must follow begins so, and there is room for another level; `next` says it where there is none.
-    #[inline]
-    fn begins(&mut self, byte: u8) -> bool {
-        matches!(self.state, State::Value) && self.depth < self.depth_max && self.peek() == Some(byte)
-    }
-
-    /// Where the value that must follow begins.
-    #[inline]
-    fn value_start(&self) -> Option<usize> {
-        if self.state != State::Value {
-            return None;
-        }
-        match self.text.as_bytes().get(self.at) {
-            Some(byte) if *byte > b' ' => Some(self.at),
-            _ => Some(past_space(self.text.as_bytes(), self.at)),
+    /// Where the reader stands in an object or a list, for a look [`super::ahead`]: behind a value, so that a comma or the end comes next, or
+    /// at the bracket. None anywhere else.
+    #[inline(always)]
+    pub fn stand(&self) -> Option<Stand<'b>> {
+        let rest = |at: usize| self.text.as_bytes().get(at..);
+        match self.state {
+            State::After => rest(self.at).map(Stand::Behind),
+            // The bracket is the last byte that was read.
+            State::FirstKey | State::FirstItem => rest(self.at.wrapping_sub(1)).map(Stand::Begin),
+            State::Value | State::Spent => None,
         }
     }
 
-    /// Behind the quote, when that value is a text.
-    #[inline]
-    fn text_start(&self) -> Option<usize> {
-        let start = self.value_start()?;
-        (self.text.as_bytes().get(start) == Some(&b'"')).then_some(start + 1)
+    /// Goes behind a value that was taken ahead; `rest` is what is left.
+    #[inline(always)]
+    pub fn go_behind(&mut self, rest: &[u8]) {
+        self.at = self.text.len() - rest.len();
+        self.state = State::After;
+    }
+
+    /// Goes to the value of a field whose name was taken ahead. Such a name is not remembered: whoever takes it notices when it comes twice,
+    /// and says so with [`Reader::repeated`].
+    #[inline(always)]
+    pub fn go_to_field(&mut self, name: &Word, rest: &[u8]) {
+        self.go_to_item(rest);
+        self.last_key = self.at - name.written_len();
+    }
+
+    /// Goes to an item of a list.
+    #[inline(always)]
+    pub fn go_to_item(&mut self, rest: &[u8]) {
+        self.at = self.text.len() - rest.len();
+        self.state = State::Value;
+    }
+
+    /// Goes out of an object or a list whose end was taken ahead.
+    #[inline(always)]
+    pub fn go_out(&mut self, rest: &[u8]) {
+        self.go_behind(rest);
+        self.depth -= 1;
+        if self.objects >> self.depth & 1 == 1
+            && let Some(keys) = &mut self.keys
+        {
+            keys.leave(self.depth);
+        }
+    }
+
+    /// Where a value must follow: goes into an object (or a list), if one begins and there is room for another level.
+    #[inline(always)]
+    pub fn go_in(&mut self, object: bool) -> bool {
+        let (bracket, begin) = if object {
+            (b'{', State::FirstKey)
+        } else {
+            (b'[', State::FirstItem)
+        };
+        if self.state != State::Value || self.depth == self.depth_max || self.peek() != Some(bracket) {
+            return false;
+        }
+        let open = self.open(object).is_ok();
+        self.state = begin;
+        open
     }
 
     /// The byte at an offset of the value.
@@ -428,7 +475,7 @@ impl<'b> JsonReader<'b> {
     }
 
     /// Behind the name whose quote stands at `quote`. Whether the object already had the name is asked after this, so that a name has the
-    /// same failure whether or not it was taken by [`Reader::field`], which keeps none.
+    /// same failure whether or not it was taken ahead, which keeps none.
     #[inline]
     fn colon(&mut self, quote: usize) -> Result<(), DecodeFailure> {
         self.last_key = quote;
@@ -495,147 +542,12 @@ impl<'b> Reader<'b> for JsonReader<'b> {
         self.base + self.at
     }
 
-    #[inline]
-    fn field(&mut self, name: &Word) -> bool {
-        let bytes = self.text.as_bytes();
-        let mut at = self.at;
-        if self.state == State::After {
-            // Nothing but the comma stands between in what programs write.
-            if bytes.get(at) != Some(&b',') {
-                at = past_space(bytes, at);
-                if bytes.get(at) != Some(&b',') {
-                    return false;
-                }
-            }
-            at += 1;
-        } else if self.state != State::FirstKey {
-            return false;
-        }
-        if bytes.get(at) != Some(&b'"') {
-            at = past_space(bytes, at);
-            if bytes.get(at) != Some(&b'"') {
-                return false;
-            }
-        }
-        let Some(end) = name.json_end(bytes, at + 1) else { return false };
-        self.last_key = at;
-        self.at = end;
-        self.state = State::Value;
-        true
-    }
-
-    #[inline]
-    fn item(&mut self) -> bool {
-        let bytes = self.text.as_bytes();
-        let at = past_space(bytes, self.at);
-        match (self.state, bytes.get(at)) {
-            (State::After, Some(b',')) => self.at = at + 1,
-            (State::FirstItem, Some(byte)) if *byte != b']' => self.at = at,
-            _ => return false,
-        }
-        self.state = State::Value;
-        true
-    }
-
-    #[inline]
-    fn begin_object(&mut self) -> bool {
-        self.begins(b'{') && self.open(true).map(|()| self.state = State::FirstKey).is_ok()
-    }
-
-    #[inline]
-    fn begin_array(&mut self) -> bool {
-        self.begins(b'[') && self.open(false).map(|()| self.state = State::FirstItem).is_ok()
-    }
-
-    #[inline]
-    fn end_object(&mut self) -> bool {
-        let ends = matches!(self.state, State::After | State::FirstKey) && self.peek() == Some(b'}');
-        ends && self.close_object().is_ok()
-    }
-
-    #[inline]
-    fn end_array(&mut self) -> bool {
-        let ends = matches!(self.state, State::After | State::FirstItem) && self.peek() == Some(b']');
-        ends && self.close_array().is_ok()
-    }
-
     fn repeated(&self) -> DecodeFailure {
         DecodeFailure {
             detail: Detail::DuplicateKey,
             offset: self.base + self.last_key,
         }
     }
-
-    #[inline]
-    fn text_ahead(&self) -> Option<Ahead<&'b str>> {
-        let start = self.text_start()?;
-        let end = text::plain_end(self.text.as_bytes(), start);
-        (self.text.as_bytes().get(end) == Some(&b'"')).then(|| Ahead {
-            value: &self.text[start..end],
-            end: end + 1,
-        })
-    }
-
-    #[inline]
-    fn ascii_ahead(&self, len: usize) -> Option<Ahead<&'b [u8]>> {
-        let start = self.text_start()?;
-        let (value, rest) = self.text.as_bytes().get(start..)?.split_at_checked(len)?;
-        (rest.first() == Some(&b'"')).then_some(Ahead {
-            value,
-            end: start + len + 1,
-        })
-    }
-
-    #[inline]
-    fn word_ahead<'w>(&self, words: &'w Words) -> Option<Ahead<&'w str>> {
-        let start = self.text_start()?;
-        let (value, end) = words.json_end(self.text.as_bytes(), start)?;
-        Some(Ahead { value, end })
-    }
-
-    #[inline]
-    fn number_ahead(&self) -> Option<Ahead<SmallNumber>> {
-        number::small(self.text.as_bytes(), self.value_start()?)
-    }
-
-    #[inline]
-    fn bool_ahead(&self) -> Option<Ahead<bool>> {
-        let start = self.value_start()?;
-        let rest = self.text.as_bytes().get(start..)?;
-        match rest.first_chunk::<4>()? {
-            b"true" => Some(Ahead {
-                value: true,
-                end: start + 4,
-            }),
-            b"fals" if rest.get(4) == Some(&b'e') => Some(Ahead {
-                value: false,
-                end: start + 5,
-            }),
-            _ => None,
-        }
-    }
-
-    #[inline]
-    fn null_ahead(&self) -> Option<Ahead<()>> {
-        let start = self.value_start()?;
-        let rest = self.text.as_bytes().get(start..)?;
-        (rest.first_chunk::<4>() == Some(b"null")).then_some(Ahead { value: (), end: start + 4 })
-    }
-
-    #[inline]
-    fn take(&mut self, end: usize) {
-        self.at = end;
-        self.state = State::After;
-    }
-}
-
-/// The index of the first byte from `at` on that is no white space.
-#[inline]
-fn past_space(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(b' ' | b'\n' | b'\t' | b'\r') = bytes.get(at) {
-        at += 1;
-    }
-    at
 }
 
 fn resolve(text: &str, name: Name) -> Cow<'_, str> {

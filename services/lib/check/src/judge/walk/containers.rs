@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use tidegate_codec::{Detail, Token};
 
+use super::quick::Next;
 use super::{ITEMS_MAX, Source, Stop, Walk};
 use crate::judge::findings::Step;
 use crate::leaf::{self, LeafContext, Refusal};
@@ -17,10 +18,11 @@ impl<R: RowSink> Walk<'_, R> {
     #[inline]
     pub(super) fn begun<'b>(&mut self, reader: &mut impl Source<'b>, node: usize) -> Result<bool, Stop> {
         let plan = self.plan;
+        let Some(json) = reader.json() else { return Ok(false) };
         match &plan.nodes[node].kind {
             _ if !self.short => return Ok(false),
-            Kind::Object(children) if reader.begin_object() => self.object(reader, node, children)?,
-            Kind::Array(item) if reader.begin_array() => self.list(reader, node, *item)?,
+            Kind::Object(children) if json.go_in(true) => self.object(reader, node, children)?,
+            Kind::Array(item) if json.go_in(false) => self.list(reader, node, *item)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -31,34 +33,30 @@ impl<R: RowSink> Walk<'_, R> {
         self.begin(node, false);
         let mut count = 0_u64;
         loop {
-            if self.short && reader.item() {
-                if count >= ITEMS_MAX {
-                    // What begins there is looked at first, as on the long way.
-                    reader.next()?;
-                    return Err(self.limit(node));
+            let ahead = match reader.json() {
+                Some(json) if self.short => self.items_ahead(json, item, &mut count),
+                _ => Next::Unseen,
+            };
+            match ahead {
+                Next::End => break,
+                Next::Value(_) => {
+                    self.scratch.steps.push(Step::Index(count));
+                    if !self.begun(reader, item)? {
+                        let token = reader.next()?;
+                        self.value(reader, item, token)?;
+                    }
                 }
-                if self.quick(reader, item) {
-                    count += 1;
-                    continue;
-                }
-                self.scratch.steps.push(Step::Index(count));
-                if !self.begun(reader, item)? {
+                Next::Unseen => {
                     let token = reader.next()?;
+                    if matches!(token, Token::EndArray) {
+                        break;
+                    }
+                    if count >= ITEMS_MAX {
+                        return Err(self.limit(node));
+                    }
+                    self.scratch.steps.push(Step::Index(count));
                     self.value(reader, item, token)?;
                 }
-            } else {
-                if self.short && reader.end_array() {
-                    break;
-                }
-                let token = reader.next()?;
-                if matches!(token, Token::EndArray) {
-                    break;
-                }
-                if count >= ITEMS_MAX {
-                    return Err(self.limit(node));
-                }
-                self.scratch.steps.push(Step::Index(count));
-                self.value(reader, item, token)?;
             }
             self.scratch.steps.pop();
             count += 1;

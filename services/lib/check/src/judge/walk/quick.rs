@@ -1,129 +1,172 @@
-//! The short way through a value that is as it should be.
+//! The short way through JSON that is as the contract expects.
 
-use std::borrow::Cow;
+use tidegate_codec::json::ahead;
+use tidegate_codec::{JsonReader, Scalar, Stand};
 
-use tidegate_codec::{Ahead, Reader, Scalar, SmallNumber};
-
-use super::Walk;
+use super::{ITEMS_MAX, Walk};
 use crate::datum::Datum;
-use crate::plan::{Quick, QuickText};
+use crate::plan::{FieldIndex, Quick, QuickCheck};
 use crate::row::RowSink;
-use crate::rules::format;
-use crate::temporal;
 
-/// Powers of ten that doubles hold exactly.
-const TENS: [f64; 19] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
-];
+/// What has been read of an object.
+#[derive(Debug, Default)]
+pub(super) struct Fields {
+    /// One bit for each of the first 64 declared fields.
+    pub(super) seen: u64,
+    /// How many there were, declared or not.
+    pub(super) count: u64,
+    /// The last one that is declared.
+    pub(super) last: Option<usize>,
+}
+
+/// Where the short way ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Behind the object or the list.
+    End,
+    /// At the value of the field with this number, or at an item.
+    Value(usize),
+    /// In front of something else than what is expected.
+    Unseen,
+}
 
 impl<R: RowSink> Walk<'_, R> {
-    /// Takes a value if it is seen to be valid at once. Whatever is declined here is read again by the whole check.
-    #[inline]
-    pub(super) fn quick<'b>(&mut self, reader: &mut impl Reader<'b>, node: usize) -> bool {
-        let plan = self.plan;
-        match &plan.checks[node].quick {
-            Quick::Inside => false,
-            quick => self.quick_leaf(reader, node, quick) || self.quick_null(reader, node),
-        }
-    }
-
-    #[inline]
-    fn quick_leaf<'b>(&mut self, reader: &mut impl Reader<'b>, node: usize, quick: &Quick) -> bool {
-        match quick {
-            Quick::None | Quick::Inside => false,
-            Quick::Bool => match reader.bool_ahead() {
-                Some(ahead) => self.accept(reader, node, ahead.end, || Scalar::Bool(ahead.value)),
-                None => false,
-            },
-            Quick::Uuid => match reader.ascii_ahead(36) {
-                Some(ahead) if format::uuid(ahead.value) => self.accept_ascii(reader, node, ahead),
-                _ => false,
-            },
-            Quick::Ranges(ranges) => match reader.ascii_ahead(ranges.len()) {
-                Some(ahead) if ranges.holds(ahead.value) => self.accept_ascii(reader, node, ahead),
-                _ => false,
-            },
-            Quick::OneOf(words) => match reader.word_ahead(words) {
-                Some(ahead) => self.accept(reader, node, ahead.end, || Scalar::Str(Cow::Borrowed(ahead.value))),
-                None => false,
-            },
-            Quick::Text(limits) => match reader.text_ahead() {
-                Some(ahead) if self.fits(limits, ahead.value) => {
-                    self.accept(reader, node, ahead.end, || Scalar::Str(Cow::Borrowed(ahead.value)))
-                }
-                _ => false,
-            },
-            Quick::Int { min, max } => match reader.number_ahead() {
-                Some(Ahead {
-                    value: SmallNumber { mantissa, scale: 0 },
-                    end,
-                }) if (min..=max).contains(&&mantissa) => self.accept(reader, node, end, || Scalar::Int(i128::from(mantissa))),
-                _ => false,
-            },
-            Quick::Decimal { scale, min, max } => match reader.number_ahead() {
-                Some(ahead) => match unscaled(ahead.value, *scale) {
-                    Some(unscaled) if (min..=max).contains(&&unscaled) => {
-                        let scalar = || Scalar::Decimal {
-                            unscaled: i128::from(unscaled),
-                            scale: *scale,
-                        };
-                        self.accept(reader, node, ahead.end, scalar)
-                    }
-                    _ => false,
-                },
-                None => false,
-            },
-            Quick::Float { min, max } => {
-                let ahead = match reader.number_ahead() {
-                    Some(ahead) => double(ahead.value).map(|value| Ahead { value, end: ahead.end }),
-                    None => reader.float_ahead(),
-                };
-                match ahead {
-                    Some(ahead) if (min..=max).contains(&&ahead.value) => {
-                        self.accept(reader, node, ahead.end, || Scalar::Float(ahead.value))
-                    }
-                    _ => false,
-                }
+    /// Takes fields of an object for as long as they come as expected and their values are seen to be valid at once.
+    #[inline(never)]
+    pub(super) fn fields_ahead(&mut self, reader: &mut JsonReader<'_>, index: &FieldIndex, read: &mut Fields) -> Next {
+        let (mut rest, mut separator) = match reader.stand() {
+            Some(Stand::Begin(rest)) => (rest, b'{'),
+            Some(Stand::Behind(rest)) => (rest, b','),
+            None => return Next::Unseen,
+        };
+        let declared = index.declared();
+        let before = read.seen;
+        let mut seen = before;
+        let mut last = read.last;
+        let mut field = index.likely(last);
+        let next = loop {
+            let Some(expected) = declared.get(field) else { break None };
+            let taken = ahead::name(rest, separator, &expected.name);
+            if taken == 0 {
+                break None;
             }
-            Quick::Instant { min, max } => {
-                let Some(ahead) = reader.text_ahead() else { return false };
-                match temporal::plain_instant(ahead.value) {
-                    Some(micros) if (min..=max).contains(&&micros) => self.accept(reader, node, ahead.end, || Scalar::Timestamp(micros)),
-                    _ => false,
-                }
+            let value = &rest[taken..];
+            // Of fields that come again, or late, the long way takes care.
+            let len = match seen & expected.bit {
+                0 => self.quick(value, &expected.quick, expected.node),
+                _ => 0,
+            };
+            if len == 0 {
+                reader.go_to_field(&expected.name, value);
+                break Some(field);
+            }
+            rest = &value[len..];
+            seen |= expected.bit;
+            last = Some(field);
+            field = expected.follower();
+            separator = b',';
+        };
+        read.seen = seen;
+        read.count += u64::from((seen & !before).count_ones());
+        read.last = last;
+        if let Some(field) = next {
+            return Next::Value(field);
+        }
+        // What stands at the bracket has not been moved.
+        let behind = if separator == b'{' {
+            rest.get(1..).unwrap_or_default()
+        } else {
+            rest
+        };
+        match ahead::separator(behind, b'}') {
+            0 if separator == b',' => reader.go_behind(rest),
+            0 => {}
+            end => {
+                reader.go_out(&behind[end..]);
+                return Next::End;
             }
         }
+        Next::Unseen
     }
 
-    #[inline]
-    fn fits(&self, limits: &QuickText, text: &str) -> bool {
-        (limits.bytes_min..=limits.bytes_max).contains(&text.len())
-            && (!limits.email || format::email(text))
-            && !(self.placeholders && *text == *self.plan.change.placeholder.text())
-    }
-
-    /// `ascii` was proven to be printable ASCII by its check.
-    #[inline]
-    fn accept_ascii<'b>(&mut self, reader: &mut impl Reader<'b>, node: usize, ascii: Ahead<&[u8]>) -> bool {
-        if !R::READS && !self.plan.checks[node].captured {
-            reader.take(ascii.end);
-            return true;
+    /// The same for the items of a list.
+    #[inline(never)]
+    pub(super) fn items_ahead(&mut self, reader: &mut JsonReader<'_>, item: usize, count: &mut u64) -> Next {
+        let (mut rest, mut separator) = match reader.stand() {
+            Some(Stand::Begin(rest)) => (rest, b'['),
+            Some(Stand::Behind(rest)) => (rest, b','),
+            None => return Next::Unseen,
+        };
+        let check = &self.plan.quick[item];
+        loop {
+            let behind = if separator == b'[' {
+                rest.get(1..).unwrap_or_default()
+            } else {
+                rest
+            };
+            let end = ahead::separator(behind, b']');
+            if end > 0 {
+                reader.go_out(&behind[end..]);
+                return Next::End;
+            }
+            let taken = ahead::separator(rest, separator);
+            if taken == 0 || *count >= ITEMS_MAX {
+                if separator == b',' {
+                    reader.go_behind(rest);
+                }
+                return Next::Unseen;
+            }
+            let value = &rest[taken..];
+            let len = self.quick(value, check, item);
+            if len == 0 {
+                reader.go_to_item(value);
+                return Next::Value(item);
+            }
+            *count += 1;
+            rest = &value[len..];
+            separator = b',';
         }
-        match std::str::from_utf8(ascii.value) {
-            Ok(text) => self.accept(reader, node, ascii.end, || Scalar::Str(Cow::Borrowed(text))),
-            Err(_) => false,
-        }
     }
 
+    /// Takes a value if it is seen to be valid at once; answers how many bytes it took. Whatever is declined here is read again by the whole
+    /// check.
     #[inline(always)]
-    fn accept<'b, 's>(&mut self, reader: &mut impl Reader<'b>, node: usize, end: usize, scalar: impl FnOnce() -> Scalar<'s>) -> bool {
-        reader.take(end);
-        let check = &self.plan.checks[node];
-        if !(R::READS || check.event_time || check.captured) {
+    fn quick(&mut self, rest: &[u8], check: &QuickCheck, node: usize) -> usize {
+        if matches!(check.quick, Quick::None) {
+            return 0;
+        }
+        match check.quick.takes(rest) {
+            len @ 1.. if !R::READS && check.silent => len,
+            len => self.handed_on(rest, len, check, node),
+        }
+    }
+
+    /// Hands what was taken to whom it concerns. Where nothing was, looks behind white space, and takes a null that is allowed and counted by
+    /// nobody.
+    #[inline(never)]
+    fn handed_on(&mut self, rest: &[u8], len: usize, check: &QuickCheck, node: usize) -> usize {
+        if len > 0 {
+            return if self.hand_on(&rest[..len], check, node) { len } else { 0 };
+        }
+        let space = ahead::space(rest);
+        let value = &rest[space..];
+        let len = match check.quick.takes(value) {
+            len if space > 0 && len > 0 => match self.hand_on(&value[..len], check, node) {
+                true => len,
+                false => 0,
+            },
+            _ => self.null_ahead(value, check, node),
+        };
+        if len > 0 { space + len } else { 0 }
+    }
+
+    fn hand_on(&mut self, value: &[u8], check: &QuickCheck, node: usize) -> bool {
+        if !R::READS && check.silent {
             return true;
         }
-        let scalar = scalar();
-        if check.event_time
+        let Some(scalar) = check.quick.value(value) else { return false };
+        let whole = &self.plan.checks[node];
+        if whole.event_time
             && let Scalar::Timestamp(micros) = scalar
         {
             self.event_time = Some(micros);
@@ -131,71 +174,22 @@ impl<R: RowSink> Walk<'_, R> {
         if R::READS {
             self.row.scalar(node, &scalar);
         }
-        if check.captured {
+        if whole.captured {
             self.capture(node, || Datum::of(&scalar));
         }
         true
     }
 
-    /// Takes a null that is allowed and counted by nobody.
-    #[inline]
-    fn quick_null<'b>(&mut self, reader: &mut impl Reader<'b>, node: usize) -> bool {
-        let check = &self.plan.checks[node];
-        if check.required || !check.library.is_empty() {
-            return false;
-        }
-        let Some(ahead) = reader.null_ahead() else { return false };
-        reader.take(ahead.end);
-        if R::READS {
-            self.row.null(node);
-        }
-        if check.captured {
-            self.capture(node, || Datum::Null);
-        }
-        true
-    }
-}
-
-/// The number at a scale, when that is exact.
-#[inline]
-fn unscaled(number: SmallNumber, scale: u8) -> Option<i64> {
-    match scale.checked_sub(number.scale) {
-        Some(zeros) => number.mantissa.checked_mul(10_i64.checked_pow(u32::from(zeros))?),
-        // Zeros behind the last digit that counts are the whole check's business.
-        None => None,
-    }
-}
-
-/// The nearest double. A whole number below 2^53 divided by a power of ten that a double holds is rounded once, so it is the nearest
-/// (Clinger, "How to read floating point numbers accurately", 1990).
-#[inline]
-fn double(number: SmallNumber) -> Option<f64> {
-    #[expect(clippy::cast_precision_loss, reason = "below 2^53 nothing is lost")]
-    let mantissa = number.mantissa as f64;
-    (number.mantissa.unsigned_abs() < 1 << 53).then(|| mantissa / TENS[usize::from(number.scale)])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn decimals_are_exact_or_declined() {
-        let number = |mantissa, scale| SmallNumber { mantissa, scale };
-        assert_eq!(unscaled(number(1234, 2), 2), Some(1234));
-        assert_eq!(unscaled(number(1234, 0), 2), Some(123_400));
-        assert_eq!(unscaled(number(1234, 3), 2), None);
-        assert_eq!(unscaled(number(999_999_999_999_999_999, 0), 2), None);
-    }
-
-    proptest! {
-        #[test]
-        fn doubles_are_the_nearest(mantissa in any::<i64>(), scale in 0_u8..=18) {
-            if let Some(value) = double(SmallNumber { mantissa, scale }) {
-                let text = format!("{mantissa}e-{scale}");
-                prop_assert_eq!(value, text.parse::<f64>().unwrap());
+    fn null_ahead(&mut self, value: &[u8], check: &QuickCheck, node: usize) -> usize {
+        let len = if check.nullable { ahead::null(value) } else { 0 };
+        if len > 0 {
+            if R::READS {
+                self.row.null(node);
+            }
+            if !check.silent {
+                self.capture(node, || Datum::Null);
             }
         }
+        len
     }
 }
