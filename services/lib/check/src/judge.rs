@@ -1,8 +1,11 @@
 //! The judge: bytes and plan in, verdict out.
 
+use std::sync::Arc;
+
+use tidegate_codec::avro::Schema;
 use tidegate_codec::cdc::{SchemaBlockCache, Texts};
 use tidegate_codec::framing::{self, SchemaRef};
-use tidegate_codec::{DecodeFailure, Detail, Keys};
+use tidegate_codec::{AvroReader, DecodeFailure, Detail, Keys};
 use tidegate_contract::{Severity, Status};
 
 use crate::event_schema::Resolutions;
@@ -19,14 +22,16 @@ mod documents;
 pub(crate) mod findings;
 mod headers;
 mod key;
+mod routes;
 mod schema;
 mod walk;
 
 use changes::Arrival;
 pub(crate) use findings::presentable;
 use findings::{Broken, Findings, Place, Rule};
+use routes::Routes;
 use schema::Document;
-use walk::{Mode, Scratch, Source, Stop, Walk};
+use walk::{Mode, Scratch, Source, Stop, Walk, Written};
 
 /// Values longer than this are not read. Kafka's own limit is usually a few MiB; this one bounds the time of one verdict.
 pub const VALUE_BYTES_MAX: usize = 64 << 20;
@@ -51,6 +56,7 @@ pub struct Judge {
     /// The same of its key.
     key_texts: Texts,
     resolutions: Resolutions,
+    routes: Routes,
     protobuf: tidegate_codec::protobuf::Scratch,
     /// A document that came compressed.
     inflated: Vec<u8>,
@@ -194,6 +200,36 @@ impl Judge {
         };
         let scope = around.scope(None);
         let walked = self.walk(&around, &scope, Image::PLAIN, row, |walk| walk.document(reader));
+        self.conclude(&around, &scope, Image::PLAIN, walked, Facts::default())
+    }
+
+    /// Judges an Avro datum that is no change event.
+    fn datum<R: RowSink>(
+        &mut self,
+        plan: &Plan,
+        input: &Input<'_>,
+        topic: &str,
+        schema: &Arc<Schema>,
+        written: Written<'_>,
+        row: &mut R,
+    ) -> Verdict {
+        // Out of the judge while it walks.
+        let mut routes = std::mem::take(&mut self.routes);
+        let route = if self.thorough { None } else { routes.through(schema, plan) };
+        let around = Surroundings {
+            plan,
+            input,
+            topic,
+            op: None,
+            source: &[],
+            document: None,
+        };
+        let scope = around.scope(None);
+        let walked = self.walk(&around, &scope, Image::PLAIN, row, |walk| match route {
+            Some(route) => walk.routed(route, written),
+            None => walk.document(&mut AvroReader::new(written.schema, written.datum).with_base(written.base)),
+        });
+        self.routes = routes;
         self.conclude(&around, &scope, Image::PLAIN, walked, Facts::default())
     }
 

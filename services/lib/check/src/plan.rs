@@ -13,6 +13,7 @@ mod fields;
 mod fingerprint;
 mod outside;
 mod quick;
+pub(crate) mod route;
 mod rule_forms;
 
 pub(crate) use change::ChangeSettings;
@@ -29,6 +30,8 @@ pub use rule_forms::RuleForm;
 pub struct Plan {
     /// Nodes; children are reached by number.
     pub nodes: Vec<Node>,
+    /// No other plan of this process has it.
+    pub(crate) id: u64,
     /// Version that this plan enforces; stamped on every outcome.
     pub contract: ContractRef,
     /// ODCS name of the object.

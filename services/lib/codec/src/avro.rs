@@ -13,11 +13,14 @@
 //! Logical types that the specification calls invalid are ignored, as it asks, with one exception: a decimal whose scale is larger than
 //! its precision stays a decimal, because Debezium registers such schemas and the value is clear.
 
+pub mod ahead;
 mod compile;
+mod layout;
 mod reader;
 mod resolve;
 mod schema;
 
+pub use layout::{Fields, Layout, Part};
 pub use reader::AvroReader;
 pub use resolve::{Mismatch, Shape, resolves};
 pub use schema::Schema;

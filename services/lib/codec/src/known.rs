@@ -153,10 +153,10 @@ impl Words {
         self.words.iter().map(Word::text)
     }
 
-    /// The word whose text this is.
+    /// Whether these bytes are one of them.
     #[inline]
-    pub fn find(&self, text: &str) -> Option<&str> {
-        self.words.iter().find(|word| *word.text == *text).map(Word::text)
+    pub fn has(&self, text: &[u8]) -> bool {
+        self.words.iter().any(|word| word.text.as_bytes() == text)
     }
 
     /// The word that `rest` begins with.

@@ -2,10 +2,11 @@
 
 use tidegate_codec::cloud_events::{self, Data};
 use tidegate_codec::framing::{self, Encoding, Framed, MessageRef, Opened, SchemaRef};
-use tidegate_codec::{AvroReader, Detail, JsonReader, ProtobufReader};
+use tidegate_codec::{Detail, JsonReader, ProtobufReader};
 
 use super::changes::Arrival;
 use super::schema::Document;
+use super::walk::Written;
 use super::{Judge, VALUE_BYTES_MAX, whole};
 use crate::input::{Input, Known, SchemaLookup};
 use crate::plan::Plan;
@@ -95,8 +96,12 @@ impl Judge {
                 Ok(Known::Avro(schema)) => match arrived.change {
                     _ if let Some(verdict) = self.writer_mismatch(plan, &schema) => verdict,
                     None => {
-                        let mut reader = AvroReader::new(&schema, datum).with_base(base(datum));
-                        self.plain(plan, input, topic, &mut reader, None, row)
+                        let written = Written {
+                            schema: &schema,
+                            datum,
+                            base: base(datum),
+                        };
+                        self.datum(plan, input, topic, &schema, written, row)
                     }
                     Some(change) => self.avro_change(change, &schema, datum, base(datum), row),
                 },

@@ -16,8 +16,10 @@ use crate::verdict::Reason;
 mod clauses;
 mod containers;
 mod quick;
+mod route;
 
 use quick::{Fields, Next};
+pub(crate) use route::Written;
 
 /// The most items of one list or entries of one map.
 const ITEMS_MAX: u64 = 1 << 20;

@@ -1,6 +1,7 @@
 //! From the model to a plan: every problem at once, each with its place.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidegate_contract::model::{CdcFormat, Encoding, RuleKind};
 use tidegate_contract::{Contract, Diagnostic, Level, Location, Property, QualityRule, SchemaObject};
@@ -17,6 +18,9 @@ use crate::tape::Slot;
 
 pub(super) mod leaf_type;
 mod property;
+
+/// Numbers of plans; never used twice in a process.
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 /// Compiles one object of a contract. The error lists everything that keeps it from judging; nothing of it is a warning.
 ///
@@ -92,6 +96,7 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
     };
     Ok(Plan {
         nodes,
+        id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
         quick,
         contract: contract.reference(),
         object: object.name.clone(),

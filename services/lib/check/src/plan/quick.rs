@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use tidegate_codec::json::ahead;
-use tidegate_codec::{Scalar, SmallNumber, Words};
+use tidegate_codec::{Scalar, SmallNumber, Words, avro};
 
 use super::{Body, Check, Kind, LeafType, Node};
 use crate::change::Column;
@@ -136,6 +136,27 @@ impl Quick {
         }
     }
 
+    /// Whether a text, which stands for itself and need not be UTF-8 yet, is seen to be valid at once.
+    #[inline(always)]
+    pub(crate) fn takes_text(&self, text: &[u8]) -> bool {
+        match self {
+            Quick::Uuid => format::uuid(text),
+            Quick::Ranges(ranges) => ranges.holds(text),
+            Quick::OneOf(words) => words.has(text),
+            Quick::Text(limits) => limits.holds(text) && avro::ahead::is_text(text),
+            Quick::Instant { min, max } => temporal::plain_instant(text).is_some_and(|micros| *min <= micros && micros <= *max),
+            _ => false,
+        }
+    }
+
+    /// The value of a text that [`Quick::takes_text`] took.
+    pub(crate) fn text<'b>(&self, text: &'b [u8]) -> Option<Scalar<'b>> {
+        match self {
+            Quick::Instant { .. } => temporal::plain_instant(text).map(Scalar::Timestamp),
+            _ => std::str::from_utf8(text).ok().map(|text| Scalar::Str(Cow::Borrowed(text))),
+        }
+    }
+
     /// The value whose bytes [`Quick::takes`] took.
     pub(crate) fn value<'b>(&self, taken: &'b [u8]) -> Option<Scalar<'b>> {
         let text = || {
@@ -181,7 +202,7 @@ impl Quick {
         }
         match (leaf, &check.body) {
             (LeafType::Bool, Body::Bare) => Quick::Bool,
-            (LeafType::Str, Body::Text(limits)) => Quick::text(limits, placeholder),
+            (LeafType::Str, Body::Text(limits)) => Quick::of_text(limits, placeholder),
             (LeafType::Int { bits, signed }, body) => {
                 let (least, greatest) = match (bits, signed) {
                     (8..=64, true) => (i64::MIN >> (64 - bits), i64::MAX >> (64 - bits)),
@@ -232,7 +253,7 @@ impl Quick {
         }
     }
 
-    fn text(limits: &TextLimits, placeholder: Option<&str>) -> Quick {
+    fn of_text(limits: &TextLimits, placeholder: Option<&str>) -> Quick {
         use crate::rules::format::TextFormat;
         let bare_length = limits.length.is_empty();
         match (&limits.pattern, limits.format) {
@@ -261,12 +282,14 @@ impl QuickText {
     #[inline(never)]
     fn takes(&self, rest: &[u8]) -> usize {
         let len = ahead::text(rest);
-        if len == 0 || !(self.bytes_min..=self.bytes_max).contains(&(len - 2)) {
-            return 0;
-        }
-        let text = &rest[1..len - 1];
-        let fits = (!self.email || format::email(text)) && self.but.as_ref().is_none_or(|but| but.as_bytes() != text);
-        if fits { len } else { 0 }
+        if len > 0 && self.holds(&rest[1..len - 1]) { len } else { 0 }
+    }
+
+    #[inline(always)]
+    fn holds(&self, text: &[u8]) -> bool {
+        (self.bytes_min..=self.bytes_max).contains(&text.len())
+            && (!self.email || format::email(text))
+            && self.but.as_ref().is_none_or(|but| but.as_bytes() != text)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::layout::Part;
 use super::schema::{Node, NodeId, Plain, Schema};
 use crate::DEPTH_MAX;
 use crate::failure::{DecodeFailure, Detail};
@@ -16,9 +17,9 @@ use frames::{Frame, Frames};
 use primitive::{duration, uuid};
 
 /// Tokens that a datum may have beyond a few for each of its bytes. Types without bytes (null, empty records) are only bounded by this.
-const TOKENS_FREE: u64 = 1 << 14;
+pub(super) const TOKENS_FREE: u64 = 1 << 14;
 /// Tokens that one byte can stand for: a record's frame, names and nulls around one small value, with some room.
-const TOKENS_PER_BYTE: u64 = 16;
+pub(super) const TOKENS_PER_BYTE: u64 = 16;
 
 /// Reads one datum with the schema it was written with. Names and symbols are borrowed from the schema, text and bytes from the datum.
 #[derive(Debug, Clone)]
@@ -43,8 +44,6 @@ enum Pending {
     Value(NodeId),
     /// The next part of the innermost open record, array or map.
     Part,
-    /// The end of the innermost open array.
-    Close,
     End,
     Spent(DecodeFailure),
 }
@@ -64,6 +63,25 @@ impl<'b> AvroReader<'b> {
     /// Reads the whole of `datum` (without its frame).
     pub fn new(schema: &'b Schema, datum: &'b [u8]) -> AvroReader<'b> {
         AvroReader::at_node(schema, schema.root, datum, 0)
+    }
+
+    /// Reads one value of a part of the schema, which begins at `start`; what follows it is not looked at.
+    pub fn of_part(schema: &'b Schema, part: Part, datum: &'b [u8], start: usize) -> AvroReader<'b> {
+        AvroReader::at_node(schema, part.0, datum, start)
+    }
+
+    /// Reads the rest of an array, whose next block begins at `start`: items, and `EndArray`.
+    pub fn of_blocks(schema: &'b Schema, array: Part, datum: &'b [u8], start: usize) -> AvroReader<'b> {
+        let mut reader = AvroReader::at_node(schema, array.0, datum, start);
+        reader.frames.open(0, array.0);
+        reader.depth = 1;
+        reader.pending = Pending::Part;
+        reader
+    }
+
+    /// What follows the last token.
+    pub fn rest(&self) -> &'b [u8] {
+        &self.datum[self.at..]
     }
 
     /// Counts offsets of failures and positions from `base`, for a datum that does not begin its value.
@@ -173,7 +191,6 @@ impl<'b> AvroReader<'b> {
         match self.pending {
             Pending::Value(node) => self.value::<KEEP>(node),
             Pending::Part => self.part::<KEEP>(),
-            Pending::Close => self.close(Token::EndArray),
             Pending::End if self.at == self.datum.len() => {
                 // The end may be asked for any number of times.
                 self.budget += 1;

@@ -32,15 +32,27 @@ impl<R: RowSink> Walk<'_, R> {
         let limits = self.item_limits(node);
         self.begin(node, false);
         let mut count = 0_u64;
+        self.items(reader, node, item, &mut count)?;
+        if self.reports_clauses()
+            && let Some(clause) = rules::items::broken(limits, count)
+        {
+            self.report(Reason::ConstraintViolation, None, clause, node);
+        }
+        self.end(node);
+        Ok(())
+    }
+
+    /// Walks the items that are left, `count` of them being read, and the end of the list.
+    pub(super) fn items<'b>(&mut self, reader: &mut impl Source<'b>, node: usize, item: usize, count: &mut u64) -> Result<(), Stop> {
         loop {
             let ahead = match reader.json() {
-                Some(json) if self.short => self.items_ahead(json, item, &mut count),
+                Some(json) if self.short => self.items_ahead(json, item, count),
                 _ => Next::Unseen,
             };
             match ahead {
-                Next::End => break,
+                Next::End => return Ok(()),
                 Next::Value(_) => {
-                    self.scratch.steps.push(Step::Index(count));
+                    self.scratch.steps.push(Step::Index(*count));
                     if !self.begun(reader, item)? {
                         let token = reader.next()?;
                         self.value(reader, item, token)?;
@@ -49,25 +61,18 @@ impl<R: RowSink> Walk<'_, R> {
                 Next::Unseen => {
                     let token = reader.next()?;
                     if matches!(token, Token::EndArray) {
-                        break;
+                        return Ok(());
                     }
-                    if count >= ITEMS_MAX {
+                    if *count >= ITEMS_MAX {
                         return Err(self.limit(node));
                     }
-                    self.scratch.steps.push(Step::Index(count));
+                    self.scratch.steps.push(Step::Index(*count));
                     self.value(reader, item, token)?;
                 }
             }
             self.scratch.steps.pop();
-            count += 1;
+            *count += 1;
         }
-        if self.reports_clauses()
-            && let Some(clause) = rules::items::broken(limits, count)
-        {
-            self.report(Reason::ConstraintViolation, None, clause, node);
-        }
-        self.end(node);
-        Ok(())
     }
 
     pub(super) fn map<'b>(&mut self, reader: &mut impl Source<'b>, node: usize, key: usize, value: usize) -> Result<(), Stop> {

@@ -155,7 +155,10 @@ impl<R: RowSink> Walk<'_, R> {
                 true => len,
                 false => 0,
             },
-            _ => self.null_ahead(value, check, node),
+            _ => match ahead::null(value) {
+                len if len > 0 && self.null_seen(check, node) => len,
+                _ => 0,
+            },
         };
         if len > 0 { space + len } else { 0 }
     }
@@ -165,31 +168,39 @@ impl<R: RowSink> Walk<'_, R> {
             return true;
         }
         let Some(scalar) = check.quick.value(value) else { return false };
-        let whole = &self.plan.checks[node];
-        if whole.event_time
-            && let Scalar::Timestamp(micros) = scalar
-        {
-            self.event_time = Some(micros);
-        }
-        if R::READS {
-            self.row.scalar(node, &scalar);
-        }
-        if whole.captured {
-            self.capture(node, || Datum::of(&scalar));
-        }
+        self.seen_as(node, &scalar);
         true
     }
 
-    fn null_ahead(&mut self, value: &[u8], check: &QuickCheck, node: usize) -> usize {
-        let len = if check.nullable { ahead::null(value) } else { 0 };
-        if len > 0 {
-            if R::READS {
-                self.row.null(node);
-            }
-            if !check.silent {
-                self.capture(node, || Datum::Null);
-            }
+    /// Hands a valid value to whom it concerns.
+    #[inline(never)]
+    pub(super) fn seen_as(&mut self, node: usize, scalar: &Scalar<'_>) {
+        let check = &self.plan.checks[node];
+        if check.event_time
+            && let Scalar::Timestamp(micros) = scalar
+        {
+            self.event_time = Some(*micros);
         }
-        len
+        if R::READS {
+            self.row.scalar(node, scalar);
+        }
+        if check.captured {
+            self.capture(node, || Datum::of(scalar));
+        }
+    }
+
+    /// Hands on a null, where one is allowed and counted by nobody.
+    #[inline(never)]
+    pub(super) fn null_seen(&mut self, check: &QuickCheck, node: usize) -> bool {
+        if !check.nullable {
+            return false;
+        }
+        if R::READS {
+            self.row.null(node);
+        }
+        if !check.silent {
+            self.capture(node, || Datum::Null);
+        }
+        true
     }
 }
