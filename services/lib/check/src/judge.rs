@@ -277,16 +277,11 @@ impl Judge {
             Ok(walked) => {
                 let captured = walked.captured.filter(|_| image.mode == Mode::Whole);
                 if let Some(captured) = captured.and_then(|cell| Captured::of(&self.scratch.tape, cell)) {
-                    for rule in around.plan.checks[0]
-                        .rules
-                        .iter()
-                        .filter(|rule| around.plan.change.asks(**rule, scope.op))
-                    {
-                        let rule = &around.plan.programs[*rule];
-                        if rule.plainly_holds(captured) {
-                            continue;
+                    let plan = around.plan;
+                    for rule in plan.glance.left(captured, &plan.checks[0].rules) {
+                        if plan.change.asks(*rule, scope.op) {
+                            walk::ask(&mut self.findings, plan, image.prefix, &[], &plan.programs[*rule], captured, scope);
                         }
-                        walk::ask(&mut self.findings, around.plan, image.prefix, &[], rule, captured, scope);
                     }
                 }
                 #[cfg(feature = "json-schema")]

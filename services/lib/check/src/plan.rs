@@ -63,6 +63,8 @@ pub struct Plan {
     pub(crate) quick: Vec<QuickCheck>,
     /// Row rules, reached by number from [`Check::rules`].
     pub(crate) programs: Vec<crate::rules::cel::Rule>,
+    /// Rules over the row that are asked together.
+    pub(crate) glance: crate::rules::cel::Glance,
     /// Settings that the change-event side needs.
     pub(crate) change: ChangeSettings,
     /// Key and headers; none when the contract says nothing about them.

@@ -88,7 +88,8 @@ pub(crate) struct State(u8);
 #[derive(Debug, Default)]
 pub(crate) struct Tape {
     cells: Vec<Cell>,
-    text: String,
+    /// UTF-8, proven when it was put.
+    text: Vec<u8>,
     bytes: Vec<u8>,
     /// Items and entries of lists and maps that are still open.
     pending: Vec<Cell>,
@@ -253,7 +254,7 @@ impl Tape {
 
     /// Names the next value of the map that is open.
     pub(crate) fn name(&mut self, name: &str) {
-        let name = self.store_text(name);
+        let name = self.store_text(name.as_bytes());
         self.push(name);
     }
 
@@ -262,6 +263,28 @@ impl Tape {
     pub(crate) fn put(&mut self, slot: Slot, datum: Datum<'_>) {
         let cell = self.store(datum);
         self.put_cell(slot, cell);
+    }
+
+    /// Puts a text whose bytes are proven UTF-8.
+    #[inline]
+    pub(crate) fn put_text(&mut self, slot: Slot, text: &[u8]) {
+        let cell = self.store_text(text);
+        self.put_clean(slot, cell);
+    }
+
+    /// Puts a leaf with which nothing is wrong.
+    #[inline]
+    pub(crate) fn put_clean(&mut self, slot: Slot, cell: Cell) {
+        let Some(open) = self.open.last_mut() else { return };
+        open.count += 1;
+        match slot {
+            Slot::ITEM => self.push(cell),
+            slot => {
+                if let Some(place) = self.cells.get_mut((open.from + slot.0) as usize) {
+                    *place = cell;
+                }
+            }
+        }
     }
 
     /// Puts a value that was ended.
@@ -342,20 +365,20 @@ impl Tape {
     /// Text of a text cell.
     #[inline]
     pub(crate) fn text(&self, start: u32, len: u32) -> &str {
-        &self.text[start as usize..(start + len) as usize]
+        std::str::from_utf8(self.text_bytes(start, len)).expect("only what is UTF-8 is put")
     }
 
     /// The same, as bytes.
     #[inline]
     pub(crate) fn text_bytes(&self, start: u32, len: u32) -> &[u8] {
-        &self.text.as_bytes()[start as usize..(start + len) as usize]
+        &self.text[start as usize..(start + len) as usize]
     }
 
     /// Its first eight bytes, little-endian, with zeros behind a shorter text.
     #[inline]
     pub(crate) fn text_word(&self, start: u32, len: u32) -> u64 {
         let from = start as usize;
-        if let Some(bytes) = self.text.as_bytes().get(from..from + 8).and_then(<[u8]>::first_chunk) {
+        if let Some(bytes) = self.text.get(from..from + 8).and_then(<[u8]>::first_chunk) {
             let word = u64::from_le_bytes(*bytes);
             // What follows in the arena is another text.
             return if len < 8 { word & ((1 << (8 * len)) - 1) } else { word };
@@ -430,7 +453,7 @@ impl Tape {
                 },
             },
             Datum::Float(value) => Cell::Float(value),
-            Datum::Str(text) => self.store_text(text),
+            Datum::Str(text) => self.store_text(text.as_bytes()),
             Datum::Bytes(bytes) => {
                 let start = offset(self.bytes.len());
                 self.bytes.extend_from_slice(bytes);
@@ -446,9 +469,9 @@ impl Tape {
     }
 
     #[inline]
-    fn store_text(&mut self, text: &str) -> Cell {
+    fn store_text(&mut self, text: &[u8]) -> Cell {
         let start = offset(self.text.len());
-        self.text.push_str(text);
+        self.text.extend_from_slice(text);
         Cell::Text {
             start,
             len: offset(text.len()),

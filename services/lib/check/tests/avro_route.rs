@@ -180,7 +180,9 @@ fn likely(name: &str) -> BoxedStrategy<Written> {
         "kind" => (0_u8..3).prop_map(Written::Symbol).boxed(),
         "at" => Just(Written::Text("2026-11-21T08:15:30Z".into())).boxed(),
         "count" => (0_i64..11).prop_map(|number| Written::Whole("long", number)).boxed(),
-        "inner" => (0_i64..9, any::<bool>()).prop_map(|(x, more)| Written::Inner(Some(x), more)).boxed(),
+        "inner" => (0_i64..9, any::<bool>())
+            .prop_map(|(x, more)| Written::Inner(Some(x), more))
+            .boxed(),
         "rows" => proptest::collection::vec(-1_i64..8, 0..4).prop_map(Written::Rows).boxed(),
         _ => written().boxed(),
     }
@@ -198,7 +200,8 @@ fn fields() -> impl Strategy<Value = Vec<(&'static str, Written)>> {
             proptest::option::weighted(there, value).prop_map(move |value| value.map(|value| (name, value)))
         })
         .collect();
-    each.prop_map(|fields| fields.into_iter().flatten().collect::<Vec<_>>()).prop_shuffle()
+    each.prop_map(|fields| fields.into_iter().flatten().collect::<Vec<_>>())
+        .prop_shuffle()
 }
 
 proptest! {

@@ -57,6 +57,11 @@ impl ChangeSettings {
             .is_none_or(|operations| operations.is_empty() || op.is_empty() || operations.contains(op))
     }
 
+    /// Whether a row rule is asked on every operation.
+    pub(crate) fn asks_always(&self, rule: usize) -> bool {
+        self.operations.get(rule).is_none_or(|operations| operations.is_empty())
+    }
+
     /// Prefixes of flattened rows.
     pub(crate) fn names(&self) -> FlatNames<'_> {
         FlatNames {

@@ -12,6 +12,7 @@ use super::{AnyShape, Body, ChangeSettings, Check, FieldIndex, ItemLimits, Kind,
 use crate::change::Column;
 use crate::event_schema::EventSchema;
 use crate::leaf::Wire;
+use crate::rules::cel::Glance;
 use crate::rules::cel::{Refusal, Rule};
 use crate::rules::unknown_fields::Unknown;
 use crate::tape::Slot;
@@ -89,6 +90,10 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
         _ => false,
     };
     change.reads_before = programs.iter().any(|rule| !rule.reads.before.is_empty());
+    // A rule that is only asked on some operations is asked for itself.
+    let always = |rule: &usize| change.asks_always(*rule);
+    let together = checks[0].rules.iter().map(|rule| (*rule, &programs[*rule], always(rule)));
+    let glance = Glance::of(together);
     let encodings = if object.settings.encodings.is_empty() {
         vec![Encoding::Json]
     } else {
@@ -97,6 +102,7 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
     Ok(Plan {
         nodes,
         id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+        glance,
         quick,
         contract: contract.reference(),
         object: object.name.clone(),

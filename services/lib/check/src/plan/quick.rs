@@ -14,6 +14,7 @@ use crate::exact::Exact;
 use crate::rules::format;
 use crate::rules::ranges::Ranges;
 use crate::rules::text::TextLimits;
+use crate::tape::{Cell, INSTANTS, Slot};
 use crate::temporal;
 
 /// What the short way asks at a node; parallel to [`super::Plan::nodes`], apart from the checks so that it lies close together.
@@ -25,6 +26,8 @@ pub(crate) struct QuickCheck {
     pub(crate) silent: bool,
     /// Null is as good, and counted by nobody.
     pub(crate) nullable: bool,
+    /// Where its value goes when nobody but rules wants it.
+    pub(crate) slot: Option<Slot>,
 }
 
 /// The quick check of one node.
@@ -95,6 +98,7 @@ impl Default for QuickCheck {
             quick: Quick::None,
             silent: false,
             nullable: false,
+            slot: None,
         }
     }
 }
@@ -111,6 +115,7 @@ impl QuickCheck {
             },
             silent: !check.captured && !check.event_time,
             nullable: !check.required && check.library.is_empty() && matches!(node.kind, Kind::Leaf(_)),
+            slot: (check.captured && !check.event_time).then_some(check.slot),
         }
     }
 }
@@ -118,21 +123,26 @@ impl QuickCheck {
 // === impl Quick ===
 
 impl Quick {
-    /// How many bytes the value takes that `rest` of a document begins with, if it is seen to be valid at once; zero if not.
+    /// How many bytes the value takes that `rest` of a document begins with, if it is seen to be valid at once; zero if not. What it is goes to
+    /// `number` where that is no text: the truth, the integer, the unscaled integer, the bits of the double, the microseconds.
     // The kinds stand apart from the loop over fields, whose few values then stay in registers.
     #[inline(always)]
-    pub(crate) fn takes(&self, rest: &[u8]) -> usize {
+    pub(crate) fn takes(&self, rest: &[u8], number: &mut i64) -> usize {
         match self {
             Quick::None => 0,
-            Quick::Bool => ahead::truth(rest),
+            Quick::Bool => {
+                let len = ahead::truth(rest);
+                *number = i64::from(len == 4);
+                len
+            }
             Quick::Uuid => uuid(rest),
             Quick::Ranges(ranges) => ranges.takes(rest),
             Quick::OneOf(words) => ahead::word(rest, words),
             Quick::Text(limits) => limits.takes(rest),
-            Quick::Int { min, max } => int(rest, *min, *max),
-            Quick::Decimal { scale, min, max } => decimal(rest, *scale, *min, *max),
-            Quick::Float { min, max } => float(rest, *min, *max),
-            Quick::Instant { min, max } => instant_within(rest, *min, *max),
+            Quick::Int { min, max } => int(rest, *min, *max, number),
+            Quick::Decimal { scale, min, max } => decimal(rest, *scale, *min, *max, number),
+            Quick::Float { min, max } => float(rest, *min, *max, number),
+            Quick::Instant { min, max } => instant(rest, *min, *max, number),
         }
     }
 
@@ -157,24 +167,43 @@ impl Quick {
         }
     }
 
-    /// The value whose bytes [`Quick::takes`] took.
-    pub(crate) fn value<'b>(&self, taken: &'b [u8]) -> Option<Scalar<'b>> {
-        let text = || {
-            Some(Scalar::Str(Cow::Borrowed(
-                std::str::from_utf8(taken.get(1..taken.len() - 1)?).ok()?,
-            )))
-        };
+    /// Whether its values are texts that stand for themselves.
+    #[inline]
+    pub(crate) fn is_text(&self) -> bool {
+        matches!(self, Quick::Uuid | Quick::Ranges(_) | Quick::OneOf(_) | Quick::Text(_))
+    }
+
+    /// What a rule sees of a value that was taken, when that is no text and nothing is wrong with it.
+    #[inline]
+    pub(crate) fn cell(&self, number: i64) -> Option<Cell> {
         match self {
-            Quick::None => None,
-            Quick::Bool => Some(Scalar::Bool(taken.len() == 4)),
-            Quick::Uuid | Quick::Ranges(_) | Quick::OneOf(_) | Quick::Text(_) => text(),
-            Quick::Int { .. } => ahead::number(taken).map(|(number, _)| Scalar::Int(i128::from(number.mantissa))),
-            Quick::Decimal { scale, .. } => Some(Scalar::Decimal {
-                unscaled: i128::from(unscaled(ahead::number(taken)?.0, *scale)?),
+            Quick::Bool => Some(Cell::Bool(number == 1)),
+            Quick::Int { .. } => Some(Cell::Int(number)),
+            Quick::Decimal { scale, .. } => Some(Cell::Decimal {
+                unscaled: number,
                 scale: *scale,
             }),
-            Quick::Float { .. } => Some(Scalar::Float(double(ahead::number(taken)?.0)?)),
-            Quick::Instant { .. } => instant(taken).map(|(micros, _)| Scalar::Timestamp(micros)),
+            Quick::Instant { .. } if INSTANTS.contains(&number) => Some(Cell::Timestamp(number)),
+            _ => None,
+        }
+    }
+
+    /// The value that was taken, with the bytes of it.
+    pub(crate) fn value<'b>(&self, taken: &'b [u8], number: i64) -> Option<Scalar<'b>> {
+        match self {
+            Quick::None => None,
+            Quick::Bool => Some(Scalar::Bool(number == 1)),
+            Quick::Uuid | Quick::Ranges(_) | Quick::OneOf(_) | Quick::Text(_) => {
+                let inside = std::str::from_utf8(taken.get(1..taken.len() - 1)?).ok()?;
+                Some(Scalar::Str(Cow::Borrowed(inside)))
+            }
+            Quick::Int { .. } => Some(Scalar::Int(i128::from(number))),
+            Quick::Decimal { scale, .. } => Some(Scalar::Decimal {
+                unscaled: i128::from(number),
+                scale: *scale,
+            }),
+            Quick::Float { .. } => Some(Scalar::Float(f64::from_bits(number.cast_unsigned()))),
+            Quick::Instant { .. } => Some(Scalar::Timestamp(number)),
         }
     }
 
@@ -302,44 +331,51 @@ fn uuid(rest: &[u8]) -> usize {
 }
 
 #[inline(never)]
-fn int(rest: &[u8], min: i64, max: i64) -> usize {
+fn int(rest: &[u8], min: i64, max: i64, number: &mut i64) -> usize {
     match ahead::number(rest) {
-        Some((SmallNumber { mantissa, scale: 0 }, len)) if min <= mantissa && mantissa <= max => len,
+        Some((SmallNumber { mantissa, scale: 0 }, len)) if min <= mantissa && mantissa <= max => {
+            *number = mantissa;
+            len
+        }
         _ => 0,
     }
 }
 
 #[inline(never)]
-fn decimal(rest: &[u8], scale: u8, min: i64, max: i64) -> usize {
+fn decimal(rest: &[u8], scale: u8, min: i64, max: i64, number: &mut i64) -> usize {
     match ahead::number(rest).map(|(number, len)| (unscaled(number, scale), len)) {
-        Some((Some(unscaled), len)) if min <= unscaled && unscaled <= max => len,
+        Some((Some(unscaled), len)) if min <= unscaled && unscaled <= max => {
+            *number = unscaled;
+            len
+        }
         _ => 0,
     }
 }
 
 #[inline(never)]
-fn float(rest: &[u8], min: f64, max: f64) -> usize {
+fn float(rest: &[u8], min: f64, max: f64, number: &mut i64) -> usize {
     match ahead::number(rest).map(|(number, len)| (double(number), len)) {
-        Some((Some(value), len)) if min <= value && value <= max => len,
-        _ => 0,
-    }
-}
-
-#[inline(never)]
-fn instant_within(rest: &[u8], min: i64, max: i64) -> usize {
-    match instant(rest) {
-        Some((micros, len)) if min <= micros && micros <= max => len,
+        Some((Some(value), len)) if min <= value && value <= max => {
+            *number = value.to_bits().cast_signed();
+            len
+        }
         _ => 0,
     }
 }
 
 /// Nearly all instants have no fraction or one of three or six digits.
-#[inline(always)]
-fn instant(rest: &[u8]) -> Option<(i64, usize)> {
+#[inline(never)]
+fn instant(rest: &[u8], min: i64, max: i64, number: &mut i64) -> usize {
     let text = ahead::ascii(rest, 20)
         .or_else(|| ahead::ascii(rest, 24))
-        .or_else(|| ahead::ascii(rest, 27))?;
-    Some((temporal::plain_instant(text)?, text.len() + 2))
+        .or_else(|| ahead::ascii(rest, 27));
+    match text.and_then(|text| Some((temporal::plain_instant(text)?, text.len()))) {
+        Some((micros, len)) if min <= micros && micros <= max => {
+            *number = micros;
+            len + 2
+        }
+        _ => 0,
+    }
 }
 
 /// The number at a scale, when that is exact.

@@ -31,6 +31,7 @@ use crate::tape::{Captured, INSTANTS, Slot, State};
 mod bind;
 mod expression;
 mod functions;
+mod glance;
 mod kind;
 mod lower;
 mod place;
@@ -39,6 +40,7 @@ mod run;
 mod shape;
 mod value;
 
+pub(crate) use glance::Glance;
 pub(crate) use place::{Place, Refusal};
 pub(crate) use shape::Reads;
 
@@ -218,17 +220,12 @@ impl Rule {
         }
     }
 
-    /// Whether the rule is answered with yes at a glance; where it is not, [`Rule::evaluate`] says what is.
-    #[inline]
-    pub(crate) fn plainly_holds(&self, value: Captured<'_>) -> bool {
-        let Form::Compiled(expr) = &self.form else { return false };
-        let ground = quick::Ground { row: value, before: None };
-        self.plain
-            && value.state.is_clean()
-            && match expr {
-                expression::Expr::Quick(quick, _) => quick.ask(ground) == Some(true),
-                expr => ground.glance(expr) == Some(true),
-            }
+    /// The expression, if it is compiled and reads nothing but `value`.
+    fn plain_expression(&self) -> Option<&expression::Expr> {
+        match &self.form {
+            Form::Compiled(expr) if self.plain => Some(expr),
+            _ => None,
+        }
     }
 
     /// Judges one value.

@@ -135,39 +135,52 @@ impl<R: RowSink> Walk<'_, R> {
         if matches!(check.quick, Quick::None) {
             return 0;
         }
-        match check.quick.takes(rest) {
-            len @ 1.. if !R::READS && check.silent => len,
-            len => self.handed_on(rest, len, check, node),
+        let mut number = 0;
+        match check.quick.takes(rest, &mut number) {
+            0 => self.behind_space(rest, check, node),
+            len if !R::READS && check.silent => len,
+            len if self.hand_on(&rest[..len], number, check, node) => len,
+            _ => 0,
         }
     }
 
-    /// Hands what was taken to whom it concerns. Where nothing was, looks behind white space, and takes a null that is allowed and counted by
-    /// nobody.
+    /// Looks behind white space, and takes a null that is allowed and counted by nobody.
     #[inline(never)]
-    fn handed_on(&mut self, rest: &[u8], len: usize, check: &QuickCheck, node: usize) -> usize {
-        if len > 0 {
-            return if self.hand_on(&rest[..len], check, node) { len } else { 0 };
-        }
-        let space = ahead::space(rest);
+    fn behind_space(&mut self, rest: &[u8], check: &QuickCheck, node: usize) -> usize {
+        let (space, mut number) = (ahead::space(rest), 0);
         let value = &rest[space..];
-        let len = match check.quick.takes(value) {
-            len if space > 0 && len > 0 => match self.hand_on(&value[..len], check, node) {
-                true => len,
-                false => 0,
-            },
-            _ => match ahead::null(value) {
+        let len = match if space > 0 { check.quick.takes(value, &mut number) } else { 0 } {
+            0 => match ahead::null(value) {
                 len if len > 0 && self.null_seen(check, node) => len,
                 _ => 0,
             },
+            len if self.hand_on(&value[..len], number, check, node) => len,
+            _ => 0,
         };
         if len > 0 { space + len } else { 0 }
     }
 
-    fn hand_on(&mut self, value: &[u8], check: &QuickCheck, node: usize) -> bool {
+    #[inline(never)]
+    fn hand_on(&mut self, taken: &[u8], number: i64, check: &QuickCheck, node: usize) -> bool {
+        if !R::READS
+            && let Some(slot) = check.slot
+        {
+            if check.quick.is_text() {
+                // In its quotes.
+                self.scratch.tape.put_text(slot, &taken[1..taken.len() - 1]);
+                return true;
+            }
+            if let Some(cell) = check.quick.cell(number) {
+                self.scratch.tape.put_clean(slot, cell);
+                return true;
+            }
+        }
         if !R::READS && check.silent {
             return true;
         }
-        let Some(scalar) = check.quick.value(value) else { return false };
+        let Some(scalar) = check.quick.value(taken, number) else {
+            return false;
+        };
         self.seen_as(node, &scalar);
         true
     }

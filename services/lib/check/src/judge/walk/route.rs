@@ -68,8 +68,10 @@ impl<R: RowSink> Walk<'_, R> {
                 if !check.quick.takes_text(text) {
                     return None;
                 }
-                if R::READS || !check.silent {
-                    self.seen_as(node, &check.quick.text(text)?);
+                match check.slot {
+                    _ if check.silent && !R::READS => {}
+                    Some(slot) if !R::READS && check.quick.is_text() => self.scratch.tape.put_text(slot, text),
+                    _ => self.seen_as(node, &check.quick.text(text)?),
                 }
                 len
             }

@@ -64,7 +64,7 @@ pub(super) enum Expr {
 }
 
 /// A captured field: its number in the row, then in the objects below.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Place {
     /// In the old row.
     pub(super) before: bool,

@@ -12,7 +12,7 @@ use crate::tape::{Captured, Cell, DAYS, INSTANTS, Tape};
 use crate::temporal::DAY_MICROS;
 
 /// A question.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Quick {
     /// Whether a number or moment is in a range (or outside of it).
     Range {
@@ -91,7 +91,7 @@ pub(super) struct Ground<'v> {
 }
 
 /// A text to compare with. Most texts differ in their length or in their first eight bytes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Text {
     len: u32,
     /// The first eight bytes, little-endian, zeros behind a shorter text.
@@ -102,7 +102,7 @@ pub(super) struct Text {
 
 /// A captured text.
 #[derive(Debug, Clone, Copy)]
-struct Given<'v> {
+pub(super) struct Given<'v> {
     tape: &'v Tape,
     start: u32,
     len: u32,
@@ -153,15 +153,8 @@ impl<'v> Ground<'v> {
 
     /// The text at a place, where it is one.
     #[inline]
-    fn text(self, place: &Place) -> Option<Given<'v>> {
-        match self.cell(place)? {
-            Cell::Text { start, len } => Some(Given {
-                tape: self.row_of(place)?.tape,
-                start,
-                len,
-            }),
-            _ => None,
-        }
+    pub(super) fn text(self, place: &Place) -> Option<Given<'v>> {
+        Given::of(self.row_of(place)?.tape, self.cell(place)?)
     }
 
     /// The answer of an expression that is made of questions which all have one.
@@ -198,7 +191,7 @@ impl Text {
 
     /// With the first word of the text, which is asked for once.
     #[inline]
-    fn is_with(&self, given: Given<'_>, word: u64) -> bool {
+    pub(super) fn is_with(&self, given: Given<'_>, word: u64) -> bool {
         given.len == self.len && word == self.word && (self.rest.is_empty() || given.bytes()[8..] == *self.rest)
     }
 }
@@ -206,18 +199,27 @@ impl Text {
 // === impl Given ===
 
 impl<'v> Given<'v> {
+    /// The text of a cell.
+    #[inline]
+    pub(super) fn of(tape: &'v Tape, cell: Cell) -> Option<Given<'v>> {
+        match cell {
+            Cell::Text { start, len } => Some(Given { tape, start, len }),
+            _ => None,
+        }
+    }
+
     #[inline]
     fn bytes(self) -> &'v [u8] {
         self.tape.text_bytes(self.start, self.len)
     }
 
     #[inline]
-    fn word(self) -> u64 {
+    pub(super) fn word(self) -> u64 {
         self.tape.text_word(self.start, self.len)
     }
 
     #[inline]
-    fn is(self, other: Given<'_>) -> bool {
+    pub(super) fn is(self, other: Given<'_>) -> bool {
         self.len == other.len && self.word() == other.word() && (self.len <= 8 || self.bytes() == other.bytes())
     }
 }
@@ -226,7 +228,7 @@ impl<'v> Given<'v> {
 
 impl Question {
     #[inline]
-    fn holds(self, order: std::cmp::Ordering) -> bool {
+    pub(super) fn holds(self, order: std::cmp::Ordering) -> bool {
         match self {
             Question::Equal => order.is_eq(),
             Question::NotEqual => order.is_ne(),
@@ -257,7 +259,7 @@ impl Raw {
     }
 
     #[inline]
-    fn read(self, cell: Cell) -> Option<i64> {
+    pub(super) fn read(self, cell: Cell) -> Option<i64> {
         match (cell, self) {
             (Cell::Int(value), Raw::Int)
             | (Cell::Decimal { unscaled: value, .. }, Raw::Decimal(_))
