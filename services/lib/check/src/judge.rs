@@ -278,7 +278,9 @@ impl Judge {
                 let captured = walked.captured.filter(|_| image.mode == Mode::Whole);
                 if let Some(captured) = captured.and_then(|cell| Captured::of(&self.scratch.tape, cell)) {
                     let plan = around.plan;
-                    for rule in plan.glance.left(captured, &plan.checks[0].rules) {
+                    let rules = &plan.checks[0].rules;
+                    let left = if self.thorough { rules } else { plan.glance.left(captured, rules) };
+                    for rule in left {
                         if plan.change.asks(*rule, scope.op) {
                             walk::ask(&mut self.findings, plan, image.prefix, &[], &plan.programs[*rule], captured, scope);
                         }

@@ -144,7 +144,7 @@ fn plain_days(year: u32, month: u32, day: u32) -> Option<i32> {
         (0, 0),
     ];
     let (length, before) = MONTHS[month as usize & 15];
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     if month > 12 || day.wrapping_sub(1) >= length || (day == 29 && month == 2 && !leap) {
         return None;
     }
@@ -291,6 +291,21 @@ mod tests {
             out.clear();
             write_timestamp(&mut out, micros);
             assert_eq!(instant(&out, None), Ok(micros), "{out}");
+        }
+    }
+
+    #[test]
+    fn days_of_plain_years() {
+        for year in (0..10_000).filter(|year| year % 7 == 0 || year % 100 < 5) {
+            for month in 0..15 {
+                for day in 0..33 {
+                    assert_eq!(
+                        plain_days(year, month, day),
+                        days(year.cast_signed(), month, day),
+                        "{year}-{month}-{day}"
+                    );
+                }
+            }
         }
     }
 

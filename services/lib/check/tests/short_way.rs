@@ -3,7 +3,8 @@
 
 mod support;
 
-use serde_json::json;
+use proptest::prelude::*;
+use serde_json::{Value, json};
 use tidegate_check::{Judge, Verdict, compile};
 
 use support::{Event, Recorder, Schemas, contract};
@@ -84,5 +85,67 @@ fn one_item_too_many_is_looked_at_before_it_is_refused() {
             both(&text, &Event::read(&line), &Schemas::default()),
             Verdict::Invalid { .. }
         ));
+    }
+}
+
+/// Rules whose questions meet: ranges, lists, what is in none of them, two fields, and such as have no quick answer.
+const RULES: &[&str] = &[
+    "value.n >= 1",
+    "value.n < 9",
+    "value.n != 5",
+    "value.n in [1, 2, 3, 4, 6, 7]",
+    "!(value.n in [7, 8])",
+    "value.m <= value.n",
+    "value.t != 'no'",
+    "value.t in ['a', 'bb', 'a longer text', 'no']",
+    "!(value.t in ['c', 'a longer one'])",
+    "value.t != value.u",
+    "value.u > 'a'",
+    "value.d < 3.5",
+    "value.d != 1.25",
+    "!(value.d > 3.0)",
+    "has(value.m)",
+    "value.at >= timestamp('2026-01-01T00:00:00Z')",
+    "value.at < value.end",
+    "value.u != null",
+    "value.u.startsWith('b') || value.n < 8",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #[test]
+    fn rules_together_say_what_each_says(
+        chosen in proptest::collection::btree_set(0..RULES.len(), 1..8),
+        n in prop_oneof![4 => (0_i64..10).prop_map(|n| json!(n)), 1 => Just(Value::Null), 1 => Just(json!(i64::MAX))],
+        m in proptest::option::of(0_i64..10),
+        t in prop_oneof![Just("a"), Just("bb"), Just("c"), Just("no"), Just("a longer text"), Just("a longer one"), Just("\u{e9}\n")],
+        u in proptest::option::weighted(0.9, prop_oneof![Just("a"), Just("b"), Just("bb"), Just("a longer text")]),
+        d in prop_oneof![Just("1.25"), Just("3.5"), Just("3.49"), Just("0"), Just("99999999999999.99")],
+        at in prop_oneof![Just("2025-12-31T23:59:59Z"), Just("2026-01-01T00:00:00Z"), Just("2026-01-01T01:00:00+01:00")],
+        end in prop_oneof![Just("2026-01-01T00:00:00.5Z"), Just("2025-01-01T00:00:00Z")],
+        spaced in any::<bool>(),
+    ) {
+        let mut quality = String::from("    quality:\n");
+        for rule in &chosen {
+            quality.push_str(&format!("      - {{id: r{rule}, type: custom, engine: cel, implementation: \"{}\"}}\n", RULES[*rule]));
+        }
+        let text = yaml(
+            "      - {property: encodings, vendor: tidegate, value: [json]}\n",
+            "      - {name: n, logicalType: integer}\n      - {name: m, logicalType: integer}\n      - {name: t, logicalType: string}\n      \
+             - {name: u, logicalType: string}\n      - {name: d, logicalType: number, physicalType: \"decimal(16,2)\"}\n      \
+             - {name: at, logicalType: timestamp}\n      - {name: end, logicalType: timestamp}\n",
+        );
+        let text = text.replacen("    properties:\n", &format!("{quality}    properties:\n"), 1);
+        let mut event = json!({"n": n, "t": t, "at": at, "end": end});
+        if let Some(m) = m {
+            event["m"] = json!(m);
+        }
+        event["u"] = json!(u);
+        let value = event.to_string().replacen('{', &format!("{{\"d\":{d},"), 1);
+        let value = if spaced { value.replace("\":", "\": ").replace(",\"", ", \"") } else { value };
+        let event = Event { key: Some(b"k".to_vec()), value: Some(value.into_bytes()), ..Event::default() };
+        let verdict = both(&text, &event, &Schemas::default());
+        let plan = compile(&contract("case", &text), 0).unwrap();
+        prop_assert_eq!(verdict, event.judge(&mut Judge::new(), &plan, &Schemas::default(), &mut ()));
     }
 }

@@ -29,6 +29,7 @@ mod envelope;
 mod event;
 mod extended;
 mod flat;
+mod habit;
 mod image;
 mod key;
 mod maxwell;

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use tidegate_codec::avro::Schema;
 use tidegate_codec::cdc::{self, ChangeEvent, ImageReader, MongoKey, Texts, Unwrapped};
 use tidegate_codec::framing::{self, Framed, Part};
-use tidegate_codec::{DecodeFailure, Detail};
+use tidegate_codec::{DecodeFailure, Detail, Keys};
 use tidegate_contract::model::CdcFormat;
 
 use super::schema::Document;
@@ -90,8 +90,8 @@ impl Judge {
         };
         if may_be_control && cdc::control_kind(arrival.topic, &unwrapped).is_some() {
             if let Unwrapped::Change(mut event) = unwrapped {
-                prove(event.before.as_mut())?;
-                prove(event.after.as_mut())?;
+                prove(event.before.as_mut(), &mut self.names)?;
+                prove(event.after.as_mut(), &mut self.names)?;
             }
             return Ok(Verdict::Skipped(Skip::CdcControl));
         }
@@ -245,10 +245,10 @@ impl Judge {
             return self.finish(&around, &scope, image, walked, facts);
         }
         if !plan.change.reads_before {
-            prove(before.as_mut())?;
+            prove(before.as_mut(), &mut self.names)?;
         }
         let Some(after) = &event.after else {
-            prove(before.as_mut())?;
+            prove(before.as_mut(), &mut self.names)?;
             return Ok(self.findings.conclude(facts));
         };
         // Out of the judge while the new row is walked, and back in with its room.
@@ -381,8 +381,8 @@ fn needs_key(event: &ChangeEvent<'_>) -> bool {
 }
 
 /// An image that nobody walks.
-fn prove(image: Option<&mut cdc::Image<'_>>) -> Result<(), DecodeFailure> {
-    image.map_or(Ok(()), cdc::Image::prove)
+fn prove(image: Option<&mut cdc::Image<'_>>, room: &mut Option<Box<Keys>>) -> Result<(), DecodeFailure> {
+    image.map_or(Ok(()), |image| image.prove_in(room))
 }
 
 /// What pointers to values of the row before and after begin with.

@@ -323,6 +323,15 @@ impl<R: RowSink> Walk<'_, R> {
     }
 
     fn field<'b>(&mut self, reader: &mut impl Source<'b>, parent: usize, node: usize) -> Result<(), Stop> {
+        if self.short && !self.placeholders {
+            self.scratch.steps.push(Step::Field(node));
+            if !self.begun(reader, node)? {
+                let token = reader.next()?;
+                self.value(reader, node, token)?;
+            }
+            self.scratch.steps.pop();
+            return Ok(());
+        }
         let plan = self.plan;
         let skipped = match self.mode {
             Mode::KeyOnly => parent == 0 && !plan.checks[node].key,

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use tidegate_codec::json::ahead;
-use tidegate_codec::{Scalar, SmallNumber, Words, avro};
+use tidegate_codec::{Scalar, Semantic, SmallNumber, Words, avro};
 
 use super::{Body, Check, Kind, LeafType, Node};
 use crate::change::Column;
@@ -78,6 +78,9 @@ pub(crate) enum Quick {
     },
 }
 
+/// The most bytes that JSON takes for a byte of text: `\u0041` for `A`.
+const BYTES_OF_ESCAPE: usize = 6;
+
 /// Clauses of a text that are looked at quickly.
 #[derive(Debug)]
 pub(crate) struct QuickText {
@@ -143,6 +146,14 @@ impl Quick {
             Quick::Decimal { scale, min, max } => decimal(rest, *scale, *min, *max, number),
             Quick::Float { min, max } => float(rest, *min, *max, number),
             Quick::Instant { min, max } => instant(rest, *min, *max, number),
+        }
+    }
+
+    /// The same for a value that nobody wants, only that it is valid: a text with escapes, which [`Quick::takes`] leaves alone.
+    pub(crate) fn takes_unseen(&self, rest: &[u8]) -> usize {
+        match self {
+            Quick::Text(limits) => limits.takes_escaped(rest),
+            _ => 0,
         }
     }
 
@@ -212,7 +223,17 @@ impl Quick {
         let plain_column = match (&check.wire.column, leaf) {
             (None, _) => true,
             // What is a plain number stays one.
-            (Some(Column::Whole { .. }), LeafType::Int { .. }) => true,
+            (Some(Column::Whole { .. }), LeafType::Int { .. }) | (Some(Column::Plain(Semantic::Float)), LeafType::F64) => true,
+            // And an instant with a zone is one.
+            (
+                Some(
+                    Column::Plain(Semantic::Timestamp)
+                    | Column::NumberOrText {
+                        text: Semantic::Timestamp, ..
+                    },
+                ),
+                LeafType::Timestamp { .. },
+            ) => true,
             _ => false,
         };
         if !plain_column || !check.library.is_empty() {
@@ -310,8 +331,24 @@ impl Quick {
 impl QuickText {
     #[inline(never)]
     fn takes(&self, rest: &[u8]) -> usize {
-        let len = ahead::text(rest);
-        if len > 0 && self.holds(&rest[1..len - 1]) { len } else { 0 }
+        match ahead::text(rest) {
+            0 => 0,
+            len if self.holds(&rest[1..len - 1]) => len,
+            _ => 0,
+        }
+    }
+
+    /// A text with escapes, as it is written.
+    fn takes_escaped(&self, rest: &[u8]) -> usize {
+        let len = ahead::escaped_text(rest);
+        if len == 0 || self.email {
+            return 0;
+        }
+        // So many bytes the text has at least and at most.
+        let (least, most) = ((len - 2) / BYTES_OF_ESCAPE, len - 2);
+        let other = |but: &str| but.len() < least || but.len() > most;
+        let fits = least >= self.bytes_min && most <= self.bytes_max && self.but.as_deref().is_none_or(other);
+        if fits { len } else { 0 }
     }
 
     #[inline(always)]

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::habit::Habits;
 use crate::failure::{DecodeFailure, Detail};
 use crate::json::JsonReader;
 use crate::keys::Keys;
@@ -26,6 +27,8 @@ pub struct SchemaBlockCache {
     bytes: usize,
     /// Room for field names, handed from reader to reader.
     pub(super) names: Option<Box<Keys>>,
+    /// What envelopes usually look like, handed on in the same way.
+    pub(super) habits: Option<Box<Habits>>,
 }
 
 #[derive(Debug)]

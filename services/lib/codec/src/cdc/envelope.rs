@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::block::{Payload, Shapes};
+use super::habit::{Habits, Usual};
 use super::{ChangeEvent, ControlKind, Image, Op, Position, Unwrapped};
 use crate::avro::{AvroReader, Schema};
 use crate::failure::{DecodeFailure, Detail};
@@ -25,6 +26,16 @@ pub(super) trait Rows<'b>: Reader<'b> {
 
     /// Notes the text that comes next; none for null, `BadEnvelope` for anything else.
     fn quoted(&mut self) -> Result<Option<Quoted<'b>>, DecodeFailure>;
+
+    /// The reader, where it reads JSON.
+    fn json(&mut self) -> Option<&mut JsonReader<'b>> {
+        None
+    }
+
+    /// What is known of an object from those before; goes back when the object was read.
+    fn habits(&mut self) -> Option<&mut Habits> {
+        None
+    }
 }
 
 /// A text inside of a document, as it stands there.
@@ -45,6 +56,7 @@ pub(super) struct JsonRows<'b> {
     /// Levels open around the payload.
     levels: usize,
     proven: bool,
+    habits: Option<Box<Habits>>,
 }
 
 /// Rows in Avro.
@@ -87,10 +99,51 @@ pub(super) struct Source<'b> {
 pub(super) fn walk<'b>(rows: &mut impl Rows<'b>) -> Result<Unwrapped<'b>, DecodeFailure> {
     let start = rows.position();
     let mut found = Found::default();
-    if !fields(rows, |rows, key| found.field(rows, key))? {
-        return Ok(Unwrapped::Tombstone);
+    match rows.next()? {
+        Token::BeginObject => usual_fields(rows, Usual::Envelope, |rows, key| found.field(rows, key))?,
+        other => return nothing_but(rows, other, start).map(|()| Unwrapped::Tombstone),
     }
+    rows.next()?;
     found.judge(start)
+}
+
+/// Reads the fields of an object that was begun, as [`object`], and its end.
+fn usual_fields<'b, R: Rows<'b>>(
+    rows: &mut R,
+    usual: Usual,
+    field: impl FnMut(&mut R, &str) -> Result<(), DecodeFailure>,
+) -> Result<(), DecodeFailure> {
+    // Out of the rows while they are read.
+    let mut habit = rows.habits().map(|habits| std::mem::take(habits.of(usual))).unwrap_or_default();
+    let read = habit.fields(rows, field);
+    if let Some(habits) = rows.habits() {
+        *habits.of(usual) = habit;
+    }
+    read
+}
+
+/// Reads the object that comes next, which usually has the same fields, each by `field`; false for null.
+fn usual_object<'b, R: Rows<'b>>(
+    rows: &mut R,
+    usual: Usual,
+    field: impl FnMut(&mut R, &str) -> Result<(), DecodeFailure>,
+) -> Result<bool, DecodeFailure> {
+    let at = rows.position();
+    match rows.next()? {
+        Token::BeginObject => usual_fields(rows, usual, field).map(|()| true),
+        Token::Null => Ok(false),
+        _ => bad(at),
+    }
+}
+
+/// A document that begins with `first`, which is no object, must be null, and ends.
+fn nothing_but<'b>(rows: &mut impl Reader<'b>, first: Token<'b>, start: usize) -> Result<(), DecodeFailure> {
+    match first {
+        Token::Null => rows.next().map(|_| ()),
+        // Broken bytes further on would say more than a document of the wrong kind.
+        Token::BeginArray => drain(rows).and_then(|()| bad(start)),
+        _ => rows.next().and_then(|_| bad(start)),
+    }
 }
 
 /// Reads a document that is one object, each field by `field`, and proves that it ends; false for null.
@@ -101,13 +154,7 @@ pub(super) fn fields<'b, R: Reader<'b>>(
     let start = rows.position();
     match rows.next()? {
         Token::BeginObject => {}
-        Token::Null => {
-            rows.next()?;
-            return Ok(false);
-        }
-        // Broken bytes further on would say more than a document of the wrong kind.
-        Token::BeginArray => return drain(rows).and_then(|()| bad(start)),
-        _ => return rows.next().and_then(|_| bad(start)),
+        other => return nothing_but(rows, other, start).map(|()| false),
     }
     loop {
         match rows.next()? {
@@ -315,11 +362,11 @@ impl<'b> Found<'b> {
 // === impl Source ===
 
 impl<'b> Source<'b> {
-    pub(super) fn read(reader: &mut impl Reader<'b>) -> Result<Option<Source<'b>>, DecodeFailure> {
+    pub(super) fn read(rows: &mut impl Rows<'b>) -> Result<Option<Source<'b>>, DecodeFailure> {
         let mut source = Source::default();
         let (mut millis, mut micros, mut nanos) = (None, None, None);
         let (mut lsn, mut file, mut pos, mut other, mut ordinal) = (None, None, None, None, None);
-        let there = object(reader, |reader, key| {
+        let there = usual_object(rows, Usual::Source, |reader, key| {
             match key.as_bytes() {
                 b"ts_ms" => millis = integer(reader)?,
                 b"ts_us" => micros = integer(reader)?,
@@ -394,9 +441,9 @@ pub(super) fn position<'b>(
         .or_else(|| other.map(Position::Text))
 }
 
-pub(super) fn transaction<'b>(reader: &mut impl Reader<'b>) -> Result<Option<Cow<'b, str>>, DecodeFailure> {
+pub(super) fn transaction<'b>(rows: &mut impl Rows<'b>) -> Result<Option<Cow<'b, str>>, DecodeFailure> {
     let mut id = None;
-    object(reader, |reader, key| {
+    usual_object(rows, Usual::Transaction, |reader, key| {
         match key {
             "id" => id = text(reader)?,
             _ => reader.skip()?,
@@ -415,17 +462,19 @@ impl<'b> JsonRows<'b> {
             shapes: payload.shapes,
             levels: payload.levels,
             proven: payload.proven,
+            habits: None,
         }
     }
 
     /// See [`JsonReader::lend`].
-    pub(super) fn lend(&mut self, names: Option<Box<Keys>>) {
+    pub(super) fn lend(&mut self, names: Option<Box<Keys>>, habits: Option<Box<Habits>>) {
         self.reader.lend(names);
+        self.habits = Some(habits.unwrap_or_default());
     }
 
     /// See [`JsonReader::leave`].
-    pub(super) fn leave(&mut self) -> Option<Box<Keys>> {
-        self.reader.leave()
+    pub(super) fn leave(&mut self) -> (Option<Box<Keys>>, Option<Box<Habits>>) {
+        (self.reader.leave(), self.habits.take())
     }
 
     /// A value without a block around it.
@@ -435,6 +484,7 @@ impl<'b> JsonRows<'b> {
             shapes: None,
             levels: 0,
             proven: false,
+            habits: None,
         }
     }
 }
@@ -454,6 +504,14 @@ impl<'b> Reader<'b> for JsonRows<'b> {
 }
 
 impl<'b> Rows<'b> for JsonRows<'b> {
+    fn json(&mut self) -> Option<&mut JsonReader<'b>> {
+        Some(&mut self.reader)
+    }
+
+    fn habits(&mut self) -> Option<&mut Habits> {
+        self.habits.as_deref_mut()
+    }
+
     fn row(&mut self, field: &str) -> Result<Option<Image<'b>>, DecodeFailure> {
         let first = self.reader.peek();
         let start = self.reader.position();

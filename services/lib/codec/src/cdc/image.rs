@@ -13,6 +13,7 @@ use super::typed::TypedJson;
 use crate::avro::{AvroReader, Schema};
 use crate::failure::DecodeFailure;
 use crate::json::JsonReader;
+use crate::keys::Keys;
 use crate::token::{Reader, Token};
 
 /// A row of a change event: where it lies and what is known of its types.
@@ -144,13 +145,20 @@ impl<'b> Image<'b> {
     /// Reads the row strictly to its end, where nobody did so before. Documents of MongoDB are text to the event, which is proven; what
     /// they hold is the business of whoever reads them. An old row of Maxwell is proven with the new one.
     pub fn prove(&mut self) -> Result<(), DecodeFailure> {
+        self.prove_in(&mut None)
+    }
+
+    /// The same with room for field names ([`JsonReader::lend`]), which it gives back.
+    pub fn prove_in(&mut self, room: &mut Option<Box<Keys>>) -> Result<(), DecodeFailure> {
         let Source::Json { part, .. } = &mut self.source else {
             return Ok(());
         };
         if !part.proven {
             let mut reader = part.reader();
-            reader.skip()?;
-            reader.next()?;
+            reader.lend(room.take());
+            let read = reader.skip().and_then(|()| reader.next().map(|_| ()));
+            *room = reader.leave();
+            read?;
             part.proven = true;
         }
         Ok(())

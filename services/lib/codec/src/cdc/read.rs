@@ -37,15 +37,15 @@ pub fn read_json<'b>(
 ) -> Result<Unwrapped<'b>, DecodeFailure> {
     match format {
         Format::Debezium => {
-            let mut names = cache.names.take();
+            let (mut names, mut habits) = (cache.names.take(), cache.habits.take());
             let found = with_payload(value, cache, |payload| {
                 let mut rows = JsonRows::new(payload);
-                rows.lend(names.take());
+                rows.lend(names.take(), habits.take());
                 let found = envelope::walk(&mut rows);
-                names = rows.leave();
+                (names, habits) = rows.leave();
                 found
             });
-            cache.names = names;
+            (cache.names, cache.habits) = (names, habits);
             found
         }
         Format::Flat(names) => with_payload(value, cache, |payload| flat::unwrap_rows(payload, headers, names)),

@@ -67,6 +67,15 @@ pub fn text(rest: &[u8]) -> usize {
     if rest.get(end) == Some(&b'"') { end + 1 } else { 0 }
 }
 
+/// A text with or without escapes, in its quotes.
+#[inline(never)]
+pub fn escaped_text(rest: &[u8]) -> usize {
+    match rest.first() {
+        Some(b'"') => text::quote_behind_escapes(rest, text::plain_end(rest, 1)).map_or(0, |quote| quote + 1),
+        _ => 0,
+    }
+}
+
 /// The inside of a text of so many bytes, which are not looked at: they are one only if the caller finds neither quote, backslash nor
 /// anything outside of printable ASCII among them. It took two bytes more.
 #[inline(always)]
@@ -106,4 +115,16 @@ pub fn truth(rest: &[u8]) -> usize {
 #[inline(always)]
 pub fn null(rest: &[u8]) -> usize {
     if rest.starts_with(b"null") { 4 } else { 0 }
+}
+
+/// A value that is neither an object nor a list, whatever it is.
+#[inline]
+pub fn leaf(rest: &[u8]) -> usize {
+    match rest.first() {
+        Some(b'"') => text(rest),
+        Some(b't' | b'f') => truth(rest),
+        Some(b'n') => null(rest),
+        Some(b'0'..=b'9') => number(rest).map_or(0, |(_, len)| len),
+        _ => 0,
+    }
 }

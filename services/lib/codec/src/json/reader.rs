@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{number, skim, text};
+use super::{ahead, number, skim, text};
 use crate::DEPTH_MAX;
 use crate::failure::{DecodeFailure, Detail};
 use crate::keys::{self, Keys, Name};
@@ -224,11 +224,22 @@ impl<'b> JsonReader<'b> {
     }
 
     /// Goes to the value of a field whose name was taken ahead. Such a name is not remembered: whoever takes it notices when it comes twice,
-    /// and says so with [`Reader::repeated`].
+    /// and says so with [`Reader::repeated`]. Answers where the name begins.
     #[inline(always)]
-    pub fn go_to_field(&mut self, name: &Word, rest: &[u8]) {
+    pub fn go_to_field(&mut self, name: &Word, rest: &[u8]) -> usize {
         self.go_to_item(rest);
         self.last_key = self.at - name.written_len();
+        self.last_key
+    }
+
+    /// Remembers a name of the innermost object that was taken ahead, whose quote stands at `quote`.
+    pub(crate) fn note(&mut self, name: &Word, quote: usize) -> Result<(), DecodeFailure> {
+        let text = name.text();
+        let place = Name::new(quote + 1, quote + 1 + text.len(), false);
+        match self.proven {
+            true => Ok(()),
+            false => self.keep(place, text, keys::tag(text.as_bytes())),
+        }
     }
 
     /// Goes to an item of a list.
@@ -522,6 +533,15 @@ impl<'b> Reader<'b> for JsonReader<'b> {
     }
 
     fn skip(&mut self) -> Result<(), DecodeFailure> {
+        if self.state == State::Value {
+            let rest = &self.text.as_bytes()[self.at..];
+            let space = ahead::space(rest);
+            if let len @ 1.. = ahead::leaf(&rest[space..]) {
+                self.at += space + len;
+                self.state = State::After;
+                return Ok(());
+            }
+        }
         let depth = self.depth;
         loop {
             // Matched in place: moving a token that was just written costs more than making it.

@@ -1,42 +1,75 @@
 //! The end of a value without a look at what is inside.
 
-use super::text;
+use wide::u8x16;
 
 /// Index behind the object or list that begins at `at`; none where it does not end. Counts brackets outside of texts and nothing else, so
 /// for bytes that are a value this is its end, and for others it is anywhere: whoever reads the part must prove that it is exactly one
 /// value.
-pub(super) fn balanced_end(bytes: &[u8], mut at: usize) -> Option<usize> {
-    let mut depth = 0_usize;
-    loop {
-        match bytes.get(at)? {
-            b'"' => {
-                at = text_end(bytes, at + 1)?;
-                continue;
+pub(super) fn balanced_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let mut walk = Walk::default();
+    let mut at = at;
+    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<16>()) {
+        let block = u8x16::new(*chunk);
+        // Brackets and braces differ in one bit.
+        let low = block | u8x16::splat(0x20);
+        let marks = block.simd_eq(u8x16::splat(b'"'))
+            | block.simd_eq(u8x16::splat(b'\\'))
+            | low.simd_eq(u8x16::splat(b'{'))
+            | low.simd_eq(u8x16::splat(b'}'));
+        let mut marks = marks.to_bitmask();
+        while marks != 0 {
+            let place = marks.trailing_zeros() as usize;
+            if walk.ends(chunk[place & 15], at + place)? {
+                return Some(at + place + 1);
             }
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => {
-                depth = depth.checked_sub(1)?;
-                if depth == 0 {
-                    return Some(at + 1);
-                }
-            }
-            _ => {}
+            marks &= marks - 1;
+        }
+        at += 16;
+    }
+    while let Some(byte) = bytes.get(at) {
+        if matches!(byte, b'"' | b'\\' | b'{' | b'[' | b'}' | b']') && walk.ends(*byte, at)? {
+            return Some(at + 1);
         }
         at += 1;
     }
+    None
 }
 
-/// Index behind the closing quote of a text whose inside begins at `at`.
-#[inline]
-fn text_end(bytes: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        at = text::plain_end(bytes, at);
-        match bytes.get(at)? {
-            b'"' => return Some(at + 1),
-            b'\\' => at += 2,
-            // A control character; the strict reader says what it thinks of it.
-            _ => at += 1,
+/// Where the walk is.
+#[derive(Default)]
+struct Walk {
+    depth: usize,
+    in_text: bool,
+    /// This byte is escaped.
+    escaped: Option<usize>,
+}
+
+// === impl Walk ===
+
+impl Walk {
+    /// Takes a quote, backslash or bracket; whether the value ends with it. None where a bracket closes what was not open.
+    #[inline(always)]
+    fn ends(&mut self, byte: u8, at: usize) -> Option<bool> {
+        if self.in_text {
+            if self.escaped == Some(at) {
+                return Some(false);
+            }
+            match byte {
+                b'"' => self.in_text = false,
+                b'\\' => self.escaped = Some(at + 1),
+                _ => {}
+            }
+            return Some(false);
         }
+        match byte | 0x20 {
+            b'{' => self.depth += 1,
+            b'}' => {
+                self.depth = self.depth.checked_sub(1)?;
+                return Some(self.depth == 0);
+            }
+            _ => self.in_text = byte == b'"',
+        }
+        Some(false)
     }
 }
 

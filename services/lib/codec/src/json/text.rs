@@ -57,6 +57,19 @@ pub(super) fn escaped_end<const KEEP: bool>(text: &str, start: usize, first: usi
     }
 }
 
+/// The index of the closing quote of a string in whose inside something other than that stands at `first`; none where it is broken.
+#[cold]
+pub(super) fn quote_behind_escapes(bytes: &[u8], first: usize) -> Option<usize> {
+    let mut at = first;
+    loop {
+        match bytes.get(at)? {
+            b'"' => return Some(at),
+            b'\\' => at = plain_end(bytes, escape(bytes, at).ok()?.1),
+            _ => return None,
+        }
+    }
+}
+
 /// The text of a string whose raw inside is proven.
 pub(super) fn unescape(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use tidegate_codec::{Detail, Token};
 
-use super::quick::Next;
+use super::quick::{Next, item_ahead};
 use super::{ITEMS_MAX, Source, Stop, Walk};
 use crate::judge::findings::Step;
 use crate::leaf::{self, LeafContext, Refusal};
@@ -44,8 +44,11 @@ impl<R: RowSink> Walk<'_, R> {
 
     /// Walks the items that are left, `count` of them being read, and the end of the list.
     pub(super) fn items<'b>(&mut self, reader: &mut impl Source<'b>, node: usize, item: usize, count: &mut u64) -> Result<(), Stop> {
+        // Items that are gone into have nothing to be seen at once.
+        let inside = !matches!(self.plan.nodes[item].kind, Kind::Leaf(_) | Kind::Any);
         loop {
             let ahead = match reader.json() {
+                Some(json) if self.short && inside && *count < ITEMS_MAX => item_ahead(json),
                 Some(json) if self.short => self.items_ahead(json, item, count),
                 _ => Next::Unseen,
             };

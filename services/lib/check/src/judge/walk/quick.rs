@@ -152,6 +152,7 @@ impl<R: RowSink> Walk<'_, R> {
         let len = match if space > 0 { check.quick.takes(value, &mut number) } else { 0 } {
             0 => match ahead::null(value) {
                 len if len > 0 && self.null_seen(check, node) => len,
+                _ if !R::READS && check.silent => check.quick.takes_unseen(value),
                 _ => 0,
             },
             len if self.hand_on(&value[..len], number, check, node) => len,
@@ -215,5 +216,31 @@ impl<R: RowSink> Walk<'_, R> {
             self.capture(node, || Datum::Null);
         }
         true
+    }
+}
+
+/// Goes to the next item of a list, or behind the list.
+#[inline]
+pub(super) fn item_ahead(reader: &mut JsonReader<'_>) -> Next {
+    let (rest, separator) = match reader.stand() {
+        Some(Stand::Begin(rest)) => (rest, b'['),
+        Some(Stand::Behind(rest)) => (rest, b','),
+        None => return Next::Unseen,
+    };
+    let behind = if separator == b'[' {
+        rest.get(1..).unwrap_or_default()
+    } else {
+        rest
+    };
+    match (ahead::separator(behind, b']'), ahead::separator(rest, separator)) {
+        (0, 0) => Next::Unseen,
+        (0, taken) => {
+            reader.go_to_item(&rest[taken..]);
+            Next::Value(0)
+        }
+        (end, _) => {
+            reader.go_out(&behind[end..]);
+            Next::End
+        }
     }
 }

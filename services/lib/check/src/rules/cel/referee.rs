@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 use tidegate_contract::{Location, Severity};
 
-use super::{Outcome, Rule, Scope, SourceField};
+use super::{Glance, Outcome, Rule, Scope, SourceField};
 use crate::datum::Datum;
 use crate::input::Input;
 use crate::plan::{Kind, LeafType, Plan};
@@ -302,7 +302,7 @@ fn case(seed: u64) -> Result<Tally, String> {
             };
             let row = Captured::of(&tape, row).unwrap();
             let (fast, slow) = (rule.evaluate(row, &scope), rule.interpret(row, &scope));
-            if rule.plainly_holds(row) && slow != Outcome::Holds {
+            if Glance::of([(0, &rule, true)]).left(row, &[0]).is_empty() && slow != Outcome::Holds {
                 return Err(format!("{expression}\nholds at a glance, interpreted {slow:?}\nover {tape:?}"));
             }
             if fast != slow {

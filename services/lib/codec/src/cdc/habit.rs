@@ -1,0 +1,116 @@
+//! The fields that an object of envelopes usually has.
+//!
+//! A connector writes the same fields in the same order again and again. Names that are where they were last time are compared and not read;
+//! they are distinct, because they were when they were learned. An object that is different is read as any other.
+
+use super::envelope::{Rows, bad};
+use crate::failure::DecodeFailure;
+use crate::json::{JsonReader, Stand, ahead};
+use crate::known::Word;
+use crate::token::Token;
+
+/// Objects with more fields, or names that JSON escapes, are read as they come.
+const FIELDS_MAX: usize = 64;
+/// So many objects in a row must be different before another order is learned; learning costs more than reading.
+const PATIENCE: u8 = 8;
+
+/// What one object usually looks like. It changes speed, never answers.
+#[derive(Debug, Default)]
+pub(super) struct Habit {
+    names: Vec<Word>,
+    /// Where the names of the object that is being read were taken.
+    quotes: Vec<usize>,
+    strange: u8,
+}
+
+/// Habits of one kind of envelopes.
+#[derive(Debug, Default)]
+pub(super) struct Habits {
+    pub(super) envelope: Habit,
+    pub(super) source: Habit,
+    pub(super) transaction: Habit,
+}
+
+/// The objects that have a habit.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Usual {
+    Envelope,
+    Source,
+    Transaction,
+}
+
+// === impl Habits ===
+
+impl Habits {
+    pub(super) fn of(&mut self, usual: Usual) -> &mut Habit {
+        match usual {
+            Usual::Envelope => &mut self.envelope,
+            Usual::Source => &mut self.source,
+            Usual::Transaction => &mut self.transaction,
+        }
+    }
+}
+
+// === impl Habit ===
+
+impl Habit {
+    /// Reads the fields of an object that was begun, each by `field`, and its end.
+    pub(super) fn fields<'b, R: Rows<'b>>(
+        &mut self,
+        rows: &mut R,
+        mut field: impl FnMut(&mut R, &str) -> Result<(), DecodeFailure>,
+    ) -> Result<(), DecodeFailure> {
+        self.quotes.clear();
+        for name in &self.names {
+            let Some(quote) = rows.json().and_then(|reader| take(reader, name)) else {
+                break;
+            };
+            self.quotes.push(quote);
+            field(rows, name.text())?;
+        }
+        if let Some(reader) = rows.json()
+            && let Some(Stand::Behind(rest)) = reader.stand()
+            && let end @ 1.. = ahead::separator(rest, b'}')
+        {
+            reader.go_out(&rest[end..]);
+            self.strange = 0;
+            return Ok(());
+        }
+        // What was taken counts when it comes again.
+        if let Some(reader) = rows.json() {
+            for (name, quote) in self.names.iter().zip(&self.quotes) {
+                reader.note(name, *quote)?;
+            }
+            self.strange += 1;
+        }
+        let learns = self.names.is_empty() || self.strange >= PATIENCE;
+        if learns {
+            self.names.truncate(self.quotes.len());
+            self.strange = 0;
+        }
+        loop {
+            match rows.next()? {
+                Token::Key(key) => {
+                    if learns && self.names.len() < FIELDS_MAX {
+                        self.names.push(Word::name(&key));
+                    }
+                    field(rows, &key)?;
+                }
+                Token::EndObject => return Ok(()),
+                _ => return bad(rows.position()),
+            }
+        }
+    }
+}
+
+/// Takes a field name, if it comes next; where its quote stands.
+fn take(reader: &mut JsonReader<'_>, name: &Word) -> Option<usize> {
+    let (rest, separator) = match reader.stand()? {
+        Stand::Begin(rest) => (rest, b'{'),
+        Stand::Behind(rest) => (rest, b','),
+    };
+    match ahead::name(rest, separator, name) {
+        0 => None,
+        len => Some(reader.go_to_field(name, &rest[len..])),
+    }
+}
