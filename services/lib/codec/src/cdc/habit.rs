@@ -114,3 +114,75 @@ fn take(reader: &mut JsonReader<'_>, name: &Word) -> Option<usize> {
         len => Some(reader.go_to_field(name, &rest[len..])),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::cdc::{Format, SchemaBlockCache, Texts, read_json};
+
+    /// Fields of an envelope and of its source, some of them strange.
+    fn object(fields: &'static [&'static str]) -> impl Strategy<Value = String> {
+        let some = proptest::sample::subsequence(fields, fields.len().saturating_sub(2)..=fields.len());
+        let strange = prop_oneof![
+            8 => Just(None),
+            1 => Just(Some("\"x\":[1,{\"y\":\"}\"}]")),
+            1 => Just(Some("\"o\\u0070\":\"u\"")),
+            1 => Just(Some("\"op\":\"c\"")),
+            1 => Just(Some("\"ts_ms\" : 7")),
+            1 => Just(Some("\"bad\":tru")),
+        ];
+        (some, strange, any::<prop::sample::Index>(), any::<bool>(), any::<bool>()).prop_map(|(some, strange, place, turned, spaced)| {
+            let mut fields: Vec<&str> = some;
+            if let Some(strange) = strange {
+                fields.insert(place.index(fields.len() + 1), strange);
+            }
+            if turned {
+                fields.reverse();
+            }
+            let text = fields.join(if spaced { ", " } else { "," });
+            format!("{{{text}}}")
+        })
+    }
+
+    fn envelope() -> impl Strategy<Value = String> {
+        let source = object(&[
+            "\"ts_ms\":1",
+            "\"ts_us\":12345678901234",
+            "\"db\":\"d\"",
+            "\"table\":\"t\\n\"",
+            "\"lsn\":9",
+            "\"x\":null",
+        ]);
+        let fields = &[
+            "\"before\":null",
+            "\"after\":{\"id\":1}",
+            "\"source\":@",
+            "\"op\":\"c\"",
+            "\"ts_ms\":5",
+            "\"transaction\":{\"id\":\"1:2\"}",
+        ];
+        (object(fields), source).prop_map(|(envelope, source)| envelope.replace('@', &source))
+    }
+
+    fn read(cache: &mut SchemaBlockCache, value: &str) -> String {
+        format!(
+            "{:?}",
+            read_json(Format::Debezium, value.as_bytes(), &[], cache, &mut Texts::default())
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+        #[test]
+        fn what_came_before_changes_nothing(usual in envelope(), others in proptest::collection::vec(envelope(), 1..30), often in 1_usize..4) {
+            let mut cache = SchemaBlockCache::new();
+            for other in &others {
+                for _ in 0..often {
+                    prop_assert_eq!(read(&mut cache, &usual), read(&mut SchemaBlockCache::new(), &usual));
+                }
+                prop_assert_eq!(read(&mut cache, other), read(&mut SchemaBlockCache::new(), other));
+            }
+        }
+    }
+}
