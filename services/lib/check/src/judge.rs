@@ -114,7 +114,9 @@ impl Judge {
         if let Some(verdict) = verdict_for_status(plan) {
             return verdict;
         }
-        self.findings.switch_off(plan.switched_off(input.now));
+        if !plan.off.is_empty() || self.findings.is_partly_off() {
+            self.findings.switch_off(plan.switched_off(input.now));
+        }
         let Some(outside) = &plan.outside else {
             return self.judge_value(plan, input, topic, schemas, row);
         };

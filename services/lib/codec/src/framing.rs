@@ -132,7 +132,10 @@ pub fn open<'b>(accepted: &[Encoding], part: Part, headers: &[(&str, Option<&[u8
 /// Takes the frame off a value. As [`open`], with CloudEvents: `MissingAttribute` for a CloudEvent in binary mode without a required
 /// attribute, and for any record where only CloudEvents are accepted and that is none.
 pub fn open_value<'b>(accepted: &[Encoding], headers: &[(&str, Option<&[u8]>)], bytes: &'b [u8]) -> Result<Opened<'b>, Detail> {
-    if !accepted.iter().any(|encoding| encoding.is_cloud_event()) {
+    // Without headers a record is no CloudEvent, and only where nothing but these is accepted that matters.
+    if headers.is_empty() && matches!(accepted, [Encoding::Json | Encoding::Avro, ..])
+        || !accepted.iter().any(|encoding| encoding.is_cloud_event())
+    {
         return identify(accepted, Part::Value, headers, bytes);
     }
     match cloud_events::mode(headers) {
@@ -193,6 +196,10 @@ pub fn cloud_event_data<'b>(
 }
 
 fn identify<'b>(accepted: &[Encoding], part: Part, headers: &[(&str, Option<&[u8]>)], bytes: &'b [u8]) -> Result<Opened<'b>, Detail> {
+    // What most records are.
+    if let ([Encoding::Json, ..], [], [b'{', ..]) = (accepted, headers, bytes) {
+        return Ok(Opened::plain(Encoding::Json, Framed::Json(bytes)));
+    }
     // Headers leave the bytes bare, so they decide first; a Protobuf message may then have no bytes at all.
     for encoding in accepted.iter().filter(|_| !headers.is_empty()) {
         let framed = match encoding {

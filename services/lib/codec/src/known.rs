@@ -95,7 +95,13 @@ impl Word {
     #[inline(always)]
     pub(crate) fn begins_behind(&self, byte: u8, rest: &[u8]) -> usize {
         match rest.first_chunk::<17>() {
-            Some([first, head @ ..]) if *first == byte && self.is_at(head) && !self.long => self.len as usize + 1,
+            Some([first, head @ ..]) if *first == byte && self.is_at(head) => match self.long {
+                false => self.len as usize + 1,
+                true => match self.begins_slowly(&rest[1..]) {
+                    0 => 0,
+                    len => len + 1,
+                },
+            },
             _ => 0,
         }
     }

@@ -97,6 +97,11 @@ impl Findings {
         self.off.extend(rules.cloned());
     }
 
+    /// Whether some are.
+    pub(crate) fn is_partly_off(&self) -> bool {
+        !self.off.is_empty()
+    }
+
     /// What was found so far, and an empty collector again.
     pub(crate) fn take(&mut self) -> Vec<Violation> {
         let list = std::mem::take(&mut self.list);
