@@ -1,0 +1,98 @@
+# One IAM role for each role of Tidegate, trusted by one service account of one cluster, with the rights of `kafka.tf` and `store.tf`.
+locals {
+  namespaces = { for role, account in var.roles : role => coalesce(account.namespace, var.namespace) }
+
+  reader = length(var.dead_letter_reader_principals) > 0 ? ["dead_letter_reader"] : []
+
+  statements = {
+    for role in concat(keys(var.roles), local.reader) : role => concat(
+      lookup(local.kafka_statements, role, []),
+      [for statement in lookup(local.lake_statements, role, []) : statement],
+      [for statement in lookup(local.dead_letter_statements, role, []) : statement],
+      [for statement in lookup(local.secret_statements, role, []) : statement],
+    )
+  }
+
+  issuer = var.oidc_provider_arn == null ? "" : split(":oidc-provider/", var.oidc_provider_arn)[1]
+
+  trust = {
+    for role, account in var.roles : role => var.method == "irsa" ? jsonencode({
+      Version = "2012-10-17"
+      Statement = [{
+        Effect    = "Allow"
+        Action    = ["sts:AssumeRoleWithWebIdentity"]
+        Principal = { Federated = var.oidc_provider_arn }
+        Condition = {
+          StringEquals = {
+            "${local.issuer}:aud" = "sts.amazonaws.com"
+            "${local.issuer}:sub" = "system:serviceaccount:${local.namespaces[role]}:${account.service_account}"
+          }
+        }
+      }]
+      }) : jsonencode({
+      Version = "2012-10-17"
+      Statement = [{
+        Effect    = "Allow"
+        Action    = ["sts:AssumeRole", "sts:TagSession"]
+        Principal = { Service = "pods.eks.amazonaws.com" }
+        # Else every cluster of the account could hand the role to its pods.
+        Condition = {
+          StringEquals = {
+            "aws:RequestTag/eks-cluster-arn"            = var.eks_cluster.arn
+            "aws:RequestTag/kubernetes-namespace"       = local.namespaces[role]
+            "aws:RequestTag/kubernetes-service-account" = account.service_account
+          }
+        }
+      }]
+    })
+  }
+}
+
+resource "aws_iam_role" "this" {
+  for_each = var.roles
+
+  name                 = "${var.name}-${each.key}"
+  description          = "Tidegate ${each.key}, service account ${local.namespaces[each.key]}/${each.value.service_account}"
+  assume_role_policy   = local.trust[each.key]
+  permissions_boundary = var.permissions_boundary
+  tags                 = var.tags
+}
+
+resource "aws_iam_role" "dead_letter_reader" {
+  count = length(local.reader)
+
+  name                 = "${var.name}-dead-letter-reader"
+  description          = "Reads dead letters of Tidegate, which hold data outside of its contract"
+  max_session_duration = 3600
+  permissions_boundary = var.permissions_boundary
+  tags                 = var.tags
+  assume_role_policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Action = ["sts:AssumeRole"], Principal = { AWS = var.dead_letter_reader_principals } }]
+  })
+}
+
+resource "aws_iam_role_policy" "this" {
+  for_each = { for role, statements in local.statements : role => statements if length(statements) > 0 }
+
+  name   = "tidegate"
+  role   = each.key == "dead_letter_reader" ? aws_iam_role.dead_letter_reader[0].id : aws_iam_role.this[each.key].id
+  policy = jsonencode({ Version = "2012-10-17", Statement = each.value })
+
+  lifecycle {
+    precondition {
+      condition     = length(jsonencode({ Version = "2012-10-17", Statement = each.value })) <= 10240
+      error_message = "The rights of ${each.key} take more than the 10,240 characters that IAM allows a role: each topic is named in full. Let sources share validated and dead-letter topics, or split the topics over two deployments with a group and roles of their own."
+    }
+  }
+}
+
+resource "aws_eks_pod_identity_association" "this" {
+  for_each = var.method == "pod_identity" ? var.roles : {}
+
+  cluster_name    = var.eks_cluster.name
+  namespace       = local.namespaces[each.key]
+  service_account = each.value.service_account
+  role_arn        = aws_iam_role.this[each.key].arn
+  tags            = var.tags
+}

@@ -1,0 +1,58 @@
+output "cluster_arn" {
+  description = "ARN of the cluster; the identity module derives the rights on topics, groups and transactional ids from it."
+  value       = local.cluster_arn
+}
+
+output "bootstrap_brokers" {
+  description = "`host:port` list of the IAM listener (`kafka.brokers`)."
+  value       = local.bootstrap_brokers
+}
+
+output "security_group_id" {
+  description = "Security group of the brokers; null for an existing cluster whose group was not given."
+  value       = local.security_group_id
+}
+
+output "kms_key_arn" {
+  description = "Key of the brokers' disks; null where this module does not decide it."
+  value       = local.is_provisioned ? coalesce(var.kms_key_arn, one(aws_kms_key.brokers[*].arn)) : null
+}
+
+output "broker_node_count" {
+  description = "Brokers of a provisioned cluster, which alarms are made for; null otherwise."
+  value       = local.is_provisioned ? var.broker_node_count : null
+}
+
+output "cluster_name" {
+  description = "Name of the cluster."
+  value       = local.is_new ? var.name : split("/", var.existing.arn)[1]
+}
+
+output "topics" {
+  description = "Topic names by kind, for the identity module."
+  value       = module.topics.names
+}
+
+output "topic_settings" {
+  description = "Every topic with partitions, retention and cleanup policy."
+  value       = module.topics.all
+}
+
+output "create_topics" {
+  description = "The topics as commands of Kafka's own `kafka-topics.sh`, for clusters on which `tidegate topics apply` is not used. `client.properties` holds the settings of an IAM client."
+  value = join("\n", [
+    for name, topic in module.topics.all : join(" ", compact([
+      "kafka-topics.sh --bootstrap-server ${local.bootstrap_brokers} --command-config client.properties --create --if-not-exists --topic ${name}",
+      "--partitions ${topic.partitions} --replication-factor 3 --config min.insync.replicas=2 --config cleanup.policy=${topic.cleanup_policy}",
+      topic.retention_hours == null ? null : "--config retention.ms=${topic.retention_hours * 3600000}",
+    ]))
+  ])
+}
+
+output "kafka_client" {
+  description = "`kafka.client` of Tidegate's config: how librdkafka reaches this cluster."
+  value = {
+    "security.protocol" = "sasl_ssl"
+    "sasl.mechanism"    = "OAUTHBEARER"
+  }
+}

@@ -1,0 +1,35 @@
+# Which topics there must be, from the sources. Names, partition counts and retention are decided here and nowhere else.
+locals {
+  wanted = flatten([
+    for source, topic in var.topics : [
+      for row in [
+        { name = source, kind = "source", retention_hours = topic.retention_hours },
+        { name = coalesce(topic.validated, "${source}.validated"), kind = "validated", retention_hours = topic.validated_retention_hours },
+        { name = coalesce(topic.dead_letter, "${source}.dlq"), kind = "dead_letter", retention_hours = topic.dead_letter_retention_hours },
+        { name = topic.retry, kind = "retry", retention_hours = topic.retention_hours },
+      ] : merge(row, { partitions = topic.partitions }) if row.name != null
+    ]
+  ])
+
+  internal = [
+    for row in [
+      { name = var.probe_topic, kind = "probe", partitions = 1, retention_hours = 1 },
+      { name = var.group_state_topic, kind = "group_state", partitions = 1, retention_hours = null },
+      { name = var.summary_topic, kind = "summary", partitions = 1, retention_hours = 168 },
+    ] : row if row.name != null
+  ]
+
+  rows = { for row in concat(local.wanted, local.internal) : row.name => row... }
+
+  # A shared outcome topic needs the partitions of its largest source: an outcome keeps the partition of its source record.
+  all = {
+    for name, rows in local.rows : name => {
+      kind            = rows[0].kind
+      partitions      = max(rows[*].partitions...)
+      retention_hours = rows[0].kind == "group_state" ? null : max(rows[*].retention_hours...)
+      cleanup_policy  = rows[0].kind == "group_state" ? "compact" : "delete"
+    }
+  }
+
+  two_faced = sort([for name, rows in local.rows : name if length(distinct(rows[*].kind)) > 1])
+}
