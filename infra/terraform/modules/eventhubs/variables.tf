@@ -134,9 +134,6 @@ variable "topics" {
   description = "Source topics; see [topics](../topics/README.md). Hubs are made for sources and outcomes alike, unless `make_sources` says otherwise."
   type = map(object({
     partitions                  = number
-    validated                   = optional(string)
-    dead_letter                 = optional(string)
-    retry                       = optional(string)
     retention_hours             = optional(number, 168)
     validated_retention_hours   = optional(number, 168)
     dead_letter_retention_hours = optional(number, 168)
@@ -159,6 +156,24 @@ variable "other_hubs" {
     condition     = var.other_hubs >= 0
     error_message = "A number of hubs, 0 or more."
   }
+}
+
+variable "validated_topic" {
+  description = "`validator.validated_topic` of Tidegate's config; see [topics](../topics/README.md)."
+  type        = string
+  default     = "{topic}.validated"
+}
+
+variable "dead_letter_topic" {
+  description = "`validator.dead_letter_topic` of Tidegate's config; without `{topic}` all sources share one."
+  type        = string
+  default     = "{topic}.dlq"
+}
+
+variable "retry_topic" {
+  description = "Name of the topic that replays are written to, `{topic}` is the source. Null: there is none."
+  type        = string
+  default     = null
 }
 
 variable "probe_topic" {

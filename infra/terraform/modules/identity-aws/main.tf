@@ -82,7 +82,7 @@ resource "aws_iam_role_policy" "this" {
   lifecycle {
     precondition {
       condition     = length(jsonencode({ Version = "2012-10-17", Statement = each.value })) <= 10240
-      error_message = "The rights of ${each.key} take more than the 10,240 characters that IAM allows a role: each topic is named in full. Let sources share validated and dead-letter topics, or split the topics over two deployments with a group and roles of their own."
+      error_message = "The rights of ${each.key} take more than the 10,240 characters that IAM allows a role: each topic is named in full. Let sources share one dead-letter topic, or split the topics over two deployments with a group and roles of their own."
     }
   }
 }

@@ -8,6 +8,16 @@ output "bootstrap_brokers" {
   value       = local.bootstrap_brokers
 }
 
+output "bootstrap_brokers_tls" {
+  description = "`host:port` list of the mutual TLS listener; null where it is off."
+  value       = local.is_provisioned && length(var.certificate_authority_arns) > 0 ? aws_msk_cluster.this[0].bootstrap_brokers_tls : null
+}
+
+output "bootstrap_brokers_scram" {
+  description = "`host:port` list of the SCRAM listener; null where it is off."
+  value       = local.is_provisioned && length(var.scram_secret_arns) > 0 ? aws_msk_cluster.this[0].bootstrap_brokers_sasl_scram : null
+}
+
 output "security_group_id" {
   description = "Security group of the brokers; null for an existing cluster whose group was not given."
   value       = local.security_group_id

@@ -208,14 +208,29 @@ variable "topics" {
   description = "Source topics; see [topics](../topics/README.md). The AWS provider makes none: `tidegate topics apply`, or the commands of the output `create_topics`."
   type = map(object({
     partitions                  = number
-    validated                   = optional(string)
-    dead_letter                 = optional(string)
-    retry                       = optional(string)
     retention_hours             = optional(number, 168)
     validated_retention_hours   = optional(number, 168)
     dead_letter_retention_hours = optional(number, 168)
   }))
   nullable = false
+}
+
+variable "validated_topic" {
+  description = "`validator.validated_topic` of Tidegate's config; see [topics](../topics/README.md)."
+  type        = string
+  default     = "{topic}.validated"
+}
+
+variable "dead_letter_topic" {
+  description = "`validator.dead_letter_topic` of Tidegate's config; without `{topic}` all sources share one."
+  type        = string
+  default     = "{topic}.dlq"
+}
+
+variable "retry_topic" {
+  description = "Name of the topic that replays are written to, `{topic}` is the source. Null: there is none."
+  type        = string
+  default     = null
 }
 
 variable "probe_topic" {

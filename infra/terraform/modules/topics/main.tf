@@ -4,9 +4,9 @@ locals {
     for source, topic in var.topics : [
       for row in [
         { name = source, kind = "source", retention_hours = topic.retention_hours },
-        { name = coalesce(topic.validated, "${source}.validated"), kind = "validated", retention_hours = topic.validated_retention_hours },
-        { name = coalesce(topic.dead_letter, "${source}.dlq"), kind = "dead_letter", retention_hours = topic.dead_letter_retention_hours },
-        { name = topic.retry, kind = "retry", retention_hours = topic.retention_hours },
+        { name = replace(var.validated_topic, "{topic}", source), kind = "validated", retention_hours = topic.validated_retention_hours },
+        { name = replace(var.dead_letter_topic, "{topic}", source), kind = "dead_letter", retention_hours = topic.dead_letter_retention_hours },
+        { name = try(replace(var.retry_topic, "{topic}", source), null), kind = "retry", retention_hours = topic.retention_hours },
       ] : merge(row, { partitions = topic.partitions }) if row.name != null
     ]
   ])
@@ -21,7 +21,7 @@ locals {
 
   rows = { for row in concat(local.wanted, local.internal) : row.name => row... }
 
-  # A shared outcome topic needs the partitions of its largest source: an outcome keeps the partition of its source record.
+  # A shared dead-letter topic needs the partitions of its largest source: an outcome keeps the partition of its source record.
   all = {
     for name, rows in local.rows : name => {
       kind            = rows[0].kind

@@ -1,10 +1,7 @@
 variable "topics" {
-  description = "Source topics by name, as the contracts bind them. `validated` and `dead_letter` default to `<source>.validated` and `<source>.dlq`; several sources may share them. `retry` is the topic that replays are written to; null: there is none. Retention counts from the timestamps of the source records."
+  description = "Source topics by name, as the contracts bind them, with the retention of the source, of its validated topic and of its dead letters. Retention counts from the timestamps of the source records."
   type = map(object({
     partitions                  = number
-    validated                   = optional(string)
-    dead_letter                 = optional(string)
-    retry                       = optional(string)
     retention_hours             = optional(number, 168)
     validated_retention_hours   = optional(number, 168)
     dead_letter_retention_hours = optional(number, 168)
@@ -20,22 +17,8 @@ variable "topics" {
     error_message = "partitions must be a whole number of at least 1: every outcome keeps the partition of its source record."
   }
   validation {
-    condition = alltrue(flatten([
-      for source, topic in var.topics : [
-        for name in compact([source, topic.validated, topic.dead_letter, topic.retry]) : can(regex("^[a-zA-Z0-9._-]{1,200}$", name))
-      ]
-    ]))
+    condition     = alltrue([for source in keys(var.topics) : can(regex("^[a-zA-Z0-9._-]{1,200}$", source))])
     error_message = "A topic name holds letters, digits, '.', '_' and '-' only, 200 at most: Kafka refuses others, and rights are given by full name, so that a '*' here would open every topic."
-  }
-  validation {
-    condition = alltrue(flatten([
-      for source, topic in var.topics : [
-        for name in [
-          coalesce(topic.validated, "${source}.validated"), coalesce(topic.dead_letter, "${source}.dlq"), coalesce(topic.retry, "${source}.retry")
-        ] : !contains(keys(var.topics), name)
-      ]
-    ]))
-    error_message = "An outcome topic is a source, too: its records would be validated again and again. Give validated, dead_letter or retry another name."
   }
   validation {
     condition = alltrue(flatten([
@@ -44,6 +27,49 @@ variable "topics" {
       ]
     ]))
     error_message = "A retention is at least one hour: what is deleted before it was read halts its partition."
+  }
+}
+
+variable "validated_topic" {
+  description = "`validator.validated_topic` of Tidegate's config: name of the validated topic, `{topic}` is the source."
+  type        = string
+  default     = "{topic}.validated"
+  nullable    = false
+
+  validation {
+    condition     = strcontains(var.validated_topic, "{topic}") && can(regex("^[a-zA-Z0-9._-]{0,40}$", replace(var.validated_topic, "{topic}", "")))
+    error_message = "validated_topic must hold {topic}, since one validated topic for several sources would mix their offsets; the rest is letters, digits, '.', '_' and '-'."
+  }
+  validation {
+    condition     = length(setintersection(keys(var.topics), [for source in keys(var.topics) : replace(var.validated_topic, "{topic}", source)])) == 0
+    error_message = "A validated topic is a source, too: its records would be validated again and again."
+  }
+}
+
+variable "dead_letter_topic" {
+  description = "`validator.dead_letter_topic` of Tidegate's config: name of the dead-letter topic, `{topic}` is the source. Without `{topic}` all sources share one."
+  type        = string
+  default     = "{topic}.dlq"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9._-]{0,40}$", replace(var.dead_letter_topic, "{topic}", ""))) && var.dead_letter_topic != ""
+    error_message = "dead_letter_topic is letters, digits, '.', '_' and '-', with or without {topic}."
+  }
+  validation {
+    condition     = length(setintersection(keys(var.topics), [for source in keys(var.topics) : replace(var.dead_letter_topic, "{topic}", source)])) == 0
+    error_message = "A dead-letter topic is a source, too: its records would be validated again and again."
+  }
+}
+
+variable "retry_topic" {
+  description = "Name of the topic that replays are written to, `{topic}` is the source. Only Tidegate may write there. Null: there is none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.retry_topic == null ? true : strcontains(var.retry_topic, "{topic}") && can(regex("^[a-zA-Z0-9._-]{0,40}$", replace(var.retry_topic, "{topic}", "")))
+    error_message = "retry_topic must hold {topic}: a replayed record goes back to the partition it came from. The rest is letters, digits, '.', '_' and '-'."
   }
 }
 

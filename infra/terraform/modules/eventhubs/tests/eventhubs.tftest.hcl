@@ -110,15 +110,11 @@ run "an_eleventh_hub_is_refused" {
 run "sharing_makes_room" {
   command = plan
   variables {
-    other_hubs = 2
-    topics = {
-      orders    = { partitions = 4, dead_letter = "shared.dlq" }
-      payments  = { partitions = 8, dead_letter = "shared.dlq" }
-      customers = { partitions = 2, dead_letter = "shared.dlq" }
-    }
+    other_hubs        = 2
+    dead_letter_topic = "tidegate.dlq"
   }
   assert {
-    condition     = length(azurerm_eventhub.this) == 7 && azurerm_eventhub.this["shared.dlq"].partition_count == 8
+    condition     = length(azurerm_eventhub.this) == 7 && azurerm_eventhub.this["tidegate.dlq"].partition_count == 8
     error_message = "A shared hub has the partitions of its largest source."
   }
 }

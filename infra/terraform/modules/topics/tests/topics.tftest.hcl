@@ -3,10 +3,10 @@ run "outcomes_follow_their_source" {
 
   variables {
     topics = {
-      orders = { partitions = 12, retry = "orders.retry" }
-      small  = { partitions = 3, validated = "shared.validated", dead_letter = "shared.dlq" }
-      large  = { partitions = 24, validated = "shared.validated", dead_letter = "shared.dlq", dead_letter_retention_hours = 336 }
+      orders = { partitions = 12, dead_letter_retention_hours = 336 }
+      small  = { partitions = 3 }
     }
+    retry_topic       = "{topic}.retry"
     group_state_topic = "tidegate.groups"
   }
 
@@ -15,17 +15,41 @@ run "outcomes_follow_their_source" {
     error_message = "Outcomes must have as many partitions as their source."
   }
   assert {
-    condition     = output.all["shared.validated"].partitions == 24 && output.all["shared.dlq"].retention_hours == 336
-    error_message = "A shared outcome topic needs the partitions of its largest source and the longest retention."
+    condition     = output.all["orders.dlq"].retention_hours == 336 && output.all["orders.validated"].retention_hours == 168
+    error_message = "Each kind has a retention of its own."
   }
   assert {
     condition     = output.all["tidegate.groups"].cleanup_policy == "compact" && output.all["orders.validated"].cleanup_policy == "delete"
     error_message = "Only the states of groups are compacted; the sink refuses a compacted validated topic."
   }
   assert {
-    condition     = join(" ", output.names.dead_letter) == "orders.dlq shared.dlq" && join(" ", output.names.sources) == "large orders small" && join(" ", output.names.retry) == "orders.retry"
+    condition     = join(" ", output.names.dead_letter) == "orders.dlq small.dlq" && join(" ", output.names.sources) == "orders small" && join(" ", output.names.retry) == "orders.retry small.retry"
     error_message = "Names by kind."
   }
+}
+
+run "dead_letters_may_be_shared" {
+  command = plan
+  variables {
+    topics = {
+      small = { partitions = 3 }
+      large = { partitions = 24, dead_letter_retention_hours = 336 }
+    }
+    dead_letter_topic = "tidegate.dlq"
+  }
+  assert {
+    condition     = output.all["tidegate.dlq"].partitions == 24 && output.all["tidegate.dlq"].retention_hours == 336
+    error_message = "A shared topic needs the partitions of its largest source and the longest retention."
+  }
+}
+
+run "validated_topics_may_not" {
+  command = plan
+  variables {
+    topics          = { orders = { partitions = 1 } }
+    validated_topic = "all.validated"
+  }
+  expect_failures = [var.validated_topic]
 }
 
 run "a_star_is_no_topic" {
@@ -41,7 +65,7 @@ run "an_outcome_is_no_source" {
   variables {
     topics = { orders = { partitions = 1 }, "orders.dlq" = { partitions = 1 } }
   }
-  expect_failures = [var.topics]
+  expect_failures = [var.dead_letter_topic]
 }
 
 run "nothing_to_validate" {
@@ -63,7 +87,8 @@ run "half_a_partition" {
 run "a_topic_is_one_thing" {
   command = plan
   variables {
-    topics = { orders = { partitions = 1, validated = "out", dead_letter = "out" } }
+    topics            = { orders = { partitions = 1 } }
+    dead_letter_topic = "{topic}.validated"
   }
   expect_failures = [output.all]
 }
