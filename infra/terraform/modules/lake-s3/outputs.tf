@@ -1,6 +1,6 @@
 output "location" {
   description = "`lake.location` of Tidegate's config."
-  value       = var.prefix == "" ? "s3://${aws_s3_bucket.this["lake"].id}" : "s3://${aws_s3_bucket.this["lake"].id}/${var.prefix}"
+  value       = var.prefix == "" ? "s3://${aws_s3_bucket.this["lake"].bucket}" : "s3://${aws_s3_bucket.this["lake"].bucket}/${var.prefix}"
 }
 
 output "lake" {
@@ -27,5 +27,5 @@ output "dead_letters" {
 
 output "dead_letter_location" {
   description = "Where dead letters are exported to."
-  value       = "s3://${aws_s3_bucket.this["dead_letters"].id}"
+  value       = "s3://${aws_s3_bucket.this["dead_letters"].bucket}"
 }

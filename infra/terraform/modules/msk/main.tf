@@ -79,12 +79,11 @@ resource "aws_vpc_security_group_ingress_rule" "clients" {
   for_each = local.doors
 
   security_group_id            = local.security_group_id
-  description                  = "Kafka clients: ${each.key}"
   referenced_security_group_id = each.value.group
   ip_protocol                  = "tcp"
   from_port                    = each.value.port
   to_port                      = each.value.port
-  tags                         = var.tags
+  tags                         = merge(var.tags, { Name = "${var.name} ${each.key}" })
 }
 
 resource "aws_msk_configuration" "this" {

@@ -3,8 +3,12 @@ locals {
   severities    = toset(["page", "ticket", "info"])
   workspace_arn = var.workspace_arn == null ? aws_prometheus_workspace.this[0].arn : var.workspace_arn
   workspace_id  = split("/", local.workspace_arn)[1]
+  partition     = split(":", local.workspace_arn)[1]
   region        = split(":", local.workspace_arn)[3]
   account       = split(":", local.workspace_arn)[4]
+
+  # Said before the topics are there, so that a plan shows the whole policy.
+  topic_arns = { for severity in local.severities : severity => "arn:${local.partition}:sns:${local.region}:${local.account}:${var.name}-${severity}" }
 
   routed = yamlencode({
     route = {
@@ -18,7 +22,7 @@ locals {
     receivers = [
       for severity in local.severities : {
         name        = severity
-        sns_configs = [{ topic_arn = aws_sns_topic.this[severity].arn, send_resolved = true, sigv4 = { region = local.region }, attributes = { severity = severity } }]
+        sns_configs = [{ topic_arn = local.topic_arns[severity], send_resolved = true, sigv4 = { region = local.region }, attributes = { severity = severity } }]
       }
     ]
   })
@@ -84,7 +88,7 @@ resource "aws_sns_topic_policy" "this" {
         Effect    = "Allow"
         Principal = { Service = "aps.amazonaws.com" }
         Action    = ["sns:GetTopicAttributes", "sns:Publish"]
-        Resource  = [each.value.arn]
+        Resource  = [local.topic_arns[each.key]]
         Condition = { ArnEquals = { "aws:SourceArn" = local.workspace_arn }, StringEquals = { "aws:SourceAccount" = local.account } }
       },
       {
@@ -92,7 +96,7 @@ resource "aws_sns_topic_policy" "this" {
         Effect    = "Allow"
         Principal = { Service = "cloudwatch.amazonaws.com" }
         Action    = ["sns:Publish"]
-        Resource  = [each.value.arn]
+        Resource  = [local.topic_arns[each.key]]
         Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
       },
     ]

@@ -57,7 +57,7 @@ run "closed_versioned_encrypted" {
     error_message = "Dead letters end."
   }
   assert {
-    condition     = output.location == "s3://${aws_s3_bucket.this["lake"].id}/prod" && output.lake.prefix == "prod"
+    condition     = output.location == "s3://tide-lake/prod" && output.lake.prefix == "prod"
     error_message = "The location feeds the config."
   }
   assert {

@@ -1,0 +1,51 @@
+//! The Terraform modules are formatted, valid, documented, give no wildcard, and apply cleanly, as far as no cloud is needed.
+//!
+//! `infra/terraform/tests/check.py` does the work; `just terraform` runs the same by hand. What is skipped for a missing tool says so.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::path::Path;
+use std::process::Command;
+
+fn check(names: &[&str]) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let answer = Command::new("python3")
+        .arg(root.join("infra/terraform/tests/check.py"))
+        .args(names)
+        .current_dir(root)
+        .output()
+        .expect("python3 is there");
+    let told = format!("{}{}", String::from_utf8_lossy(&answer.stdout), String::from_utf8_lossy(&answer.stderr));
+    assert!(answer.status.success(), "{told}");
+    for name in names {
+        let line = format!("terraform {name}: ");
+        assert!(told.lines().any(|told| told.starts_with(&line)), "{name} said nothing:\n{told}");
+    }
+    eprintln!("{told}");
+    told
+}
+
+#[test]
+fn pages_schemas_and_the_checks_themselves() {
+    let told = check(&["documents", "azure-schema", "self"]);
+    assert!(!told.contains("SKIPPED"), "these need Python and nothing else:\n{told}");
+}
+
+#[test]
+fn formatted_and_tested_with_mock_providers() {
+    check(&["format", "plain", "aws"]);
+}
+
+#[test]
+fn no_right_is_a_wildcard() {
+    check(&["rights"]);
+}
+
+#[test]
+fn applies_to_a_server_and_the_second_plan_is_clean() {
+    check(&["apply"]);
+}
+
+#[test]
+fn azure_by_its_own_provider_where_that_was_built() {
+    check(&["azure"]);
+}
