@@ -6,27 +6,38 @@
 use std::path::Path;
 use std::process::Command;
 
-fn check(names: &[&str]) -> String {
+fn check(names: &[&str]) -> Option<String> {
+    if Command::new("python3").arg("--version").output().is_err() {
+        assert!(std::env::var("CI").is_err(), "under CI python3 must be there");
+        eprintln!("SKIPPED: terraform {names:?}: python3 is not there");
+        return None;
+    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let answer = Command::new("python3")
         .arg(root.join("infra/terraform/tests/check.py"))
         .args(names)
         .current_dir(root)
         .output()
-        .expect("python3 is there");
-    let told = format!("{}{}", String::from_utf8_lossy(&answer.stdout), String::from_utf8_lossy(&answer.stderr));
+        .expect("it answered a moment ago");
+    let told = format!(
+        "{}{}",
+        String::from_utf8_lossy(&answer.stdout),
+        String::from_utf8_lossy(&answer.stderr)
+    );
     assert!(answer.status.success(), "{told}");
     for name in names {
         let line = format!("terraform {name}: ");
         assert!(told.lines().any(|told| told.starts_with(&line)), "{name} said nothing:\n{told}");
     }
     eprintln!("{told}");
-    told
+    Some(told)
 }
 
 #[test]
 fn pages_schemas_and_the_checks_themselves() {
-    let told = check(&["documents", "azure-schema", "self"]);
+    let Some(told) = check(&["documents", "azure-schema", "self"]) else {
+        return;
+    };
     assert!(!told.contains("SKIPPED"), "these need Python and nothing else:\n{told}");
 }
 

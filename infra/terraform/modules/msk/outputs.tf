@@ -53,7 +53,8 @@ output "create_topics" {
   value = join("\n", [
     for name, topic in module.topics.all : join(" ", compact([
       "kafka-topics.sh --bootstrap-server ${local.bootstrap_brokers} --command-config client.properties --create --if-not-exists --topic ${name}",
-      "--partitions ${topic.partitions} --replication-factor 3 --config min.insync.replicas=2 --config cleanup.policy=${topic.cleanup_policy}",
+      "--partitions ${topic.partitions} --replication-factor 3 --config cleanup.policy=${topic.cleanup_policy} --config max.message.bytes=${topic.max_message_bytes}",
+      local.is_serverless ? null : "--config min.insync.replicas=2",
       topic.retention_hours == null ? null : "--config retention.ms=${topic.retention_hours * 3600000}",
     ]))
   ])

@@ -211,6 +211,7 @@ variable "topics" {
     retention_hours             = optional(number, 168)
     validated_retention_hours   = optional(number, 168)
     dead_letter_retention_hours = optional(number, 168)
+    max_message_bytes           = optional(number, 1048588)
   }))
   nullable = false
 }

@@ -1,5 +1,5 @@
 output "all" {
-  description = "Every topic by name: kind (source, validated, dead_letter, retry, probe, group_state, summary), partitions, retention_hours (null: compacted), cleanup_policy."
+  description = "Every topic by name: kind (source, validated, dead_letter, retry, probe, group_state, summary), partitions, retention_hours (null: compacted), cleanup_policy, max_message_bytes."
   value       = local.all
 
   precondition {

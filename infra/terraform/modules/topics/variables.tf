@@ -1,10 +1,11 @@
 variable "topics" {
-  description = "Source topics by name, as the contracts bind them, with the retention of the source, of its validated topic and of its dead letters. Retention counts from the timestamps of the source records."
+  description = "Source topics by name, as the contracts bind them, with the retention of the source, of its validated topic and of its dead letters, and the largest record (in bytes, `max.message.bytes`) of the source; outcomes carry headers and get 64 KiB more. Retention counts from the timestamps of the source records."
   type = map(object({
     partitions                  = number
     retention_hours             = optional(number, 168)
     validated_retention_hours   = optional(number, 168)
     dead_letter_retention_hours = optional(number, 168)
+    max_message_bytes           = optional(number, 1048588)
   }))
   nullable = false
 
@@ -27,6 +28,10 @@ variable "topics" {
       ]
     ]))
     error_message = "A retention is at least one hour: what is deleted before it was read halts its partition."
+  }
+  validation {
+    condition     = alltrue([for topic in values(var.topics) : topic.max_message_bytes >= 1024 && topic.max_message_bytes <= 104857600])
+    error_message = "max_message_bytes is from 1 KiB to 100 MiB: a batch of the validator must fit into its memory."
   }
 }
 

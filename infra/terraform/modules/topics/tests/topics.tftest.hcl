@@ -19,6 +19,10 @@ run "outcomes_follow_their_source" {
     error_message = "Each kind has a retention of its own."
   }
   assert {
+    condition     = output.all["orders"].max_message_bytes == 1048588 && alltrue([for name in ["orders.validated", "orders.dlq"] : output.all[name].max_message_bytes > 1048588])
+    error_message = "Outcomes need room for their headers."
+  }
+  assert {
     condition     = output.all["tidegate.groups"].cleanup_policy == "compact" && output.all["orders.validated"].cleanup_policy == "delete"
     error_message = "Only the states of groups are compacted; the sink refuses a compacted validated topic."
   }
