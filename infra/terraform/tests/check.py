@@ -108,6 +108,29 @@ def rights_(options) -> str:
     return f"{sum(kind in rights.POLICIES for _, kind, _, _ in rows)} policies without a wildcard"
 
 
+def configs_(options) -> str:
+    """The config file that each example would give Tidegate; its own test feeds them to the executable."""
+    tools.terraform()
+    tools.require_provider("aws", AWS)
+    written, untold = [], ""
+    roots = ["examples/aws-minimal"]
+    try:
+        tools.require_provider("azurerm", AZURERM)
+        roots += ["examples/azure-minimal", "examples/azure-complete"]
+    except Missing:
+        untold = "; without those of Azure, whose provider was not built"
+    with tools.copy() as tree:
+        for root in map(tree.__truediv__, roots):
+            tools.init(root)
+            events = [json.loads(line) for line in tools.run("test", "-json", "-verbose", cwd=root).stdout.splitlines()]
+            plans = [event["test_plan"] for event in events if "test_plan" in event]
+            config = plans[0]["output_changes"]["config"]["after"]
+            written.append(root.name)
+            if options.out:
+                (options.out / f"{root.name}.yaml").write_text(config)
+    return f"{', '.join(written)}{untold}"
+
+
 def apply_(_) -> str:
     tools.terraform()
     tools.require_provider("aws", AWS)
@@ -134,6 +157,7 @@ CHECKS = {
     "plain": plain_,
     "aws": aws_,
     "rights": rights_,
+    "configs": configs_,
     "apply": apply_,
     "azure": azure_,
 }
@@ -146,6 +170,7 @@ def main(arguments: list) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checks", nargs="*", metavar="CHECK", help=", ".join(CHECKS))
     parser.add_argument("--write", action="store_true", help="write pages instead of comparing them")
+    parser.add_argument("--out", type=Path, help="folder that `configs` writes to")
     parser.add_argument("--azurerm-provider", action="store_true", help="build the azurerm provider into the cache and end")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.checks if name not in CHECKS]
