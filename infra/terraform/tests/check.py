@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
-from checks import azure_schema, azurerm, documents, moto, rights, tools
+from checks import azure_schema, azurerm, documents, moto, needs, rights, tools
 from checks.tools import Failed, Missing
 
 TESTS = Path(__file__).resolve().parent
@@ -98,14 +98,15 @@ def rights_(options) -> str:
         tools.run("plan", "-no-color", "-input=false", "-out=this.tfplan", cwd=root)
         plan = json.loads(tools.run("show", "-json", "this.tfplan", cwd=root).stdout)
     rows = rights.of_plan(plan)
-    _none(rights.problems(rows))
+    _none(rights.problems(rows) + needs.problems(rows))
     page = tools.ROOT / "RIGHTS.md"
     text = _rights_page(rights.table([row for row in rows if ".by_pod_identity." in f".{row[0]}"]))
     if options.write:
         page.write_text(text)
     elif not page.exists() or page.read_text() != text:
         raise Failed("RIGHTS.md does not say what the plan gives; look at the difference, then `check.py rights --write`")
-    return f"{sum(kind in rights.POLICIES for _, kind, _, _ in rows)} policies without a wildcard"
+    asked = sum(map(len, [*needs.NEEDS.values(), *needs.REFUSED.values()]))
+    return f"{sum(kind in rights.POLICIES for _, kind, _, _ in rows)} policies without a wildcard, {asked} calls decided as they should be"
 
 
 def configs_(options) -> str:

@@ -7,7 +7,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from checks import azure_schema, documents, hcl, rights, tools
+from checks import azure_schema, documents, hcl, needs, rights, tools
 
 SCHEMA = azure_schema.load(Path(__file__).resolve().parent / "schema" / "azurerm-5.2.0.schema.json.gz")
 
@@ -95,6 +95,20 @@ class Rights(unittest.TestCase):
         resource = {"address": "x", "mode": "managed", "type": "aws_iam_role_policy", "values": {"policy": '{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'}}
         state = {"values": {"root_module": {"child_modules": [{"resources": [resource]}]}}}
         self.assertEqual(len(rights.problems(rights.of_state(state))), 2)
+
+
+class Needs(unittest.TestCase):
+    def test_too_little_and_too_much_are_found(self):
+        def rows(**statements):
+            made = {role: [{"Effect": "Allow", "Action": [action], "Resource": [resource]} for action, resource in needs.NEEDS[role]] for role in needs.NEEDS}
+            made.update(statements)
+            return [(f'module.by_pod_identity.x["{role}"]', "aws_iam_role_policy", {"policy": json.dumps({"Statement": made[role]})}, []) for role in made]
+
+        self.assertEqual(needs.problems(rows()), [])
+        self.assertEqual(len(needs.problems(rows()[1:])), 1)
+        self.assertEqual(len(needs.problems(rows(lag=[]))), len(needs.NEEDS["lag"]))
+        everything = [{"Effect": "Allow", "Action": [action], "Resource": ["*"]} for action, _ in needs.NEEDS["sink"] + needs.REFUSED["sink"]]
+        self.assertEqual(len(needs.problems(rows(sink=everything))), len(needs.REFUSED["sink"]))
 
 
 class AzureSchema(unittest.TestCase):

@@ -53,7 +53,6 @@ module "lake" {
   version_days        = 60
   dead_letter_days    = 30
   cool_after_days     = 90
-  ip_rules            = var.deployer_ip == null ? [] : [var.deployer_ip]
 
   private_endpoint = {
     subnet_id            = var.endpoint_subnet_id

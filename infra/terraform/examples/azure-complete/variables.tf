@@ -38,12 +38,6 @@ variable "virtual_network_id" {
   type        = string
 }
 
-variable "deployer_ip" {
-  description = "IPv4 address of the machine that runs Terraform, which makes the containers of the lake. Null where it is in the network."
-  type        = string
-  default     = null
-}
-
 variable "dead_letter_readers" {
   description = "Object ids of Entra groups whose members may read dead letters, by a name of yours."
   type        = map(string)

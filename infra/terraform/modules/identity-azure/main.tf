@@ -1,5 +1,7 @@
 # One managed identity for each role of Tidegate, trusted by one service account of one cluster, with rights on single hubs and containers.
 locals {
+  # Names of role definitions are unique in the whole tenant.
+  group      = basename(var.resource_group_id)
   namespaces = { for role, account in var.roles : role => coalesce(account.namespace, var.namespace) }
   internal   = { probe = compact([var.topics.probe]), group_state = compact([var.topics.group_state]), summary = compact([var.topics.summary]) }
 
@@ -64,7 +66,7 @@ resource "azurerm_federated_identity_credential" "this" {
 
 # The built-in roles for blobs are not used: the one that writes deletes, too.
 resource "azurerm_role_definition" "read" {
-  name              = "${var.name} reads blobs"
+  name              = "${var.name} reads blobs in ${local.group}"
   scope             = var.resource_group_id
   assignable_scopes = [var.resource_group_id]
 
@@ -75,7 +77,7 @@ resource "azurerm_role_definition" "read" {
 }
 
 resource "azurerm_role_definition" "append" {
-  name              = "${var.name} reads and appends blobs"
+  name              = "${var.name} reads and appends blobs in ${local.group}"
   scope             = var.resource_group_id
   assignable_scopes = [var.resource_group_id]
 

@@ -122,7 +122,7 @@ variable "subnet_ids" {
 }
 
 variable "ip_rules" {
-  description = "IPv4 addresses or ranges that get in, for example of the machine that runs Terraform."
+  description = "IPv4 addresses or ranges that get in, for example of people who read the lake."
   type        = set(string)
   default     = []
   nullable    = false
