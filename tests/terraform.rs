@@ -42,7 +42,7 @@ fn check_with(names: &[&str], more: &[&str]) -> Option<String> {
 
 #[test]
 fn pages_schemas_and_the_checks_themselves() {
-    let Some(told) = check(&["documents", "azure-schema", "self"]) else {
+    let Some(told) = check(&["documents", "overlays", "azure-schema", "self"]) else {
         return;
     };
     assert!(!told.contains("SKIPPED"), "these need Python and nothing else:\n{told}");

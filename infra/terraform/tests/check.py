@@ -10,6 +10,8 @@ recorded schema (`azure-schema`) stands in, and the line says so. Exit codes: 0 
 """
 
 import argparse
+import importlib.machinery
+import importlib.util
 import json
 import os
 import sys
@@ -21,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
-from checks import azure_schema, azurerm, documents, moto, needs, rights, tools
+from checks import azure_schema, azurerm, documents, hcl, moto, needs, rights, tools
 from checks.tools import Failed, Missing
 
 TESTS = Path(__file__).resolve().parent
@@ -47,6 +49,24 @@ def documents_(options) -> str:
         return f"{len(changed)} pages written"
     _none(documents.check(tools.ROOT))
     return f"{len(documents.modules(tools.ROOT))} pages are true"
+
+
+def overlays_(_) -> str:
+    """The examples have the outputs that the Kubernetes overlays ask for."""
+    script = tools.ROOT.parent / "k8s" / "site"
+    if not script.exists():
+        return "nobody asks: infra/k8s/site is not in this tree"
+    loader = importlib.machinery.SourceFileLoader("site_values", str(script))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    wanted = module.OUTPUTS
+    found = []
+    for root in [root for root in AWS_ROOTS + AZURE_ROOTS if root.startswith("examples/")]:
+        outputs = {block.labels[0] for block in hcl.read_folder(tools.ROOT / root).children("output")}
+        cloud = root.split("/")[1].split("-")[0]
+        found += [f"{root} has no output {name}, which infra/k8s/site asks for" for name in wanted[cloud] if name not in outputs]
+    _none(found)
+    return f"{sum(map(len, wanted.values()))} outputs"
 
 
 def azure_schema_(_) -> str:
@@ -153,6 +173,7 @@ def apply_(_) -> str:
 CHECKS = {
     "format": format_,
     "documents": documents_,
+    "overlays": overlays_,
     "azure-schema": azure_schema_,
     "self": self_,
     "plain": plain_,

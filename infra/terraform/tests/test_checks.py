@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -194,6 +196,15 @@ class Hcl(unittest.TestCase):
             blocks = hcl.read(path).blocks
             starts = re.findall(r"^(?:resource|data|module|variable|output|locals|terraform|provider)\b", path.read_text(), re.M)
             self.assertEqual(len(blocks), len(starts), path)
+
+
+class Missing(unittest.TestCase):
+    def test_a_missing_tool_is_told_and_under_ci_it_fails(self):
+        script = Path(__file__).resolve().parent / "check.py"
+        for name, ci, code, word in (("format", "", 0, "SKIPPED"), ("format", "true", 1, "FAILED"), ("aws", "true", 1, "FAILED"), ("azure", "true", 0, "SKIPPED")):
+            answer = subprocess.run([sys.executable, script, name], env={"PATH": "", "HOME": "/nonexistent", "CI": ci}, capture_output=True, text=True)
+            self.assertEqual(answer.returncode, code, answer)
+            self.assertRegex(answer.stdout, f"terraform {name}: {word} .*terraform .* is not on the PATH")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ module "kafka" {
   broker_node_volume_max_gb    = 2000
   enhanced_monitoring          = "PER_TOPIC_PER_BROKER"
   prometheus_exporters_enabled = true
+  certificate_authority_arns   = var.certificate_authority_arns
   topics                       = var.topics
   retry_topic                  = "{topic}.retry"
   group_state_topic            = "tidegate.groups"

@@ -18,6 +18,12 @@ variable "pod_security_group_ids" {
   type        = map(string)
 }
 
+variable "certificate_authority_arns" {
+  description = "Private certificate authorities whose clients are let in by mutual TLS, beside IAM. Empty: IAM only."
+  type        = list(string)
+  default     = []
+}
+
 variable "eks_cluster" {
   description = "The EKS cluster: name and ARN."
   type = object({

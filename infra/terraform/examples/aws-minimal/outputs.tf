@@ -8,6 +8,11 @@ output "bootstrap_brokers" {
   value       = module.kafka.bootstrap_brokers
 }
 
+output "bootstrap_brokers_tls" {
+  description = "Brokers of the mutual TLS listener; null where there is none."
+  value       = module.kafka.bootstrap_brokers_tls
+}
+
 output "lake_url" {
   description = "Location of the lake."
   value       = module.lake.location

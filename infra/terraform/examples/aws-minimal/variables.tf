@@ -4,10 +4,12 @@ variable "region" {
 }
 
 variable "msk_cluster" {
-  description = "The MSK cluster that is there: ARN and the brokers of its IAM listener (`aws kafka get-bootstrap-brokers`, BootstrapBrokerStringSaslIam)."
+  description = "The MSK cluster that is there: ARN and the brokers of its IAM listener (`aws kafka get-bootstrap-brokers`, BootstrapBrokerStringSaslIam); where clients sign in by certificate, those of its mutual TLS listener, too (BootstrapBrokerStringTls)."
   type = object({
     arn               = string
     bootstrap_brokers = string
+
+    bootstrap_brokers_tls = optional(string)
   })
 }
 

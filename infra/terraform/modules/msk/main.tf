@@ -28,7 +28,7 @@ locals {
   ports = merge(
     { iam = 9098 },
     length(var.scram_secret_arns) > 0 ? { scram = 9096 } : {},
-    length(var.certificate_authority_arns) > 0 ? { tls = 9094 } : {},
+    length(var.certificate_authority_arns) > 0 || try(var.existing.bootstrap_brokers_tls, null) != null ? { tls = 9094 } : {},
     var.prometheus_exporters_enabled && local.is_provisioned ? { jmx = 11001, node = 11002 } : {},
   )
   doors = merge([

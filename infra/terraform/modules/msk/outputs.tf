@@ -10,7 +10,10 @@ output "bootstrap_brokers" {
 
 output "bootstrap_brokers_tls" {
   description = "`host:port` list of the mutual TLS listener; null where it is off."
-  value       = local.is_provisioned && length(var.certificate_authority_arns) > 0 ? aws_msk_cluster.this[0].bootstrap_brokers_tls : null
+  value = (
+    local.is_provisioned && length(var.certificate_authority_arns) > 0 ? aws_msk_cluster.this[0].bootstrap_brokers_tls :
+    local.is_new ? null : var.existing.bootstrap_brokers_tls
+  )
 }
 
 output "bootstrap_brokers_scram" {

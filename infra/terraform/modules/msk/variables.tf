@@ -20,11 +20,13 @@ variable "cluster_type" {
 }
 
 variable "existing" {
-  description = "The cluster to use with `cluster_type = \"existing\"`: its ARN, the `host:port` list of its IAM listener (port 9098) and, for `client_security_group_ids`, its security group."
+  description = "The cluster to use with `cluster_type = \"existing\"`: its ARN, the `host:port` list of its IAM listener (port 9098), that of its mutual TLS listener (port 9094) where clients sign in by certificate, and, for `client_security_group_ids`, its security group."
   type = object({
     arn               = string
     bootstrap_brokers = string
     security_group_id = optional(string)
+
+    bootstrap_brokers_tls = optional(string)
   })
   default = null
 
@@ -39,6 +41,10 @@ variable "existing" {
   validation {
     condition     = var.existing == null ? true : alltrue([for broker in split(",", var.existing.bootstrap_brokers) : can(regex("^[a-zA-Z0-9.-]+:9098$", broker))])
     error_message = "existing.bootstrap_brokers must be the brokers of the IAM listener, host:9098, comma separated (`aws kafka get-bootstrap-brokers`, BootstrapBrokerStringSaslIam): the other ports know no IAM identity."
+  }
+  validation {
+    condition     = try(var.existing.bootstrap_brokers_tls, null) == null ? true : alltrue([for broker in split(",", var.existing.bootstrap_brokers_tls) : can(regex("^[a-zA-Z0-9.-]+:9094$", broker))])
+    error_message = "existing.bootstrap_brokers_tls must be the brokers of the mutual TLS listener, host:9094, comma separated (BootstrapBrokerStringTls)."
   }
 }
 

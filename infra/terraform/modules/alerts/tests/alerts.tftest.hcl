@@ -7,14 +7,14 @@ run "rules_are_read" {
           interval: 30s
           rules:
             - record: tidegate:orders:bad
-              expr: sum(rate(tidegate_records_total{outcome="dead_letter"}[5m]))
+              expr: sum(rate(tidegate_dead_letters_total{topic="orders"}[5m]))
             - alert: ContractErrorBudgetFastBurn
               expr: tidegate:orders:bad > 0.01
               for: 1h30m
               labels: {severity: page, team: shop-checkout}
               annotations: {summary: orders burn their budget, runbook_url: "https://runbooks.example/ContractErrorBudgetFastBurn"}
             - alert: RegistryStale
-              expr: time() - tidegate_contracts_loaded_timestamp_seconds > 900
+              expr: tidegate_snapshot_age_seconds > 900
               labels: {severity: ticket, team: platform}
               annotations: {summary: contracts are old, runbook_url: "https://runbooks.example/RegistryStale"}
       EOT

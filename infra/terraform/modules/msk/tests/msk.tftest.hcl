@@ -84,7 +84,13 @@ run "an_existing_cluster_only_opens_its_door" {
       arn               = "arn:aws:kafka:eu-north-1:111122223333:cluster/old/0d7a3c1e-1111-2222-3333-444455556666-2"
       bootstrap_brokers = "b-1.old.example:9098"
       security_group_id = "sg-old"
+
+      bootstrap_brokers_tls = "b-1.old.example:9094"
     }
+  }
+  assert {
+    condition     = output.bootstrap_brokers_tls == "b-1.old.example:9094" && aws_vpc_security_group_ingress_rule.clients["pods-tls"].from_port == 9094
+    error_message = "Clients may sign in by certificate."
   }
   assert {
     condition     = length(aws_msk_cluster.this) + length(aws_msk_serverless_cluster.this) + length(aws_kms_key.brokers) + length(aws_security_group.brokers) == 0
