@@ -65,7 +65,10 @@ class Rights(unittest.TestCase):
         self.assertNotEqual(rights.problems(unreadable), [])
 
     def test_rights_that_are_not_written_here(self):
-        self.assertNotEqual(rights.problems([("x", "aws_iam_role_policy_attachment", {}, [])]), [])
+        theirs = {"policy_arn": "arn:aws:iam::aws:policy/AdministratorAccess"}
+        self.assertNotEqual(rights.problems([("x", "aws_iam_role_policy_attachment", theirs, [])]), [])
+        self.assertEqual(rights.problems([("x", "aws_iam_role_policy_attachment", {"policy_arn": "arn:aws:iam::123456789012:policy/x"}, [])]), [])
+        self.assertNotEqual(rights.problems([("x", "aws_iam_user_policy_attachment", {}, [])]), [])
         self.assertNotEqual(rights.problems([("x", "aws_iam_role", {"managed_policy_arns": ["arn"], "assume_role_policy": None}, [])]), [])
 
     def test_azure(self):

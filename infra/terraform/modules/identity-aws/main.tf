@@ -13,6 +13,19 @@ locals {
     )
   }
 
+  # A role takes 10,240 characters of its own and ten policies beside. Long lists of topics go into those, in pieces that fit.
+  piece_size = 35
+  own        = { for role, statements in local.statements : role => [for statement in statements : statement if length(statement.Resource) <= local.piece_size] }
+  pieces = merge([
+    for role, statements in local.statements : {
+      for number, piece in flatten([
+        for statement in statements : [
+          for part in chunklist(statement.Resource, local.piece_size) : merge(statement, { Resource = part })
+        ] if length(statement.Resource) > local.piece_size
+      ]) : "${role}-${number}" => { role = role, statement = piece }
+    }
+  ]...)
+
   issuer = var.oidc_provider_arn == null ? "" : split(":oidc-provider/", var.oidc_provider_arn)[1]
 
   trust = {
@@ -73,7 +86,7 @@ resource "aws_iam_role" "dead_letter_reader" {
 }
 
 resource "aws_iam_role_policy" "this" {
-  for_each = { for role, statements in local.statements : role => statements if length(statements) > 0 }
+  for_each = { for role, statements in local.own : role => statements if length(statements) > 0 }
 
   name   = "tidegate"
   role   = each.key == "dead_letter_reader" ? aws_iam_role.dead_letter_reader[0].id : aws_iam_role.this[each.key].id
@@ -82,9 +95,36 @@ resource "aws_iam_role_policy" "this" {
   lifecycle {
     precondition {
       condition     = length(jsonencode({ Version = "2012-10-17", Statement = each.value })) <= 10240
-      error_message = "The rights of ${each.key} take more than the 10,240 characters that IAM allows a role: each topic is named in full. Let sources share one dead-letter topic, or split the topics over two deployments with a group and roles of their own."
+      error_message = "The rights of ${each.key} take more than the 10,240 characters that IAM allows a role: the names of topics, buckets and secrets are very long."
+    }
+    precondition {
+      condition     = length([for piece in values(local.pieces) : piece if piece.role == each.key]) <= 10
+      error_message = "The rights of ${each.key} take more than ten policies, which is all that IAM attaches to a role: each topic is named in full. Let sources share one dead-letter topic, or split the topics over two deployments with a group and roles of their own."
     }
   }
+}
+
+resource "aws_iam_policy" "this" {
+  for_each = local.pieces
+
+  name        = "${var.name}-${each.key}"
+  description = "Tidegate ${each.value.role}: topics that do not fit into the role's own policy"
+  policy      = jsonencode({ Version = "2012-10-17", Statement = [each.value.statement] })
+  tags        = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = length(jsonencode({ Version = "2012-10-17", Statement = [each.value.statement] })) <= 6144
+      error_message = "${local.piece_size} topics take more than the 6,144 characters of a policy: their names, or the cluster's, are very long."
+    }
+  }
+}
+
+resource "aws_iam_role_policy_attachment" "this" {
+  for_each = local.pieces
+
+  role       = each.value.role == "dead_letter_reader" ? aws_iam_role.dead_letter_reader[0].name : aws_iam_role.this[each.value.role].name
+  policy_arn = aws_iam_policy.this[each.key].arn
 }
 
 resource "aws_eks_pod_identity_association" "this" {

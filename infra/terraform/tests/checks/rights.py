@@ -1,7 +1,7 @@
 """Reads the rights out of a plan or a state and says what is too much.
 
 Too much is: a star in an action, a resource or a principal of an Allow; whatever gives rights by naming what is left out; a role that anybody in
-an account or cluster may take; managed policies, whose text is not ours; and a policy that the plan does not know, since nobody can judge it.
+an account or cluster may take; policies of AWS's own, whose text is not ours; and a policy that the plan does not know, since nobody can judge it.
 A star may only end what must be open at its end: objects below a bucket or folder, and transactional ids, which end in a part that each worker
 makes up.
 """
@@ -23,7 +23,8 @@ POLICIES = {
     "aws_msk_cluster_policy": ["policy"],
     "aws_secretsmanager_secret_policy": ["policy"],
 }
-FORBIDDEN = re.compile(r"^aws_iam_(.*_)?policy_attachment$|^aws_iam_(user|access_key|group)$")
+FORBIDDEN = re.compile(r"^aws_iam_((user|group)_)?policy_attachment$|^aws_iam_(user|access_key|group)$")
+OWN_POLICY = re.compile(r"^arn:[a-z-]+:iam::[0-9]{12}:policy/")
 OPEN_ENDS = [
     re.compile(r"^arn:[a-z-]+:s3:::[a-z0-9.-]+/([^*?]+/)?\*$"),
     re.compile(r"^arn:[a-z-]+:kafka:[a-z0-9-]+:[0-9]{12}:transactional-id/[^*?/]+/[^*?/]+/[^*?/]{8,}-\*$"),
@@ -61,6 +62,8 @@ def problems(rows: list) -> list:
     for address, kind, values, unknown in rows:
         if FORBIDDEN.match(kind):
             found.append(f"{address}: {kind} gives rights that are not written here; write them into the role's own policy")
+        if kind == "aws_iam_role_policy_attachment" and "policy_arn" not in unknown and not OWN_POLICY.match(values.get("policy_arn") or ""):
+            found.append(f"{address}: `{values.get('policy_arn')}` is not a policy of this account, so its text is not judged here")
         if kind == "aws_iam_role" and (values.get("managed_policy_arns") or values.get("inline_policy")):
             found.append(f"{address}: managed or inline policies of the role itself; use aws_iam_role_policy")
         for name in POLICIES.get(kind, []):

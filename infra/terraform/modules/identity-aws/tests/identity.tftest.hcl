@@ -157,13 +157,36 @@ run "one_bucket_for_all" {
   expect_failures = [var.dead_letters]
 }
 
-run "more_topics_than_a_policy_holds" {
+run "a_hundred_topics_go_into_policies_of_their_own" {
   command = plan
   variables {
     topics = {
-      sources     = [for number in range(60) : "source-of-many-events-${number}"]
-      validated   = [for number in range(60) : "source-of-many-events-${number}.validated"]
-      dead_letter = [for number in range(60) : "source-of-many-events-${number}.dlq"]
+      sources     = [for number in range(100) : "events-of-a-team-${number}"]
+      validated   = [for number in range(100) : "events-of-a-team-${number}.validated"]
+      dead_letter = [for number in range(100) : "events-of-a-team-${number}.dlq"]
+      probe       = "tidegate.probe"
+    }
+  }
+  assert {
+    condition = length(distinct(flatten([
+      for key, made in aws_iam_policy.this : [for statement in jsondecode(made.policy).Statement : statement.Resource if contains(statement.Action, "kafka-cluster:WriteData")]
+      if startswith(key, "validator-")
+    ]))) == 201
+    error_message = "Every outcome topic and the probe must be among the pieces."
+  }
+  assert {
+    condition     = length(aws_iam_role_policy_attachment.this) == length(aws_iam_policy.this) && length([for key in keys(aws_iam_policy.this) : key if startswith(key, "validator-")]) <= 10
+    error_message = "Each piece is attached, ten at most."
+  }
+}
+
+run "more_topics_than_a_role_holds" {
+  command = plan
+  variables {
+    topics = {
+      sources     = [for number in range(200) : "events-of-a-team-${number}"]
+      validated   = [for number in range(200) : "events-of-a-team-${number}.validated"]
+      dead_letter = [for number in range(200) : "events-of-a-team-${number}.dlq"]
       probe       = "tidegate.probe"
     }
   }

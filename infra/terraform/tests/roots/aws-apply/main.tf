@@ -33,10 +33,8 @@ module "kafka" {
     bootstrap_brokers = "b-1.tide.example.com:9098"
     security_group_id = aws_security_group.brokers.id
   }
-  topics = {
-    orders    = { partitions = 12 }
-    customers = { partitions = 6 }
-  }
+  # More than fit into a role's own policy.
+  topics = { for number in range(40) : "events-${number}" => { partitions = 3 } }
 }
 
 module "lake" {

@@ -57,6 +57,22 @@ module "by_irsa" {
   topics            = local.common.topics
 }
 
+module "with_many_topics" {
+  source = "../../../modules/identity-aws"
+
+  name            = "many"
+  eks_cluster     = local.common.eks_cluster
+  msk_cluster_arn = local.common.msk_cluster_arn
+  lake            = local.common.lake
+  dead_letters    = local.common.dead_letters
+  topics = {
+    sources     = [for number in range(60) : "events-${number}"]
+    validated   = [for number in range(60) : "events-${number}.validated"]
+    dead_letter = ["tidegate.dlq"]
+    probe       = "tidegate.probe"
+  }
+}
+
 module "alerts" {
   source = "../../../modules/alerts/aws"
 
