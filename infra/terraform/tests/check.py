@@ -5,8 +5,8 @@
     check.py format aws         those
     check.py documents --write  writes the tables of the READMEs, and RIGHTS.md
 
-A missing tool is reported as SKIPPED; under CI (CI is set) it is a failure, except for `azure`, whose provider takes long to build: there the
-recorded schema (`azure-schema`) stands in, and the line says so. Exit codes: 0 all right or skipped, 1 something is wrong.
+A missing tool is reported as SKIPPED; under CI (CI is set) it is a failure, except for `azure`, whose provider takes long to build:
+there the recorded schema (`azure-schema`) stands in, and the line says so. Exit codes: 0 all right or skipped, 1 something is wrong.
 """
 
 import argparse
@@ -29,9 +29,21 @@ from checks.tools import Failed, Missing
 TESTS = Path(__file__).resolve().parent
 AWS = r"5\.\d{3}\.\d+$"
 AZURERM = r"5\.[2-9]\d*\.\d+$"
-AWS_ROOTS = ["modules/msk", "modules/lake-s3", "modules/identity-aws", "modules/alerts/aws", "examples/aws-minimal", "examples/aws-complete"]
+AWS_ROOTS = [
+    "modules/msk",
+    "modules/lake-s3",
+    "modules/identity-aws",
+    "modules/alerts/aws",
+    "examples/aws-minimal",
+    "examples/aws-complete",
+]
 AZURE_ROOTS = [
-    "modules/eventhubs", "modules/lake-blob", "modules/identity-azure", "modules/alerts/azure", "examples/azure-minimal", "examples/azure-complete",
+    "modules/eventhubs",
+    "modules/lake-blob",
+    "modules/identity-azure",
+    "modules/alerts/azure",
+    "examples/azure-minimal",
+    "examples/azure-complete",
 ]
 PLAIN_ROOTS = ["modules/topics", "modules/alerts"]
 
@@ -70,7 +82,7 @@ def overlays_(_) -> str:
 
 
 def azure_schema_(_) -> str:
-    schema = azure_schema.load(TESTS / "schema" / f"azurerm-{azurerm.VERSION}.schema.json.gz")
+    schema = azure_schema.load(azurerm.SCHEMA)
     folders = [tools.ROOT / root for root in AZURE_ROOTS]
     _none([problem for folder in folders for problem in azure_schema.problems(folder, schema)])
     return f"{sum(map(azure_schema.count, folders))} resources fit azurerm {azurerm.VERSION}"
@@ -225,6 +237,7 @@ def _test_roots(roots: list) -> str:
     A test validates its own root; what `validate` adds is seen by the examples, which take in every module.
     """
     with tools.copy() as tree:
+
         def one(root):
             folder = tree / root
             tools.init(folder)
@@ -251,7 +264,9 @@ def _seen_by_the_server(address: str, outputs: dict) -> list:
         expected = {
             "versioning": ["<Status>Enabled</Status>"],
             "encryption": ["aws:kms", made["kms_key_arn"]],
-            "publicAccessBlock": [f"<{word}>true<" for word in ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")],
+            "publicAccessBlock": [
+                f"<{word}>true<" for word in ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+            ],
             "policy": ['"Deny"', "aws:SecureTransport", made["kms_key_arn"]],
             "lifecycle": ["NoncurrentVersionExpiration"] + (["<Days>90</Days>"] if name == "dead_letters" else ["prod/lake/"]),
         }
@@ -269,15 +284,19 @@ def _rights_page(table: list) -> str:
         role = address.split('["', 1)[1].split('"', 1)[0]
         roles.setdefault(role, {}).setdefault(resource, []).append(action)
     lines = [
-        "# Rights of each role on AWS", "",
+        "# Rights of each role on AWS",
+        "",
         "Written by `infra/terraform/tests/check.py rights --write` from the plan of `tests/roots/aws-rights`, and compared with it by the tests: every",
         "switch on, two sources, one shared dead-letter topic. Names of topics, buckets and keys are those of that plan. `CLUSTER` stands for",
-        "the ARN of the MSK cluster, with `topic`, `group` and `transactional-id` in the place of `cluster`.", "",
+        "the ARN of the MSK cluster, with `topic`, `group` and `transactional-id` in the place of `cluster`.",
+        "",
     ]
     for role, resources in sorted(roles.items()):
         lines += [f"## {role}", "", "| Resource | Actions |", "|---|---|"]
         for resource, actions in sorted(resources.items()):
-            short = resource.replace("arn:aws:kafka:eu-north-1:123456789012:", "").replace("tide/0d7a3c1e-1111-2222-3333-444455556666-1", "CLUSTER")
+            short = resource.replace("arn:aws:kafka:eu-north-1:123456789012:", "").replace(
+                "tide/0d7a3c1e-1111-2222-3333-444455556666-1", "CLUSTER"
+            )
             lines.append(f"| `{short}` | {', '.join(f'`{action}`' for action in sorted(actions))} |")
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"

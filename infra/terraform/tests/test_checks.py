@@ -9,9 +9,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from checks import azure_schema, documents, hcl, needs, rights, tools
+from checks import azure_schema, azurerm, documents, hcl, needs, rights, tools
 
-SCHEMA = azure_schema.load(Path(__file__).resolve().parent / "schema" / "azurerm-5.2.0.schema.json.gz")
+SCHEMA = azure_schema.load(azurerm.SCHEMA)
 
 
 def policy(**statement) -> list:
@@ -35,15 +35,31 @@ class Rights(unittest.TestCase):
     def test_wildcards_are_found(self):
         kafka = "arn:aws:kafka:eu-north-1:123456789012"
         for broken in (
-            {"Action": ["*"]}, {"Action": ["s3:*"]}, {"Action": ["s3:Get*"]}, {"Action": "s3:*"},
-            {"Resource": ["*"]}, {"Resource": "*"}, {"Resource": ["arn:aws:s3:::*"]}, {"Resource": ["arn:aws:s3:::lake*"]},
-            {"Resource": ["arn:aws:s3:::lake/*/x"]}, {"Resource": ["arn:aws:s3:::lake/pro?/*"]},
-            {"Resource": [f"{kafka}:topic/tide/0d7a-1/*"]}, {"Resource": [f"{kafka}:topic/tide/0d7a-1/orders*"]},
-            {"Resource": [f"{kafka}:group/tide/0d7a-1/*"]}, {"Resource": [f"{kafka}:transactional-id/tide/0d7a-1/*"]},
-            {"Resource": [f"{kafka}:transactional-id/tide/*/tidegate-validator-*"]}, {"Resource": [f"{kafka}:transactional-id/tide/0d7a-1/t-*"]},
-            {"Resource": []}, {"NotAction": ["s3:PutObject"]}, {"NotResource": ["arn:aws:s3:::x"]},
-            {"Action": ["s3:DeleteObject"]}, {"Action": ["iam:PassRole"]}, {"Action": ["s3:PutBucketPolicy"]},
-            {"Principal": "*"}, {"Principal": {"AWS": "*"}}, {"Principal": {"AWS": "arn:aws:iam::123456789012:root"}},
+            {"Action": ["*"]},
+            {"Action": ["s3:*"]},
+            {"Action": ["s3:Get*"]},
+            {"Action": "s3:*"},
+            {"Resource": ["*"]},
+            {"Resource": "*"},
+            {"Resource": ["arn:aws:s3:::*"]},
+            {"Resource": ["arn:aws:s3:::lake*"]},
+            {"Resource": ["arn:aws:s3:::lake/*/x"]},
+            {"Resource": ["arn:aws:s3:::lake/pro?/*"]},
+            {"Resource": [f"{kafka}:topic/tide/0d7a-1/*"]},
+            {"Resource": [f"{kafka}:topic/tide/0d7a-1/orders*"]},
+            {"Resource": [f"{kafka}:group/tide/0d7a-1/*"]},
+            {"Resource": [f"{kafka}:transactional-id/tide/0d7a-1/*"]},
+            {"Resource": [f"{kafka}:transactional-id/tide/*/tidegate-validator-*"]},
+            {"Resource": [f"{kafka}:transactional-id/tide/0d7a-1/t-*"]},
+            {"Resource": []},
+            {"NotAction": ["s3:PutObject"]},
+            {"NotResource": ["arn:aws:s3:::x"]},
+            {"Action": ["s3:DeleteObject"]},
+            {"Action": ["iam:PassRole"]},
+            {"Action": ["s3:PutBucketPolicy"]},
+            {"Principal": "*"},
+            {"Principal": {"AWS": "*"}},
+            {"Principal": {"AWS": "arn:aws:iam::123456789012:root"}},
             {"Principal": {"Service": "sns.amazonaws.com"}},
         ):
             self.assertNotEqual(policy(**broken), [], broken)
@@ -67,7 +83,9 @@ class Rights(unittest.TestCase):
     def test_rights_that_are_not_written_here(self):
         theirs = {"policy_arn": "arn:aws:iam::aws:policy/AdministratorAccess"}
         self.assertNotEqual(rights.problems([("x", "aws_iam_role_policy_attachment", theirs, [])]), [])
-        self.assertEqual(rights.problems([("x", "aws_iam_role_policy_attachment", {"policy_arn": "arn:aws:iam::123456789012:policy/x"}, [])]), [])
+        self.assertEqual(
+            rights.problems([("x", "aws_iam_role_policy_attachment", {"policy_arn": "arn:aws:iam::123456789012:policy/x"}, [])]), []
+        )
         self.assertNotEqual(rights.problems([("x", "aws_iam_user_policy_attachment", {}, [])]), [])
         self.assertNotEqual(rights.problems([("x", "aws_iam_role", {"managed_policy_arns": ["arn"], "assume_role_policy": None}, [])]), [])
 
@@ -95,9 +113,18 @@ class Rights(unittest.TestCase):
         self.assertNotEqual(definition(f"{blobs}/read", "/subscriptions/0"), [])
 
     def test_plans_and_states_are_read(self):
-        change = {"address": "m.x", "type": "aws_iam_role_policy", "change": {"after": {"role": "r"}, "after_unknown": {"policy": True, "id": True}}}
+        change = {
+            "address": "m.x",
+            "type": "aws_iam_role_policy",
+            "change": {"after": {"role": "r"}, "after_unknown": {"policy": True, "id": True}},
+        }
         self.assertEqual(len(rights.problems(rights.of_plan({"resource_changes": [change]}))), 1)
-        resource = {"address": "x", "mode": "managed", "type": "aws_iam_role_policy", "values": {"policy": '{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'}}
+        resource = {
+            "address": "x",
+            "mode": "managed",
+            "type": "aws_iam_role_policy",
+            "values": {"policy": '{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'},
+        }
         state = {"values": {"root_module": {"child_modules": [{"resources": [resource]}]}}}
         self.assertEqual(len(rights.problems(rights.of_state(state))), 2)
 
@@ -105,14 +132,22 @@ class Rights(unittest.TestCase):
 class Needs(unittest.TestCase):
     def test_too_little_and_too_much_are_found(self):
         def rows(**statements):
-            made = {role: [{"Effect": "Allow", "Action": [action], "Resource": [resource]} for action, resource in needs.NEEDS[role]] for role in needs.NEEDS}
+            made = {
+                role: [{"Effect": "Allow", "Action": [action], "Resource": [resource]} for action, resource in needs.NEEDS[role]]
+                for role in needs.NEEDS
+            }
             made.update(statements)
-            return [(f'module.by_pod_identity.x["{role}"]', "aws_iam_role_policy", {"policy": json.dumps({"Statement": made[role]})}, []) for role in made]
+            return [
+                (f'module.by_pod_identity.x["{role}"]', "aws_iam_role_policy", {"policy": json.dumps({"Statement": made[role]})}, [])
+                for role in made
+            ]
 
         self.assertEqual(needs.problems(rows()), [])
         self.assertEqual(len(needs.problems(rows()[1:])), 1)
         self.assertEqual(len(needs.problems(rows(lag=[]))), len(needs.NEEDS["lag"]))
-        everything = [{"Effect": "Allow", "Action": [action], "Resource": ["*"]} for action, _ in needs.NEEDS["sink"] + needs.REFUSED["sink"]]
+        everything = [
+            {"Effect": "Allow", "Action": [action], "Resource": ["*"]} for action, _ in needs.NEEDS["sink"] + needs.REFUSED["sink"]
+        ]
         self.assertEqual(len(needs.problems(rows(sink=everything))), len(needs.REFUSED["sink"]))
 
 
@@ -132,22 +167,32 @@ class AzureSchema(unittest.TestCase):
     def test_each_fault_is_found(self):
         for module, old, new, told in (
             ("lake-blob", "min_tls_version ", "minimum_tls ", "has no argument minimum_tls"),
-            ("lake-blob", "    versioning_enabled = true", "    versionning_enabled = true", "has no argument versionning_enabled; versioning_enabled?"),
-            ("lake-blob", "  container_access_type = \"private\"", "  container_acces_type = \"private\"", "container_acces_type"),
-            ("lake-blob", '  resource_group_name               = var.resource_group_name\n', "", "needs resource_group_name"),
+            (
+                "lake-blob",
+                "    versioning_enabled = true",
+                "    versionning_enabled = true",
+                "has no argument versionning_enabled; versioning_enabled?",
+            ),
+            ("lake-blob", '  container_access_type = "private"', '  container_acces_type = "private"', "container_acces_type"),
+            ("lake-blob", "  resource_group_name               = var.resource_group_name\n", "", "needs resource_group_name"),
             ("lake-blob", "  blob_properties {", "  blobs_properties {", "has no block blobs_properties; blob_properties?"),
             ("lake-blob", "  network_rules {", "  network_rules = {", "is a block"),
             ("lake-blob", 'resource "azurerm_storage_account"', 'resource "azurerm_storage_acount"', "azurerm_storage_acount"),
             ("lake-blob", "azurerm_storage_account.this.id", "azurerm_storage_account.this.ident", "has no attribute ident"),
             ("lake-blob", "versioning_enabled = true", 'versioning_enabled = "yes"', "is a bool"),
             ("lake-blob", 'bypass                     = ["None"]', 'bypass = "None"', "is a set"),
-            ("lake-blob", "  rule {\n    name    = \"old-versions\"", "  rule {\n    id = 1\n    name    = \"old-versions\"", "has no argument id"),
+            (
+                "lake-blob",
+                '  rule {\n    name    = "old-versions"',
+                '  rule {\n    id = 1\n    name    = "old-versions"',
+                "has no argument id",
+            ),
             ("eventhubs", "  partition_count = each.value.partitions\n", "", "needs partition_count"),
             ("eventhubs", "  retention_description {", "  retention_description {\n    cleanup = 1", "has no argument cleanup"),
             ("eventhubs", "  private_service_connection {", "  private_dns_zone_groups {", "has no block private_dns_zone_groups"),
             ("eventhubs", "namespace_id    = local.namespace_id", "namespace_name = local.namespace_id", "has no argument namespace_name"),
             ("identity-azure", "  user_assigned_identity_id = ", "  parent_id = ", "has no argument parent_id"),
-            ("identity-azure", "principal_type       = \"ServicePrincipal\"", "id_x = 1", "has no argument id_x"),
+            ("identity-azure", 'principal_type       = "ServicePrincipal"', "id_x = 1", "has no argument id_x"),
         ):
             self.assertIn(told, "\n".join(self.broken(module, old, new)), (module, new))
 
@@ -204,8 +249,15 @@ class Hcl(unittest.TestCase):
 class Missing(unittest.TestCase):
     def test_a_missing_tool_is_told_and_under_ci_it_fails(self):
         script = Path(__file__).resolve().parent / "check.py"
-        for name, ci, code, word in (("format", "", 0, "SKIPPED"), ("format", "true", 1, "FAILED"), ("aws", "true", 1, "FAILED"), ("azure", "true", 0, "SKIPPED")):
-            answer = subprocess.run([sys.executable, script, name], env={"PATH": "", "HOME": "/nonexistent", "CI": ci}, capture_output=True, text=True)
+        for name, ci, code, word in (
+            ("format", "", 0, "SKIPPED"),
+            ("format", "true", 1, "FAILED"),
+            ("aws", "true", 1, "FAILED"),
+            ("azure", "true", 0, "SKIPPED"),
+        ):
+            answer = subprocess.run(
+                [sys.executable, script, name], env={"PATH": "", "HOME": "/nonexistent", "CI": ci}, capture_output=True, text=True
+            )
             self.assertEqual(answer.returncode, code, answer)
             self.assertRegex(answer.stdout, f"terraform {name}: {word} .*terraform .* is not on the PATH")
 

@@ -77,11 +77,11 @@ module "identity" {
 module "alerts" {
   source = "../../modules/alerts/azure"
 
-  resource_group_name   = azurerm_resource_group.this.name
-  location              = var.location
-  rules                 = { for file in fileset(var.rules_folder, "*.yaml") : trimsuffix(file, ".yaml") => file("${var.rules_folder}/${file}") }
-  monitor_workspace_id  = var.monitor_workspace_id
-  eventhub_namespace_id = module.kafka.namespace_id
+  resource_group_name  = azurerm_resource_group.this.name
+  location             = var.location
+  rules                = { for file in fileset(var.rules_folder, "*.yaml") : trimsuffix(file, ".yaml") => file("${var.rules_folder}/${file}") }
+  monitor_workspace_id = var.monitor_workspace_id
+  eventhub_namespace   = { id = module.kafka.namespace_id }
 
   receivers = {
     pager   = { severity = "page", webhook = var.pager_url }

@@ -53,6 +53,10 @@ variable "sku" {
     error_message = "Standard or Premium: Basic has no Kafka endpoint."
   }
   validation {
+    condition     = var.dedicated_cluster_id == null || var.sku == "Standard"
+    error_message = "A namespace in a dedicated cluster is made with sku = \"Standard\"; the cluster decides what it can do."
+  }
+  validation {
     condition     = var.existing != null || var.delivery_mode == "at_least_once" || var.sku == "Premium" || var.dedicated_cluster_id != null
     error_message = "exactly_once needs Kafka transactions, which Event Hubs has in Premium and Dedicated only (as a preview). Take sku = \"Premium\", or delivery_mode = \"at_least_once\": the lake stays exact in both, only the outcome topics may then repeat records after a crash."
   }
@@ -62,11 +66,6 @@ variable "dedicated_cluster_id" {
   description = "Dedicated Event Hubs cluster that a new namespace lies in. Null: none."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.dedicated_cluster_id == null || var.sku == "Standard"
-    error_message = "A namespace in a dedicated cluster is made with sku = \"Standard\"; the cluster decides what it can do."
-  }
 }
 
 variable "capacity" {

@@ -5,14 +5,14 @@ locals {
     dead_letters = coalesce(var.dead_letter_bucket, "${var.bucket}-dead-letters")
   }
   keys = {
-    lake         = coalesce(var.kms_key_arn, one(aws_kms_key.lake[*].arn))
-    dead_letters = coalesce(var.dead_letter_kms_key_arn, one(aws_kms_key.dead_letters[*].arn))
+    lake         = var.kms_key == null ? one(aws_kms_key.lake[*].arn) : var.kms_key.arn
+    dead_letters = var.dead_letter_kms_key == null ? one(aws_kms_key.dead_letters[*].arn) : var.dead_letter_kms_key.arn
   }
   below = var.prefix == "" ? "" : "${var.prefix}/"
 }
 
 resource "aws_kms_key" "lake" {
-  count = var.kms_key_arn == null ? 1 : 0
+  count = var.kms_key == null ? 1 : 0
 
   description             = "Lake ${var.bucket}"
   enable_key_rotation     = true
@@ -21,7 +21,7 @@ resource "aws_kms_key" "lake" {
 }
 
 resource "aws_kms_key" "dead_letters" {
-  count = var.dead_letter_kms_key_arn == null ? 1 : 0
+  count = var.dead_letter_kms_key == null ? 1 : 0
 
   description             = "Dead letters of ${var.bucket}"
   enable_key_rotation     = true

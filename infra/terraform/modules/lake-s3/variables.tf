@@ -35,28 +35,32 @@ variable "prefix" {
   }
 }
 
-variable "kms_key_arn" {
+variable "kms_key" {
   description = "Key of the lake. Null: a key is made."
-  type        = string
-  default     = null
+  type = object({
+    arn = string
+  })
+  default = null
 
   validation {
-    condition     = var.kms_key_arn == null ? true : can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.kms_key_arn))
+    condition     = var.kms_key == null ? true : can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.kms_key.arn))
     error_message = "The full ARN of a key: rights are given on it by name, and an alias may point elsewhere tomorrow."
   }
 }
 
-variable "dead_letter_kms_key_arn" {
+variable "dead_letter_kms_key" {
   description = "Key of the dead letters. Null: a key is made."
-  type        = string
-  default     = null
+  type = object({
+    arn = string
+  })
+  default = null
 
   validation {
-    condition     = var.dead_letter_kms_key_arn == null ? true : can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.dead_letter_kms_key_arn))
+    condition     = var.dead_letter_kms_key == null ? true : can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.dead_letter_kms_key.arn))
     error_message = "The full ARN of a key: rights are given on it by name, and an alias may point elsewhere tomorrow."
   }
   validation {
-    condition     = var.dead_letter_kms_key_arn == null || var.dead_letter_kms_key_arn != var.kms_key_arn
+    condition     = var.dead_letter_kms_key == null || var.kms_key == null ? true : var.dead_letter_kms_key.arn != var.kms_key.arn
     error_message = "The key of the dead letters must not be the lake's: who may decrypt the lake could then decrypt dead letters."
   }
 }

@@ -49,7 +49,7 @@ module "topics" {
 }
 
 resource "aws_kms_key" "brokers" {
-  count = local.is_provisioned && var.kms_key_arn == null ? 1 : 0
+  count = local.is_provisioned && var.kms_key == null ? 1 : 0
 
   description             = "Disks of the Kafka brokers of ${var.name}"
   enable_key_rotation     = true
@@ -143,7 +143,7 @@ resource "aws_msk_cluster" "this" {
   }
 
   encryption_info {
-    encryption_at_rest_kms_key_arn = coalesce(var.kms_key_arn, one(aws_kms_key.brokers[*].arn))
+    encryption_at_rest_kms_key_arn = var.kms_key == null ? one(aws_kms_key.brokers[*].arn) : var.kms_key.arn
 
     encryption_in_transit {
       client_broker = "TLS"

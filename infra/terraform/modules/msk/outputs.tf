@@ -28,7 +28,7 @@ output "security_group_id" {
 
 output "kms_key_arn" {
   description = "Key of the brokers' disks; null where this module does not decide it."
-  value       = local.is_provisioned ? coalesce(var.kms_key_arn, one(aws_kms_key.brokers[*].arn)) : null
+  value       = !local.is_provisioned ? null : var.kms_key == null ? one(aws_kms_key.brokers[*].arn) : var.kms_key.arn
 }
 
 output "broker_node_count" {

@@ -175,9 +175,9 @@ variable "prometheus_exporters_enabled" {
 }
 
 variable "scram_secret_arns" {
-  description = "Secrets (names begin with `AmazonMSK_`, encrypted with an own key) of SCRAM users, for producers that cannot use IAM; Tidegate itself uses IAM. Empty: SCRAM is off."
-  type        = set(string)
-  default     = []
+  description = "Secrets (names begin with `AmazonMSK_`, encrypted with an own key) of SCRAM users, by a name of yours, for producers that cannot use IAM; Tidegate itself uses IAM. Empty: SCRAM is off."
+  type        = map(string)
+  default     = {}
   nullable    = false
 
   validation {
@@ -198,10 +198,12 @@ variable "certificate_authority_arns" {
   }
 }
 
-variable "kms_key_arn" {
+variable "kms_key" {
   description = "Key for the brokers' disks. Null: a key is made."
-  type        = string
-  default     = null
+  type = object({
+    arn = string
+  })
+  default = null
 }
 
 variable "log_retention_days" {

@@ -4,6 +4,7 @@ Found are: unknown resources, misspelt or unknown arguments, arguments that only
 the other way round, too few or too many blocks, literals of another type, and references to attributes that there are not.
 """
 
+import difflib
 import gzip
 import json
 import re
@@ -27,6 +28,12 @@ def load(path: Path) -> dict:
     return {"resource": schema["resource_schemas"], "data": schema["data_source_schemas"]}
 
 
+def source(path: Path) -> str:
+    """The provider's full name, which Terraform's folders of plugins begin with."""
+    with gzip.open(path) as packed:
+        return next(iter(json.load(packed)["provider_schemas"]))
+
+
 def problems(folder: Path, schema: dict) -> list:
     """Of all `.tf` files in the folder; empty when everything fits."""
     found = []
@@ -45,9 +52,7 @@ def problems(folder: Path, schema: dict) -> list:
 
 def count(folder: Path) -> int:
     """How many resources and data sources of azurerm a folder holds."""
-    return sum(
-        block.kind in ("resource", "data") and block.labels[0].startswith("azurerm_") for block in hcl.read_folder(folder).blocks
-    )
+    return sum(block.kind in ("resource", "data") and block.labels[0].startswith("azurerm_") for block in hcl.read_folder(folder).blocks)
 
 
 def _resource(path, block, schema) -> list:
@@ -84,8 +89,11 @@ def _body(path, block, schema, where, top=False) -> list:
         dynamic = child.kind == "dynamic"
         name = child.labels[0] if dynamic else child.kind
         if name not in kinds:
-            what = f"{where}.{name} is an argument: write `{name} = …`" if name in attributes else (
-                f"{where} has no block {name}{_nearest(name, [*attributes, *kinds])}")
+            what = (
+                f"{where}.{name} is an argument: write `{name} = …`"
+                if name in attributes
+                else (f"{where} has no block {name}{_nearest(name, [*attributes, *kinds])}")
+            )
             found.append(f"{path}:{child.line}: {what}")
             continue
         bodies = child.children("content") if dynamic else [child]
@@ -132,7 +140,5 @@ def _references(path, block, schema) -> list:
 
 
 def _nearest(name: str, names: list) -> str:
-    import difflib
-
     near = difflib.get_close_matches(name, names, 1, 0.6)
     return f"; {near[0]}?" if near else ""

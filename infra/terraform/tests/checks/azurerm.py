@@ -1,13 +1,16 @@
 """Builds the azurerm provider from its Go module into the cache, where Terraform finds it. Once; it takes a long time."""
 
+import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
-from checks import tools
+from checks import azure_schema, tools
 
 VERSION = "5.2.0"
+#: What the provider of that version says of itself.
+SCHEMA = Path(__file__).resolve().parents[1] / "schema" / f"azurerm-{VERSION}.schema.json.gz"
 MODULE = "github.com/hashicorp/terraform-provider-azurerm"
 #: The commit of that release; the repository's tags stop at v1 in Go's eyes.
 PSEUDO_VERSION = "v1.44.1-0.20260824201233-fae580791926"
@@ -22,8 +25,7 @@ def build(system: str = "") -> Path:
         raise tools.Missing(f"go: {problem}; needed: a Go that can fetch the toolchain that azurerm {VERSION} names (1.26)")
     cache = tools.cache()
     system = system or _go("env", "GOOS") + "_" + _go("env", "GOARCH")
-    # Terraform's layout begins with the host of the registry that it would ask.
-    folder = tools.azurerm_folder() / "registry.terraform.io" / "hashicorp" / "azurerm" / VERSION / system
+    folder = tools.azurerm_folder() / azure_schema.source(SCHEMA) / VERSION / system
     binary = folder / f"terraform-provider-azurerm_v{VERSION}_x5"
     if binary.exists():
         return binary
@@ -37,8 +39,18 @@ def build(system: str = "") -> Path:
         _require_sum(made)
         flags = f"-s -w -X {MODULE}/version.ProviderVersion={VERSION}"
         stand_tools.run(
-            ["go", "install", "-p", os.environ.get("TIDEGATE_GO_JOBS", "2"), "-trimpath", f"-ldflags={flags}", f"{MODULE}@{PSEUDO_VERSION}"],
-            log=log, cwd=made, env={"GOBIN": str(made)},
+            [
+                "go",
+                "install",
+                "-p",
+                os.environ.get("TIDEGATE_GO_JOBS", "2"),
+                "-trimpath",
+                f"-ldflags={flags}",
+                f"{MODULE}@{PSEUDO_VERSION}",
+            ],
+            log=log,
+            cwd=made,
+            env={"GOBIN": str(made)},
         )
         folder.mkdir(parents=True, exist_ok=True)
         (made / "terraform-provider-azurerm").rename(binary)
@@ -47,8 +59,6 @@ def build(system: str = "") -> Path:
 
 
 def _require_sum(folder: Path) -> None:
-    import json
-
     answer = subprocess.run(["go", "mod", "download", "-json", f"{MODULE}@{PSEUDO_VERSION}"], cwd=folder, capture_output=True, text=True)
     found = json.loads(answer.stdout or "{}").get("Sum")
     if found != SUM:

@@ -1,7 +1,7 @@
 """The tables of each module's README, in the shape that terraform-docs writes between its two marks.
 
-terraform-docs itself is not asked, so that nothing must be installed to keep the pages true; whoever has it may run it, with
-`--output-template` of the marks below.
+terraform-docs itself is not asked, so that nothing must be installed to keep the pages true; unlike it, this links to no documentation of
+providers.
 """
 
 import re
@@ -57,32 +57,69 @@ def tables(folder: Path) -> str:
     whole = hcl.read_folder(folder)
     required = [block for terraform in whole.children("terraform") for block in terraform.children("required_providers")]
     providers = {name: _pick(value.value) for block in required for name, value in block.attributes.items()}
-    version = next((t.attributes["required_version"].value.strip('"') for t in whole.children("terraform") if "required_version" in t.attributes), None)
+    version = next(
+        (t.attributes["required_version"].value.strip('"') for t in whole.children("terraform") if "required_version" in t.attributes), None
+    )
 
-    parts = ["## Requirements", _table(["Name", "Version"], [
-        *([[_anchor("requirement", "terraform"), version]] if version else []),
-        *[[_anchor("requirement", name), value.get("version", "n/a")] for name, value in sorted(providers.items())],
-    ])]
-    parts += ["## Providers", _table(["Name", "Version"], [
-        [_anchor("provider", name), value.get("version", "n/a")] for name, value in sorted(providers.items())
-    ]) or "No providers."]
-    parts += ["## Modules", _table(["Name", "Source", "Version"], [
-        [_anchor("module", block.labels[0]), hcl.text_of(block.attributes["source"].value), "n/a"]
-        for block in sorted(whole.children("module"), key=lambda block: block.labels[0])
-    ]) or "No modules."]
+    parts = [
+        "## Requirements",
+        _table(
+            ["Name", "Version"],
+            [
+                *([[_anchor("requirement", "terraform"), version]] if version else []),
+                *[[_anchor("requirement", name), value.get("version", "n/a")] for name, value in sorted(providers.items())],
+            ],
+        ),
+    ]
+    parts += [
+        "## Providers",
+        _table(["Name", "Version"], [[_anchor("provider", name), value.get("version", "n/a")] for name, value in sorted(providers.items())])
+        or "No providers.",
+    ]
+    parts += [
+        "## Modules",
+        _table(
+            ["Name", "Source", "Version"],
+            [
+                [_anchor("module", block.labels[0]), hcl.text_of(block.attributes["source"].value), "n/a"]
+                for block in sorted(whole.children("module"), key=lambda block: block.labels[0])
+            ],
+        )
+        or "No modules.",
+    ]
     resources = [["resource", block] for block in whole.children("resource")] + [["data source", block] for block in whole.children("data")]
-    parts += ["## Resources", _table(["Name", "Type"], sorted(
-        [f"{block.labels[0]}.{block.labels[1]}", kind] for kind, block in resources
-    )) or "No resources."]
-    parts += ["## Inputs", _table(["Name", "Description", "Type", "Default", "Required"], [
-        [_anchor("input", block.labels[0]), _flat(_text(block, "description")), _code(_dedent(block.attributes["type"].value)) if "type" in block.attributes else "`any`",
-         _code(_dedent(block.attributes["default"].value)) if "default" in block.attributes else "n/a", "no" if "default" in block.attributes else "yes"]
-        for block in sorted(whole.children("variable"), key=lambda block: block.labels[0])
-    ]) or "No inputs."]
-    parts += ["## Outputs", _table(["Name", "Description"], [
-        [_anchor("output", block.labels[0]), _flat(_text(block, "description"))]
-        for block in sorted(whole.children("output"), key=lambda block: block.labels[0])
-    ]) or "No outputs."]
+    parts += [
+        "## Resources",
+        _table(["Name", "Type"], sorted([f"{block.labels[0]}.{block.labels[1]}", kind] for kind, block in resources)) or "No resources.",
+    ]
+    parts += [
+        "## Inputs",
+        _table(
+            ["Name", "Description", "Type", "Default", "Required"],
+            [
+                [
+                    _anchor("input", block.labels[0]),
+                    _flat(_text(block, "description")),
+                    _code(_dedent(block.attributes["type"].value)) if "type" in block.attributes else "`any`",
+                    _code(_dedent(block.attributes["default"].value)) if "default" in block.attributes else "n/a",
+                    "no" if "default" in block.attributes else "yes",
+                ]
+                for block in sorted(whole.children("variable"), key=lambda block: block.labels[0])
+            ],
+        )
+        or "No inputs.",
+    ]
+    parts += [
+        "## Outputs",
+        _table(
+            ["Name", "Description"],
+            [
+                [_anchor("output", block.labels[0]), _flat(_text(block, "description"))]
+                for block in sorted(whole.children("output"), key=lambda block: block.labels[0])
+            ],
+        )
+        or "No outputs.",
+    ]
     return "\n\n".join(part for part in parts if part)
 
 

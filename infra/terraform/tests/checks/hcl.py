@@ -60,7 +60,7 @@ def text_of(value: str) -> str | None:
     """The content of a plain quoted string or heredoc; None for anything else, interpolation included."""
     heredoc = HEREDOC.match(value)
     if heredoc:
-        lines = value[heredoc.end():].split("\n")[:-1]
+        lines = value[heredoc.end() :].split("\n")[:-1]
         indent = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0) if heredoc.group(1) else 0
         return "\n".join(line[indent:] for line in lines)
     if len(value) < 2 or value[0] != '"' or value[-1] != '"' or re.search(r"(?<!\$)\$\{", value):

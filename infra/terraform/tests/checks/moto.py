@@ -27,9 +27,21 @@ def install() -> Path:
 
     def build(folder):
         stand_tools.run(
-            [*stand_tools.PIP.version_command[:3], "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes",
-             "--target", folder / "python", "-r", PINNED],
-            log=cache.log("moto"), cwd=folder,
+            [
+                *stand_tools.PIP.version_command[:3],
+                "install",
+                "--quiet",
+                "--no-deps",
+                "--only-binary",
+                ":all:",
+                "--require-hashes",
+                "--target",
+                folder / "python",
+                "-r",
+                PINNED,
+            ],
+            log=cache.log("moto"),
+            cwd=folder,
         )
 
     return cache.ensure("moto", VERSION, build) / "python"
@@ -45,8 +57,12 @@ def server(folder: Path):
     log = folder / "moto.log"
     with open(log, "wb") as out:
         child = subprocess.Popen(
-            [sys.executable, "-c", START, "-H", "127.0.0.1", "-p", str(port)], cwd=folder, stdin=subprocess.DEVNULL, stdout=out,
-            stderr=subprocess.STDOUT, env=tools.environment(PYTHONPATH=str(python), AWS_ACCESS_KEY_ID="nobody", AWS_SECRET_ACCESS_KEY="nothing"),
+            [sys.executable, "-c", START, "-H", "127.0.0.1", "-p", str(port)],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=tools.environment(PYTHONPATH=str(python), AWS_ACCESS_KEY_ID="nobody", AWS_SECRET_ACCESS_KEY="nothing"),
         )
     address = f"http://127.0.0.1:{port}"
     try:

@@ -43,46 +43,116 @@ CLAIM = "tide-lake/prod/chain/orders-AAAA/00000/0000000001.claim.json"
 
 NEEDS = {
     "validator": [
-        *CONNECT, *PRODUCE, *SCAN, *_read("orders", "customers.retry", "tidegate.probe"),
+        *CONNECT,
+        *PRODUCE,
+        *SCAN,
+        *_read("orders", "customers.retry", "tidegate.probe"),
         *_write("orders.validated", "tidegate.dlq", "tidegate.probe", "tidegate.summaries"),
-        *_join("tidegate-validator"), *_transact("tidegate-validator-0a1b2c"), *_transact("tidegate-probe-0a1b2c"),
-        *_objects("PutObject", "tide-dead/oversize/x"), ("kms:GenerateDataKey", DEAD_KEY),
+        *_join("tidegate-validator"),
+        *_transact("tidegate-validator-0a1b2c"),
+        *_transact("tidegate-probe-0a1b2c"),
+        *_objects("PutObject", "tide-dead/oversize/x"),
+        ("kms:GenerateDataKey", DEAD_KEY),
     ],
     "sink": [
-        *CONNECT, *_read("orders.validated", "customers.validated"), *_join("tidegate-sink"), ("s3:ListBucket", "arn:aws:s3:::tide-lake"),
-        *_objects("PutObject", FILE, CLAIM), *_objects("GetObject", FILE, CLAIM), ("kms:Decrypt", LAKE_KEY), ("kms:GenerateDataKey", LAKE_KEY),
+        *CONNECT,
+        *_read("orders.validated", "customers.validated"),
+        *_join("tidegate-sink"),
+        ("s3:ListBucket", "arn:aws:s3:::tide-lake"),
+        *_objects("PutObject", FILE, CLAIM),
+        *_objects("GetObject", FILE, CLAIM),
+        ("kms:Decrypt", LAKE_KEY),
+        ("kms:GenerateDataKey", LAKE_KEY),
     ],
-    "sla": [("s3:ListBucket", "arn:aws:s3:::tide-lake"), *_objects("GetObject", FILE), *_objects("PutObject", "tide-lake/prod/history/x"), ("kms:Decrypt", LAKE_KEY)],
+    "sla": [
+        ("s3:ListBucket", "arn:aws:s3:::tide-lake"),
+        *_objects("GetObject", FILE),
+        *_objects("PutObject", "tide-lake/prod/history/x"),
+        ("kms:Decrypt", LAKE_KEY),
+    ],
     "audit": [
-        *CONNECT, *SCAN, *_read("orders", "orders.validated", "tidegate.dlq"), ("kafka-cluster:DescribeGroup", _kafka("group", "tidegate-validator")),
-        ("s3:ListBucket", "arn:aws:s3:::tide-lake"), *_objects("GetObject", FILE, CLAIM), ("kms:Decrypt", LAKE_KEY),
+        *CONNECT,
+        *SCAN,
+        *_read("orders", "orders.validated", "tidegate.dlq"),
+        ("kafka-cluster:DescribeGroup", _kafka("group", "tidegate-validator")),
+        ("s3:ListBucket", "arn:aws:s3:::tide-lake"),
+        *_objects("GetObject", FILE, CLAIM),
+        ("kms:Decrypt", LAKE_KEY),
     ],
     "operator": [
-        *CONNECT, *PRODUCE, *SCAN, *_read("tidegate.dlq", "orders.validated", "tidegate.groups"), *_write("orders.retry", "tidegate.groups"),
-        *_transact("tidegate-replay-0a1b2c"), *_objects("PutObject", "tide-dead/export/x"),
+        *CONNECT,
+        *PRODUCE,
+        *SCAN,
+        *_read("tidegate.dlq", "orders.validated", "tidegate.groups"),
+        *_write("orders.retry", "tidegate.groups"),
+        *_transact("tidegate-replay-0a1b2c"),
+        *_objects("PutObject", "tide-dead/export/x"),
     ],
-    "topics": [("kafka-cluster:CreateTopic", _kafka("topic", name)) for name in ("orders", "orders.validated", "tidegate.dlq", "tidegate.probe", "tidegate.groups")],
+    "topics": [
+        ("kafka-cluster:CreateTopic", _kafka("topic", name))
+        for name in ("orders", "orders.validated", "tidegate.dlq", "tidegate.probe", "tidegate.groups")
+    ],
     "registry": [("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:eu-north-1:123456789012:secret:tidegate/git-0a1b2c")],
-    "lag": [*CONNECT, ("kafka-cluster:DescribeGroup", _kafka("group", "tidegate-validator")), ("kafka-cluster:DescribeTopic", _kafka("topic", "orders"))],
+    "lag": [
+        *CONNECT,
+        ("kafka-cluster:DescribeGroup", _kafka("group", "tidegate-validator")),
+        ("kafka-cluster:DescribeTopic", _kafka("topic", "orders")),
+    ],
     "dead_letter_reader": [*CONNECT, *_read("tidegate.dlq"), *_objects("GetObject", "tide-dead/export/x"), ("kms:Decrypt", DEAD_KEY)],
 }
 
 REFUSED = {
     "validator": [
-        *_write("orders", "customers")[1::2], ("kafka-cluster:CreateTopic", _kafka("topic", "tidegate.probe")), *_read("other")[2:],
-        *_join("tidegate-sink"), *_transact("other-0a1b2c"), *_objects("GetObject", FILE), *_objects("PutObject", FILE, "tide-dead/export/x"),
+        *_write("orders", "customers")[1::2],
+        ("kafka-cluster:CreateTopic", _kafka("topic", "tidegate.probe")),
+        *_read("other")[2:],
+        *_join("tidegate-sink"),
+        *_transact("other-0a1b2c"),
+        *_objects("GetObject", FILE),
+        *_objects("PutObject", FILE, "tide-dead/export/x"),
     ],
     "sink": [
-        *_read("orders", "tidegate.dlq")[2::3], *_write("orders.validated")[1:], *_join("tidegate-validator"), *_objects("DeleteObject", FILE, CLAIM),
-        *_objects("PutObject", "tide-lake/other/lake/x", "tide-lake/prod/history/x", "tide-dead/x"), *_objects("GetObject", "tide-dead/x"), ("kms:Decrypt", DEAD_KEY),
+        *_read("orders", "tidegate.dlq")[2::3],
+        *_write("orders.validated")[1:],
+        *_join("tidegate-validator"),
+        *_objects("DeleteObject", FILE, CLAIM),
+        *_objects("PutObject", "tide-lake/other/lake/x", "tide-lake/prod/history/x", "tide-dead/x"),
+        *_objects("GetObject", "tide-dead/x"),
+        ("kms:Decrypt", DEAD_KEY),
     ],
     "sla": [*CONNECT, *_objects("PutObject", FILE, CLAIM), *_objects("GetObject", CLAIM, "tide-dead/x"), ("kms:Decrypt", DEAD_KEY)],
-    "audit": [*PRODUCE, *_write("orders", "tidegate.dlq")[1::2], *_join("tidegate-validator")[:1], *_objects("PutObject", FILE, CLAIM), ("kms:GenerateDataKey", LAKE_KEY)],
-    "operator": [*_write("orders", "orders.validated", "tidegate.dlq")[1::2], *_objects("PutObject", FILE, "tide-dead/oversize/x"), *_objects("GetObject", FILE), ("kms:Decrypt", LAKE_KEY)],
-    "topics": [*_read("orders")[2:], *_write("orders")[1:], ("kafka-cluster:DeleteTopic", _kafka("topic", "orders")), ("kafka-cluster:CreateTopic", _kafka("topic", "other"))],
-    "registry": [*CONNECT, *_objects("GetObject", FILE), ("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:eu-north-1:123456789012:secret:other-0a1b2c")],
+    "audit": [
+        *PRODUCE,
+        *_write("orders", "tidegate.dlq")[1::2],
+        *_join("tidegate-validator")[:1],
+        *_objects("PutObject", FILE, CLAIM),
+        ("kms:GenerateDataKey", LAKE_KEY),
+    ],
+    "operator": [
+        *_write("orders", "orders.validated", "tidegate.dlq")[1::2],
+        *_objects("PutObject", FILE, "tide-dead/oversize/x"),
+        *_objects("GetObject", FILE),
+        ("kms:Decrypt", LAKE_KEY),
+    ],
+    "topics": [
+        *_read("orders")[2:],
+        *_write("orders")[1:],
+        ("kafka-cluster:DeleteTopic", _kafka("topic", "orders")),
+        ("kafka-cluster:CreateTopic", _kafka("topic", "other")),
+    ],
+    "registry": [
+        *CONNECT,
+        *_objects("GetObject", FILE),
+        ("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:eu-north-1:123456789012:secret:other-0a1b2c"),
+    ],
     "lag": [*_read("orders")[2:], *_join("tidegate-validator")[:1]],
-    "dead_letter_reader": [*_read("orders", "orders.validated")[2::3], *_write("tidegate.dlq")[1:], *_objects("GetObject", FILE), ("kms:Decrypt", LAKE_KEY), *_objects("PutObject", "tide-dead/export/x")],
+    "dead_letter_reader": [
+        *_read("orders", "orders.validated")[2::3],
+        *_write("tidegate.dlq")[1:],
+        *_objects("GetObject", FILE),
+        ("kms:Decrypt", LAKE_KEY),
+        *_objects("PutObject", "tide-dead/export/x"),
+    ],
 }
 
 
@@ -106,7 +176,9 @@ def problems(rows: list) -> list:
 
 def _allowed(statements: list, action: str, resource: str) -> bool:
     return any(
-        statement["Effect"] == "Allow" and action in statement["Action"] and any(_fits(pattern, resource) for pattern in statement["Resource"])
+        statement["Effect"] == "Allow"
+        and action in statement["Action"]
+        and any(_fits(pattern, resource) for pattern in statement["Resource"])
         for statement in statements
     )
 

@@ -62,7 +62,11 @@ def problems(rows: list) -> list:
     for address, kind, values, unknown in rows:
         if FORBIDDEN.match(kind):
             found.append(f"{address}: {kind} gives rights that are not written here; write them into the role's own policy")
-        if kind == "aws_iam_role_policy_attachment" and "policy_arn" not in unknown and not OWN_POLICY.match(values.get("policy_arn") or ""):
+        if (
+            kind == "aws_iam_role_policy_attachment"
+            and "policy_arn" not in unknown
+            and not OWN_POLICY.match(values.get("policy_arn") or "")
+        ):
             found.append(f"{address}: `{values.get('policy_arn')}` is not a policy of this account, so its text is not judged here")
         if kind == "aws_iam_role" and (values.get("managed_policy_arns") or values.get("inline_policy")):
             found.append(f"{address}: managed or inline policies of the role itself; use aws_iam_role_policy")
@@ -101,7 +105,11 @@ def _policy(text: str, trust: bool) -> list:
         if statement.get("Effect") == "Deny":
             continue
         name = statement.get("Sid", "a statement without a name")
-        found += [f"{name}: {word} gives everything that it does not name" for word in ("NotAction", "NotResource", "NotPrincipal") if word in statement]
+        found += [
+            f"{name}: {word} gives everything that it does not name"
+            for word in ("NotAction", "NotResource", "NotPrincipal")
+            if word in statement
+        ]
         for action in _list(statement.get("Action", [])):
             if not ACTION.match(action):
                 found.append(f"{name}: the action `{action}` is not one single action")
@@ -137,7 +145,11 @@ def _principal(principal, condition, trust: bool) -> list:
             found.append("the subject of the token is not one service account (StringEquals on :sub)")
     if trust and "Service" in principal:
         keys = set((condition or {}).get("StringEquals", {}))
-        missing = {"aws:RequestTag/eks-cluster-arn", "aws:RequestTag/kubernetes-namespace", "aws:RequestTag/kubernetes-service-account"} - keys
+        missing = {
+            "aws:RequestTag/eks-cluster-arn",
+            "aws:RequestTag/kubernetes-namespace",
+            "aws:RequestTag/kubernetes-service-account",
+        } - keys
         if missing:
             found.append(f"the trust does not say {', '.join(sorted(missing))}")
     return found

@@ -74,8 +74,7 @@ def require_provider(name: str, wanted: str) -> None:
             plain = re.search(r"(\d+\.\d+\.\d+)", version.name)
             if plain and re.match(wanted, plain.group(1)):
                 return
-    how = "run `just azurerm-provider`" if name == "azurerm" else (
-        f"`terraform providers mirror DIR` in a module and {PLUGINS}=DIR")
+    how = "run `just azurerm-provider`" if name == "azurerm" else (f"`terraform providers mirror DIR` in a module and {PLUGINS}=DIR")
     raise Missing(f"the provider hashicorp/{name} {wanted} is in none of {', '.join(map(str, plugin_folders())) or 'no folder'}: {how}")
 
 
@@ -101,7 +100,9 @@ def run(*arguments, cwd: Path, ok=(0,), **env) -> subprocess.CompletedProcess:
         [terraform(), *map(str, arguments)], cwd=cwd, env=environment(**env), capture_output=True, text=True, stdin=subprocess.DEVNULL
     )
     if answer.returncode not in ok:
-        raise Failed(f"`terraform {' '.join(map(str, arguments))}` in {cwd.name} ended with {answer.returncode}\n{answer.stdout}{answer.stderr}")
+        raise Failed(
+            f"`terraform {' '.join(map(str, arguments))}` in {cwd.name} ended with {answer.returncode}\n{answer.stdout}{answer.stderr}"
+        )
     return answer
 
 

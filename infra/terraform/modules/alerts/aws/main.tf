@@ -1,7 +1,7 @@
 # Rules evaluated by Amazon Managed Prometheus, alerts sent to one SNS topic a severity, and CloudWatch alarms on the brokers.
 locals {
   severities    = toset(["page", "ticket", "info"])
-  workspace_arn = var.workspace_arn == null ? aws_prometheus_workspace.this[0].arn : var.workspace_arn
+  workspace_arn = var.workspace == null ? aws_prometheus_workspace.this[0].arn : var.workspace.arn
   workspace_id  = split("/", local.workspace_arn)[1]
   partition     = split(":", local.workspace_arn)[1]
   region        = split(":", local.workspace_arn)[3]
@@ -49,7 +49,7 @@ module "rules" {
 }
 
 resource "aws_prometheus_workspace" "this" {
-  count = var.workspace_arn == null ? 1 : 0
+  count = var.workspace == null ? 1 : 0
 
   alias = var.name
   tags  = var.tags

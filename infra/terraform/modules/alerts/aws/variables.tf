@@ -15,14 +15,16 @@ variable "rules" {
   nullable    = false
 }
 
-variable "workspace_arn" {
+variable "workspace" {
   description = "Workspace of Amazon Managed Service for Prometheus. Null: one is made."
-  type        = string
-  default     = null
+  type = object({
+    arn = string
+  })
+  default = null
 
   validation {
-    condition     = var.workspace_arn == null ? true : can(regex("^arn:aws[a-z-]*:aps:[a-z0-9-]+:[0-9]{12}:workspace/[a-z0-9-]+$", var.workspace_arn))
-    error_message = "workspace_arn must be arn:aws:aps:REGION:ACCOUNT:workspace/ID, in full."
+    condition     = var.workspace == null ? true : can(regex("^arn:aws[a-z-]*:aps:[a-z0-9-]+:[0-9]{12}:workspace/[a-z0-9-]+$", var.workspace.arn))
+    error_message = "workspace.arn must be arn:aws:aps:REGION:ACCOUNT:workspace/ID, in full."
   }
 }
 

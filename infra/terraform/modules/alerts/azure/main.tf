@@ -104,7 +104,7 @@ resource "azurerm_monitor_alert_prometheus_rule_group" "this" {
 }
 
 resource "azurerm_monitor_metric_alert" "eventhubs" {
-  for_each = var.eventhub_namespace_id == null ? {} : {
+  for_each = var.eventhub_namespace == null ? {} : {
     ThrottledRequests   = { severity = "ticket", text = "requests are throttled: raise capacity, or lag grows" }
     QuotaExceededErrors = { severity = "page", text = "a quota of the namespace is exceeded: writes are refused" }
     ServerErrors        = { severity = "page", text = "the namespace answers with server errors" }
@@ -112,7 +112,7 @@ resource "azurerm_monitor_metric_alert" "eventhubs" {
 
   name                = "${var.name}-${each.key}"
   resource_group_name = var.resource_group_name
-  scopes              = [var.eventhub_namespace_id]
+  scopes              = [var.eventhub_namespace.id]
   description         = "Event Hubs: ${each.value.text}"
   severity            = local.severities[each.value.severity]
   frequency           = "PT1M"

@@ -54,10 +54,12 @@ variable "receivers" {
   }
 }
 
-variable "eventhub_namespace_id" {
-  description = "Resource id of the Event Hubs namespace that metric alerts watch. Null: none."
-  type        = string
-  default     = null
+variable "eventhub_namespace" {
+  description = "The Event Hubs namespace that metric alerts watch: its resource id. Null: none."
+  type = object({
+    id = string
+  })
+  default = null
 }
 
 variable "tags" {

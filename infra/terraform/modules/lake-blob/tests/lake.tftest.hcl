@@ -37,7 +37,7 @@ run "closed_versioned_encrypted" {
   }
   assert {
     condition = alltrue([
-      for rule in azurerm_storage_management_policy.this.rule : try(rule.actions[0].base_blob[0].delete_after_days_since_modification_greater_than, -1) <= 0
+      for rule in azurerm_storage_management_policy.this.rule : coalesce(try(rule.actions[0].base_blob[0].delete_after_days_since_modification_greater_than, -1), -1) < 0
       if contains([for prefix in rule.filters[0].prefix_match : startswith(prefix, "lake/")], true)
     ])
     error_message = "No rule may end a current blob of the lake."

@@ -77,10 +77,10 @@ run "one_bucket_is_refused" {
 run "one_key_is_refused" {
   command = plan
   variables {
-    kms_key_arn             = "arn:aws:kms:eu-north-1:111122223333:key/0d7a3c1e"
-    dead_letter_kms_key_arn = "arn:aws:kms:eu-north-1:111122223333:key/0d7a3c1e"
+    kms_key             = { arn = "arn:aws:kms:eu-north-1:111122223333:key/0d7a3c1e" }
+    dead_letter_kms_key = { arn = "arn:aws:kms:eu-north-1:111122223333:key/0d7a3c1e" }
   }
-  expect_failures = [var.dead_letter_kms_key_arn]
+  expect_failures = [var.dead_letter_kms_key]
 }
 
 run "a_star_in_the_prefix" {

@@ -63,6 +63,42 @@ run "a_new_cluster_keeps_what_it_acknowledged" {
   }
 }
 
+run "doors_for_producers_without_iam" {
+  command = plan
+  variables {
+    scram_secret_arns            = { till = "arn:aws:secretsmanager:eu-north-1:111122223333:secret:AmazonMSK_till-0a1b2c" }
+    certificate_authority_arns   = ["arn:aws:acm-pca:eu-north-1:111122223333:certificate-authority/0d7a3c1e"]
+    prometheus_exporters_enabled = true
+    broker_node_volume_max_gb    = 500
+    kms_key                      = { arn = "arn:aws:kms:eu-north-1:111122223333:key/0d7a3c1e" }
+  }
+  assert {
+    condition     = join(" ", sort([for rule in aws_vpc_security_group_ingress_rule.clients : tostring(rule.from_port)])) == "11001 11002 9094 9096 9098"
+    error_message = "A port for each way in, and two for metrics."
+  }
+  assert {
+    condition     = length(aws_msk_single_scram_secret_association.this) == 1 && length(aws_kms_key.brokers) == 0 && aws_appautoscaling_target.storage[0].max_capacity == 500
+    error_message = "SCRAM users, the given key, growing storage."
+  }
+}
+
+run "a_disk_that_shrinks" {
+  command = plan
+  variables {
+    broker_node_volume_max_gb = 50
+  }
+  expect_failures = [var.broker_node_volume_max_gb]
+}
+
+run "serverless_knows_iam_only" {
+  command = plan
+  variables {
+    cluster_type               = "serverless"
+    certificate_authority_arns = ["arn:aws:acm-pca:eu-north-1:111122223333:certificate-authority/0d7a3c1e"]
+  }
+  expect_failures = [var.certificate_authority_arns]
+}
+
 run "serverless" {
   command = apply
   variables {

@@ -37,8 +37,15 @@ module "kafka" {
   topics = { for number in range(40) : "events-${number}" => { partitions = 3 } }
 }
 
+# Made together with what uses it: whether a key is given must be known before its ARN is.
+resource "aws_kms_key" "given" {
+  description = "A key that is there for the lake"
+}
+
 module "lake" {
   source = "../../../modules/lake-s3"
+
+  kms_key = { arn = aws_kms_key.given.arn }
 
   bucket          = "tide-lake"
   prefix          = "prod"

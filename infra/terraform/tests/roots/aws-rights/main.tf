@@ -76,7 +76,7 @@ module "with_many_topics" {
 module "alerts" {
   source = "../../../modules/alerts/aws"
 
-  workspace_arn = "arn:aws:aps:eu-north-1:${local.account}:workspace/ws-0d7a3c1e"
+  workspace     = { arn = "arn:aws:aps:eu-north-1:${local.account}:workspace/ws-0d7a3c1e" }
   rules         = { orders = file("${path.module}/../../rules/orders.yaml") }
   subscriptions = { pager = { severity = "page", protocol = "https", endpoint = "https://pager.example.com" } }
 }

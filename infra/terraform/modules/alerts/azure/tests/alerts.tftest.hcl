@@ -31,8 +31,8 @@ variables {
 run "rules_speak_azures_language" {
   command = apply
   variables {
-    receivers             = { on-call = { severity = "page", webhook = "https://pager.example/tidegate" } }
-    eventhub_namespace_id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/tide"
+    receivers          = { on-call = { severity = "page", webhook = "https://pager.example/tidegate" } }
+    eventhub_namespace = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/tide" }
   }
   assert {
     condition     = azurerm_monitor_alert_prometheus_rule_group.this["orders"].rule[1].for == "PT1H30M" && azurerm_monitor_alert_prometheus_rule_group.this["orders"].interval == "PT1M"
