@@ -286,9 +286,9 @@ def _rights_page(table: list) -> str:
     lines = [
         "# Rights of each role on AWS",
         "",
-        "Written by `infra/terraform/tests/check.py rights --write` from the plan of `tests/roots/aws-rights`, and compared with it by the tests: every",
-        "switch on, two sources, one shared dead-letter topic. Names of topics, buckets and keys are those of that plan. `CLUSTER` stands for",
-        "the ARN of the MSK cluster, with `topic`, `group` and `transactional-id` in the place of `cluster`.",
+        "Written by `just terraform-docs` from the plan of `tests/roots/aws-rights`, and compared with it by the tests: every switch on,",
+        "two sources, one shared dead-letter topic. Names of topics, buckets and keys are those of that plan. `CLUSTER` stands for the ARN",
+        "of the MSK cluster, with `topic`, `group` and `transactional-id` in the place of `cluster`.",
         "",
     ]
     for role, resources in sorted(roles.items()):

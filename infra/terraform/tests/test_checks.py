@@ -99,6 +99,11 @@ class Rights(unittest.TestCase):
         self.assertEqual(assignment(), [])
         self.assertNotEqual(assignment(role_definition_name="Azure Event Hubs Data Owner"), [])
         self.assertNotEqual(assignment(role_definition_name="Contributor"), [])
+        self.assertNotEqual(assignment(role_definition_name="Contributor", role_definition_id="/filled/in/by/the/provider"), [])
+        self.assertNotEqual(assignment(role_definition_name=None, role_definition_id="/of/somebody"), [])
+        ours = ("y", "azurerm_role_definition", {"role_definition_resource_id": "/of/ours"}, [])
+        given = ("x", "azurerm_role_assignment", {"role_definition_id": "/of/ours", "scope": hub}, [])
+        self.assertEqual(rights.problems([ours, given]), [])
         self.assertNotEqual(assignment(scope=hub.rsplit("/", 2)[0]), [])
         self.assertNotEqual(assignment(scope="/subscriptions/0"), [])
 
@@ -222,7 +227,8 @@ class Documents(unittest.TestCase):
 class Hcl(unittest.TestCase):
     def test_shape(self):
         whole = hcl.parse(
-            '# a\nx = { a = "}" } # b\ny = <<-EOT\n    one {\n      two\n  EOT\nresource "a" "b" {\n  for_each = { for k, v in x : "${k}-${"}"}" => v }\n  rule {}\n  /* c */\n}\n'
+            '# a\nx = { a = "}" } # b\ny = <<-EOT\n    one {\n      two\n  EOT\n'
+            'resource "a" "b" {\n  for_each = { for k, v in x : "${k}-${"}"}" => v }\n  rule {}\n  /* c */\n}\n'
         )
         self.assertEqual(whole.attributes["x"].value, '{ a = "}" }')
         self.assertEqual(hcl.text_of(whole.attributes["y"].value), "one {\n  two")

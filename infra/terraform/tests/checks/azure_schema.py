@@ -1,7 +1,7 @@
 """Holds azurerm resources and data sources in our files against the provider's recorded schema.
 
-Found are: unknown resources, misspelt or unknown arguments, arguments that only the provider sets, missing ones, blocks written as arguments and
-the other way round, too few or too many blocks, literals of another type, and references to attributes that there are not.
+Found are: unknown resources, misspelt or unknown arguments, arguments that only the provider sets, missing ones, blocks written as
+arguments and the other way round, too few or too many blocks, literals of another type, references to attributes that there are not.
 """
 
 import difflib

@@ -1,7 +1,7 @@
 """What each role asks of AWS, call by call as the code makes them, and what it must be refused, decided over the policies of a plan.
 
-Sources: services/lib/lake/src/store.rs (put, get, head, list), services/sink/src (claims and manifests below `chain/`, files below `lake/`),
-services/lib/kafka/src (probe.rs, scan.rs, cluster.rs, exchange.rs), services/audit/src, services/lib/query/src.
+Sources: services/lib/lake/src/store.rs (put, get, head, list), services/sink/src (claims and manifests below `chain/`, files below
+`lake/`), services/lib/kafka/src (probe.rs, scan.rs, cluster.rs, exchange.rs), services/audit/src, services/lib/query/src.
 """
 
 import json

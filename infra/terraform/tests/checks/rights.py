@@ -1,9 +1,9 @@
 """Reads the rights out of a plan or a state and says what is too much.
 
-Too much is: a star in an action, a resource or a principal of an Allow; whatever gives rights by naming what is left out; a role that anybody in
-an account or cluster may take; policies of AWS's own, whose text is not ours; and a policy that the plan does not know, since nobody can judge it.
-A star may only end what must be open at its end: objects below a bucket or folder, and transactional ids, which end in a part that each worker
-makes up.
+Too much is: a star in an action, a resource or a principal of an Allow; whatever gives rights by naming what is left out; a role that
+anybody in an account or cluster may take; policies of AWS's own, whose text is not ours; and a policy that the plan does not know, since
+nobody can judge it. A star may only end what must be open at its end: objects below a bucket or folder, and transactional ids, which end
+in a part that each worker makes up.
 """
 
 import json
@@ -59,6 +59,7 @@ def of_state(state: dict) -> list:
 
 def problems(rows: list) -> list:
     found = []
+    own = {values.get("role_definition_resource_id") for _, kind, values, _ in rows if kind == "azurerm_role_definition"} - {None}
     for address, kind, values, unknown in rows:
         if FORBIDDEN.match(kind):
             found.append(f"{address}: {kind} gives rights that are not written here; write them into the role's own policy")
@@ -80,7 +81,7 @@ def problems(rows: list) -> list:
                 continue
             if kind == "aws_kms_key":
                 found += [f"{address}: {problem}" for problem in _policy(values["policy"], trust=False)]
-        found += _azure(address, kind, values, unknown)
+        found += _azure(address, kind, values, unknown, own)
     return found
 
 
@@ -155,12 +156,14 @@ def _principal(principal, condition, trust: bool) -> list:
     return found
 
 
-def _azure(address, kind, values, unknown) -> list:
+def _azure(address, kind, values, unknown, own) -> list:
     found = []
     if kind == "azurerm_role_assignment":
         role, scope = values.get("role_definition_name"), values.get("scope") or ""
-        if role is not None and role not in BUILT_IN and values.get("role_definition_id") is None:
-            found.append(f"{address}: the role `{role}` is not one of {', '.join(sorted(BUILT_IN))}")
+        # The provider fills in whichever of name and id was not given.
+        if role not in BUILT_IN and values.get("role_definition_id") not in own:
+            allowed = ", ".join(sorted(BUILT_IN))
+            found.append(f"{address}: the role `{role}` is neither one of {allowed} nor defined here")
         if "scope" not in unknown and not AZURE_SCOPE.search(scope):
             found.append(f"{address}: the scope `{scope}` is wider than one hub or container")
     if kind == "azurerm_role_definition":
