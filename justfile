@@ -45,3 +45,15 @@ bench name *args:
 # Fuzzing: `just fuzz all --minutes 15`, see tests/fuzz/README.md.
 fuzz *args:
     tests/fuzz/run {{ args }}
+
+# Checks of the Terraform modules without a cloud: `just terraform`, `just terraform aws`, see infra/terraform/README.md.
+terraform *args:
+    python3 infra/terraform/tests/check.py {{ args }}
+
+# Write the tables of the modules' READMEs and the page of rights.
+terraform-docs:
+    python3 infra/terraform/tests/check.py documents rights --write
+
+# Build the azurerm provider into the cache, once (a long Go build); then `just terraform azure` checks the Azure modules with it.
+azurerm-provider:
+    python3 infra/terraform/tests/check.py --azurerm-provider

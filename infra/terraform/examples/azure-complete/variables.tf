@@ -1,0 +1,74 @@
+variable "subscription_id" {
+  description = "Azure subscription."
+  type        = string
+}
+
+variable "location" {
+  description = "Azure region."
+  type        = string
+}
+
+variable "resource_group_name" {
+  description = "Resource group that is made for Tidegate."
+  type        = string
+}
+
+variable "oidc_issuer_url" {
+  description = "Issuer of the AKS cluster that is there (`az aks show --query oidcIssuerProfile.issuerUrl -o tsv`)."
+  type        = string
+}
+
+variable "eventhub_namespace" {
+  description = "Name of the Event Hubs namespace."
+  type        = string
+}
+
+variable "storage_account" {
+  description = "Name of the storage account of the lake."
+  type        = string
+}
+
+variable "endpoint_subnet_id" {
+  description = "Subnet of private endpoints."
+  type        = string
+}
+
+variable "virtual_network_id" {
+  description = "Network of the AKS nodes, in which the private names resolve."
+  type        = string
+}
+
+variable "dead_letter_readers" {
+  description = "Object ids of Entra groups whose members may read dead letters, by a name of yours."
+  type        = map(string)
+}
+
+variable "monitor_workspace_id" {
+  description = "Resource id of the Azure Monitor workspace that holds the metrics."
+  type        = string
+}
+
+variable "pager_url" {
+  description = "Address (https) that pages go to."
+  type        = string
+}
+
+variable "ticket_email" {
+  description = "Address that tickets go to."
+  type        = string
+}
+
+variable "rules_folder" {
+  description = "Folder of Prometheus rule files (*.yaml), as `tidegate alerts render` writes them."
+  type        = string
+}
+
+variable "topics" {
+  description = "Source topics that contracts bind, with their partitions."
+  type = map(object({
+    partitions                  = number
+    retention_hours             = optional(number, 168)
+    validated_retention_hours   = optional(number, 168)
+    dead_letter_retention_hours = optional(number, 168)
+  }))
+}

@@ -1,0 +1,99 @@
+# What each role may do in Kafka. Topics by full name; only transactional ids, which end in a part that each worker makes up, by prefix.
+locals {
+  topic_arn       = replace(var.msk_cluster_arn, ":cluster/", ":topic/")
+  group_arn       = replace(var.msk_cluster_arn, ":cluster/", ":group/")
+  transaction_arn = replace(var.msk_cluster_arn, ":cluster/", ":transactional-id/")
+
+  sources     = [for name in var.topics.sources : "${local.topic_arn}/${name}"]
+  validated   = [for name in var.topics.validated : "${local.topic_arn}/${name}"]
+  dead_letter = [for name in var.topics.dead_letter : "${local.topic_arn}/${name}"]
+  retry       = [for name in var.topics.retry : "${local.topic_arn}/${name}"]
+  probe       = [for name in compact([var.topics.probe]) : "${local.topic_arn}/${name}"]
+  group_state = [for name in compact([var.topics.group_state]) : "${local.topic_arn}/${name}"]
+  summary     = [for name in compact([var.topics.summary]) : "${local.topic_arn}/${name}"]
+
+  # librdkafka wants a group for reading partitions by hand and looks for its coordinator; nothing joins it.
+  scan_group = "${local.group_arn}/tidegate-scan"
+
+  # Role → what it does; an empty list is left out.
+  kafka_needs = {
+    validator = {
+      writes       = true
+      read         = concat(local.sources, local.retry, local.probe)
+      write        = concat(local.validated, local.dead_letter, local.probe, local.summary)
+      join         = ["${local.group_arn}/${var.validator_group}"]
+      look         = length(local.probe) == 0 ? [] : [local.scan_group]
+      transactions = length(local.probe) == 0 ? [] : ["${local.transaction_arn}/${var.validator_group}-*", "${local.transaction_arn}/tidegate-probe-*"]
+    }
+    sink = {
+      writes       = false
+      read         = local.validated
+      write        = []
+      join         = ["${local.group_arn}/${var.sink_group}"]
+      look         = []
+      transactions = []
+    }
+    audit = {
+      writes       = false
+      read         = concat(local.sources, local.retry, local.validated, local.dead_letter, local.summary)
+      write        = []
+      join         = []
+      look         = [local.scan_group, "${local.group_arn}/${var.validator_group}"]
+      transactions = []
+    }
+    operator = {
+      writes       = true
+      read         = concat(local.dead_letter, local.validated, local.retry, local.group_state, local.summary)
+      write        = concat(local.retry, local.group_state)
+      join         = ["${local.group_arn}/${var.replay_prefix}"]
+      look         = [local.scan_group]
+      transactions = ["${local.transaction_arn}/${var.replay_prefix}-*"]
+    }
+    lag = {
+      writes       = false
+      read         = []
+      write        = []
+      join         = []
+      look         = [for group in [var.validator_group, var.sink_group] : "${local.group_arn}/${group}"]
+      transactions = []
+    }
+    dead_letter_reader = {
+      writes       = false
+      read         = local.dead_letter
+      write        = []
+      join         = ["${local.group_arn}/${var.name}-dead-letter-reader"]
+      look         = []
+      transactions = []
+    }
+  }
+
+  kafka_statements = merge(
+    {
+      for role, needs in local.kafka_needs : role => [
+        for statement in [
+          { Sid = "Cluster", Action = concat(["kafka-cluster:Connect", "kafka-cluster:DescribeCluster"], needs.writes ? ["kafka-cluster:WriteDataIdempotently"] : []), Resource = [var.msk_cluster_arn] },
+          { Sid = "Read", Action = ["kafka-cluster:DescribeTopic", "kafka-cluster:DescribeTopicDynamicConfiguration", "kafka-cluster:ReadData"], Resource = needs.read },
+          { Sid = "Write", Action = ["kafka-cluster:DescribeTopic", "kafka-cluster:DescribeTopicDynamicConfiguration", "kafka-cluster:WriteData"], Resource = needs.write },
+          { Sid = "Measure", Action = ["kafka-cluster:DescribeTopic"], Resource = role == "lag" ? concat(local.sources, local.validated) : [] },
+          { Sid = "JoinGroup", Action = ["kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"], Resource = needs.join },
+          { Sid = "LookAtGroup", Action = ["kafka-cluster:DescribeGroup"], Resource = needs.look },
+          { Sid = "Transactions", Action = ["kafka-cluster:AlterTransactionalId", "kafka-cluster:DescribeTransactionalId"], Resource = needs.transactions },
+        ] : merge({ Effect = "Allow" }, statement) if length(statement.Resource) > 0
+      ]
+    },
+    {
+      topics = [
+        { Effect = "Allow", Sid = "Cluster", Action = ["kafka-cluster:Connect", "kafka-cluster:DescribeCluster"], Resource = [var.msk_cluster_arn] },
+        {
+          Effect = "Allow"
+          Sid    = "MakeTopics"
+          Action = [
+            "kafka-cluster:AlterTopic", "kafka-cluster:AlterTopicDynamicConfiguration", "kafka-cluster:CreateTopic",
+            "kafka-cluster:DescribeTopic", "kafka-cluster:DescribeTopicDynamicConfiguration",
+          ]
+          Resource = concat(local.sources, local.validated, local.dead_letter, local.retry, local.probe, local.group_state, local.summary)
+        },
+      ]
+    }
+  )
+}

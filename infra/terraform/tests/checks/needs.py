@@ -1,0 +1,187 @@
+"""What each role asks of AWS, call by call as the code makes them, and what it must be refused, decided over the policies of a plan.
+
+Sources: services/lib/lake/src/store.rs (put, get, head, list), services/sink/src (claims and manifests below `chain/`, files below
+`lake/`), services/lib/kafka/src (probe.rs, scan.rs, cluster.rs, exchange.rs), services/audit/src, services/lib/query/src.
+"""
+
+import json
+
+CLUSTER = "arn:aws:kafka:eu-north-1:123456789012:cluster/tide/0d7a3c1e-1111-2222-3333-444455556666-1"
+
+
+def _kafka(kind: str, name: str) -> str:
+    return f"{CLUSTER.replace(':cluster/', f':{kind}/')}/{name}"
+
+
+def _read(*topics) -> list:
+    actions = ("DescribeTopic", "DescribeTopicDynamicConfiguration", "ReadData")
+    return [(f"kafka-cluster:{action}", _kafka("topic", topic)) for topic in topics for action in actions]
+
+
+def _write(*topics) -> list:
+    return [(f"kafka-cluster:{action}", _kafka("topic", topic)) for topic in topics for action in ("DescribeTopic", "WriteData")]
+
+
+def _join(group) -> list:
+    return [(f"kafka-cluster:{action}", _kafka("group", group)) for action in ("AlterGroup", "DescribeGroup")]
+
+
+def _transact(name) -> list:
+    return [(f"kafka-cluster:{action}", _kafka("transactional-id", name)) for action in ("AlterTransactionalId", "DescribeTransactionalId")]
+
+
+def _objects(action, *paths) -> list:
+    return [(f"s3:{action}", f"arn:aws:s3:::{path}") for path in paths]
+
+
+CONNECT = [("kafka-cluster:Connect", CLUSTER)]
+PRODUCE = [("kafka-cluster:WriteDataIdempotently", CLUSTER)]
+SCAN = [("kafka-cluster:DescribeGroup", _kafka("group", "tidegate-scan"))]
+LAKE_KEY, DEAD_KEY = "arn:aws:kms:eu-north-1:123456789012:key/aaaa", "arn:aws:kms:eu-north-1:123456789012:key/dddd"
+FILE = "tide-lake/prod/lake/orders/orders/v1/date=2026-11-21/orders-0-00000000000000000000.parquet"
+CLAIM = "tide-lake/prod/chain/orders-AAAA/00000/0000000001.claim.json"
+
+NEEDS = {
+    "validator": [
+        *CONNECT,
+        *PRODUCE,
+        *SCAN,
+        *_read("orders", "customers.retry", "tidegate.probe"),
+        *_write("orders.validated", "tidegate.dlq", "tidegate.probe", "tidegate.summaries"),
+        *_join("tidegate-validator"),
+        *_transact("tidegate-validator-0a1b2c"),
+        *_transact("tidegate-probe-0a1b2c"),
+        *_objects("PutObject", "tide-dead/oversize/x"),
+        ("kms:GenerateDataKey", DEAD_KEY),
+    ],
+    "sink": [
+        *CONNECT,
+        *_read("orders.validated", "customers.validated"),
+        *_join("tidegate-sink"),
+        ("s3:ListBucket", "arn:aws:s3:::tide-lake"),
+        *_objects("PutObject", FILE, CLAIM),
+        *_objects("GetObject", FILE, CLAIM),
+        ("kms:Decrypt", LAKE_KEY),
+        ("kms:GenerateDataKey", LAKE_KEY),
+    ],
+    "sla": [
+        ("s3:ListBucket", "arn:aws:s3:::tide-lake"),
+        *_objects("GetObject", FILE),
+        *_objects("PutObject", "tide-lake/prod/history/x"),
+        ("kms:Decrypt", LAKE_KEY),
+    ],
+    "audit": [
+        *CONNECT,
+        *SCAN,
+        *_read("orders", "orders.validated", "tidegate.dlq"),
+        ("kafka-cluster:DescribeGroup", _kafka("group", "tidegate-validator")),
+        ("s3:ListBucket", "arn:aws:s3:::tide-lake"),
+        *_objects("GetObject", FILE, CLAIM),
+        ("kms:Decrypt", LAKE_KEY),
+    ],
+    "operator": [
+        *CONNECT,
+        *PRODUCE,
+        *SCAN,
+        *_read("tidegate.dlq", "orders.validated", "tidegate.groups"),
+        *_write("orders.retry", "tidegate.groups"),
+        *_transact("tidegate-replay-0a1b2c"),
+        *_objects("PutObject", "tide-dead/export/x"),
+    ],
+    "topics": [
+        ("kafka-cluster:CreateTopic", _kafka("topic", name))
+        for name in ("orders", "orders.validated", "tidegate.dlq", "tidegate.probe", "tidegate.groups")
+    ],
+    "registry": [("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:eu-north-1:123456789012:secret:tidegate/git-0a1b2c")],
+    "lag": [
+        *CONNECT,
+        ("kafka-cluster:DescribeGroup", _kafka("group", "tidegate-validator")),
+        ("kafka-cluster:DescribeTopic", _kafka("topic", "orders")),
+    ],
+    "dead_letter_reader": [*CONNECT, *_read("tidegate.dlq"), *_objects("GetObject", "tide-dead/export/x"), ("kms:Decrypt", DEAD_KEY)],
+}
+
+REFUSED = {
+    "validator": [
+        *_write("orders", "customers")[1::2],
+        ("kafka-cluster:CreateTopic", _kafka("topic", "tidegate.probe")),
+        *_read("other")[2:],
+        *_join("tidegate-sink"),
+        *_transact("other-0a1b2c"),
+        *_objects("GetObject", FILE),
+        *_objects("PutObject", FILE, "tide-dead/export/x"),
+    ],
+    "sink": [
+        *_read("orders", "tidegate.dlq")[2::3],
+        *_write("orders.validated")[1:],
+        *_join("tidegate-validator"),
+        *_objects("DeleteObject", FILE, CLAIM),
+        *_objects("PutObject", "tide-lake/other/lake/x", "tide-lake/prod/history/x", "tide-dead/x"),
+        *_objects("GetObject", "tide-dead/x"),
+        ("kms:Decrypt", DEAD_KEY),
+    ],
+    "sla": [*CONNECT, *_objects("PutObject", FILE, CLAIM), *_objects("GetObject", CLAIM, "tide-dead/x"), ("kms:Decrypt", DEAD_KEY)],
+    "audit": [
+        *PRODUCE,
+        *_write("orders", "tidegate.dlq")[1::2],
+        *_join("tidegate-validator")[:1],
+        *_objects("PutObject", FILE, CLAIM),
+        ("kms:GenerateDataKey", LAKE_KEY),
+    ],
+    "operator": [
+        *_write("orders", "orders.validated", "tidegate.dlq")[1::2],
+        *_objects("PutObject", FILE, "tide-dead/oversize/x"),
+        *_objects("GetObject", FILE),
+        ("kms:Decrypt", LAKE_KEY),
+    ],
+    "topics": [
+        *_read("orders")[2:],
+        *_write("orders")[1:],
+        ("kafka-cluster:DeleteTopic", _kafka("topic", "orders")),
+        ("kafka-cluster:CreateTopic", _kafka("topic", "other")),
+    ],
+    "registry": [
+        *CONNECT,
+        *_objects("GetObject", FILE),
+        ("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:eu-north-1:123456789012:secret:other-0a1b2c"),
+    ],
+    "lag": [*_read("orders")[2:], *_join("tidegate-validator")[:1]],
+    "dead_letter_reader": [
+        *_read("orders", "orders.validated")[2::3],
+        *_write("tidegate.dlq")[1:],
+        *_objects("GetObject", FILE),
+        ("kms:Decrypt", LAKE_KEY),
+        *_objects("PutObject", "tide-dead/export/x"),
+    ],
+}
+
+
+def problems(rows: list) -> list:
+    """`rows` as the module `rights` reads them, of the identity module whose address holds `by_pod_identity`."""
+    policies = {
+        address.split('["', 1)[1].split('"', 1)[0]: json.loads(values["policy"])["Statement"]
+        for address, kind, values, _ in rows
+        if kind == "aws_iam_role_policy" and "by_pod_identity" in address
+    }
+    found = [f"the plan has no policy of {role}" for role in NEEDS if role not in policies]
+    for role, statements in policies.items():
+        for action, resource in NEEDS.get(role, []):
+            if not _allowed(statements, action, resource):
+                found.append(f"{role} lacks {action} on {resource}")
+        for action, resource in REFUSED.get(role, []):
+            if _allowed(statements, action, resource):
+                found.append(f"{role} has {action} on {resource}")
+    return found
+
+
+def _allowed(statements: list, action: str, resource: str) -> bool:
+    return any(
+        statement["Effect"] == "Allow"
+        and action in statement["Action"]
+        and any(_fits(pattern, resource) for pattern in statement["Resource"])
+        for statement in statements
+    )
+
+
+def _fits(pattern: str, resource: str) -> bool:
+    return resource.startswith(pattern[:-1]) if pattern.endswith("*") else pattern == resource
