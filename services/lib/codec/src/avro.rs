@@ -20,7 +20,7 @@ mod reader;
 mod resolve;
 mod schema;
 
-pub use layout::{Fields, Layout, Part};
+pub use layout::{Branches, Fields, Layout, Part};
 pub use reader::AvroReader;
 pub use resolve::{Mismatch, Shape, resolves};
 pub use schema::Schema;

@@ -119,16 +119,17 @@ fn record(plan: &Plan, schema: &Schema, node: usize, part: Part) -> Option<Recor
 }
 
 fn value(plan: &Plan, schema: &Schema, node: usize, part: Part) -> Value {
-    let (optional, inner) = match schema.layout(part) {
-        Layout::Union([a, b]) => {
-            let (a, b) = (schema.branch(*a), schema.branch(*b));
-            // Zig-zag doubles an index.
-            match (schema.layout(a), schema.layout(b)) {
-                (Layout::Null, Layout::Null | Layout::Union(_)) | (Layout::Union(_), _) => (None, part),
-                (Layout::Null, _) => (Some(Optional { null: 0, value: 2 }), b),
-                (_, Layout::Null) => (Some(Optional { null: 2, value: 0 }), a),
-                _ => (None, part),
-            }
+    let two = match schema.layout(part) {
+        Layout::Union(branches) => branches.two(),
+        _ => None,
+    };
+    // Zig-zag doubles an index.
+    let (optional, inner) = match two.map(|[a, b]| ((a, schema.layout(a)), (b, schema.layout(b)))) {
+        Some(((_, Layout::Null), (b, layout))) if !matches!(layout, Layout::Null | Layout::Union(_)) => {
+            (Some(Optional { null: 0, value: 2 }), b)
+        }
+        Some(((a, layout), (_, Layout::Null))) if !matches!(layout, Layout::Null | Layout::Union(_)) => {
+            (Some(Optional { null: 2, value: 0 }), a)
         }
         _ => (None, part),
     };

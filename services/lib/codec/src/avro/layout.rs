@@ -30,7 +30,7 @@ pub enum Layout<'s> {
     /// Items, each of at least so many bytes.
     Array(Part, u64),
     /// The index of a branch, then what is written there.
-    Union(&'s [NodeId]),
+    Union(Branches<'s>),
     /// Fields.
     Record(Fields<'s>),
     /// Anything else: bytes, maps, and what stands for something.
@@ -40,6 +40,10 @@ pub enum Layout<'s> {
 /// Fields of a record, in the order in which they are written.
 #[derive(Debug, Clone, Copy)]
 pub struct Fields<'s>(&'s [super::schema::Field]);
+
+/// Branches of a union, in the order of their indexes.
+#[derive(Debug, Clone, Copy)]
+pub struct Branches<'s>(&'s [NodeId]);
 
 // === impl Schema ===
 
@@ -61,15 +65,10 @@ impl Schema {
             Node::String => Layout::Text,
             Node::Enum(symbols) => Layout::Enum(symbols),
             Node::Array { item, least } => Layout::Array(Part(*item), *least),
-            Node::Union(branches) => Layout::Union(branches),
+            Node::Union(branches) => Layout::Union(Branches(branches)),
             Node::Record(fields) => Layout::Record(Fields(fields)),
             _ => Layout::Other,
         }
-    }
-
-    /// The part that a branch of a union leads to.
-    pub fn branch(&self, branch: NodeId) -> Part {
-        Part(branch)
     }
 
     /// Whether no datum comes to the limits of a reader on depth and tokens, so that its parts may be read by readers of their own.
@@ -108,5 +107,17 @@ impl<'s> Fields<'s> {
     /// Name and part of each.
     pub fn iter(self) -> impl ExactSizeIterator<Item = (&'s str, Part)> {
         self.0.iter().map(|field| (&*field.name, Part(field.node)))
+    }
+}
+
+// === impl Branches ===
+
+impl Branches<'_> {
+    /// Both of a union of two.
+    pub fn two(self) -> Option<[Part; 2]> {
+        match self.0 {
+            [one, other] => Some([Part(*one), Part(*other)]),
+            _ => None,
+        }
     }
 }

@@ -6,8 +6,11 @@ use super::{ahead, number, skim, text};
 use crate::DEPTH_MAX;
 use crate::failure::{DecodeFailure, Detail};
 use crate::keys::{self, Keys, Name};
-use crate::known::Word;
 use crate::token::{Reader, Token};
+
+mod stand;
+
+pub use stand::Stand;
 
 /// Reads one JSON document, token by token, without building it. Texts and names without escapes are borrowed.
 #[derive(Debug, Clone)]
@@ -47,15 +50,6 @@ enum State {
     After,
     /// Nothing follows any more; `failure` says why.
     Spent,
-}
-
-/// Where a reader stands between values, with what is not read yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stand<'b> {
-    /// At the bracket with which an object or a list begins.
-    Begin(&'b [u8]),
-    /// Behind a value.
-    Behind(&'b [u8]),
 }
 
 // === impl JsonReader ===
@@ -201,80 +195,6 @@ impl<'b> JsonReader<'b> {
                 byte => return byte.copied(),
             }
         }
-    }
-
-    /// Where the reader stands in an object or a list, for a look [`super::ahead`]: behind a value, so that a comma or the end comes next, or
-    /// at the bracket. None anywhere else.
-    #[inline(always)]
-    pub fn stand(&self) -> Option<Stand<'b>> {
-        let rest = |at: usize| self.text.as_bytes().get(at..);
-        match self.state {
-            State::After => rest(self.at).map(Stand::Behind),
-            // The bracket is the last byte that was read.
-            State::FirstKey | State::FirstItem => rest(self.at.wrapping_sub(1)).map(Stand::Begin),
-            State::Value | State::Spent => None,
-        }
-    }
-
-    /// Goes behind a value that was taken ahead; `rest` is what is left.
-    #[inline(always)]
-    pub fn go_behind(&mut self, rest: &[u8]) {
-        self.at = self.text.len() - rest.len();
-        self.state = State::After;
-    }
-
-    /// Goes to the value of a field whose name was taken ahead. Such a name is not remembered: whoever takes it notices when it comes twice,
-    /// and says so with [`Reader::repeated`]. Answers where the name begins.
-    #[inline(always)]
-    pub fn go_to_field(&mut self, name: &Word, rest: &[u8]) -> usize {
-        self.go_to_item(rest);
-        self.last_key = self.at - name.written_len();
-        self.last_key
-    }
-
-    /// Remembers a name of the innermost object that was taken ahead, whose quote stands at `quote`.
-    pub(crate) fn note(&mut self, name: &Word, quote: usize) -> Result<(), DecodeFailure> {
-        let text = name.text();
-        let place = Name::new(quote + 1, quote + 1 + text.len(), false);
-        match self.proven {
-            true => Ok(()),
-            false => self.keep(place, text, keys::tag(text.as_bytes())),
-        }
-    }
-
-    /// Goes to an item of a list.
-    #[inline(always)]
-    pub fn go_to_item(&mut self, rest: &[u8]) {
-        self.at = self.text.len() - rest.len();
-        self.state = State::Value;
-    }
-
-    /// Goes out of an object or a list whose end was taken ahead.
-    #[inline(always)]
-    pub fn go_out(&mut self, rest: &[u8]) {
-        self.go_behind(rest);
-        self.depth -= 1;
-        if self.objects >> self.depth & 1 == 1
-            && let Some(keys) = &mut self.keys
-        {
-            keys.leave(self.depth);
-        }
-    }
-
-    /// Where a value must follow: goes into an object (or a list), if one begins and there is room for another level.
-    #[inline(always)]
-    pub fn go_in(&mut self, object: bool) -> bool {
-        let (bracket, begin) = if object {
-            (b'{', State::FirstKey)
-        } else {
-            (b'[', State::FirstItem)
-        };
-        if self.state != State::Value || self.depth == self.depth_max || self.peek() != Some(bracket) {
-            return false;
-        }
-        let open = self.open(object).is_ok();
-        self.state = begin;
-        open
     }
 
     /// The byte at an offset of the value.
