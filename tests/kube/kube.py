@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Checks of infra/k8s without a cluster.
+
+    kube.py manifests                    every overlay builds, fits its schemas, and keeps the rules; every rule can fail
+    kube.py start --binary TIDEGATE      the executable takes the arguments and config of every overlay and answers the probes
+    kube.py real                         a real kube-apiserver takes every object and, under the restricted profile, every pod
+    kube.py build OVERLAY                what an overlay applies
+
+Exit codes: 1 something is wrong, 3 a tool is missing, 5 a tool did not install.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "stand"))
+
+import programs
+from core.cache import Cache
+from core.errors import StandError
+from core.report import say
+
+
+def manifests(cache, _options):
+    import mutations
+    import overlays
+    import policy
+    import schemas
+
+    with tempfile.TemporaryDirectory() as scratch:
+        builds = overlays.all_builds(programs.kustomize(cache), Path(scratch))
+    crds = schemas.Crds(programs.crds(cache))
+    wrong = []
+    for build in builds:
+        wrong += [f"{build.name}: {text}" for text in schemas.complaints(build, crds) + policy.complaints(build)]
+        say("kube", f"{build.name}: {len(build.objects)} objects, {len(build.pods())} pods")
+    if not wrong:
+        wrong = mutations.complaints(builds, crds)
+        say("kube", f"{len(policy.RULES)} rules, broken in {len(mutations.POLICY)} ways, schemas in {len(mutations.SCHEMA)}")
+    return wrong
+
+
+def start(cache, options):
+    import overlays
+    import start as starting
+
+    with tempfile.TemporaryDirectory() as scratch:
+        builds = overlays.all_builds(programs.kustomize(cache), Path(scratch))
+        return starting.complaints(builds, options.binary.absolute(), Path(scratch))
+
+
+def real(cache, _options):
+    import overlays
+    import real as server
+
+    kustomize, crds = programs.kustomize(cache), programs.crds(cache)
+    with tempfile.TemporaryDirectory() as scratch:
+        builds = overlays.all_builds(kustomize, Path(scratch))
+        return server.complaints(builds, crds, programs.etcd(cache), programs.api_server(cache), Path(scratch))
+
+
+def build(cache, options):
+    import overlays
+
+    return subprocess.call([programs.kustomize(cache), "build", overlays.K8S / "overlays" / options.overlay])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for function in (manifests, start, real, build):
+        sub = commands.add_parser(function.__name__)
+        sub.set_defaults(command=function)
+        if function is start:
+            sub.add_argument("--binary", type=Path, required=True)
+        if function is build:
+            sub.add_argument("overlay")
+    options = parser.parse_args()
+    cache = Cache.from_environment()
+    try:
+        sys.path.insert(0, str(programs.python_path(cache)))
+        answer = options.command(cache, options)
+    except StandError as error:
+        say("kube", str(error))
+        return error.exit_code
+    except ValueError as error:
+        answer = [str(error)]
+    if isinstance(answer, int):
+        return answer
+    for text in answer:
+        print(text)
+    return 1 if answer else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""Objects against Kubernetes' own schemas, and operators' objects against their CRDs. An unknown field is a fault, an unknown kind too."""
+
+import copy
+import functools
+from pathlib import Path
+
+import jsonschema
+import kubernetes_validate
+import kubernetes_validate.utils
+import yaml
+
+from overlays import OPERATOR_KINDS, Build
+from programs import KUBERNETES
+
+# The library reads a megabyte of definitions anew for each object.
+kubernetes_validate.utils.schema_contents = functools.cache(kubernetes_validate.utils.schema_contents)
+
+
+class Crds:
+    def __init__(self, files: list[Path]):
+        self.schemas = {}
+        for path in files:
+            crd = yaml.safe_load(path.read_text())
+            for version in crd["spec"]["versions"]:
+                key = (f"{crd['spec']['group']}/{version['name']}", crd["spec"]["names"]["kind"])
+                self.schemas[key] = _strict(copy.deepcopy(version["schema"]["openAPIV3Schema"]), top=True)
+        missing = OPERATOR_KINDS - {kind for _, kind in self.schemas}
+        if missing:
+            raise ValueError(f"no CRD for {sorted(missing)}")
+
+
+def complaints(build: Build, crds: Crds) -> list[str]:
+    found = []
+    for thing in build.objects:
+        name = f"{thing['kind']}/{thing['metadata']['name']}"
+        schema = crds.schemas.get((thing["apiVersion"], thing["kind"]))
+        try:
+            if schema:
+                jsonschema.Draft202012Validator(schema).validate(thing)
+            else:
+                kubernetes_validate.validate(thing, KUBERNETES, strict=True)
+        except kubernetes_validate.SchemaNotFoundError as error:
+            found.append(f"{name}: {error.message}")
+        except jsonschema.ValidationError as error:
+            found.append(f"{name}: {'.'.join(map(str, error.path))}: {error.message}")
+    return found
+
+
+def _strict(schema: dict, top: bool = False) -> dict:
+    """A CRD's schema as the API server reads it: fields that it does not name are refused."""
+    if schema.pop("x-kubernetes-int-or-string", False):
+        schema.pop("type", None)
+        schema["anyOf"] = [{"type": "integer"}, {"type": "string"}]
+    if schema.pop("nullable", False) and "type" in schema:
+        schema["type"] = [schema["type"], "null"]
+    properties = schema.get("properties", {})
+    for inner in properties.values():
+        _strict(inner)
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            _strict(schema[key])
+    if top:
+        properties["metadata"] = {"type": "object"}
+    if properties and "additionalProperties" not in schema and not schema.get("x-kubernetes-preserve-unknown-fields"):
+        schema["additionalProperties"] = False
+    return schema
