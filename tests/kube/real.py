@@ -23,6 +23,8 @@ from overlays import Build
 
 TOKEN = "loopback-only"
 READY_SECONDS = 90
+#: A controller makes it in every namespace; none runs here.
+DEFAULT_ACCOUNT = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": "tidegate"}}
 
 
 class Server:
@@ -80,7 +82,7 @@ def complaints(builds: list[Build], crds: list[Path], etcd: Path, api_server: Pa
         found = _refusals(server, builds)
         for build in builds:
             # Pods need their namespace and accounts; these are made in earnest, the rest is dry.
-            for thing in build.of_kind("Namespace", "ServiceAccount"):
+            for thing in [*build.of_kind("Namespace", "ServiceAccount"), DEFAULT_ACCOUNT]:
                 found += [f"{build.name}: {text}" for text in server.apply(thing, dry=False)]
             for thing in build.objects:
                 name = f"{build.name}: {thing['kind']}/{thing['metadata']['name']}"
