@@ -45,3 +45,12 @@ bench name *args:
 # Fuzzing: `just fuzz all --minutes 15`, see tests/fuzz/README.md.
 fuzz *args:
     tests/fuzz/run {{ args }}
+
+# Everything of infra/k8s against a real kube-apiserver, dry; the first time it is built, in about ten minutes.
+k8s-real:
+    python3 tests/kube/kube.py real
+
+# The image's files in a folder, without Docker: `just image-root /tmp/tidegate-root`.
+image-root folder:
+    cargo build --release --locked -p tidegate
+    python3 tests/image/image.py root --binary "$CARGO_TARGET_DIR/release/tidegate" {{ folder }}

@@ -52,9 +52,13 @@ def start(cache, options):
         return starting.complaints(builds, options.binary.absolute(), Path(scratch))
 
 
-def real(cache, _options):
+def real(cache, options):
     import overlays
     import real as server
+
+    if options.if_installed and not programs.has_api_server(cache):
+        say("kube", "SKIPPED: the real API server is not built on this machine; `just k8s-real` builds it")
+        return 0
 
     kustomize, crds = programs.kustomize(cache), programs.crds(cache)
     with tempfile.TemporaryDirectory() as scratch:
@@ -76,6 +80,8 @@ def main() -> int:
         sub.set_defaults(command=function)
         if function is start:
             sub.add_argument("--binary", type=Path, required=True)
+        if function is real:
+            sub.add_argument("--if-installed", action="store_true", help="do nothing where the server was never built")
         if function is build:
             sub.add_argument("overlay")
     options = parser.parse_args()

@@ -65,6 +65,11 @@ def api_server(cache: Cache) -> Path:
     return _go_program(cache, "kube-apiserver", SERVER, f"{module}/cmd/kube-apiserver", flags, staged=True)
 
 
+def has_api_server(cache: Cache) -> bool:
+    """Whether an earlier run has built it."""
+    return cache.has("kube-apiserver", KUBERNETES)
+
+
 def crds(cache: Cache) -> list[Path]:
     """Files with the operators' own schemas."""
 

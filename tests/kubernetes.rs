@@ -1,0 +1,20 @@
+//! infra/k8s without a cluster; what is checked and how it can fail is in tests/kube.
+
+use tidegate_tests::process::executable;
+use tidegate_tests::script::run;
+
+#[test]
+fn overlays_fit_their_schemas_and_keep_the_rules() {
+    run("kube/kube.py", &["manifests"]);
+}
+
+#[test]
+fn roles_start_and_stop_as_the_manifests_say() {
+    run("kube/kube.py", &["start", "--binary", &executable().display().to_string()]);
+}
+
+/// Building the server takes ten minutes, so only a machine that has it (`just k8s-real`) asks it each time.
+#[test]
+fn a_real_api_server_takes_every_object_and_pod() {
+    run("kube/kube.py", &["real", "--if-installed"]);
+}
