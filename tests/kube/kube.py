@@ -29,11 +29,12 @@ def manifests(cache, _options):
     import overlays
     import policy
     import schemas
+    import site_values
 
     with tempfile.TemporaryDirectory() as scratch:
         builds = overlays.all_builds(programs.kustomize(cache), Path(scratch))
     crds = schemas.Crds(programs.crds(cache))
-    wrong = []
+    wrong = site_values.complaints()
     for build in builds:
         wrong += [f"{build.name}: {text}" for text in schemas.complaints(build, crds) + policy.complaints(build)]
         say("kube", f"{build.name}: {len(build.objects)} objects, {len(build.pods())} pods")

@@ -86,6 +86,8 @@ POLICY = (
          annotations=b.named("ServiceAccount", "tidegate-sink")["metadata"]["annotations"]), "share an identity"),
     ("each_role_has_its_own_identity", "azure",
      lambda b: b.named("ServiceAccount", "tidegate-sla")["metadata"].update(annotations={"x": "from-site-env"}), "not filled in"),
+    ("each_role_has_its_own_identity", "aws+irsa",
+     lambda b: b.named("ServiceAccount", "tidegate-sla")["metadata"].pop("annotations"), "no identity"),
     ("images_are_pinned", "aws", _set("image", "registry.example.com:5000/tidegate", _main), "no fixed tag"),
     ("images_are_pinned", "aws", _set("image", "registry.example.com/tidegate:latest", _main), "no fixed tag"),
     ("images_are_pinned", "aws", _set("image", "tidegate", _main), "no fixed tag"),

@@ -17,6 +17,7 @@ PLAIN = ("aws", "azure", "local")
 COMBINED = (
     ("aws+autoscale-hpa", "aws", "autoscale-hpa"),
     ("azure+autoscale-hpa", "azure", "autoscale-hpa"),
+    ("aws+irsa", "aws", "irsa"),
     ("aws+registry", "aws", "registry"),
 )
 #: What the executable does not have yet; no overlay may include it.

@@ -121,6 +121,8 @@ def each_role_has_its_own_identity(build):
     identities = [str(a["metadata"]["annotations"]) for a in build.of_kind("ServiceAccount") if a["metadata"].get("annotations")]
     if len(set(identities)) != len(identities):
         yield "two ServiceAccounts share an identity of the cloud"
+    if build.name.split("-")[0] in ("azure", "aws+irsa") and len(identities) < 3:
+        yield "roles have no identity of the cloud"
     if any("from-site-env" in text for text in identities):
         yield "an identity was not filled in from site.env"
 
