@@ -110,9 +110,9 @@ def _sources(binary: Path) -> list[str]:
     read = [Path(os.path.normpath(word.replace("\0", " "))) for word in text.split()]
     inside = [path for path in map(_in_repository, read) if path]
     wrong = [f"{path} is read by the build and left out" for path in inside if not ignore.admits(path)]
-    metadata = json.loads(subprocess.run(
-        ["cargo", "metadata", "--no-deps", "--locked", "--format-version", "1"], cwd=ROOT, check=True, capture_output=True, text=True).stdout)
-    manifests = [str(Path(p["manifest_path"]).relative_to(ROOT)) for p in metadata["packages"]]
+    metadata = subprocess.run(
+        ["cargo", "metadata", "--no-deps", "--locked", "--format-version", "1"], cwd=ROOT, check=True, stdout=subprocess.PIPE)
+    manifests = [str(Path(p["manifest_path"]).relative_to(ROOT)) for p in json.loads(metadata.stdout)["packages"]]
     for path in [*manifests, "Cargo.toml", "Cargo.lock", "LICENSE", "infra/image/sbom"]:
         if not ignore.admits(path):
             wrong.append(f"{path} is needed by the build and left out")
@@ -156,7 +156,8 @@ def _bill(cache: Cache) -> list[str]:
     for name in ("proptest", "tidegate-tests", "criterion"):
         if name in {n for n, _ in found}:
             wrong.append(f"SBOM: {name} is in no executable")
-    unhashed = [n for (n, _), c in found.items() if c["purl"].startswith("pkg:cargo") and "hashes" not in c and not n.startswith("tidegate")]
+    foreign = {name: c for (name, _), c in found.items() if c["purl"].startswith("pkg:cargo") and not name.startswith("tidegate")}
+    unhashed = [name for name, c in foreign.items() if "hashes" not in c]
     if unhashed:
         wrong.append(f"SBOM: without a hash: {', '.join(unhashed)}")
     refused = subprocess.run([sys.executable, IMAGE / "sbom", "--commit", "main"], capture_output=True, check=False)

@@ -1,7 +1,7 @@
 """The image's files in a folder, without Docker: those that the last stage copies, over what its base has of a C library.
 
-The base (distroless `cc`) cannot be had here, so its part is taken from this machine: of all libraries only those that it has. An executable
-that needs any other is refused, as it would not start in the image.
+The base (distroless `cc`) cannot be had here, so its part is taken from this machine: of all libraries only those that it has. An
+executable that needs any other is refused, as it would not start in the image.
 """
 
 import os
@@ -56,7 +56,8 @@ def assemble(root: Path, copies: list[Copy], sources: dict[str, Path], binary: P
 
 def command(root: Path, entrypoint: list[str], writable: dict[str, Path] | None = None) -> list:
     """Runs an entry point in the root as the image's user: read-only but for folders mounted from outside, as Kubernetes mounts volumes."""
-    mounts = "".join(f'mkdir -p "{root}{inside}"; mount --bind "{outside}" "{root}{inside}"; ' for inside, outside in (writable or {}).items())
+    mounts = "".join(
+        f'mkdir -p "{root}{inside}"; mount --bind "{outside}" "{root}{inside}"; ' for inside, outside in (writable or {}).items())
     script = (
         f'set -e; mount --bind "{root}" "{root}"; mount --bind /dev/null "{root}/dev/null"; {mounts}'
         f'mount -o remount,bind,ro "{root}"; '

@@ -1,4 +1,4 @@
-"""What must hold of every object, beyond its schema. Each rule is a function from a build to complaints; `mutations.py` breaks each once."""
+"""What must hold of every object, beyond its schema. A rule is a function from a build to complaints; `mutations.py` breaks each once."""
 
 import re
 from collections.abc import Callable, Iterator

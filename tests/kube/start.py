@@ -21,8 +21,7 @@ from core.errors import MissingTool
 from core.report import say
 from overlays import K8S, NOT_YET, PLAIN, Build, Pod
 
-#: The Secret that the README says how to make, as it would be filled.
-AZURE_SECRET = "    sasl.username: $ConnectionString\n    sasl.password: Endpoint=sb://example/;SharedAccessKeyName=x;SharedAccessKey=x\n"
+CONNECTION_STRING = "Endpoint=sb://example.servicebus.windows.net/;SharedAccessKeyName=x;SharedAccessKey=eA=="
 SECONDS = 30
 
 
@@ -44,8 +43,7 @@ class Place:
             if "configMap" in volume:
                 self._as_kubernetes_mounts(at, maps[volume["configMap"]["name"]])
             elif volume.get("secret", {}).get("secretName") == "tidegate-config":
-                text = (K8S / "overlays" / "azure" / "tidegate.yaml").read_text()
-                self._as_kubernetes_mounts(at, {"tidegate.yaml": text.replace("  client:\n", "  client:\n" + AZURE_SECRET)})
+                self._as_kubernetes_mounts(at, {"tidegate.yaml": _config_with_connection_string(folder)})
             elif volume.get("secret", {}).get("secretName") == "tidegate-kafka-client":
                 _certificate(at)
             elif mount["name"] == "contracts" and contracts:
@@ -198,6 +196,17 @@ def _git(folder: Path, *arguments) -> str:
         return subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True, text=True).stdout
     except FileNotFoundError as error:
         raise MissingTool("git is missing") from error
+
+
+def _config_with_connection_string(folder: Path) -> str:
+    """The Secret of the Azure overlay, made by the command of the README."""
+    command = re.search(r"( +sed '.+?tidegate\.yaml) \|", (K8S / "README.md").read_text(), re.S).group(1)
+    (folder / "connection-string.txt").write_text(CONNECTION_STRING + "\n")
+    command = command.replace("infra/k8s/", f"{K8S}/")
+    text = subprocess.run(["bash", "-ec", command], cwd=folder, check=True, capture_output=True, text=True).stdout
+    if f"sasl.password: {CONNECTION_STRING}\n" not in text or "sasl.username: $ConnectionString\n" not in text:
+        raise ValueError(f"the README's command for the Secret makes no credentials: {text}")
+    return text
 
 
 def _certificate(at: Path) -> None:
