@@ -13,6 +13,11 @@ fn roles_start_and_stop_as_the_manifests_say() {
     run("kube/kube.py", &["start", "--binary", &executable().display().to_string()]);
 }
 
+#[test]
+fn alerts_fire_and_keep_quiet() {
+    run("kube/kube.py", &["alerts"]);
+}
+
 /// Building the server takes ten minutes, so only a machine that has it (`just k8s-real`) asks it each time.
 #[test]
 fn a_real_api_server_takes_every_object_and_pod() {

@@ -5,13 +5,14 @@ a changed folder, so nothing stale is taken.
 """
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from core import tools
 from core.cache import Cache
-from core.errors import InstallFailed
+from core.errors import InstallFailed, MissingTool
 
 #: The Kubernetes whose schemas and server judge. A native sidecar and the sleep hook need 1.30.
 KUBERNETES = "1.32.13"
@@ -83,6 +84,27 @@ def crds(cache: Cache) -> list[Path]:
     version = "-".join(part[1] for part in CRDS)
     folder = cache.ensure("kube-crds", version, build)
     return sorted(folder.glob("*.yaml"))
+
+
+def promtool(cache: Cache) -> Path:
+    """The machine's own, else that of Debian's package, unpacked; apt checks its signature."""
+    found = shutil.which("promtool")
+    if found:
+        return Path(found)
+
+    def build(folder):
+        for name in ("apt-get", "dpkg-deb"):
+            if shutil.which(name) is None:
+                raise MissingTool("promtool is missing, and only Debian's package `prometheus` is known here")
+        log = cache.log("promtool")
+        tools.run(["apt-get", "download", "prometheus"], log=log, cwd=folder)
+        package = next(folder.glob("prometheus_*.deb"))
+        tools.run(["dpkg-deb", "--extract", package, folder / "unpacked"], log=log, cwd=folder)
+        (folder / "unpacked" / "usr" / "bin" / "promtool").rename(folder / "promtool")
+        shutil.rmtree(folder / "unpacked")
+        package.unlink()
+
+    return cache.ensure("promtool", "debian", build) / "promtool"
 
 
 def _go_program(cache, name, pinned, package, flags="-s -w", *, staged=False) -> Path:

@@ -24,6 +24,9 @@ def complaints() -> list[str]:
     found = []
     for overlay, names in site.OUTPUTS.items():
         example = _read(K8S / "overlays" / overlay / "site.env")
+        if names.keys() - example.keys():
+            found.append(f"overlays/{overlay}/site.env lacks {sorted(names.keys() - example.keys())}")
+            continue
         outputs = {name: {"value": example[name]} for name in names}
         code, said, written = _run(overlay, outputs)
         if code != 0 or set(written) != set(example):
@@ -42,6 +45,8 @@ def complaints() -> list[str]:
         for folder in sorted(EXAMPLES.glob(f"{overlay}-*")):
             declared = set(re.findall(r'^output "(\w+)"', (folder / "outputs.tf").read_text(), re.M))
             found += [f"{folder.name} has no output {name}, which site {overlay} reads" for name in sorted(names.keys() - declared)]
+    if found:
+        return found
     example = _read(K8S / "overlays" / "aws" / "site.env")
     outputs = {name: {"value": example[name]} for name in site.OUTPUTS["aws"]}
     code, said, _ = _run("aws", outputs | {"bootstrap_brokers": {"value": "b-1.example.com:9098"}})
