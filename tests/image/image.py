@@ -119,9 +119,24 @@ def _sources(binary: Path) -> list[str]:
     for path in (".git/config", "target/debug/tidegate", "demo-lake/x", ".env", "infra/terraform/terraform.tfstate"):
         if ignore.admits(path):
             wrong.append(f"{path} gets into the build")
+    wrong += _context(ignore)
     if len(inside) < 100:
         wrong.append(f"only {len(inside)} sources are listed in {listed}")
     return wrong
+
+
+def _context(ignore: dockerfile.Ignore) -> list[str]:
+    """What Docker would get, in a folder: cargo must find the whole workspace there, and the SBOM script what it reads."""
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout.decode().split("\0")
+    with tempfile.TemporaryDirectory() as folder:
+        for path in filter(None, tracked):
+            if ignore.admits(path) and (ROOT / path).exists():
+                target = Path(folder) / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ROOT / path, target)
+        answer = subprocess.run(
+            [sys.executable, Path(folder) / "infra" / "image" / "sbom", "--commit", COMMIT], capture_output=True, text=True, check=False)
+    return [] if answer.returncode == 0 and answer.stdout == _sbom() else [f"in the files that Docker gets: {answer.stderr[-500:]}"]
 
 
 def _in_repository(path: Path) -> str | None:
