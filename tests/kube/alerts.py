@@ -16,6 +16,9 @@ REFUSED, LOADED = (f'tidegate_snapshot_refreshes_total{{outcome="{outcome}"}}' f
 FETCH_FAILED, FETCHED = (f'git_sync_count_total{{pod="v-1",status="{status}"}}' for status in ("error", "noop"))
 JOB = 'kube_job_status_failed{namespace="tidegate",job_name="tidegate-sla-29"}'
 LAST = 'kube_cronjob_status_last_schedule_time{namespace="tidegate",cronjob="tidegate-sla"}'
+INFO = 'tidegate_snapshot_info{{commit="{}",pod="{}"}}'
+CONSUMED = 'tidegate_records_consumed_total{{pod="{}"}}'
+LANDED = 'tidegate_lake_rows_total{{pod="{}"}}'
 PARTITION = {"topic": "orders", "partition": "3"}
 
 #: Alert; series that fire it, minute, labels, summary; series at which it stays quiet, minute. Values are one a minute.
@@ -34,13 +37,16 @@ CASES = (
      "More batches are aborted than committed: 1 a second.", {ABORTED: "0+6x40", COMMITTED: "0+60x40"}, 30),
     ("TidegateContractsRefused", {REFUSED: "0+6x40", LOADED: "0x40"}, 30, {},
      "New contracts do not load. The last good ones stay in force.", {REFUSED: "0x40", LOADED: "0+6x40"}, 30),
-    ("TidegateContractsStale", {"tidegate_snapshot_age_seconds": "1200x20"}, 6, {},
-     "A role has not seen its contract source for 20m 0s.", {"tidegate_snapshot_age_seconds": "800x20"}, 15),
+    ("TidegateContractsStale", {'tidegate_snapshot_age_seconds{pod="1"}': "1200x20", CONSUMED.format(1): "0+9x20"}, 8, {},
+     "A role has not seen its contract source for 20m 0s.",
+     {'tidegate_snapshot_age_seconds{pod="1"}': "800x20", CONSUMED.format(1): "0+9x20",
+      'tidegate_snapshot_age_seconds{pod="2"}': "9000x20", CONSUMED.format(2): "7x20"}, 15),
     ("TidegateContractsNotFetched", {FETCH_FAILED: "0+4x60", FETCHED: "5x60"}, 40, {"pod": "v-1"},
      "git-sync of v-1 has not reached the contract repository for 15 minutes.", {FETCH_FAILED: "0+1x60", FETCHED: "0+3x60"}, 40),
-    ("TidegateContractsDiffer", {'tidegate_snapshot_info{commit="a",pod="1"}': "1x20", 'tidegate_snapshot_info{commit="b",pod="2"}': "1x20"},
-     16, {}, "Pods work by 2 different commits of the contracts.",
-     {'tidegate_snapshot_info{commit="a",pod="1"}': "1x20", 'tidegate_snapshot_info{commit="a",pod="2"}': "1x20"}, 18),
+    ("TidegateContractsDiffer",
+     {INFO.format("a", 1): "1x20", CONSUMED.format(1): "0+9x20", INFO.format("b", 2): "1x20", LANDED.format(2): "0+9x20"},
+     17, {}, "Pods work by 2 different commits of the contracts.",
+     {INFO.format("a", 1): "1x20", CONSUMED.format(1): "0+9x20", INFO.format("b", 2): "1x20", CONSUMED.format(2): "7x20"}, 18),
     ("TidegateSinkBacklog", {"tidegate_lake_oldest_open_seconds": "3600x10"}, 6, {},
      "The oldest record outside of the lake has been waiting for 1h 0m 0s; slots close after 5 minutes.",
      {"tidegate_lake_oldest_open_seconds": "310x10"}, 9),
