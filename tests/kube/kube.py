@@ -28,6 +28,7 @@ from core.report import say
 def manifests(cache, _options):
     import mutations
     import overlays
+    import pages
     import policy
     import schemas
     import site_values
@@ -35,7 +36,7 @@ def manifests(cache, _options):
     with tempfile.TemporaryDirectory() as scratch:
         builds = overlays.all_builds(programs.kustomize(cache), Path(scratch))
     crds = schemas.Crds(programs.crds(cache))
-    wrong = site_values.complaints()
+    wrong = site_values.complaints() + pages.complaints(builds)
     for build in builds:
         wrong += [f"{build.name}: {text}" for text in schemas.complaints(build, crds) + policy.complaints(build)]
         say("kube", f"{build.name}: {len(build.objects)} objects, {len(build.pods())} pods")
