@@ -3,6 +3,7 @@
 
     kube.py manifests                    every overlay builds, fits its schemas, and keeps the rules; every rule can fail
     kube.py start --binary TIDEGATE      the executable takes the arguments and config of every overlay and answers the probes
+    kube.py flow --binary … --bootstrap … --libs …    the local overlay's roles on a real broker, from an event to a row
     kube.py alerts                       promtool shows each alert firing and keeping quiet
     kube.py real                         a real kube-apiserver takes every object and, under the restricted profile, every pod
     kube.py build OVERLAY                what an overlay applies
@@ -55,6 +56,15 @@ def start(cache, options):
         return starting.complaints(builds, options.binary.absolute(), Path(scratch))
 
 
+def flow(cache, options):
+    import flow as flowing
+    import overlays
+
+    with tempfile.TemporaryDirectory() as scratch:
+        build = overlays.build(programs.kustomize(cache), overlays.K8S / "overlays" / "local", "local")
+        return flowing.complaints(build, options.binary.absolute(), Path(scratch), options.bootstrap, options.libs)
+
+
 def alerts(cache, _options):
     import alerts as tested
     import overlays
@@ -87,11 +97,14 @@ def build(cache, options):
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for function in (manifests, start, alerts, real, build):
+    for function in (manifests, start, flow, alerts, real, build):
         sub = commands.add_parser(function.__name__)
         sub.set_defaults(command=function)
-        if function is start:
+        if function in (start, flow):
             sub.add_argument("--binary", type=Path, required=True)
+        if function is flow:
+            sub.add_argument("--bootstrap", required=True, help="a Kafka broker")
+            sub.add_argument("--libs", required=True, help="Kafka's jars")
         if function is real:
             sub.add_argument("--if-installed", action="store_true", help="do nothing where the server was never built")
         if function is build:

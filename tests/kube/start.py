@@ -47,7 +47,7 @@ class Place:
             elif volume.get("secret", {}).get("secretName") == "tidegate-kafka-client":
                 _certificate(at)
             elif mount["name"] == "contracts" and contracts:
-                _as_git_sync_leaves_it(at, contracts)
+                as_git_sync_leaves_it(at, contracts)
         self.variables = {}
         for variable in container.get("env", []):
             at = variable.get("valueFrom", {}).get("configMapKeyRef")
@@ -91,13 +91,13 @@ def complaints(builds: list[Build], binary: Path, scratch: Path) -> list[str]:
             found += _takes_arguments_and_config(build, pod, binary, scratch)
     found += _refuses_what_is_wrong(builds, binary, scratch)
     contracts = scratch / "contracts-repository"
-    _repository(contracts)
+    repository(contracts)
     running = []
     # A role that waits for its brokers takes 10 s to stop, so all of them do it at once.
     with ThreadPoolExecutor() as threads:
         for build in (b for b in builds if b.name in PLAIN):
             for pod in (p for p in policy.ours(build) if policy.component(p) in ("validator", "sink")):
-                folder = _folder(scratch, f"{build.name}-{policy.component(pod)}-running")
+                folder = folder_in(scratch, f"{build.name}-{policy.component(pod)}-running")
                 running.append(threads.submit(_answers_probes_and_stops, build, pod, binary, folder, contracts))
     if len(running) != 2 * len(PLAIN):
         found.append(f"{len(running)} roles were started")
@@ -109,8 +109,8 @@ def complaints(builds: list[Build], binary: Path, scratch: Path) -> list[str]:
 def _takes_arguments_and_config(build, pod, binary, scratch) -> list[str]:
     name = f"{build.name}: {pod.name}"
     role = policy.component(pod)
-    place = Place(build, pod, _folder(scratch, f"{build.name}-{role}"), None)
-    code, text = _end(place.run(binary, TIDEGATE_CONTRACTS="/nowhere/contracts"), place)
+    place = Place(build, pod, folder_in(scratch, f"{build.name}-{role}"), None)
+    code, text = end(place.run(binary, TIDEGATE_CONTRACTS="/nowhere/contracts"), place)
     if role in NOT_YET and "unrecognized subcommand" in text:
         return []
     # 78 or, for a tool that runs once, 2; and of all that could be wrong only the contracts are.
@@ -125,9 +125,9 @@ def _refuses_what_is_wrong(builds, binary, scratch) -> list[str]:
     pod = policy.ours(build)[0]
     found = []
     for what, change in (("argument", lambda p: p.arguments.append("--no-such-flag")), ("config", _misspell)):
-        place = Place(build, pod, _folder(scratch, f"wrong-{what}"), None)
+        place = Place(build, pod, folder_in(scratch, f"wrong-{what}"), None)
         change(place)
-        _, text = _end(place.run(binary, TIDEGATE_CONTRACTS="/nowhere/contracts"), place)
+        _, text = end(place.run(binary, TIDEGATE_CONTRACTS="/nowhere/contracts"), place)
         if "/nowhere/contracts" in text:
             found.append(f"a wrong {what} is taken: {text}")
     return found
@@ -143,22 +143,22 @@ def _answers_probes_and_stops(build, pod, binary, folder, contracts) -> list[str
     container = policy.tidegate(pod)
     place = Place(build, pod, folder, contracts)
     place.move_config()
-    port = _free_port()
+    port = free_port()
     variables = {"TIDEGATE_HTTP": f"127.0.0.1:{port}", "TIDEGATE_BROKERS": "127.0.0.1:1"}
     child = place.run(binary, **variables)
     found = []
     try:
         paths = {probe: container[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
-        if not _comes(lambda: _get(port, paths["startupProbe"])[0] == 200, child):
+        if not comes(lambda: get(port, paths["startupProbe"])[0] == 200, child):
             return [f"{name}: startup probe {paths['startupProbe']} is never 200; exit {child.poll()}: {place.log()}"]
-        if not _comes(lambda: b"starting" in _get(port, paths["readinessProbe"])[1], child):
-            found.append(f"{name}: ready without brokers: {_get(port, paths['readinessProbe'])}")
-        status, body = _get(port, paths["readinessProbe"])
+        if not comes(lambda: b"starting" in get(port, paths["readinessProbe"])[1], child):
+            found.append(f"{name}: ready without brokers: {get(port, paths['readinessProbe'])}")
+        status, body = get(port, paths["readinessProbe"])
         if status != 503:
             found.append(f"{name}: readiness says {status} without brokers: {body}")
-        if _get(port, paths["livenessProbe"])[0] != 200:
+        if get(port, paths["livenessProbe"])[0] != 200:
             found.append(f"{name}: brokers that are down would restart it")
-        if _get(port, "/metrics")[0] != 200:
+        if get(port, "/metrics")[0] != 200:
             found.append(f"{name}: no metrics")
         began = time.monotonic()
         child.send_signal(signal.SIGTERM)
@@ -173,25 +173,25 @@ def _answers_probes_and_stops(build, pod, binary, folder, contracts) -> list[str
     return found
 
 
-def _repository(folder: Path) -> None:
+def repository(folder: Path) -> None:
     source = folder / "contracts"
     source.mkdir(parents=True)
     shutil.copy(K8S / "overlays" / "local" / "contracts" / "visits.odcs.yaml", source)
-    _git(folder, "init", "--quiet", "--initial-branch", "main")
-    _git(folder, "add", ".")
-    _git(folder, "-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "--quiet", "-m", "contracts")
+    git(folder, "init", "--quiet", "--initial-branch", "main")
+    git(folder, "add", ".")
+    git(folder, "-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "--quiet", "-m", "contracts")
 
 
-def _as_git_sync_leaves_it(root: Path, repository: Path) -> None:
+def as_git_sync_leaves_it(root: Path, repository: Path) -> None:
     """git-sync 4: a repository in its root, a worktree named by the commit below `.worktrees`, and a link to that."""
-    _git(root, "init", "--quiet", "--initial-branch", "git-sync")
-    _git(root, "fetch", "--quiet", str(repository), "main")
-    commit = _git(root, "rev-parse", "FETCH_HEAD").strip()
-    _git(root, "worktree", "add", "--quiet", "--detach", f".worktrees/{commit}", commit)
+    git(root, "init", "--quiet", "--initial-branch", "git-sync")
+    git(root, "fetch", "--quiet", str(repository), "main")
+    commit = git(root, "rev-parse", "FETCH_HEAD").strip()
+    git(root, "worktree", "add", "--quiet", "--detach", f".worktrees/{commit}", commit)
     (root / "current").symlink_to(f".worktrees/{commit}")
 
 
-def _git(folder: Path, *arguments) -> str:
+def git(folder: Path, *arguments) -> str:
     try:
         return subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True, text=True).stdout
     except FileNotFoundError as error:
@@ -218,7 +218,7 @@ def _certificate(at: Path) -> None:
         raise MissingTool("openssl is missing; it makes a client certificate") from error
 
 
-def _end(child: subprocess.Popen, place: Place) -> tuple[int, str]:
+def end(child: subprocess.Popen, place: Place) -> tuple[int, str]:
     try:
         return child.wait(SECONDS), place.log()
     except subprocess.TimeoutExpired:
@@ -227,7 +227,7 @@ def _end(child: subprocess.Popen, place: Place) -> tuple[int, str]:
         return -1, f"still runs after {SECONDS} s: {place.log()}"
 
 
-def _comes(true, child) -> bool:
+def comes(true, child) -> bool:
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline and child.poll() is None:
         if true():
@@ -236,7 +236,7 @@ def _comes(true, child) -> bool:
     return False
 
 
-def _get(port: int, path: str) -> tuple[int, bytes]:
+def get(port: int, path: str) -> tuple[int, bytes]:
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
             return answer.status, answer.read()
@@ -246,13 +246,13 @@ def _get(port: int, path: str) -> tuple[int, bytes]:
         return 0, b""
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def _folder(scratch: Path, name: str) -> Path:
+def folder_in(scratch: Path, name: str) -> Path:
     folder = scratch / name
     folder.mkdir()
     return folder
