@@ -37,13 +37,14 @@ def manifests(cache, _options):
     with tempfile.TemporaryDirectory() as scratch:
         builds = overlays.all_builds(programs.kustomize(cache), Path(scratch))
     crds = schemas.Crds(programs.crds(cache))
+    keda = schemas.KafkaScaler(programs.crds(cache))
     wrong = site_values.complaints() + pages.complaints(builds)
     for build in builds:
-        wrong += [f"{build.name}: {text}" for text in schemas.complaints(build, crds) + policy.complaints(build)]
+        wrong += [f"{build.name}: {text}" for text in schemas.complaints(build, crds) + keda.complaints(build) + policy.complaints(build)]
         say("kube", f"{build.name}: {len(build.objects)} objects, {len(build.pods())} pods")
     if not wrong:
-        wrong = mutations.complaints(builds, crds)
-        say("kube", f"{len(policy.RULES)} rules, broken in {len(mutations.POLICY)} ways, schemas in {len(mutations.SCHEMA)}")
+        wrong = mutations.complaints(builds, crds, keda)
+        say("kube", f"{len(policy.RULES)} rules, broken in {len(mutations.POLICY)} ways, schemas in {len(mutations.SCHEMA) + len(mutations.SCALER)}")
     return wrong
 
 
@@ -82,7 +83,7 @@ def real(cache, options):
         say("kube", "SKIPPED: the real API server is not built on this machine; `just k8s-real` builds it")
         return 0
 
-    kustomize, crds = programs.kustomize(cache), programs.crds(cache)
+    kustomize, crds = programs.kustomize(cache), sorted(programs.crds(cache).glob("*.yaml"))
     with tempfile.TemporaryDirectory() as scratch:
         builds = overlays.all_builds(kustomize, Path(scratch))
         return server.complaints(builds, crds, programs.etcd(cache), programs.api_server(cache), Path(scratch))

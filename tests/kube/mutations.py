@@ -39,6 +39,10 @@ def _rule(b) -> dict:
     return b.of_kind("PrometheusRule")[0]["spec"]["groups"][0]["rules"][0]
 
 
+def _trigger(b) -> dict:
+    return b.of_kind("ScaledObject")[0]["spec"]["triggers"][0]["metadata"]
+
+
 def _set(key, value, where):
     """A mutation that puts a value under a key of what `where` finds; None removes it."""
 
@@ -161,7 +165,16 @@ SCHEMA = (
 )
 
 
-def complaints(builds: list[Build], crds: schemas.Crds) -> list[str]:
+#: For KEDA's scaler: the overlay, the change, a piece of the complaint.
+SCALER = (
+    ("aws-operators", lambda b: _trigger(b).update(limitToPartitionsWithLag="true"), "needs a topic"),
+    ("aws-operators", lambda b: _trigger(b).update(lagTreshold="1"), "knows no lagTreshold"),
+    ("azure-operators", lambda b: _trigger(b).update(sasl="plain"), "none of"),
+    ("azure-operators", lambda b: b.of_kind("TriggerAuthentication")[0]["spec"]["secretTargetRef"][0].update(parameter="user"), "user"),
+)
+
+
+def complaints(builds: list[Build], crds: schemas.Crds, keda: schemas.KafkaScaler) -> list[str]:
     """What a broken build gets away with."""
     by_name = {b.name: b for b in builds}
     rules = {function.__name__: function for function in policy.RULES}
@@ -178,6 +191,12 @@ def complaints(builds: list[Build], crds: schemas.Crds) -> list[str]:
         said = schemas.complaints(broken, crds)
         if not any(piece in text for text in said):
             found.append(f"schemas: a broken {overlay} passes: nothing says `{piece}` ({said})")
+    for overlay, change, piece in SCALER:
+        broken = by_name[overlay].copy()
+        change(broken)
+        said = keda.complaints(broken)
+        if not any(piece in text for text in said):
+            found.append(f"KEDA: a broken {overlay} passes: nothing says `{piece}` ({said})")
     unbroken = rules.keys() - {name for name, *_ in POLICY}
     found += [f"{name}: no mutation breaks it" for name in sorted(unbroken)]
     return found

@@ -71,8 +71,12 @@ def has_api_server(cache: Cache) -> bool:
     return cache.has("kube-apiserver", KUBERNETES)
 
 
-def crds(cache: Cache) -> list[Path]:
-    """Files with the operators' own schemas."""
+#: What KEDA's CRD does not say: the keys of a trigger. They are read from the scaler's source.
+KAFKA_SCALER = "pkg/scalers/kafka_scaler.go"
+
+
+def crds(cache: Cache) -> Path:
+    """A folder with the operators' own schemas (`*.yaml`) and the source of KEDA's Kafka scaler."""
 
     def build(folder):
         tools.require({"kube": [tools.GO]})
@@ -80,10 +84,11 @@ def crds(cache: Cache) -> list[Path]:
             home = Path(_download(folder, module, version, pinned)["Dir"])
             for name in names:
                 (folder / name).write_bytes((home / inside / name).read_bytes())
+            if "keda" in module:
+                (folder / "kafka_scaler.go").write_bytes((home / KAFKA_SCALER).read_bytes())
 
-    version = "-".join(part[1] for part in CRDS)
-    folder = cache.ensure("kube-crds", version, build)
-    return sorted(folder.glob("*.yaml"))
+    version = "-".join(part[1] for part in CRDS) + "-scaler"
+    return cache.ensure("kube-crds", version, build)
 
 
 def promtool(cache: Cache) -> Path:

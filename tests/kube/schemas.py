@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import re
 from pathlib import Path
 
 import jsonschema
@@ -17,9 +18,9 @@ kubernetes_validate.utils.schema_contents = functools.cache(kubernetes_validate.
 
 
 class Crds:
-    def __init__(self, files: list[Path]):
+    def __init__(self, folder: Path):
         self.schemas = {}
-        for path in files:
+        for path in sorted(folder.glob("*.yaml")):
             crd = yaml.safe_load(path.read_text())
             for version in crd["spec"]["versions"]:
                 key = (f"{crd['spec']['group']}/{version['name']}", crd["spec"]["names"]["kind"])
@@ -27,6 +28,42 @@ class Crds:
         missing = OPERATOR_KINDS - {kind for _, kind in self.schemas}
         if missing:
             raise ValueError(f"no CRD for {sorted(missing)}")
+
+
+class KafkaScaler:
+    """What KEDA makes of a trigger of type `kafka`: its CRD takes any key, its scaler does not."""
+
+    def __init__(self, folder: Path):
+        text = (folder / "kafka_scaler.go").read_text()
+        self.keys = {}
+        for tag in re.findall(r'keda:"([^"]+)"', text):
+            parts = dict(part.partition("=")[::2] for part in re.split(r",(?=\w+(?:=|$))", tag))
+            self.keys[parts["name"]] = (parts["order"].split(";"), parts.get("enum", "").split(";"))
+        if len(self.keys) < 20 or "bootstrapServers" not in self.keys:
+            raise ValueError(f"KEDA's Kafka scaler is written otherwise than expected: {sorted(self.keys)}")
+
+    def complaints(self, build: Build) -> list[str]:
+        found = []
+        for scaled in build.of_kind("ScaledObject"):
+            for trigger in scaled["spec"]["triggers"]:
+                found += [f"ScaledObject/{scaled['metadata']['name']}: {text}" for text in self._trigger(trigger["metadata"])]
+        for signs_in in build.of_kind("TriggerAuthentication"):
+            for reference in signs_in["spec"]["secretTargetRef"]:
+                if "authParams" not in self.keys.get(reference["parameter"], ([], []))[0]:
+                    found.append(f"TriggerAuthentication/{signs_in['metadata']['name']}: KEDA knows no {reference['parameter']}")
+        return found
+
+    def _trigger(self, metadata: dict):
+        for key, value in metadata.items():
+            order, values = self.keys.get(key, ([], []))
+            if "triggerMetadata" not in order:
+                yield f"KEDA knows no {key}"
+            elif values != [""] and value not in values:
+                yield f"{key} `{value}` is none of {', '.join(values)}"
+        # The rules of its Validate.
+        for key in ("limitToPartitionsWithLag", "ensureEvenDistributionOfPartitions"):
+            if metadata.get(key) == "true" and "topic" not in metadata:
+                yield f"{key} needs a topic"
 
 
 def complaints(build: Build, crds: Crds) -> list[str]:
