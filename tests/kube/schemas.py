@@ -13,6 +13,9 @@ import yaml
 from overlays import OPERATOR_KINDS, Build
 from programs import KUBERNETES
 
+#: The oldest that the page promises, the one whose server judges, and the newest that is known here.
+VERSIONS = ("1.30.0", KUBERNETES, "1.37.0")
+
 # The library reads a megabyte of definitions anew for each object.
 kubernetes_validate.utils.schema_contents = functools.cache(kubernetes_validate.utils.schema_contents)
 
@@ -75,7 +78,8 @@ def complaints(build: Build, crds: Crds) -> list[str]:
             if schema:
                 jsonschema.Draft202012Validator(schema).validate(thing)
             else:
-                kubernetes_validate.validate(thing, KUBERNETES, strict=True)
+                for version in VERSIONS:
+                    kubernetes_validate.validate(thing, version, strict=True)
         except kubernetes_validate.SchemaNotFoundError as error:
             found.append(f"{name}: {error.message}")
         except jsonschema.ValidationError as error:
