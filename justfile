@@ -57,3 +57,12 @@ terraform-docs:
 # Build the azurerm provider into the cache, once (a long Go build); then `just terraform azure` checks the Azure modules with it.
 azurerm-provider:
     python3 infra/terraform/tests/check.py --azurerm-provider
+
+# Everything of infra/k8s against a real kube-apiserver, dry; the first time it is built, in about ten minutes.
+k8s-real:
+    python3 tests/kube/kube.py real
+
+# The image's files in a folder, without Docker: `just image-root /tmp/tidegate-root`.
+image-root folder:
+    cargo build --release --locked -p tidegate
+    python3 tests/image/image.py root --binary "$CARGO_TARGET_DIR/release/tidegate" {{ folder }}

@@ -2,4 +2,5 @@
 
 pub mod process;
 pub mod readers;
+pub mod script;
 pub mod stand;

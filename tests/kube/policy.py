@@ -1,0 +1,393 @@
+"""What must hold of every object, beyond its schema. A rule is a function from a build to complaints; `mutations.py` breaks each once."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import network
+from network import DNS, HOME, METADATA, STRANGER, Peer
+from overlays import NOT_YET, OPERATOR_KINDS, PLAIN, ROOT, Build, Pod
+
+RULES: list[Callable[[Build], Iterator[str]]] = []
+DOCS = ROOT / "services" / "tidegate" / "docs"
+
+
+def rule(function):
+    RULES.append(function)
+    return function
+
+
+def complaints(build: Build) -> list[str]:
+    return [f"{function.__name__}: {text}" for function in RULES for text in function(build)]
+
+
+def component(pod: Pod) -> str:
+    return pod.labels.get("app.kubernetes.io/component", "")
+
+
+def ours(build: Build) -> list[Pod]:
+    return [pod for pod in build.pods() if pod.labels.get("app.kubernetes.io/name") == "tidegate"]
+
+
+def long_running(build: Build) -> list[Pod]:
+    return [pod for pod in build.pods() if pod.owner["kind"] in ("Deployment", "StatefulSet")]
+
+
+def tidegate(pod: Pod) -> dict:
+    return next(c for c in pod.spec["containers"] if c["name"] == "tidegate")
+
+
+@rule
+def the_roles_are_there(build):
+    found = {component(pod) for pod in ours(build)}
+    for role in ("validator", "sink", "sla"):
+        if role not in found:
+            yield f"no pod of the role {role}"
+
+
+@rule
+def nothing_that_is_not_there_yet(build):
+    for pod in build.pods():
+        if component(pod) in NOT_YET and not build.name.endswith(f"+{component(pod)}"):
+            yield f"{pod.name}: `{NOT_YET[component(pod)]}` does not exist yet"
+
+
+@rule
+def one_namespace_under_the_restricted_profile(build):
+    spaces = build.of_kind("Namespace")
+    if [s["metadata"]["name"] for s in spaces] != ["tidegate"]:
+        yield "exactly the namespace tidegate must be made"
+    for space in spaces:
+        if space["metadata"].get("labels", {}).get("pod-security.kubernetes.io/enforce") != "restricted":
+            yield "the namespace does not enforce the restricted profile"
+    for thing in build.objects:
+        if thing["kind"] != "Namespace" and thing["metadata"].get("namespace") != "tidegate":
+            yield f"{thing['kind']}/{thing['metadata']['name']} is outside of the namespace"
+
+
+@rule
+def plain_clusters_need_no_operator(build):
+    for thing in build.objects:
+        if thing["kind"] in OPERATOR_KINDS and build.name.split("+")[0] in PLAIN:
+            yield f"{thing['kind']}/{thing['metadata']['name']} needs an operator"
+
+
+@rule
+def containers_are_confined(build):
+    for pod in build.pods():
+        context = pod.spec.get("securityContext", {})
+        if context.get("runAsNonRoot") is not True or not context.get("runAsUser"):
+            yield f"{pod.name}: must run as a user that is not root"
+        if context.get("seccompProfile", {}).get("type") != "RuntimeDefault":
+            yield f"{pod.name}: seccomp profile is not RuntimeDefault"
+        if any(pod.spec.get(key) for key in ("hostNetwork", "hostPID", "hostIPC")):
+            yield f"{pod.name}: shares the node's network or processes"
+        for volume in pod.spec.get("volumes", []):
+            if "hostPath" in volume:
+                yield f"{pod.name}: volume {volume['name']} is a path of the node"
+            if "emptyDir" in volume and not volume["emptyDir"].get("sizeLimit"):
+                yield f"{pod.name}: volume {volume['name']} is not bounded"
+        for container in pod.containers():
+            own = container.get("securityContext", {})
+            where = f"{pod.name} {container['name']}"
+            if own.get("readOnlyRootFilesystem") is not True:
+                yield f"{where}: the root file system is writable"
+            if own.get("allowPrivilegeEscalation") is not False or own.get("privileged"):
+                yield f"{where}: may gain privileges"
+            if own.get("capabilities", {}).get("drop") != ["ALL"] or own.get("capabilities", {}).get("add"):
+                yield f"{where}: keeps capabilities"
+            if own.get("runAsUser") == 0 or own.get("runAsNonRoot") is False:
+                yield f"{where}: runs as root"
+
+
+@rule
+def no_token_of_the_cluster(build):
+    for pod in build.pods():
+        if pod.spec.get("automountServiceAccountToken") is not False:
+            yield f"{pod.name}: mounts a token of Kubernetes"
+        if pod.spec.get("enableServiceLinks") is not False:
+            yield f"{pod.name}: takes variables named after Services"
+    for account in build.of_kind("ServiceAccount"):
+        if account.get("automountServiceAccountToken") is not False:
+            yield f"ServiceAccount/{account['metadata']['name']}: mounts its token"
+
+
+@rule
+def each_role_has_its_own_identity(build):
+    accounts = {a["metadata"]["name"] for a in build.of_kind("ServiceAccount")}
+    for pod in ours(build):
+        wanted = f"tidegate-{component(pod)}"
+        if pod.spec.get("serviceAccountName") != wanted or wanted not in accounts:
+            yield f"{pod.name}: must use the ServiceAccount {wanted}"
+    identities = [str(a["metadata"]["annotations"]) for a in build.of_kind("ServiceAccount") if a["metadata"].get("annotations")]
+    if len(set(identities)) != len(identities):
+        yield "two ServiceAccounts share an identity of the cloud"
+    if build.name.split("-")[0] in ("azure", "aws+irsa") and len(identities) < 3:
+        yield "roles have no identity of the cloud"
+    if any("from-site-env" in text for text in identities):
+        yield "an identity was not filled in from site.env"
+
+
+@rule
+def images_are_pinned(build):
+    for pod in build.pods():
+        for container in pod.containers():
+            name, _, tag = container["image"].rpartition(":")
+            if "@sha256:" not in container["image"] and (not name or "/" in tag or tag in ("", "latest")):
+                yield f"{pod.name} {container['name']}: the image {container['image']} has no fixed tag"
+
+
+@rule
+def resources_are_bounded(build):
+    for pod in build.pods():
+        for container in pod.containers():
+            resources = container.get("resources", {})
+            for side in ("requests", "limits"):
+                for what in ("cpu", "memory", "ephemeral-storage"):
+                    if what not in resources.get(side, {}):
+                        yield f"{pod.name} {container['name']}: no {side} of {what}"
+
+
+@rule
+def memory_is_not_overbooked(build):
+    for pod in ours(build):
+        resources = tidegate(pod).get("resources", {})
+        limit, request = (resources.get(side, {}).get("memory") for side in ("limits", "requests"))
+        if limit != request and build.name != "local":
+            yield f"{pod.name}: memory request {request} and limit {limit} differ"
+
+
+@rule
+def probes_mean_different_things(build):
+    for pod in long_running(build):
+        for container in pod.spec["containers"]:
+            missing = [p for p in ("startupProbe", "livenessProbe", "readinessProbe") if p not in container]
+            if missing:
+                yield f"{pod.name} {container['name']}: no {', '.join(missing)}"
+    for pod in ours(build):
+        if pod.owner["kind"] != "Deployment":
+            continue
+        container = tidegate(pod)
+        paths = {p: container.get(p, {}).get("httpGet", {}).get("path") for p in ("startupProbe", "livenessProbe", "readinessProbe")}
+        if paths != {"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz"}:
+            yield f"{pod.name}: probes ask {paths}"
+        names = {port["name"]: port["containerPort"] for port in container.get("ports", [])}
+        listens = next((e.get("value", "") for e in container["env"] if e["name"] == "TIDEGATE_HTTP"), "")
+        for probe in paths:
+            port = container.get(probe, {}).get("httpGet", {}).get("port")
+            if not listens.startswith("0.0.0.0:") or listens.rpartition(":")[2] != str(names.get(port, port)):
+                yield f"{pod.name}: {probe} asks port {port}, the role listens on `{listens}`"
+
+
+@rule
+def grace_is_longer_than_the_drain(build):
+    text = " ".join((DOCS / "operate.md").read_text().split())
+    drain = int(re.search(r"Give them (\d+) s", text).group(1))
+    for pod in ours(build):
+        if pod.owner["kind"] != "Deployment":
+            continue
+        sleep = tidegate(pod).get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+        grace = pod.spec.get("terminationGracePeriodSeconds", 30)
+        needed = drain if component(pod) != "registry" else 20
+        if not sleep:
+            yield f"{pod.name}: no preStop"
+        if grace <= sleep + needed:
+            yield f"{pod.name}: {grace} s of grace do not hold {sleep} s before SIGTERM and {needed} s of draining"
+
+
+@rule
+def disruptions_are_budgeted(build):
+    budgets = build.of_kind("PodDisruptionBudget")
+    for pod in ours(build):
+        if pod.owner["kind"] != "Deployment":
+            continue
+        fitting = [b for b in budgets if b["spec"]["selector"]["matchLabels"].items() <= pod.labels.items()]
+        if len(fitting) != 1:
+            yield f"{pod.name}: {len(fitting)} budgets instead of one"
+        for budget in fitting:
+            if budget["spec"].get("maxUnavailable") != 1 or budget["spec"].get("unhealthyPodEvictionPolicy") != "AlwaysAllow":
+                yield f"{pod.name}: its budget may block a node drain for ever"
+
+
+@rule
+def pods_are_spread(build):
+    for pod in ours(build):
+        if pod.owner["kind"] != "Deployment":
+            continue
+        keys = {c["topologyKey"] for c in pod.spec.get("topologySpreadConstraints", [])
+                if c["labelSelector"]["matchLabels"].items() <= pod.labels.items()}
+        if "topology.kubernetes.io/zone" not in keys:
+            yield f"{pod.name}: not spread over zones"
+
+
+@rule
+def selectors_fit(build):
+    for pod in long_running(build):
+        if not pod.owner["spec"]["selector"]["matchLabels"].items() <= pod.labels.items():
+            yield f"{pod.name}: its selector does not fit its pods"
+
+
+@rule
+def one_autoscaler_owns_the_number(build):
+    for pod in ours(build):
+        if pod.owner["kind"] != "Deployment":
+            continue
+        name = pod.owner["metadata"]["name"]
+        owners = [s for s in build.of_kind("ScaledObject", "HorizontalPodAutoscaler") if s["spec"]["scaleTargetRef"]["name"] == name]
+        if len(owners) > 1:
+            yield f"{pod.name}: two autoscalers"
+        if owners and "replicas" in pod.owner["spec"]:
+            yield f"{pod.name}: each apply would undo the autoscaler"
+        if not owners and "replicas" not in pod.owner["spec"]:
+            yield f"{pod.name}: nobody says how many"
+        if (build.name.endswith("-operators") or "autoscale" in build.name) and not owners and component(pod) in ("validator", "sink"):
+            yield f"{pod.name}: no autoscaler"
+
+
+@rule
+def lag_is_that_of_the_role(build):
+    groups = {}
+    for config in build.of_kind("ConfigMap"):
+        for text in config.get("data", {}).values():
+            for role in ("validator", "sink"):
+                found = re.search(rf"^{role}:\n(?:  .*\n)*?  group: (\S+)", text, re.M)
+                if found:
+                    groups[f"tidegate-{role}"] = found.group(1)
+    site = next((c["data"] for c in build.of_kind("ConfigMap") if c["metadata"]["name"].startswith("tidegate-site")), {})
+    for scaled in build.of_kind("ScaledObject"):
+        name = scaled["metadata"]["name"]
+        if scaled["spec"].get("minReplicaCount", 0) < 1:
+            yield f"ScaledObject/{name}: may scale to nothing and never wake"
+        for trigger in scaled["spec"]["triggers"]:
+            asked = trigger["metadata"]
+            if trigger["type"] != "kafka" or asked["consumerGroup"] != groups.get(scaled["spec"]["scaleTargetRef"]["name"]):
+                yield f"ScaledObject/{name}: asks for the lag of {asked.get('consumerGroup')}"
+            if asked["bootstrapServers"] != site.get("bootstrap_brokers"):
+                yield f"ScaledObject/{name}: asks other brokers than site.env says"
+            if trigger["authenticationRef"]["name"] not in [t["metadata"]["name"] for t in build.of_kind("TriggerAuthentication")]:
+                yield f"ScaledObject/{name}: signs in with something that is not there"
+
+
+@rule
+def scheduled_checks_do_not_overlap(build):
+    for job in build.of_kind("CronJob"):
+        spec, name = job["spec"], job["metadata"]["name"]
+        if spec.get("concurrencyPolicy") != "Forbid" or not spec.get("timeZone") or not spec.get("startingDeadlineSeconds"):
+            yield f"CronJob/{name}: needs concurrencyPolicy Forbid, a time zone and a starting deadline"
+        inner = spec["jobTemplate"]["spec"]
+        if not inner.get("activeDeadlineSeconds") or not inner.get("ttlSecondsAfterFinished"):
+            yield f"CronJob/{name}: jobs must end and be removed"
+
+
+@rule
+def secrets_are_named_only(build):
+    if build.of_kind("Secret"):
+        yield "a Secret lies in the overlay"
+    secretish = re.compile(r"(password|secret|token|_key|connection_?string)", re.I)
+    for pod in build.pods():
+        for container in pod.containers():
+            for variable in container.get("env", []):
+                if secretish.search(variable["name"]) and "value" in variable and not variable["name"].endswith("_FILE"):
+                    yield f"{pod.name} {container['name']}: {variable['name']} holds a value"
+    for config in build.of_kind("ConfigMap"):
+        for key, text in config.get("data", {}).items():
+            if re.search(r"sasl\.password|SharedAccessKey=|BEGIN [A-Z ]*PRIVATE KEY|AKIA[0-9A-Z]{16}", text):
+                yield f"ConfigMap/{config['metadata']['name']}: {key} holds a secret"
+
+
+@rule
+def references_lead_somewhere(build):
+    maps = {c["metadata"]["name"]: c["data"] for c in build.of_kind("ConfigMap")}
+    claims = {c["metadata"]["name"] for c in build.of_kind("PersistentVolumeClaim")}
+    for pod in build.pods():
+        names = {v["name"] for v in pod.spec.get("volumes", [])}
+        templates = {t["metadata"]["name"] for t in pod.owner["spec"].get("volumeClaimTemplates", [])}
+        for volume in pod.spec.get("volumes", []):
+            kinds = [k for k in volume if k != "name"]
+            if len(kinds) != 1:
+                yield f"{pod.name}: volume {volume['name']} is {' and '.join(sorted(kinds)) or 'nothing'}"
+            if "configMap" in volume and volume["configMap"]["name"] not in maps:
+                yield f"{pod.name}: ConfigMap {volume['configMap']['name']} is not there"
+            if "persistentVolumeClaim" in volume and volume["persistentVolumeClaim"]["claimName"] not in claims:
+                yield f"{pod.name}: claim {volume['persistentVolumeClaim']['claimName']} is not there"
+        for container in pod.containers():
+            for mount in container.get("volumeMounts", []):
+                if mount["name"] not in names | templates:
+                    yield f"{pod.name} {container['name']}: volume {mount['name']} is not there"
+            for variable in container.get("env", []):
+                at = variable.get("valueFrom", {}).get("configMapKeyRef")
+                if at and at["key"] not in maps.get(at["name"], {}):
+                    yield f"{pod.name} {container['name']}: {at['name']} has no {at['key']}"
+
+
+@rule
+def every_pod_has_its_network(build):
+    denies = [p for p in build.of_kind("NetworkPolicy")
+              if p["spec"]["podSelector"] == {} and set(p["spec"]["policyTypes"]) == {"Ingress", "Egress"}
+              and not p["spec"].get("ingress") and not p["spec"].get("egress")]
+    if len(denies) != 1:
+        yield "there is no policy that denies everything to every pod"
+    for pod in build.pods():
+        # The local lake is a volume, the contracts are a ConfigMap: the SLA check there talks to nobody.
+        speaks_with_nobody = build.name == "local" and component(pod) == "sla"
+        if not speaks_with_nobody and not any(p["spec"]["podSelector"] for p in network.policies(build, pod)):
+            yield f"{pod.name}: no policy speaks of it"
+        if not network.allows(build, pod, "Egress", DNS, 53, "UDP"):
+            yield f"{pod.name}: cannot ask for names"
+        if network.allows(build, pod, "Egress", METADATA, 80) or network.allows(build, pod, "Egress", METADATA, 443):
+            yield f"{pod.name}: can ask the node's metadata for its identity"
+        for port in (22, 80, 443, 8080, 9092, 9464):
+            if network.allows(build, pod, "Ingress", STRANGER, port):
+                yield f"{pod.name}: strangers may connect to {port}"
+            if network.allows(build, pod, "Egress", STRANGER, port):
+                yield f"{pod.name}: may connect to strangers on {port}"
+
+
+@rule
+def roles_reach_what_they_need_and_no_more(build):
+    site = next((c["data"] for c in build.of_kind("ConfigMap") if c["metadata"]["name"].startswith("tidegate-site")), {})
+    port = int(site.get("bootstrap_brokers", ":0").split(",")[0].rpartition(":")[2])
+    local = build.name == "local"
+    broker = Peer.pod(HOME, {"app.kubernetes.io/name": "kafka", "app.kubernetes.io/component": "kafka"}) if local else Peer("10.20.30.40")
+    remote = not str(site.get("lake_url", "")).startswith("/")
+    for pod in ours(build):
+        role = component(pod)
+        if network.allows(build, pod, "Egress", broker, port) != (role in ("validator", "sink")):
+            yield f"{pod.name}: brokers on port {port}: {'closed' if role in ('validator', 'sink') else 'open'}"
+        if remote and role in ("sink", "sla") and not network.allows(build, pod, "Egress", Peer("52.95.171.10"), 443):
+            yield f"{pod.name}: cannot reach the store"
+        for other in (22, 25, 5432, 6443):
+            if network.allows(build, pod, "Egress", Peer("10.20.30.40"), other):
+                yield f"{pod.name}: may connect to port {other}"
+        prometheus = Peer.pod({"kubernetes.io/metadata.name": "monitoring"}, {})
+        monitored = bool(build.of_kind("PodMonitor")) and role != "sla"
+        if network.allows(build, pod, "Ingress", prometheus, 9464) != monitored:
+            yield f"{pod.name}: Prometheus {'cannot ask' if monitored else 'may ask and nobody needs it'}"
+
+
+@rule
+def alerts_can_fire(build):
+    metrics = (DOCS / "metrics.md").read_text()
+    runbook = (ROOT / "infra" / "k8s" / "runbook.md").read_text()
+    fed = {line.split("`")[1] for line in metrics.splitlines()
+           if line.startswith("| `tidegate_") and line.rstrip(" |").rpartition("|")[2].strip() not in ("-", "")}
+    for rules in build.of_kind("PrometheusRule"):
+        for group in rules["spec"]["groups"]:
+            for alert in group["rules"]:
+                name = alert["alert"]
+                for metric in re.findall(r"\b(tidegate_\w+)\b", re.sub(r'"[^"]*"', "", alert["expr"])):
+                    if metric not in fed:
+                        yield f"{name}: nothing feeds {metric}"
+                if alert.get("labels", {}).get("severity") not in ("page", "ticket"):
+                    yield f"{name}: no severity"
+                notes = alert.get("annotations", {})
+                if not notes.get("summary") or notes.get("runbook_url") != f"infra/k8s/runbook.md#{name.lower()}":
+                    yield f"{name}: needs a summary and its place in the runbook"
+                if f"\n## {name}\n" not in runbook:
+                    yield f"{name}: the runbook does not speak of it"
+    monitors = build.of_kind("PodMonitor")
+    for monitor in monitors:
+        for endpoint in monitor["spec"]["podMetricsEndpoints"]:
+            for pod in ours(build):
+                ports = [port["name"] for c in pod.containers() for port in c.get("ports", [])]
+                if component(pod) in ("validator", "sink") and endpoint["port"] not in ports:
+                    yield f"{pod.name}: has no port {endpoint['port']} to be monitored on"
