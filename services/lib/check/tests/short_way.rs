@@ -149,3 +149,104 @@ proptest! {
         prop_assert_eq!(verdict, event.judge(&mut Judge::new(), &plan, &Schemas::default(), &mut ()));
     }
 }
+
+#[test]
+fn a_placeholder_in_base64_is_not_sent() {
+    let text = yaml(
+        "      - {property: cdc, vendor: tidegate, value: debezium}\n",
+        "      - {name: id, logicalType: integer, primaryKey: true}\n      - {name: note, logicalType: string}\n",
+    );
+    let line = r#"{"before":null,"after":{"id":1,"note":"X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=="},"source":{"ts_ms":1},"op":"u"}"#;
+    assert!(matches!(
+        both(&text, &Event::read(line), &Schemas::default()),
+        Verdict::Valid { .. }
+    ));
+}
+
+#[test]
+fn fields_past_the_first_word_are_counted_and_missed() {
+    let fields: String = (0..66)
+        .map(|at| format!("      - {{name: f{at}, logicalType: string, required: {}}}\n", at < 64))
+        .collect();
+    let limits = "      - {property: encodings, vendor: tidegate, value: [json]}\n";
+    let text = yaml(limits, &fields);
+    let plan = compile(&contract("case", &text), 0).unwrap();
+    let whole: Vec<String> = (0..66).rev().map(|at| format!("\"f{at}\":\"a\"")).collect();
+    for (value, valid) in [
+        (r#"{"f64":"a","f65":"b"}"#.to_owned(), false),
+        (r#"{"f64":"a"}"#.to_owned(), false),
+        (r#"{"f64":"a"}"#.to_owned(), false),
+        (r#"{"f64":"a","f65":"b","f65":"c"}"#.to_owned(), false),
+        (format!("{{{}}}", whole.join(",")), true),
+        (format!("{{{}}}", whole.join(",")), true),
+    ] {
+        let event = Event {
+            key: Some(b"k".to_vec()),
+            value: Some(value.clone().into_bytes()),
+            ..Event::default()
+        };
+        // One plan for all, since it remembers what followed what.
+        let verdict = event.judge(&mut Judge::new(), &plan, &Schemas::default(), &mut ());
+        assert_eq!(
+            verdict,
+            event.judge(&mut Judge::thorough(), &plan, &Schemas::default(), &mut ()),
+            "{value}"
+        );
+        assert_eq!(matches!(verdict, Verdict::Valid { .. }), valid, "{value}");
+    }
+}
+
+#[test]
+fn records_of_nulls_end_where_the_tokens_do() {
+    let text = yaml(
+        "      - {property: encodings, vendor: tidegate, value: [avro]}\n      - {property: unknownFields, vendor: tidegate, value: ignore}\n",
+        "      - {name: l, logicalType: string}\n",
+    );
+    let mut seen = [0, 0];
+    for count in [10, 8_189, 8_190, 8_191, 8_192, 9_000] {
+        let fields: Vec<_> = (0..count).map(|at| json!({"name": format!("n{at}"), "type": "null"})).collect();
+        let mut schemas = Schemas::default();
+        schemas.add(1, &json!({"type": "record", "name": "R", "fields": fields}));
+        let event = Event {
+            key: Some(b"k".to_vec()),
+            value: Some(vec![0, 0, 0, 0, 1]),
+            ..Event::default()
+        };
+        seen[usize::from(matches!(both(&text, &event, &schemas), Verdict::Valid { .. }))] += 1;
+    }
+    assert!(seen[0] > 0 && seen[1] > 0, "the limit lies between: {seen:?}");
+}
+
+#[test]
+fn schemas_that_name_one_type_again_and_again_are_looked_at_once() {
+    let text = yaml(
+        "      - {property: encodings, vendor: tidegate, value: [avro]}\n      - {property: unknownFields, vendor: tidegate, value: ignore}\n",
+        "      - {name: l, logicalType: string}\n      - {name: b, logicalType: array, items: {logicalType: object, properties: [{name: x, logicalType: string}]}}\n",
+    );
+    let three = |of: &str| json!([{"name": "a", "type": of}, {"name": "b", "type": of}, {"name": "c", "type": of}]);
+    let mut fields = vec![json!({"name": "f30", "type": {"type": "record", "name": "R30", "fields": [{"name": "x", "type": "long"}]}})];
+    for level in (1..30).rev() {
+        let record = json!({"type": "record", "name": format!("R{level}"), "fields": three(&format!("R{}", level + 1))});
+        fields.push(json!({"name": format!("f{level}"), "type": record}));
+    }
+    // And a list whose items have more bytes than can be counted.
+    let fixed: Vec<_> = (0..128).map(|at| json!({"name": format!("x{at}"), "type": "F"})).collect();
+    let first = json!({"name": "first", "type": {"type": "fixed", "name": "F", "size": 1 << 30}});
+    let of_fixed = [&[first][..], &fixed].concat();
+    let a = json!({"type": "record", "name": "A", "fields": of_fixed});
+    let of_a: Vec<_> = (0..128)
+        .map(|at| json!({"name": format!("y{at}"), "type": if at == 0 { a.clone() } else { json!("A") }}))
+        .collect();
+    let mut schemas = Schemas::default();
+    schemas.add(1, &json!({"type": "record", "name": "T", "fields": fields}));
+    let list = json!({"type": "array", "items": {"type": "record", "name": "B", "fields": of_a}});
+    schemas.add(2, &json!({"type": "record", "name": "L", "fields": [{"name": "b", "type": list}]}));
+    for value in [vec![0, 0, 0, 0, 1, 2, 2], vec![0, 0, 0, 0, 2, 0x80, 0x80, 0x80, 0x01, 0]] {
+        let event = Event {
+            key: Some(b"k".to_vec()),
+            value: Some(value),
+            ..Event::default()
+        };
+        assert!(matches!(both(&text, &event, &schemas), Verdict::Invalid { .. }));
+    }
+}

@@ -74,11 +74,15 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
             *missed = bits;
         }
     }
-    let placeholder = object.settings.cdc.is_some().then(|| change.placeholder.text());
+    let placeholders: &[&str] = if object.settings.cdc.is_some() {
+        &change.placeholder.texts()
+    } else {
+        &[]
+    };
     let quick: Vec<QuickCheck> = nodes
         .iter()
         .zip(&checks)
-        .map(|(node, check)| QuickCheck::compile(node, check, placeholder))
+        .map(|(node, check)| QuickCheck::compile(node, check, placeholders))
         .collect();
     for check in &mut checks {
         if let Body::Object { fields, .. } = &mut check.body {

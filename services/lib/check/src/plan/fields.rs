@@ -25,7 +25,7 @@ pub(crate) struct Declared {
     pub(crate) name: Word,
     /// Its node.
     pub(crate) node: usize,
-    /// The bit that says that it was seen, in the first word of them; all bits where it is in another word.
+    /// The bit that says that it was seen, in the first word of them; none where it is in another word.
     pub(crate) bit: u64,
     /// The shortest way to see that its value is valid.
     pub(crate) quick: QuickCheck,
@@ -43,7 +43,7 @@ impl FieldIndex {
         let declared = |(at, (name, node)): (usize, &(Arc<str>, usize))| Declared {
             name: Word::name(name),
             node: *node,
-            bit: if at < 64 { 1 << at } else { u64::MAX },
+            bit: if at < 64 { 1 << at } else { 0 },
             quick: QuickCheck::default(),
             follower: AtomicU32::new(at as u32 + 1),
         };
@@ -57,9 +57,10 @@ impl FieldIndex {
         }
     }
 
-    /// Gives each field the quick check of its node.
+    /// Gives each field the quick check of its node. Who takes a field quickly keeps one word of what was seen, so fields that have their bit
+    /// in another one have none.
     pub(crate) fn set_quick(&mut self, of_nodes: &[QuickCheck]) {
-        for declared in &mut self.declared {
+        for declared in self.declared.iter_mut().filter(|declared| declared.bit != 0) {
             declared.quick = of_nodes[declared.node].clone();
         }
     }

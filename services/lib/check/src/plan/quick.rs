@@ -90,8 +90,8 @@ pub(crate) struct QuickText {
     pub(crate) bytes_max: usize,
     /// An e-mail address.
     pub(crate) email: bool,
-    /// The one text that stands for something else.
-    pub(crate) but: Option<Box<str>>,
+    /// Texts that stand for something else.
+    pub(crate) but: Box<[Box<str>]>,
 }
 
 impl Default for QuickCheck {
@@ -109,11 +109,11 @@ impl Default for QuickCheck {
 // === impl QuickCheck ===
 
 impl QuickCheck {
-    /// Of a node. `placeholder` is the text that stands for a value which the source did not send.
-    pub(crate) fn compile(node: &Node, check: &Check, placeholder: Option<&str>) -> QuickCheck {
+    /// Of a node. `placeholders` are the texts that stand for a value which the source did not send.
+    pub(crate) fn compile(node: &Node, check: &Check, placeholders: &[&str]) -> QuickCheck {
         QuickCheck {
             quick: match node.kind {
-                Kind::Leaf(leaf) => Quick::compile(leaf, check, placeholder),
+                Kind::Leaf(leaf) => Quick::compile(leaf, check, placeholders),
                 Kind::Object(_) | Kind::Array(_) | Kind::Map(..) | Kind::Any => Quick::None,
             },
             silent: !check.captured && !check.event_time,
@@ -219,7 +219,7 @@ impl Quick {
     }
 
     /// The quick check of a leaf, if there is one.
-    fn compile(leaf: LeafType, check: &Check, placeholder: Option<&str>) -> Quick {
+    fn compile(leaf: LeafType, check: &Check, placeholders: &[&str]) -> Quick {
         let plain_column = match (&check.wire.column, leaf) {
             (None, _) => true,
             // What is a plain number stays one.
@@ -242,7 +242,7 @@ impl Quick {
         if let Some(allowed) = &check.allowed {
             return match (leaf, &check.body) {
                 (LeafType::Str, Body::Text(limits)) if limits.is_empty() => {
-                    if allowed.texts().any(|text| Some(text) == placeholder) {
+                    if allowed.texts().any(|text| placeholders.contains(&text)) {
                         return Quick::None;
                     }
                     Quick::OneOf(Arc::new(Words::values(allowed.texts())))
@@ -252,7 +252,7 @@ impl Quick {
         }
         match (leaf, &check.body) {
             (LeafType::Bool, Body::Bare) => Quick::Bool,
-            (LeafType::Str, Body::Text(limits)) => Quick::of_text(limits, placeholder),
+            (LeafType::Str, Body::Text(limits)) => Quick::of_text(limits, placeholders),
             (LeafType::Int { bits, signed }, body) => {
                 let (least, greatest) = match (bits, signed) {
                     (8..=64, true) => (i64::MIN >> (64 - bits), i64::MAX >> (64 - bits)),
@@ -303,13 +303,13 @@ impl Quick {
         }
     }
 
-    fn of_text(limits: &TextLimits, placeholder: Option<&str>) -> Quick {
+    fn of_text(limits: &TextLimits, placeholders: &[&str]) -> Quick {
         use crate::rules::format::TextFormat;
         let bare_length = limits.length.is_empty();
         match (&limits.pattern, limits.format) {
-            (None, Some(TextFormat::Uuid)) if bare_length && placeholder.is_none_or(|text| !format::uuid(text.as_bytes())) => Quick::Uuid,
+            (None, Some(TextFormat::Uuid)) if bare_length && !placeholders.iter().any(|text| format::uuid(text.as_bytes())) => Quick::Uuid,
             (Some(pattern), None) if bare_length => match pattern.ranges() {
-                Some(ranges) if placeholder.is_none_or(|text| !ranges.holds(text.as_bytes())) => Quick::Ranges(Arc::new(ranges.clone())),
+                Some(ranges) if !placeholders.iter().any(|text| ranges.holds(text.as_bytes())) => Quick::Ranges(Arc::new(ranges.clone())),
                 _ => Quick::None,
             },
             (None, format @ (None | Some(TextFormat::Email))) => {
@@ -318,7 +318,7 @@ impl Quick {
                     bytes_min,
                     bytes_max,
                     email: format.is_some(),
-                    but: placeholder.map(Box::from),
+                    but: placeholders.iter().map(|text| Box::from(*text)).collect(),
                 }))
             }
             _ => Quick::None,
@@ -347,7 +347,7 @@ impl QuickText {
         // So many bytes the text has at least and at most.
         let (least, most) = ((len - 2) / BYTES_OF_ESCAPE, len - 2);
         let other = |but: &str| but.len() < least || but.len() > most;
-        let fits = least >= self.bytes_min && most <= self.bytes_max && self.but.as_deref().is_none_or(other);
+        let fits = least >= self.bytes_min && most <= self.bytes_max && self.but.iter().all(|but| other(but));
         if fits { len } else { 0 }
     }
 
@@ -355,7 +355,7 @@ impl QuickText {
     fn holds(&self, text: &[u8]) -> bool {
         (self.bytes_min..=self.bytes_max).contains(&text.len())
             && (!self.email || format::email(text))
-            && self.but.as_ref().is_none_or(|but| but.as_bytes() != text)
+            && self.but.iter().all(|but| but.as_bytes() != text)
     }
 }
 

@@ -73,32 +73,57 @@ impl Schema {
 
     /// Whether no datum comes to the limits of a reader on depth and tokens, so that its parts may be read by readers of their own.
     pub fn is_modest(&self) -> bool {
-        let mut open = Vec::new();
-        self.tokens(self.root, &mut open).is_some_and(|tokens| tokens <= TOKENS_FREE)
+        let mut sizes = vec![Size::Unknown; self.nodes.len()];
+        // The end is a token, too.
+        self.size(self.root, &mut sizes, 0)
+            .is_some_and(|(tokens, depth)| tokens < TOKENS_FREE && depth < DEPTH_MAX as u64 / 2)
     }
 
-    /// The most tokens that a value has, without items of arrays and maps; these are held to pay for themselves with their bytes. None where
-    /// one does not, or a type contains itself.
-    fn tokens(&self, id: NodeId, open: &mut Vec<NodeId>) -> Option<u64> {
-        if open.contains(&id) || open.len() >= DEPTH_MAX / 2 {
-            return None;
+    /// The most tokens that a value has, without items of arrays and maps, and how deep it is; items are held to pay for themselves with
+    /// their bytes. None where one does not, or a type contains itself. Each type is looked at once.
+    fn size(&self, id: NodeId, sizes: &mut [Size], open: usize) -> Option<(u64, u64)> {
+        match sizes[id as usize] {
+            Size::Known(size) => return size,
+            Size::Open => return None,
+            Size::Unknown => sizes[id as usize] = Size::Open,
         }
-        open.push(id);
-        let tokens = match self.node(id) {
-            Node::Record(fields) => fields
-                .iter()
-                .try_fold(2_u64, |sum, field| self.tokens(field.node, open)?.checked_add(sum + 1))?,
-            Node::Union(branches) => {
-                let most = branches.iter().map(|branch| self.tokens(*branch, open));
-                most.collect::<Option<Vec<u64>>>()?.into_iter().max().unwrap_or(1)
-            }
-            Node::Array { item, least } => (self.tokens(*item, open)? <= least.saturating_mul(TOKENS_PER_BYTE)).then_some(2)?,
-            Node::Map { value, least } => (self.tokens(*value, open)? < least.saturating_mul(TOKENS_PER_BYTE)).then_some(2)?,
-            _ => 1,
+        // What is deeper is not modest, and recursion of ours must end, too.
+        let size = if open > DEPTH_MAX {
+            None
+        } else {
+            self.size_of(id, sizes, open + 1)
         };
-        open.pop();
-        Some(tokens)
+        sizes[id as usize] = Size::Known(size);
+        size
     }
+
+    fn size_of(&self, id: NodeId, sizes: &mut [Size], open: usize) -> Option<(u64, u64)> {
+        let pays = |of: Option<(u64, u64)>, name: u64, least: u64| {
+            let (tokens, depth) = of?;
+            (tokens.saturating_add(name) <= least.saturating_mul(TOKENS_PER_BYTE)).then_some((2, depth + 1))
+        };
+        match self.node(id) {
+            Node::Record(fields) => fields.iter().try_fold((2_u64, 1), |(sum, deepest), field| {
+                let (tokens, depth) = self.size(field.node, sizes, open)?;
+                Some((sum.saturating_add(tokens).saturating_add(1), deepest.max(depth + 1)))
+            }),
+            Node::Union(branches) => branches.iter().try_fold((1, 1), |(most, deepest), branch| {
+                let (tokens, depth) = self.size(*branch, sizes, open)?;
+                Some((most.max(tokens), deepest.max(depth)))
+            }),
+            Node::Array { item, least } => pays(self.size(*item, sizes, open), 0, *least),
+            Node::Map { value, least } => pays(self.size(*value, sizes, open), 1, *least),
+            _ => Some((1, 1)),
+        }
+    }
+}
+
+/// What is known of the size of a type.
+#[derive(Debug, Clone, Copy)]
+enum Size {
+    Unknown,
+    Open,
+    Known(Option<(u64, u64)>),
 }
 
 // === impl Fields ===

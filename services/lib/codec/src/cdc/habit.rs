@@ -9,8 +9,10 @@ use crate::json::{JsonReader, Stand, ahead};
 use crate::known::Word;
 use crate::token::Token;
 
-/// Objects with more fields, or names that JSON escapes, are read as they come.
+/// What comes behind so many fields is read as it comes.
 const FIELDS_MAX: usize = 64;
+/// And what comes behind a longer name: nobody keeps what a strange event brings.
+const NAME_BYTES_MAX: usize = 128;
 /// So many objects in a row must be different before another order is learned; learning costs more than reading.
 const PATIENCE: u8 = 8;
 
@@ -83,7 +85,7 @@ impl Habit {
             }
             self.strange += 1;
         }
-        let learns = self.names.is_empty() || self.strange >= PATIENCE;
+        let mut learns = rows.habits().is_some() && (self.names.is_empty() || self.strange >= PATIENCE);
         if learns {
             self.names.truncate(self.quotes.len());
             self.strange = 0;
@@ -91,7 +93,8 @@ impl Habit {
         loop {
             match rows.next()? {
                 Token::Key(key) => {
-                    if learns && self.names.len() < FIELDS_MAX {
+                    learns &= self.names.len() < FIELDS_MAX && key.len() <= NAME_BYTES_MAX;
+                    if learns {
                         self.names.push(Word::name(&key));
                     }
                     field(rows, &key)?;

@@ -43,6 +43,11 @@ impl Placeholder {
         &self.text
     }
 
+    /// The texts that stand for it: itself, and its base64.
+    pub fn texts(&self) -> [&str; 2] {
+        [&self.text, &self.base64]
+    }
+
     /// Whether any value of the row can be the placeholder: false is certain. In JSON this looks for the bytes that Debezium writes; a
     /// placeholder spelled with escapes is a text like any other.
     pub fn may_be_in(&self, image: &Image<'_>) -> bool {

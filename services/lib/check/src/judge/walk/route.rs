@@ -175,7 +175,7 @@ impl<R: RowSink> Walk<'_, R> {
         if let Some((items, len)) = ahead::long(rest)
             && let Ok(items) = u64::try_from(items)
             && (1..=ITEMS_MAX).contains(&items)
-            && items * least <= (rest.len() - len) as u64
+            && items.saturating_mul(least) <= (rest.len() - len) as u64
         {
             rest = &rest[len..];
             while count < items {
