@@ -26,7 +26,7 @@ mod temporal;
 pub mod verdict;
 
 /// Version of what decides, recorded with every verdict. Whoever changes a verdict for any bytes and contract raises it.
-pub const ENGINE_VERSION: &str = "2";
+pub const ENGINE_VERSION: &str = "3";
 
 pub use choose::{Choice, choose};
 pub use event_schema::EventSchema;

@@ -14,7 +14,7 @@ use tidegate_codec::{AvroReader, DecodeFailure, JsonReader, Reader, Token};
 use tidegate_contract::model::CdcFormat;
 
 use crate::input::{Input, Known, SchemaLookup};
-use crate::judge::need;
+use crate::judge::look_up;
 use crate::plan::{Kind, Plan};
 use crate::verdict::{Reason, Violation};
 
@@ -151,8 +151,8 @@ fn open<'b>(plan: &Plan, input: &Input<'b>, schemas: &dyn SchemaLookup) -> Optio
         // Places count in the value, so text behind a frame has none yet.
         Framed::Json(bytes) if bytes.len() == value.len() => Some(Document::Json(bytes)),
         Framed::Json(_) | Framed::Protobuf { .. } | Framed::CloudEvent(_) => None,
-        Framed::Avro { schema, datum } => match schemas.lookup(&need(plan, schema)) {
-            Known::Avro(schema) => Some(Document::Avro {
+        Framed::Avro { schema, datum } => match look_up(plan, schemas, schema) {
+            Ok(Known::Avro(schema)) => Some(Document::Avro {
                 schema,
                 datum,
                 base: value.len() - datum.len(),

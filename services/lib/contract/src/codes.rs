@@ -168,10 +168,10 @@ codes! {
          the tool that needs it by its own configuration."
     EVENT_SCHEMA "TG0155" "an event schema that is not there"
         "The setting `eventSchema` names a file by its path below the folder `schemas/` of the same commit or directory. It is part of what \
-         judges events, so a contract whose file is missing, too large or not UTF-8 does not load."
+         judges events, so a contract whose file, or a file that it imports, is missing, too large or not UTF-8 does not load."
     ENCODINGS "TG0156" "encodings that cannot be used together"
         "`encodings` lists what a topic may carry, and each record must fit one of them only: framings that begin with the same byte, or \
-         bare Protobuf beside JSON, would have to be guessed. Bare `protobuf` needs `protobufMessage` and `protobufSchema`; change events \
+         bare Protobuf beside JSON, would have to be guessed. Bare `protobuf` needs a Protobuf `eventSchema`, or `protobufMessage` and `protobufSchema`; change events \
          are read from JSON and Avro."
 }
 

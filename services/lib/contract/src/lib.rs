@@ -30,6 +30,7 @@ pub use diagnostic::{Diagnostic, Level, Location};
 pub use event_schema::{EventSchema, EventSchemaKind, SchemaFolder};
 pub use jdk_date::DatePattern;
 pub use model::{Contract, ContractRef, LogicalType, Property, QualityRule, SchemaObject, Severity, Status, Version};
+pub use nearest::nearest;
 pub use parse::parse;
 pub use render::{render, render_lines};
 pub use snapshot::{Binding, BoundObject, ContractFile, EventType, Resolution, Snapshot, directory_commit};

@@ -1,13 +1,16 @@
 //! From the bytes of a value to the reader that walks them: frames, compression, CloudEvents, schemas.
 
+use std::sync::Arc;
+
 use tidegate_codec::cloud_events::{self, Data};
 use tidegate_codec::framing::{self, Encoding, Framed, MessageRef, Opened, SchemaRef};
-use tidegate_codec::{Detail, JsonReader, ProtobufReader};
+use tidegate_codec::{Detail, JsonReader, ProtobufReader, protobuf};
 
 use super::changes::Arrival;
 use super::schema::Document;
 use super::walk::Written;
-use super::{Judge, VALUE_BYTES_MAX, whole};
+use super::{Judge, VALUE_BYTES_MAX, look_up, whole};
+use crate::event_schema::EventSchema;
 use crate::input::{Input, Known, SchemaLookup};
 use crate::plan::Plan;
 use crate::row::RowSink;
@@ -127,12 +130,11 @@ impl Judge {
 
     /// A schema, or the verdict without it.
     fn known(&self, arrived: &Arrived<'_>, schema: SchemaRef) -> Result<Known, Box<Verdict>> {
-        let need = super::need(arrived.plan, schema);
-        let (reason, detail) = match arrived.schemas.lookup(&need) {
-            Known::NotCached => return Err(Box::new(Verdict::Need(need))),
-            Known::Unknown => (Reason::RegistrySchemaUnknown, Detail::UnknownSchema),
-            Known::Unusable => (Reason::Undecodable, Detail::BadSchema),
-            known => return Ok(known),
+        let (reason, detail) = match look_up(arrived.plan, arrived.schemas, schema) {
+            Err(need) => return Err(Box::new(Verdict::Need(need))),
+            Ok(Known::Unknown) => (Reason::RegistrySchemaUnknown, Detail::UnknownSchema),
+            Ok(Known::Unusable) => (Reason::Undecodable, Detail::BadSchema),
+            Ok(known) => return Ok(known),
         };
         Err(Box::new(whole(arrived.plan, reason, Some(detail), "schema")))
     }
@@ -140,7 +142,7 @@ impl Judge {
     fn protobuf<R: RowSink>(
         &mut self,
         arrived: &Arrived<'_>,
-        schema: &tidegate_codec::protobuf::Schema,
+        schema: &Arc<protobuf::Schema>,
         message: MessageRef,
         datum: &[u8],
         base: usize,
@@ -154,16 +156,16 @@ impl Judge {
                 Ok((ordinal, bytes)) => (schema.message_by_ordinal(ordinal), bytes),
                 Err(detail) => return whole(plan, Reason::Undecodable, Some(detail), "decode"),
             },
-            MessageRef::Configured => {
-                let name = plan.protobuf.as_ref().map_or("", |(_, message)| message);
-                match schema.message_named(name) {
-                    Some(message) => (Some(message), datum),
-                    // Whoever fetches the file looks whether it has the message, so this is a file that changed since.
-                    None => return whole(plan, Reason::Undecodable, Some(Detail::BadSchema), "schema"),
-                }
-            }
+            MessageRef::Configured => match configured(plan, schema) {
+                Some(message) => (Some(message), datum),
+                // Whoever fetches the file looks whether it has the message, so this is a file that changed since.
+                None => return whole(plan, Reason::Undecodable, Some(Detail::BadSchema), "schema"),
+            },
         };
         let Some(message) = message else { return bad_index() };
+        if let Some(verdict) = self.message_mismatch(plan, schema, message) {
+            return verdict;
+        }
         let base = base + datum.len() - bytes.len();
         let mut scratch = std::mem::take(&mut self.protobuf);
         let mut reader = ProtobufReader::new(schema, message, bytes, &mut scratch).with_base(base);
@@ -197,6 +199,15 @@ impl Judge {
                 self.opened(arrived, opened, &data, row)
             }
         }
+    }
+}
+
+/// The message that the contract says bare events are.
+fn configured(plan: &Plan, schema: &protobuf::Schema) -> Option<protobuf::MessageId> {
+    match (&plan.event_schema, &plan.protobuf) {
+        (Some((EventSchema::Protobuf(named), _)), _) => Some(named.message()),
+        (_, Some((_, message))) => schema.message_named(message),
+        _ => None,
     }
 }
 

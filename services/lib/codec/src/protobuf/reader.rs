@@ -361,7 +361,8 @@ impl<'b, 's> ProtobufReader<'b, 's> {
             let place = if first == NONE { Place::Absent } else { Place::Chain(first) };
             self.pending = match field.presence {
                 Presence::Explicit if first == NONE => continue,
-                Presence::Explicit | Presence::Implicit => Pending::Value(field.kind, place),
+                Presence::Required if first == NONE => return self.fail(Detail::Missing, self.at),
+                Presence::Explicit | Presence::Required | Presence::Implicit => Pending::Value(field.kind, place),
                 Presence::List | Presence::Map => Pending::Many(id, index as u32, first),
             };
             self.frames[self.depth - 1].open = Open::Message {

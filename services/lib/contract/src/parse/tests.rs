@@ -657,6 +657,18 @@ fn encodings_that_would_be_guessed_are_refused() {
     );
     one_error(&object(&[&encodings("protobuf"), schema]), &["`protobufMessage` is missing"]);
     one_error(&object(&[&encodings("protobuf"), message]), &["`protobufSchema` is missing"]);
+    let named = "{property: eventSchema, vendor: tidegate, value: 'shop/order.proto#shop.Order'}";
+    good(&object(&[&encodings("protobuf"), named]));
+    let twice = object(&[&encodings("protobuf"), named, message, schema]);
+    let twice = errors(&twice);
+    assert_eq!(twice.len(), 2, "one for each: {twice:?}");
+    assert!(twice.iter().all(|one| one.contains("`eventSchema` says already")), "{twice:?}");
+    let json = "{property: eventSchema, vendor: tidegate, value: order.json}";
+    assert_eq!(
+        errors(&object(&[&encodings("protobuf"), json])).len(),
+        2,
+        "a JSON Schema names no message"
+    );
     for bad in ["../x.proto", "/x.proto", "a//b.proto", "x.avsc", ".x.proto", "C:\\x.proto"] {
         let schema = format!("{{property: protobufSchema, vendor: tidegate, value: '{bad}'}}");
         one_error(
