@@ -31,7 +31,8 @@ pub(crate) use findings::presentable;
 use findings::{Broken, Findings, Place, Rule};
 use routes::Routes;
 use schema::Document;
-use walk::{Mode, Scratch, Source, Stop, Walk, Written};
+pub(crate) use walk::Source;
+use walk::{Mode, Scratch, Stop, Walk, Written};
 
 /// Values longer than this are not read. Kafka's own limit is usually a few MiB; this one bounds the time of one verdict.
 pub const VALUE_BYTES_MAX: usize = 64 << 20;

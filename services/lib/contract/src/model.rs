@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::diagnostic::Location;
-use crate::surroundings::{Discriminator, KeySettings, KillSwitch, RequiredHeader};
+use crate::surroundings::{Discriminator, KeySettings, KillSwitch, RequiredHeader, SchemaId};
 
 /// A data contract (ODCS `kind: DataContract`), one file.
 #[derive(Debug, Clone)]
@@ -140,8 +140,8 @@ pub struct ObjectSettings {
     pub discriminator: Option<Discriminator>,
     /// CloudEvents `dataschema` URIs that mean this version. (`dataSchemas`)
     pub data_schemas: Vec<Arc<str>>,
-    /// Ids of the schema registry that mean this version. (`schemaIds`)
-    pub schema_ids: Vec<u32>,
+    /// Ids of schema registries that mean this version. (`schemaIds`)
+    pub schema_ids: Vec<SchemaId>,
     /// Quality rules that are not asked for a while. (`killSwitches` of the contract)
     pub kill_switches: Vec<KillSwitch>,
 }

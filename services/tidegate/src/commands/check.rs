@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use tidegate_check::{Choice, Input, Judge, Plan, Skip, Verdict, Violation, choose, compile};
+use tidegate_check::{Choice, Chooser, Input, Judge, Plan, Skip, Verdict, Violation, compile};
 use tidegate_contract::snapshot::bind;
 use tidegate_contract::{Binding, Contract, Diagnostic, Level, Severity};
 
@@ -89,15 +89,15 @@ struct Loaded {
     notes: usize,
     plans: BTreeMap<usize, Plan>,
     /// There where the event itself says which object judges it.
-    binding: Option<Binding>,
+    chooser: Option<Chooser>,
 }
 
 impl Loaded {
     fn judge(&self, judge: &mut Judge, input: &Input<'_>) -> Verdict {
         let schemas = SchemaSource::Fixed(Arc::default());
-        let object = match &self.binding {
+        let object = match &self.chooser {
             None => self.plans.keys().next().copied().unwrap_or_default(),
-            Some(binding) => match choose(binding, input, &schemas) {
+            Some(chooser) => match chooser.choose(input, &schemas) {
                 Choice::Bound { bound, .. } => bound.object,
                 Choice::Refused { reason, detail, clause } => {
                     let violation = Violation {
@@ -160,7 +160,7 @@ fn load(args: &CheckArgs) -> anyhow::Result<Option<Loaded>> {
         topic: first.topic.clone().unwrap_or_else(|| first.name.clone()),
         notes,
         plans,
-        binding,
+        chooser: binding.map(Chooser::new),
         contract,
     }))
 }

@@ -49,33 +49,9 @@ impl Judge {
 
     /// Judges what a compressed document holds. Offsets of failures then count in that.
     fn inflated<R: RowSink>(&mut self, arrived: &Arrived<'_>, framed: Framed<'_>, row: &mut R) -> Verdict {
-        let (Framed::Json(packed) | Framed::CloudEvent(packed)) = framed else {
-            let (Framed::Avro { datum: packed, .. } | Framed::Protobuf { datum: packed, .. }) = framed else {
-                unreachable!("these are all")
-            };
-            return self.unpack(arrived, packed, row, |bytes| match framed {
-                Framed::Avro { schema, .. } => Framed::Avro { schema, datum: bytes },
-                Framed::Protobuf { schema, message, .. } => Framed::Protobuf {
-                    schema,
-                    message,
-                    datum: bytes,
-                },
-                Framed::Json(_) | Framed::CloudEvent(_) => Framed::Json(bytes),
-            });
-        };
-        self.unpack(arrived, packed, row, |bytes| Framed::Json(bytes))
-    }
-
-    fn unpack<R: RowSink>(
-        &mut self,
-        arrived: &Arrived<'_>,
-        packed: &[u8],
-        row: &mut R,
-        framed: impl for<'b> FnOnce(&'b [u8]) -> Framed<'b>,
-    ) -> Verdict {
         let mut buffer = std::mem::take(&mut self.inflated);
-        let verdict = match framing::inflate(packed, VALUE_BYTES_MAX, &mut buffer) {
-            Ok(()) => self.framed(arrived, framed(&buffer), &buffer, row),
+        let verdict = match framing::inflate(framed.bytes(), VALUE_BYTES_MAX, &mut buffer) {
+            Ok(()) => self.framed(arrived, framed.holding(&buffer), &buffer, row),
             Err(Detail::TooLarge) => whole(arrived.plan, Reason::SizeViolation, Some(Detail::TooLarge), "size"),
             Err(detail) => whole(arrived.plan, Reason::Undecodable, Some(detail), "decode"),
         };

@@ -146,6 +146,7 @@ impl Reader<'_> {
             }
         }
         self.check_discriminator(at, &settings);
+        self.check_schema_ids(at, &settings);
         settings.key = key.and_then(|value| self.read_key(&value, properties, settings.cdc));
         for (name, formats, example) in OF_FORMATS {
             if !settings.cdc.is_some_and(|format| formats.contains(&format))

@@ -669,6 +669,35 @@ fn encodings_that_would_be_guessed_are_refused() {
         2,
         "a JSON Schema names no message"
     );
+    let ids = |encoding: &str, ids: &str| {
+        object(&[
+            &encodings(encoding),
+            &format!("{{property: schemaIds, vendor: tidegate, value: {ids}}}"),
+        ])
+    };
+    let many = good(&ids("avro, glue-json", "[7, 'glue:00112233445566778899aabbccddeeff']"));
+    assert_eq!(many.objects[0].settings.schema_ids.len(), 2);
+    one_error(&ids("avro", "[7, 7]"), &["listed twice"]);
+    for bad in ["-1", "4294967296", "'7'", "'glue:7'", "true"] {
+        one_error(&ids("avro", bad), &["no schema id", "`glue:<uuid>`"]);
+    }
+    for (encoding, id, warnings) in [
+        ("avro", "7", 0),
+        ("avro", "'global:7'", 1),
+        ("apicurio-avro", "'global:7'", 0),
+        ("apicurio-json", "[7, 'content:8']", 1),
+        ("json", "7", 1),
+    ] {
+        let said = said(&ids(encoding, id), Level::Warning);
+        let never = said.iter().filter(|one| one.contains("never occurs")).count();
+        assert_eq!(never, warnings, "{encoding} {id}: {said:?}");
+    }
+    let by_name = "{property: discriminator, vendor: tidegate, value: {from: record-name, value: shop.Order}}";
+    good(&object(&[&encodings("glue-protobuf"), by_name]));
+    one_error(
+        &object(&[&encodings("confluent-json"), by_name]),
+        &["needs `encodings` with Avro or Protobuf"],
+    );
     for bad in ["../x.proto", "/x.proto", "a//b.proto", "x.avsc", ".x.proto", "C:\\x.proto"] {
         let schema = format!("{{property: protobufSchema, vendor: tidegate, value: '{bad}'}}");
         one_error(
