@@ -183,6 +183,12 @@ impl JudgingSnapshot {
         }
     }
 
+    /// A contract of the topic that halts it in front of a record which is refused.
+    pub fn halting(&self, topic: &str) -> Option<&ContractRef> {
+        let mut plans = self.topics.get(topic)?.plans.iter();
+        plans.find(|plan| plan.plan.halts_on_failure()).map(|plan| &plan.contract)
+    }
+
     /// Every bound topic, sorted.
     pub fn topics(&self) -> Vec<Arc<str>> {
         self.snapshot.bindings.keys().cloned().collect()

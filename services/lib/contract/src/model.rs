@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::diagnostic::Location;
+use crate::on_failure::OnFailure;
 use crate::surroundings::{Discriminator, KeySettings, KillSwitch, RequiredHeader, SchemaId};
 
 /// A data contract (ODCS `kind: DataContract`), one file.
@@ -24,6 +25,8 @@ pub struct Contract {
     pub domain: Option<Arc<str>>,
     /// Objects in file order.
     pub objects: Vec<SchemaObject>,
+    /// What happens behind an event that it refuses. Default: continue. (`onFailure` of the contract)
+    pub on_failure: OnFailure,
     /// SLA properties in file order.
     pub sla: Vec<SlaProperty>,
     /// The whole document with foreign properties kept, for exports and round trips.

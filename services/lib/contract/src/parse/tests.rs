@@ -3,6 +3,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::OnFailure;
 use crate::model::*;
 use crate::yaml;
 
@@ -717,4 +718,34 @@ fn encodings_that_would_be_guessed_are_refused() {
         [Encoding::GlueAvro, Encoding::Avro, Encoding::CloudEvents, Encoding::Protobuf]
     );
     assert_eq!(settings.protobuf_schema.as_deref(), Some("shop/order.proto"));
+}
+
+#[test]
+fn what_happens_behind_a_failure_is_a_setting_of_the_contract() {
+    let contract = |settings: &str| {
+        format!("{HEAD}customProperties: [{settings}]\nschema:\n  - {{name: o, properties: [{{name: a, logicalType: boolean}}]}}\n")
+    };
+    let word = |word: &str| format!("{{property: onFailure, vendor: tidegate, value: {word}}}");
+    assert_eq!(good(&contract("")).on_failure, OnFailure::Continue);
+    for (text, expected) in [
+        ("continue", OnFailure::Continue),
+        ("hold_key", OnFailure::HoldKey),
+        ("holdKey", OnFailure::HoldKey),
+        ("stop", OnFailure::Stop),
+    ] {
+        assert_eq!(good(&contract(&word(text))).on_failure, expected, "{text}");
+    }
+    assert_eq!(
+        good(&contract("{property: tidegate.onFailure, value: stop}")).on_failure,
+        OnFailure::Stop
+    );
+    one_error(&contract(&word("halt")), &["not a value of this setting", "stop"]);
+    one_error(&contract(&(word("stop") + "," + &word("stop"))), &["written twice"]);
+    one_error(&contract("{property: onFailure, vendor: tidegate}"), &["has no value"]);
+    one_error(
+        &contract("{property: cdc, vendor: tidegate, value: dms}"),
+        &["only `killSwitches` and `onFailure`"],
+    );
+    let inside = with_properties("{name: a, logicalType: boolean}") + "    customProperties: [" + &word("stop") + "]\n";
+    one_error(&inside, &["`onFailure` is a setting of the whole contract", "top level"]);
 }
