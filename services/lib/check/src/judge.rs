@@ -27,6 +27,7 @@ mod schema;
 mod walk;
 
 use changes::Arrival;
+pub(crate) use documents::written_message;
 pub(crate) use findings::presentable;
 use findings::{Broken, Findings, Place, Rule};
 use routes::Routes;

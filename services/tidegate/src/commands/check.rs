@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use tidegate_check::{Choice, Chooser, Input, Judge, Plan, Skip, Verdict, Violation, compile};
-use tidegate_contract::snapshot::bind;
-use tidegate_contract::{Binding, Contract, Diagnostic, Level, Severity};
+use tidegate_contract::{Contract, Diagnostic, Level, Severity};
 
 use crate::cli::{CheckArgs, Output};
-use crate::commands::contract_file::{pick, report};
+use crate::commands::contract_file::{pick, report, shared_topic};
 use crate::exit::Exit;
 use crate::wiring::clock::now_micros;
 use crate::wiring::event_schemas;
@@ -163,13 +162,6 @@ fn load(args: &CheckArgs) -> anyhow::Result<Option<Loaded>> {
         chooser: binding.map(Chooser::new),
         contract,
     }))
-}
-
-/// The binding of a contract whose objects describe several types of events of one topic.
-fn shared_topic(contract: &Arc<Contract>) -> Option<Binding> {
-    let mut bindings = bind(std::slice::from_ref(contract), &mut Vec::new());
-    let only = (bindings.len() == 1).then(|| bindings.pop_first()).flatten();
-    only.map(|(_, binding)| binding).filter(|binding| binding.events.len() > 1)
 }
 
 /// One line: the value itself, or `@` and a JSON object with key, value and headers.

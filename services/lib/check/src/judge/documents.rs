@@ -125,20 +125,10 @@ impl Judge {
         row: &mut R,
     ) -> Verdict {
         let plan = arrived.plan;
-        let bad_index = || whole(plan, Reason::Undecodable, Some(Detail::BadIndex), "schema");
-        let (message, bytes) = match message {
-            MessageRef::Path(path) => (schema.message_at(path.as_slice()), datum),
-            MessageRef::Leading => match framing::split_ordinal(datum) {
-                Ok((ordinal, bytes)) => (schema.message_by_ordinal(ordinal), bytes),
-                Err(detail) => return whole(plan, Reason::Undecodable, Some(detail), "decode"),
-            },
-            MessageRef::Configured => match configured(plan, schema) {
-                Some(message) => (Some(message), datum),
-                // Whoever fetches the file looks whether it has the message, so this is a file that changed since.
-                None => return whole(plan, Reason::Undecodable, Some(Detail::BadSchema), "schema"),
-            },
+        let (message, bytes) = match written_message(plan, schema, message, datum) {
+            Ok(found) => found,
+            Err((detail, clause)) => return whole(plan, Reason::Undecodable, Some(detail), clause),
         };
-        let Some(message) = message else { return bad_index() };
         if let Some(verdict) = self.message_mismatch(plan, schema, message) {
             return verdict;
         }
@@ -176,6 +166,25 @@ impl Judge {
             }
         }
     }
+}
+
+/// The message of the schema that a datum is, and its bytes; else the detail and the clause that say why there is none.
+pub(crate) fn written_message<'b>(
+    plan: &Plan,
+    schema: &protobuf::Schema,
+    message: MessageRef,
+    datum: &'b [u8],
+) -> Result<(protobuf::MessageId, &'b [u8]), (Detail, &'static str)> {
+    let (message, bytes) = match message {
+        MessageRef::Path(path) => (schema.message_at(path.as_slice()), datum),
+        MessageRef::Leading => {
+            let (ordinal, bytes) = framing::split_ordinal(datum).map_err(|detail| (detail, "decode"))?;
+            (schema.message_by_ordinal(ordinal), bytes)
+        }
+        // Whoever fetches the file looks whether it has the message, so this is a file that changed since.
+        MessageRef::Configured => (Some(configured(plan, schema).ok_or((Detail::BadSchema, "schema"))?), datum),
+    };
+    message.map(|message| (message, bytes)).ok_or((Detail::BadIndex, "schema"))
 }
 
 /// The message that the contract says bare events are.
