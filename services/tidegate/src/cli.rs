@@ -121,7 +121,7 @@ pub(crate) struct TryArgs {
     pub(crate) contract: PathBuf,
     /// The value of one record, byte for byte; `-` reads standard input.
     pub(crate) event: PathBuf,
-    /// Which object of the contract judges; needed when there are several.
+    /// Which object of the contract judges; needed when there are several, unless they share a topic: then the event says it.
     #[arg(long)]
     pub(crate) object: Option<String>,
     /// Key of the record: a file that exists, else the text itself. Without it the key is null.
@@ -139,7 +139,7 @@ pub(crate) struct TryArgs {
     /// Avro schema of every record, whatever id it names: stands for the registry.
     #[arg(long, value_name = "FILE", conflicts_with = "schema_dir")]
     pub(crate) avro_schema: Option<PathBuf>,
-    /// Avro schemas by registry id, in files `<id>.avsc`: stands for the registry.
+    /// Schemas by id, in files such as `5.avsc`, `5.proto`, `<uuid>.proto`, `global-5.avsc`: stands for the registry.
     #[arg(long, value_name = "DIR")]
     pub(crate) schema_dir: Option<PathBuf>,
     /// Show no value of a property that has a classification other than `public`.

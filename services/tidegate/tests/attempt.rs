@@ -180,6 +180,89 @@ fn avro_is_shown_as_bytes_and_needs_its_schema() {
     }
 }
 
+/// Two types of events in one topic, told apart by a pointer, in Confluent's Protobuf and JSON.
+fn two_types(encoding: &str) -> String {
+    let object = |name: &str, least: u32| {
+        format!(
+            "  - name: {name}\n    physicalName: events\n    physicalType: topic\n    customProperties:\n\
+             \x20     - {{property: encodings, vendor: tidegate, value: [{encoding}]}}\n\
+             \x20     - {{property: discriminator, vendor: tidegate, value: {{from: pointer, name: /kind, value: {name}}}}}\n\
+             \x20   properties:\n      - {{name: n, logicalType: integer, logicalTypeOptions: {{minimum: {least}}}}}\n"
+        )
+    };
+    format!(
+        "apiVersion: v3.2.0\nkind: DataContract\nid: a\nversion: 1.0.0\nstatus: active\nschema:\n{}{}",
+        object("placed", 10),
+        object("sent", 1)
+    )
+}
+
+#[test]
+fn the_event_says_which_object_judges_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    write("a.odcs.yaml", two_types("confluent-json").as_bytes());
+    for (kind, code, said) in [("placed", 1, "under a@1.0.0 `placed`"), ("sent", 0, "valid under a@1.0.0 `sent`")] {
+        write("e.bin", format!("\0\0\0\0\x07{{\"kind\": \"{kind}\", \"n\": 5}}").as_bytes());
+        let (found, out, err) = tidegate(folder.path(), &["try", "a.odcs.yaml", "e.bin"]);
+        assert!(found == code && out.contains(said), "{out}{err}");
+        // The frame has 5 bytes, and the place counts them.
+        let start = 5 + format!("{{\"kind\": \"{kind}\", \"n\": ").len();
+        let place = format!("breaks `minimum`, bytes {start}..{}", start + 1);
+        assert_eq!(out.contains(&place), code == 1, "{out}");
+    }
+    write("e.bin", b"\0\0\0\0\x07{\"kind\": \"lost\"}");
+    let (code, out, _) = tidegate(folder.path(), &["try", "a.odcs.yaml", "e.bin"]);
+    assert!(
+        code == 1 && out.contains("error[unplanned_event]: no object of the contract describes this event"),
+        "{out}"
+    );
+    assert!(out.trim_end().ends_with("invalid: 1 error under a@1.0.0"), "{out}");
+    let (code, out, _) = tidegate(folder.path(), &["try", "a.odcs.yaml", "e.bin", "--output", "json"]);
+    let document: Value = serde_json::from_str(&out).unwrap();
+    assert!(
+        code == 1 && document["object"].is_null() && document["violations"][0]["rule"] == "discriminator",
+        "{out}"
+    );
+    let (code, out, _) = tidegate(folder.path(), &["try", "a.odcs.yaml", "e.bin", "--object", "sent"]);
+    assert!(code == 0 && out.contains("`sent`"), "an object that is named judges: {out}");
+}
+
+#[test]
+fn protobuf_in_a_frame_is_read_with_a_file_of_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    write("a.odcs.yaml", two_types("confluent-protobuf").as_bytes());
+    write("e.bin", b"\0\0\0\0\x07\0\x0a\x06placed\x10\x05");
+    let (code, _, err) = tidegate(folder.path(), &["try", "a.odcs.yaml", "e.bin"]);
+    assert!(
+        code == 2 && err.contains("registry schema of id 7") && err.contains("7.avsc or 7.proto"),
+        "{err}"
+    );
+    write(
+        "7.proto",
+        b"syntax = \"proto3\"; import \"none.proto\"; message E { string kind = 1; int32 n = 2; }",
+    );
+    let (code, out, err) = tidegate(folder.path(), &["try", "a.odcs.yaml", "e.bin", "--schema-dir", "."]);
+    assert!(
+        code == 2 && out.is_empty() && err.contains("7.proto"),
+        "a file that cannot be used is said: {out}{err}"
+    );
+    write("7.proto", b"syntax = \"proto3\"; message E { string kind = 1; int32 n = 2; }");
+    let (code, out, err) = tidegate(folder.path(), &["try", "a.odcs.yaml", "e.bin", "--schema-dir", "."]);
+    assert!(
+        code == 1 && out.contains("breaks `minimum`, bytes 15..16") && out.contains("`placed`"),
+        "{out}{err}"
+    );
+    let secret = two_types("confluent-protobuf").replace("{name: n, ", "{name: n, classification: secret, ");
+    write("a.odcs.yaml", secret.as_bytes());
+    let (code, out, _) = tidegate(folder.path(), &["try", "a.odcs.yaml", "e.bin", "--schema-dir", ".", "--redact"]);
+    assert!(
+        code == 1 && out.contains("** **") && !out.contains("70 6c"),
+        "all of it is hidden: {out}"
+    );
+}
+
 #[test]
 fn misuse_is_told_and_never_a_verdict() {
     let folder = tempfile::tempdir().unwrap();

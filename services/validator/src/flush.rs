@@ -96,7 +96,18 @@ impl Worker<'_> {
             }
             match self.bench.decide(record, &snapshot, self.parts.schemas, now) {
                 Ok(one) => decided.push(one),
-                Err(stop) => blocked.push(*stop),
+                Err(stop) => match *stop {
+                    // Neither it nor what is behind it can have left while the earlier contracts were in force: they halted here, too.
+                    Blocked {
+                        at, refused: Some(record), ..
+                    } if pinned.is_some() && snapshot.commit() != self.snapshot.commit() => {
+                        if let Some(owned) = self.partitions.get_mut(&at) {
+                            owned.pinned = None;
+                        }
+                        later.push(record);
+                    }
+                    stop => blocked.push(stop),
+                },
             }
         }
         later.retain(|record: &tidegate_flow::Record| blocked.iter().all(|stop| stop.at != record.origin.at));
@@ -291,18 +302,26 @@ impl Worker<'_> {
     /// Replaces outcomes that the brokers called too large by smaller forms. One that has none holds its partition from there on; what
     /// comes before it goes.
     fn shrink(&mut self, decided: &mut Vec<Decided>, indexes: &[usize]) -> Result<(), WorldError> {
-        let mut stuck: Vec<(TopicPartition, i64)> = Vec::new();
+        let mut stuck: Vec<(TopicPartition, i64, &str)> = Vec::new();
         for &index in indexes {
             let one = &mut decided[index];
+            let (at, offset) = (one.record.origin.at.clone(), one.record.origin.offset.0);
             match one.smaller(&Location::default()) {
+                Some(Outcome::DeadLetter { .. }) if one.halts => {
+                    let what = "is too large with its headers, and its contract's `onFailure` halts the partition in front of a dead letter; raise \
+                                max.message.bytes of the validated topic";
+                    stuck.push((at, offset, what));
+                }
                 Some(outcome) => one.outcome = outcome,
-                None => stuck.push((one.record.origin.at.clone(), one.record.origin.offset.0)),
+                None => {
+                    let what = "is too large even as a dead letter; raise max.message.bytes of the dead-letter topic";
+                    stuck.push((at, offset, what));
+                }
             }
         }
-        for (at, offset) in stuck {
+        for (at, offset, what) in stuck {
             decided.retain(|one| one.record.origin.at != at || one.record.origin.offset.0 < offset);
-            let what =
-                format!("{at}: record {offset} is too large even as a dead letter; raise max.message.bytes of the dead-letter topic");
+            let what = format!("{at}: record {offset} {what}");
             self.hold(&at, &WorldError::new(Remedy::Operator, what))?;
         }
         Ok(())

@@ -10,7 +10,7 @@ use tidegate_codec::Detail;
 use tidegate_contract::{ContractRef, Location, Severity, Status};
 use tidegate_flow::record::UNREADABLE_NAME;
 use tidegate_flow::stamp::JudgedBy;
-use tidegate_flow::{Record, TopicPartition, WorldError};
+use tidegate_flow::{Record, Remedy, TopicPartition, WorldError};
 
 use crate::dead_letter::Diagnosis;
 use crate::outcome::{Decided, Outcome};
@@ -34,6 +34,8 @@ type StampKey = (Arc<str>, ContractRef, Option<Arc<str>>, Arc<str>, i64);
 pub(crate) struct Blocked {
     pub(crate) at: TopicPartition,
     pub(crate) error: WorldError,
+    /// The record that is in the way, where its contract halts on a failure.
+    pub(crate) refused: Option<Record>,
 }
 
 // === impl Bench ===
@@ -71,6 +73,7 @@ impl Bench {
             Box::new(Blocked {
                 at: record.origin.at.clone(),
                 error,
+                refused: None,
             })
         };
         let headers: Vec<(&str, Option<&[u8]>)> = record
@@ -87,12 +90,17 @@ impl Bench {
         let (judge, shadow) = match choose(&input, &topic, snapshot, schemas).map_err(blocked)? {
             Chosen::Plans { judge, shadow } => (judge, shadow),
             Chosen::Refused { reason, detail, rule } => {
+                // Nobody knows whose event it is, so the strictest contract of the topic speaks.
+                if let Some(contract) = snapshot.halting(&topic) {
+                    return Err(halt(record, contract, reason, ""));
+                }
                 return Ok(Decided {
                     record,
                     outcome: outcome(reason, detail, rule),
                     contract: None,
                     judged: JudgedBy::new(None, snapshot.commit(), now),
                     commit: snapshot.commit().clone(),
+                    halts: false,
                     shadow: None,
                 });
             }
@@ -100,6 +108,14 @@ impl Bench {
         };
         let judged = self.stamp(&topic, judge, snapshot, now);
         let outcome = self.outcome(&input, &topic, judge, schemas).map_err(blocked)?;
+        let halts = judge.plan.halts_on_failure();
+        if let Outcome::DeadLetter { violations, .. } = &outcome
+            && halts
+        {
+            let leading = violations.iter().find(|one| one.severity == Severity::Error);
+            let (reason, pointer) = leading.map_or((Reason::Undecodable, ""), |one| (one.reason, &one.pointer));
+            return Err(halt(record, &judge.contract, reason, pointer));
+        }
         // A proposed version decides nothing, so an outage that only it suffers from holds nothing up: it is then not counted.
         let shadow = shadow.and_then(|shadow| {
             let verdict = self.verdict(&input, &topic, &shadow.plan, schemas).ok()?;
@@ -114,6 +130,7 @@ impl Bench {
             contract: Some(judge.contract.clone()),
             judged,
             commit: snapshot.commit().clone(),
+            halts,
             shadow,
         })
     }
@@ -171,6 +188,27 @@ impl Bench {
             Verdict::Need(_) => unreachable!("`verdict` ends with another one"),
         })
     }
+}
+
+/// A record in front of which its partition halts. Only somebody can help: whoever is responsible for the contract, or for the data.
+fn halt(record: Record, contract: &ContractRef, reason: Reason, pointer: &str) -> Box<Blocked> {
+    let at = record.origin.at.clone();
+    let place = if pointer.is_empty() {
+        String::new()
+    } else {
+        format!(" at {pointer}")
+    };
+    let what = format!(
+        "{at}: record {} is refused by {contract} ({}{place}), whose `onFailure` halts the partition in front of it; load contracts that take it, \
+         switch its rule off (`killSwitches`), or let it become a dead letter with `onFailure: continue`",
+        record.origin.offset.0,
+        reason.as_str()
+    );
+    Box::new(Blocked {
+        at,
+        error: WorldError::new(Remedy::Operator, what),
+        refused: Some(record),
+    })
 }
 
 /// What judges a record; schemas that the choice needs are fetched on the way. `Err` is a registry that does not answer.

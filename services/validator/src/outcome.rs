@@ -56,6 +56,8 @@ pub struct Decided {
     pub judged: JudgedBy,
     /// Commit of the snapshot.
     pub commit: std::sync::Arc<str>,
+    /// The contract says that its partition halts in front of a dead letter.
+    pub halts: bool,
     /// A proposed version beside the one that judged, and whether it calls the record valid. Decides nothing.
     pub shadow: Option<(ContractRef, bool)>,
 }
@@ -174,6 +176,7 @@ mod tests {
             contract: None,
             judged: JudgedBy::new(None, "c0ffee", 5),
             commit: "c0ffee".into(),
+            halts: false,
             shadow: None,
             record: record.clone(),
         };

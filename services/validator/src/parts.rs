@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tidegate_check::plan::Plan;
-use tidegate_check::{Choice, Input, Reason, SchemaLookup, SchemaNeed, Skip, choose};
+use tidegate_check::{Choice, Chooser, Input, Reason, SchemaLookup, SchemaNeed, Skip};
 use tidegate_codec::Detail;
-use tidegate_contract::{Binding, BoundObject, ContractRef, Diagnostic, Severity, Snapshot, Status};
+use tidegate_contract::{BoundObject, ContractRef, Diagnostic, Severity, Snapshot, Status};
 use tidegate_flow::ports::{Clock, Exchange};
 use tidegate_flow::{TopicPartition, WorldError};
 
@@ -83,7 +83,7 @@ pub struct JudgingSnapshot {
 /// The plans of a topic: of every version and every type of its events.
 #[derive(Debug)]
 struct TopicPlans {
-    binding: Binding,
+    chooser: Chooser,
     plans: Vec<ObjectPlan>,
 }
 
@@ -145,8 +145,8 @@ impl JudgingSnapshot {
                     Err(found) => problems.extend(found),
                 }
             }
-            let binding = binding.clone();
-            topics.insert(topic.clone(), TopicPlans { binding, plans });
+            let chooser = Chooser::new(binding.clone());
+            topics.insert(topic.clone(), TopicPlans { chooser, plans });
         }
         if problems.is_empty() {
             Ok(JudgingSnapshot { snapshot, topics })
@@ -169,7 +169,7 @@ impl JudgingSnapshot {
                 rule: "topic",
             };
         };
-        match choose(&plans.binding, input, schemas) {
+        match plans.chooser.choose(input, schemas) {
             Choice::Bound { bound, shadow } => Chosen::Plans {
                 judge: plans.of(bound),
                 shadow: shadow.map(|shadow| plans.of(shadow)),
@@ -181,6 +181,12 @@ impl JudgingSnapshot {
             },
             Choice::Need(need) => Chosen::Need(need),
         }
+    }
+
+    /// A contract of the topic that halts it in front of a record which is refused.
+    pub fn halting(&self, topic: &str) -> Option<&ContractRef> {
+        let mut plans = self.topics.get(topic)?.plans.iter();
+        plans.find(|plan| plan.plan.halts_on_failure()).map(|plan| &plan.contract)
     }
 
     /// Every bound topic, sorted.

@@ -2,13 +2,15 @@
 //!
 //! A JSON Schema judges JSON events after the walk, whether that found anything or not; where the walk cannot read the bytes there is nothing
 //! to judge. An Avro schema is the reader's: the schema that an event was written with must resolve to it, by the rules of the Avro
-//! specification. Protobuf event schemas are not enforced yet, so naming one is an error.
+//! specification. A Protobuf message is the reader's likewise: bare events are read with it, and the message that a framed event was written
+//! as must fit it.
 
 mod avro;
 #[cfg(feature = "json-schema")]
 mod document;
 #[cfg(feature = "json-schema")]
 mod json;
+mod protobuf;
 
 use sha2::{Digest as _, Sha256};
 use tidegate_contract::model::{Encoding, ObjectSettings};
@@ -22,6 +24,8 @@ pub(crate) use document::{NoTree, VALUES_MAX, read};
 pub(crate) use json::Unsent;
 #[cfg(feature = "json-schema")]
 pub use json::{Fault, JsonSchema};
+pub(crate) use protobuf::Fits;
+pub use protobuf::ProtobufSchema;
 
 use crate::plan::codes;
 
@@ -33,6 +37,8 @@ pub enum EventSchema {
     Json(JsonSchema),
     /// Judges the schemas that events were written with.
     Avro(AvroSchema),
+    /// Reads bare messages, and judges the messages that others were written as.
+    Protobuf(ProtobufSchema),
 }
 
 // === impl EventSchema ===
@@ -74,10 +80,15 @@ impl EventSchema {
                     Err(vec![error(codes::EVENT_SCHEMA, &named.location, problem, "")])
                 }
             },
-            EventSchemaKind::Protobuf => misfit(
-                "Protobuf event schemas are not enforced yet",
-                "leave `eventSchema` out: what cannot be enforced must not be named",
+            EventSchemaKind::Protobuf if settings.encodings.is_empty() || !all(is_protobuf) => misfit(
+                "a Protobuf message judges Protobuf data, and the object accepts other encodings (JSON is not taken for Protobuf's JSON form)",
+                "accept `encodings: [protobuf]` or `[confluent-protobuf]`, or name a JSON Schema",
             ),
+            EventSchemaKind::Protobuf => {
+                let message = named.message.as_deref().expect("the contract reader asks for it behind `#`");
+                ProtobufSchema::compile(&named.folder, &named.path, message, &named.location)
+                    .map(|schema| Some(EventSchema::Protobuf(schema)))
+            }
         }
     }
 
@@ -87,6 +98,7 @@ impl EventSchema {
             #[cfg(feature = "json-schema")]
             EventSchema::Json(schema) => schema.files(),
             EventSchema::Avro(schema) => schema.files(),
+            EventSchema::Protobuf(schema) => schema.files(),
         }
     }
 }
@@ -109,6 +121,14 @@ fn is_avro(encoding: Encoding) -> bool {
     matches!(
         encoding,
         Encoding::Avro | Encoding::GlueAvro | Encoding::ApicurioAvro | Encoding::CloudEventsAvro
+    )
+}
+
+/// Encodings whose data are Protobuf messages.
+fn is_protobuf(encoding: Encoding) -> bool {
+    matches!(
+        encoding,
+        Encoding::Protobuf | Encoding::ConfluentProtobuf | Encoding::GlueProtobuf | Encoding::CloudEventsProtobuf
     )
 }
 

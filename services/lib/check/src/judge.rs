@@ -8,8 +8,8 @@ use tidegate_codec::framing::{self, SchemaRef};
 use tidegate_codec::{AvroReader, DecodeFailure, Detail, Keys};
 use tidegate_contract::{Severity, Status};
 
-use crate::event_schema::Resolutions;
-use crate::input::{Input, SchemaLookup, SchemaNeed};
+use crate::event_schema::{EventSchema, Fits, Resolutions};
+use crate::input::{Input, Known, SchemaLookup, SchemaNeed};
 use crate::plan::Plan;
 use crate::row::RowSink;
 use crate::rules::cel::{Scope, SourceField};
@@ -27,11 +27,13 @@ mod schema;
 mod walk;
 
 use changes::Arrival;
+pub(crate) use documents::written_message;
 pub(crate) use findings::presentable;
 use findings::{Broken, Findings, Place, Rule};
 use routes::Routes;
 use schema::Document;
-use walk::{Mode, Scratch, Source, Stop, Walk, Written};
+pub(crate) use walk::Source;
+use walk::{Mode, Scratch, Stop, Walk, Written};
 
 /// Values longer than this are not read. Kafka's own limit is usually a few MiB; this one bounds the time of one verdict.
 pub const VALUE_BYTES_MAX: usize = 64 << 20;
@@ -57,6 +59,7 @@ pub struct Judge {
     key_texts: Texts,
     resolutions: Resolutions,
     routes: Routes,
+    fits: Fits,
     protobuf: tidegate_codec::protobuf::Scratch,
     /// A document that came compressed.
     inflated: Vec<u8>,
@@ -375,6 +378,18 @@ fn tombstone(facts: Facts) -> Verdict {
             op: Some(Op::Tombstone),
             ..facts
         },
+    }
+}
+
+/// The schema that a frame names; where the frame leaves it to the contract, the contract's. The error asks for one that is not cached.
+pub(crate) fn look_up(plan: &Plan, schemas: &dyn SchemaLookup, schema: SchemaRef) -> Result<Known, SchemaNeed> {
+    if let (SchemaRef::Configured, Some((EventSchema::Protobuf(named), _))) = (schema, &plan.event_schema) {
+        return Ok(Known::Protobuf(named.schema().clone()));
+    }
+    let need = need(plan, schema);
+    match schemas.lookup(&need) {
+        Known::NotCached => Err(need),
+        known => Ok(known),
     }
 }
 

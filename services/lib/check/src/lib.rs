@@ -26,9 +26,9 @@ mod temporal;
 pub mod verdict;
 
 /// Version of what decides, recorded with every verdict. Whoever changes a verdict for any bytes and contract raises it.
-pub const ENGINE_VERSION: &str = "2";
+pub const ENGINE_VERSION: &str = "3";
 
-pub use choose::{Choice, choose};
+pub use choose::{Choice, Chooser};
 pub use event_schema::EventSchema;
 pub use input::{Input, SchemaLookup, SchemaNeed};
 pub use judge::{Judge, verdict_for_status};

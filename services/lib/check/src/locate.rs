@@ -8,13 +8,15 @@ use std::sync::Arc;
 
 use tidegate_codec::avro::Schema;
 use tidegate_codec::cdc::{self, SchemaBlockCache, Texts, Unwrapped};
+use tidegate_codec::cloud_events::{self, Data};
 use tidegate_codec::framing::{self, Framed};
-use tidegate_codec::span::{Segment, Visited, visit};
-use tidegate_codec::{AvroReader, DecodeFailure, JsonReader, Reader, Token};
+use tidegate_codec::protobuf::{self, Scratch};
+use tidegate_codec::span::{Segment, Visited, visit, visit_protobuf};
+use tidegate_codec::{AvroReader, DecodeFailure, JsonReader, ProtobufReader, Reader, Token};
 use tidegate_contract::model::CdcFormat;
 
 use crate::input::{Input, Known, SchemaLookup};
-use crate::judge::need;
+use crate::judge::{look_up, written_message};
 use crate::plan::{Kind, Plan};
 use crate::verdict::{Reason, Violation};
 
@@ -29,6 +31,8 @@ pub enum Place {
     Missing(Range<usize>),
     /// Where reading stopped.
     Stopped(usize),
+    /// Somewhere in these bytes, which are no document themselves: compressed, or base64.
+    Within(Range<usize>),
     /// The event as a whole, or nothing narrower can be said.
     Whole,
 }
@@ -44,8 +48,30 @@ pub struct Seen {
 
 /// How the value's bytes are read.
 enum Document<'b> {
-    Json(&'b [u8]),
-    Avro { schema: Arc<Schema>, datum: &'b [u8], base: usize },
+    /// Text at `start..end` of the value.
+    Json {
+        value: &'b [u8],
+        start: usize,
+        end: usize,
+    },
+    Avro {
+        schema: Arc<Schema>,
+        datum: &'b [u8],
+        base: usize,
+    },
+    Protobuf {
+        schema: Arc<protobuf::Schema>,
+        message: protobuf::MessageId,
+        datum: &'b [u8],
+        base: usize,
+    },
+}
+
+/// What lies under the frame.
+enum Opened<'b> {
+    Document(Document<'b>),
+    /// Nothing that has places; this is said instead.
+    Place(Place),
 }
 
 /// A step of the way to the place, in terms of what a visitor meets.
@@ -63,8 +89,9 @@ pub fn locate(plan: &Plan, input: &Input<'_>, schemas: &dyn SchemaLookup, violat
     if matches!(violation.reason, Reason::KeyInvalid | Reason::HeaderMissing) {
         return Place::Whole;
     }
-    let Some(document) = open(plan, input, schemas) else {
-        return Place::Whole;
+    let document = match open(plan, input, schemas) {
+        Opened::Document(document) => document,
+        Opened::Place(place) => return place,
     };
     if matches!(violation.reason, Reason::Undecodable | Reason::CdcMalformed) {
         return document
@@ -112,9 +139,10 @@ pub fn locate(plan: &Plan, input: &Input<'_>, schemas: &dyn SchemaLookup, violat
     }
 }
 
-/// Every value of a record that can be read, inner ones first; the error is where reading stopped.
+/// Every value of a record that can be read, inner ones first; the error is where reading stopped. Protobuf stops at once: a value may stand
+/// there several times, and only the one that counts would be told of.
 pub fn values(plan: &Plan, input: &Input<'_>, schemas: &dyn SchemaLookup) -> Result<Vec<Seen>, usize> {
-    let Some(document) = open(plan, input, schemas) else {
+    let Opened::Document(document @ (Document::Json { .. } | Document::Avro { .. })) = open(plan, input, schemas) else {
         return Err(0);
     };
     let prefix = if plan.cdc.is_some() { document.payload().len() } else { 0 };
@@ -142,23 +170,64 @@ pub fn values(plan: &Plan, input: &Input<'_>, schemas: &dyn SchemaLookup) -> Res
     }
 }
 
-fn open<'b>(plan: &Plan, input: &Input<'b>, schemas: &dyn SchemaLookup) -> Option<Document<'b>> {
-    let value = input.value?;
-    let opened = framing::open_value(&plan.framings, input.headers, value)
-        .ok()
-        .filter(|opened| !opened.zlib)?;
-    match opened.framed {
-        // Places count in the value, so text behind a frame has none yet.
-        Framed::Json(bytes) if bytes.len() == value.len() => Some(Document::Json(bytes)),
-        Framed::Json(_) | Framed::Protobuf { .. } | Framed::CloudEvent(_) => None,
-        Framed::Avro { schema, datum } => match schemas.lookup(&need(plan, schema)) {
-            Known::Avro(schema) => Some(Document::Avro {
+fn open<'b>(plan: &Plan, input: &Input<'b>, schemas: &dyn SchemaLookup) -> Opened<'b> {
+    let opened = input
+        .value
+        .map(|value| (value, framing::open_value(&plan.framings, input.headers, value)));
+    let Some((value, Ok(opened))) = opened else {
+        return Opened::Place(Place::Whole);
+    };
+    let base = |document: &[u8]| value.len() - document.len();
+    if opened.zlib {
+        return Opened::Place(Place::Within(base(opened.framed.bytes())..value.len()));
+    }
+    Opened::Document(match opened.framed {
+        Framed::Json(bytes) => Document::Json {
+            value,
+            start: base(bytes),
+            end: value.len(),
+        },
+        Framed::CloudEvent(bytes) => return cloud_event(bytes),
+        Framed::Avro { schema, datum } => match look_up(plan, schemas, schema) {
+            Ok(Known::Avro(schema)) => Document::Avro {
                 schema,
                 datum,
-                base: value.len() - datum.len(),
-            }),
-            _ => None,
+                base: base(datum),
+            },
+            _ => return Opened::Place(Place::Whole),
         },
+        Framed::Protobuf { schema, message, datum } => match look_up(plan, schemas, schema) {
+            Ok(Known::Protobuf(schema)) => match written_message(plan, &schema, message, datum) {
+                Ok((message, datum)) => Document::Protobuf {
+                    schema,
+                    message,
+                    datum,
+                    base: base(datum),
+                },
+                Err(_) => return Opened::Place(Place::Whole),
+            },
+            _ => return Opened::Place(Place::Whole),
+        },
+    })
+}
+
+/// The data of a structured CloudEvent.
+fn cloud_event(value: &[u8]) -> Opened<'_> {
+    match cloud_events::structured(value) {
+        Ok(event) => match event.data {
+            Data::Json { start, end } => Opened::Document(Document::Json { value, start, end }),
+            Data::Absent => Opened::Place(Place::Whole),
+            Data::Bytes(_) => {
+                let mut text = Place::Whole;
+                let read = visit(&mut JsonReader::new(value), |path, visited| {
+                    if matches!(path, [only] if only.name.as_deref() == Some("data_base64")) {
+                        text = Place::Within(visited.value.start..visited.value.end);
+                    }
+                });
+                Opened::Place(if read.is_ok() { text } else { Place::Whole })
+            }
+        },
+        Err(failure) => Opened::Place(Place::Stopped(failure.offset)),
     }
 }
 
@@ -233,7 +302,7 @@ fn named(visited: Visited) -> Place {
 impl Step {
     fn is(&self, segment: &Segment<'_>) -> bool {
         match (self, &segment.name) {
-            (Step::Name(name), Some(found)) => *name == **found,
+            (Step::Name(name), Some(found)) => *name == **found || segment.alias == Some(name),
             (Step::Position(position), _) => *position == segment.ordinal,
             // An item of a list whose contract says nothing of what is inside.
             (Step::Name(name), None) => name.parse() == Ok(segment.ordinal),
@@ -246,8 +315,18 @@ impl Step {
 impl Document<'_> {
     fn each(&self, each: impl FnMut(&[Segment<'_>], Visited)) -> Option<DecodeFailure> {
         match self {
-            Document::Json(bytes) => visit(&mut JsonReader::new(bytes), each),
+            Document::Json { value, start, end } => visit(&mut JsonReader::fragment(value, *start, *end), each),
             Document::Avro { schema, datum, base } => visit(&mut AvroReader::new(schema, datum).with_base(*base), each),
+            Document::Protobuf {
+                schema,
+                message,
+                datum,
+                base,
+            } => {
+                let mut scratch = Scratch::default();
+                let mut reader = ProtobufReader::new(schema, *message, datum, &mut scratch).with_base(*base);
+                visit_protobuf(&mut reader, each)
+            }
         }
         .err()
     }
@@ -255,7 +334,7 @@ impl Document<'_> {
     /// The steps to the row's document: `payload` where a schema block stands beside it.
     fn payload(&self) -> Vec<Step> {
         let (mut schema, mut payload, mut others) = (false, false, false);
-        if matches!(self, Document::Json(_)) {
+        if matches!(self, Document::Json { .. }) {
             self.each(|path, _| {
                 if let [only] = path {
                     match only.name.as_deref() {
@@ -290,11 +369,17 @@ impl Document<'_> {
         }
         let (mut cache, mut texts) = (SchemaBlockCache::new(), Texts::new());
         let format = plan.change.format(plan.cdc?);
-        let unwrapped = match self {
-            Document::Json(bytes) => cdc::read_json(format, bytes, input.headers, &mut cache, &mut texts),
-            Document::Avro { schema, datum, base } => cdc::read_avro(format, schema, datum, *base, input.headers, &mut texts),
+        // Offsets of JSON count in the document.
+        let (unwrapped, frame) = match self {
+            Document::Json { value, start, end } => (
+                cdc::read_json(format, &value[*start..*end], input.headers, &mut cache, &mut texts),
+                *start,
+            ),
+            Document::Avro { schema, datum, base } => (cdc::read_avro(format, schema, datum, *base, input.headers, &mut texts), 0),
+            // The contract reader takes no change events of Protobuf.
+            Document::Protobuf { .. } => return None,
         };
-        match unwrapped {
+        let failure = match unwrapped {
             Err(failure) => Some(failure),
             Ok(Unwrapped::Change(envelope)) => [envelope.before, envelope.after].into_iter().flatten().find_map(|image| {
                 let mut reader = image.reader();
@@ -307,6 +392,10 @@ impl Document<'_> {
                 }
             }),
             Ok(_) => None,
-        }
+        };
+        failure.map(|failure| DecodeFailure {
+            offset: failure.offset + frame,
+            ..failure
+        })
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidegate_contract::model::{CdcFormat, Encoding};
-use tidegate_contract::{ContractRef, Location, Status};
+use tidegate_contract::{ContractRef, Location, OnFailure, Status};
 
 mod change;
 mod checks;
@@ -38,6 +38,8 @@ pub struct Plan {
     pub object: Arc<str>,
     /// What enforcement does with the verdicts.
     pub status: Status,
+    /// What happens behind an event that is refused. No verdict depends on it, and so the fingerprint does not either.
+    pub on_failure: OnFailure,
     /// Accepted encodings in order, never empty.
     pub encodings: Vec<Encoding>,
     /// The same as the decoder knows them.
@@ -140,6 +142,12 @@ pub enum LeafType {
 // === impl Plan ===
 
 impl Plan {
+    /// Whether the partition halts in front of a record that this plan refuses: its contract is enforced on events (active or deprecated),
+    /// and its `onFailure` says so.
+    pub fn halts_on_failure(&self) -> bool {
+        matches!(self.status, Status::Active | Status::Deprecated) && self.on_failure.halts()
+    }
+
     /// The quality rules that a kill switch keeps from being asked at `now` (microseconds since the epoch).
     pub fn switched_off(&self, now: i64) -> impl Iterator<Item = &Arc<str>> {
         self.off.iter().filter(move |(_, until)| now < *until).map(|(rule, _)| rule)

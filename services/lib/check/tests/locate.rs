@@ -104,22 +104,32 @@ fn places_of_the_corpora() {
         for (line, text) in fs::read_to_string(case.join("events.jsonl")).unwrap().lines().enumerate() {
             let event = Event::read(text);
             let Some(bytes) = &event.value else { continue };
-            let json: Option<Value> = serde_json::from_slice(bytes).ok();
+            let is_text = |encoding: &Encoding| {
+                use Encoding::{ApicurioJson, CloudEvents, ConfluentJson, GlueJson, Json};
+                matches!(encoding, Json | ConfluentJson | GlueJson | ApicurioJson | CloudEvents)
+            };
+            // A frame stands in front of the text.
+            let behind = bytes
+                .iter()
+                .position(|byte| *byte == b'{')
+                .filter(|_| plan.encodings.iter().all(is_text));
+            let mut json: Option<Value> = serde_json::from_slice(&bytes[behind.unwrap_or(0)..]).ok();
+            let structured = event.headers.iter().any(|(name, value)| {
+                let media = String::from_utf8_lossy(value.as_deref().unwrap_or_default()).to_ascii_lowercase();
+                name.eq_ignore_ascii_case("content-type") && media.starts_with("application/cloudevents")
+            });
+            if structured {
+                json = json.and_then(|mut envelope| envelope.get_mut("data").map(Value::take));
+            }
             for (violation, place) in places(&plan, &event, &schemas) {
                 let outcome = match (&place, &json) {
                     (Place::Stopped(at), _) if *at <= bytes.len() => Ok("stopped"),
                     (Place::Value(range) | Place::Missing(range) | Place::Name(range), None) if range.end <= bytes.len() => Ok("bytes"),
                     (Place::Whole, _) if violation.pointer.is_empty() => Ok("whole"),
                     (Place::Whole, _) if violation.pointer.starts_with("/key") || violation.pointer.starts_with("/headers") => Ok("beside"),
-                    // Text behind a frame, Protobuf, and events inside of CloudEvents have no places yet.
-                    (Place::Whole, _)
-                        if plan
-                            .encodings
-                            .iter()
-                            .any(|encoding| !matches!(encoding, Encoding::Json | Encoding::Avro)) =>
-                    {
-                        Ok("framed")
-                    }
+                    (Place::Within(range), None) if range.start <= range.end && range.end <= bytes.len() => Ok("within"),
+                    // What a writer's schema lacks is told before there is an event.
+                    (Place::Whole, _) if violation.detail.is_some_and(|detail| detail.as_str() == "schema_mismatch") => Ok("schema"),
                     (Place::Value(_) | Place::Missing(_), Some(_)) if violation.pointer.contains('*') => Ok("starred"),
                     (Place::Name(_), Some(_)) if violation.pointer.contains('*') => Ok("starred"),
                     // Its rows are JSON inside of a text, which is marked as a whole.
@@ -139,7 +149,14 @@ fn places_of_the_corpora() {
         }
     }
     assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
-    for (kind, least) in [("value", 100), ("missing", 10), ("name", 3), ("stopped", 10), ("bytes", 3)] {
+    for (kind, least) in [
+        ("value", 100),
+        ("missing", 10),
+        ("name", 3),
+        ("stopped", 10),
+        ("bytes", 30),
+        ("within", 1),
+    ] {
         assert!(seen.get(kind).copied().unwrap_or(0) >= least, "{kind}: {seen:?}");
     }
 }
@@ -210,4 +227,80 @@ fn avro_entries_have_their_bytes() {
     let seen = values(&plan, &input, &schemas).unwrap();
     let paths: Vec<String> = seen.iter().map(|value| value.path.join("/")).collect();
     assert_eq!(paths, ["m/a/x", "m/a/y", "m/a", "m/long", "m", ""]);
+}
+
+const LINES: &str = "apiVersion: v3.2.0\nkind: DataContract\nid: a\nversion: 1.0.0\nstatus: active\nschema:\n  - name: a\n    customProperties:\n\
+    \x20     - {property: encodings, vendor: tidegate, value: [ENCODINGS]}\n    properties:\n\
+    \x20     - {name: id, physicalName: orderId, logicalType: string, logicalTypeOptions: {minLength: 2}}\n\
+    \x20     - {name: note, logicalType: string, required: true}\n\
+    \x20     - {name: count, logicalType: integer, logicalTypeOptions: {minimum: 1}}\n\
+    \x20     - name: lines\n        logicalType: array\n        items:\n          logicalType: object\n          properties:\n\
+    \x20           - {name: n, logicalType: integer, logicalTypeOptions: {maximum: 5}}\n";
+
+fn judged(encodings: &str, event: &Event, schemas: &Schemas) -> Vec<(String, String)> {
+    let contract = support::contract("c.odcs.yaml", &LINES.replace("ENCODINGS", encodings));
+    shown(event, &places(&compile(&contract, 0).unwrap(), event, schemas))
+}
+
+#[test]
+fn protobuf_fields_have_their_bytes() {
+    let file = std::env::temp_dir().join(format!("locate-{}.json", std::process::id()));
+    let text = "syntax = \"proto3\"; message O { repeated L lines = 4; string order_id = 1; optional string note = 2; int32 count = 3; } \
+                message L { int32 n = 1; }";
+    fs::write(&file, serde_json::json!({"1": {"proto": text}}).to_string()).unwrap();
+    let schemas = Schemas::read(&file);
+    fs::remove_file(&file).unwrap();
+    let value = b"\0\0\0\0\x01\0\x0a\x01x\x22\x02\x08\x04\x22\x02\x08\x07";
+    let event = Event {
+        key: Some(b"k".to_vec()),
+        value: Some(value.to_vec()),
+        ..Event::default()
+    };
+    let pair = |pointer: &str, text: &str| (pointer.to_owned(), text.to_owned());
+    let whole = String::from_utf8(value[6..].to_vec()).unwrap();
+    let expected = [
+        pair("/lines/1/n", "\u{7}"),
+        pair("/orderId", "x"),
+        pair("/count", &whole),
+        pair("/note", &whole),
+    ];
+    assert_eq!(
+        judged("confluent-protobuf", &event, &schemas),
+        expected,
+        "a default is shown as what it is missing from"
+    );
+}
+
+#[test]
+fn text_in_a_frame_has_its_exact_place() {
+    let document = r#"{"orderId": "x", "note": "", "count": 0, "lines": [{"n": 7}]}"#;
+    let pair = |pointer: &str, text: &str| (pointer.to_owned(), text.to_owned());
+    let expected = [pair("/orderId", "\"x\""), pair("/count", "0"), pair("/lines/0/n", "7")];
+    let event = |value: Vec<u8>, headers: &[(&str, &str)]| Event {
+        key: Some(b"k".to_vec()),
+        value: Some(value),
+        headers: headers
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), Some(text.as_bytes().to_vec())))
+            .collect(),
+        ..Event::default()
+    };
+    let framed = |frame: &[u8]| event([frame, document.as_bytes()].concat(), &[]);
+    let none = Schemas::default();
+    assert_eq!(judged("confluent-json", &framed(b"\0\0\0\0\x07"), &none), expected);
+    assert_eq!(judged("glue-json", &framed(b"\x03\x000123456789abcdef"), &none), expected);
+    assert_eq!(judged("apicurio-json", &framed(b"\0\0\0\0\0\0\0\0\x07"), &none), expected);
+    let structured = format!(r#"{{"specversion": "1.0", "id": "1", "source": "s", "type": "t", "data": {document}}}"#);
+    let envelope = [("content-type", "application/cloudevents+json")];
+    assert_eq!(judged("cloudevents", &event(structured.into_bytes(), &envelope), &none), expected);
+    let packed = {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut encoder, document.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let compressed = event([b"\x03\x050123456789abcdef", &packed[..]].concat(), &[]);
+    let contract = support::contract("c.odcs.yaml", &LINES.replace("ENCODINGS", "glue-json"));
+    let within = Place::Within(18..18 + packed.len());
+    let found = places(&compile(&contract, 0).unwrap(), &compressed, &none);
+    assert!(found.len() == 3 && found.iter().all(|(_, place)| *place == within), "{found:?}");
 }

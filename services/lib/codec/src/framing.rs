@@ -257,6 +257,54 @@ fn last_header<'h>(headers: &[(&str, Option<&'h [u8]>)], wanted: &str) -> Option
     headers.iter().rev().find(|(name, _)| *name == wanted).map(|(_, value)| *value)
 }
 
+/// The schema that an opened value names in its headers or frame; JSON is read without it and names it all the same. None where there is
+/// none, or where it names it inside of a structured CloudEvent.
+pub fn named_schema(encoding: Encoding, headers: &[(&str, Option<&[u8]>)], bytes: &[u8]) -> Option<SchemaRef> {
+    // Frames of one family differ in what follows them only.
+    let family = match encoding {
+        Encoding::ConfluentJson | Encoding::CloudEventsAvro => Encoding::Avro,
+        Encoding::CloudEventsProtobuf => Encoding::ConfluentProtobuf,
+        Encoding::GlueJson => Encoding::GlueAvro,
+        Encoding::ApicurioJson => Encoding::ApicurioAvro,
+        other => other,
+    };
+    identify(&[family], Part::Value, headers, bytes).ok()?.framed.schema()
+}
+
+// === impl Framed ===
+
+impl<'b> Framed<'b> {
+    /// The document.
+    pub fn bytes(&self) -> &'b [u8] {
+        match self {
+            Framed::Json(bytes) | Framed::CloudEvent(bytes) => bytes,
+            Framed::Avro { datum, .. } | Framed::Protobuf { datum, .. } => datum,
+        }
+    }
+
+    /// The same frame around other bytes, such as those of a document that came compressed.
+    pub fn holding<'n>(self, bytes: &'n [u8]) -> Framed<'n> {
+        match self {
+            Framed::Json(_) => Framed::Json(bytes),
+            Framed::CloudEvent(_) => Framed::CloudEvent(bytes),
+            Framed::Avro { schema, .. } => Framed::Avro { schema, datum: bytes },
+            Framed::Protobuf { schema, message, .. } => Framed::Protobuf {
+                schema,
+                message,
+                datum: bytes,
+            },
+        }
+    }
+
+    /// The schema that the frame names; none where there is none, or the contract names it.
+    pub fn schema(&self) -> Option<SchemaRef> {
+        match self {
+            Framed::Avro { schema, .. } | Framed::Protobuf { schema, .. } if *schema != SchemaRef::Configured => Some(*schema),
+            _ => None,
+        }
+    }
+}
+
 // === impl Opened ===
 
 impl<'b> Opened<'b> {

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use crate::avro::AvroReader;
 use crate::failure::DecodeFailure;
 use crate::json::JsonReader;
+use crate::protobuf::ProtobufReader;
 use crate::token::{Reader, Token};
 
 /// Bytes `start..end`.
@@ -24,6 +25,8 @@ pub struct Span {
 pub struct Segment<'b> {
     /// Name of the field or entry; none for an item of a list.
     pub name: Option<Cow<'b, str>>,
+    /// Another name of the field, in Protobuf.
+    pub alias: Option<&'b str>,
     /// Position among its siblings, from 0.
     pub ordinal: u64,
 }
@@ -72,6 +75,7 @@ pub fn visit<'b>(reader: &mut impl Placed<'b>, mut each: impl FnMut(&[Segment<'b
                 let parent = open.last_mut().expect("a key stands inside of an object");
                 path.push(Segment {
                     name: Some(name),
+                    alias: None,
                     ordinal: parent.children,
                 });
                 parent.children += 1;
@@ -91,6 +95,7 @@ pub fn visit<'b>(reader: &mut impl Placed<'b>, mut each: impl FnMut(&[Segment<'b
         if let Some(parent) = open.last_mut().filter(|parent| !parent.is_object) {
             path.push(Segment {
                 name: None,
+                alias: None,
                 ordinal: parent.children,
             });
             parent.children += 1;
@@ -106,6 +111,60 @@ pub fn visit<'b>(reader: &mut impl Placed<'b>, mut each: impl FnMut(&[Segment<'b
         } else {
             let value = Span { start, end };
             each(&path, Visited { key, value });
+            path.pop();
+        }
+    }
+}
+
+/// As [`visit`] for a Protobuf message, whose fields lie in any order and may come in parts: a value is told with the bytes from its first
+/// part to its last, without tags. A default that is not on the wire has no bytes and is not told of.
+pub fn visit_protobuf<'b>(reader: &mut ProtobufReader<'b, '_>, mut each: impl FnMut(&[Segment<'b>], Visited)) -> Result<(), DecodeFailure> {
+    // For each open value: whether it is an object, where it lies, how many parts it has had.
+    let mut open: Vec<(bool, Option<Span>, u64)> = Vec::new();
+    let mut path: Vec<Segment<'b>> = Vec::new();
+    loop {
+        let token = reader.next()?;
+        let mut tell = |path: &[Segment<'b>], value: Option<Span>| {
+            if let Some(value) = value {
+                each(path, Visited { key: None, value });
+            }
+        };
+        match token {
+            Token::End => return Ok(()),
+            Token::Key(name) => {
+                let (_, _, parts) = open.last_mut().expect("a key stands inside of an object");
+                path.push(Segment {
+                    name: Some(name),
+                    alias: reader.alias(),
+                    ordinal: *parts,
+                });
+                *parts += 1;
+                continue;
+            }
+            Token::EndObject | Token::EndArray => {
+                let (_, value, _) = open.pop().expect("an end has a beginning");
+                tell(&path, value);
+                path.pop();
+                continue;
+            }
+            _ => {}
+        }
+        if let Some((_, _, parts)) = open.last_mut().filter(|(is_object, ..)| !is_object) {
+            path.push(Segment {
+                name: None,
+                alias: None,
+                ordinal: *parts,
+            });
+            *parts += 1;
+        }
+        let value = reader.extent().map(|bytes| Span {
+            start: bytes.start,
+            end: bytes.end,
+        });
+        if matches!(token, Token::BeginObject | Token::BeginArray) {
+            open.push((token == Token::BeginObject, value, 0));
+        } else {
+            tell(&path, value);
             path.pop();
         }
     }
@@ -215,5 +274,48 @@ mod tests {
         let mut found = shown(&mut AvroReader::new(&schema, datum), datum);
         found.pop();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn protobuf_values_have_their_bytes_wherever_they_lie() {
+        let text = "syntax = \"proto3\"; import \"google/protobuf/timestamp.proto\"; message M { string nameOf = 1; repeated int32 n = 2; \
+                    M m = 3; map<string, int32> by = 4; google.protobuf.Timestamp t = 5; int32 absent = 6; string other_name = 7; }";
+        let schema = crate::protobuf::Schema::parse(text, &[]).unwrap();
+        let message = schema.declared("M").unwrap();
+        // m.nameOf, n in two parts (packed and not) around nameOf, an entry of the map, a moment of 7 s.
+        let datum = b"\x1a\x03\x0a\x01i\x12\x02\x05\x06\x0a\x02xy\x10\x07\x22\x05\x0a\x01k\x10\x09\x2a\x02\x08\x07\x3a\x01z";
+        let mut scratch = crate::protobuf::Scratch::default();
+        let mut reader = ProtobufReader::new(&schema, message, datum, &mut scratch).with_base(100);
+        let (mut found, mut aliases) = (Vec::new(), Vec::new());
+        visit_protobuf(&mut reader, |path, visited| {
+            let steps: Vec<String> = path
+                .iter()
+                .map(|segment| segment.name.as_ref().map_or(segment.ordinal.to_string(), ToString::to_string))
+                .collect();
+            aliases.extend(path.iter().filter_map(|segment| segment.alias));
+            let bytes = &datum[visited.value.start - 100..visited.value.end - 100];
+            found.push(format!("/{} {}", steps.join("/"), bytes.escape_ascii()));
+        })
+        .unwrap();
+        let expected = [
+            "/nameOf xy",
+            r"/n/0 \x05",
+            r"/n/1 \x06",
+            r"/n/2 \x07",
+            r"/n \x05\x06\n\x02xy\x10\x07",
+            "/m/nameOf i",
+            r"/m \n\x01i",
+            r"/by/k \t",
+            r#"/by \n\x01k\x10\t"#,
+            r"/t \x08\x07",
+            "/other_name z",
+        ];
+        assert_eq!(found[..found.len() - 1], expected);
+        assert_eq!(
+            found.last().unwrap().len(),
+            "/ ".len() + datum.escape_ascii().count(),
+            "the message itself"
+        );
+        assert_eq!(aliases, ["otherName"]);
     }
 }

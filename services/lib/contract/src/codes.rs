@@ -157,9 +157,10 @@ codes! {
         "The clause is accepted by the standard, and the type or format beside it leaves nothing that it could change: text limits of a \
          base64 format, a zone of a time of day, a length in physicalType."
     CDC_ON_FAILURE "TG0152" "change events go on past a dead letter"
-        "A change event that breaks its contract becomes a dead letter while later changes of the same row pass (`on_failure: continue`), \
-         so the table in the lake misses that state until the dead letter is repaired and replayed. Keep the rules of change topics to what \
-         the source can promise."
+        "A change event that breaks its contract becomes a dead letter while later changes of the same row pass (`onFailure: continue`, the \
+         default), so the table in the lake misses that state until the dead letter is repaired and replayed. Write `onFailure: stop` at the \
+         top level of the contract, so that the partition halts in front of it, or keep the rules of change topics to what the source can \
+         promise."
     VARIABLE "TG0153" "a variable that is not expanded"
         "`${VAR}` is an environment variable in ODCS v3.2.0. Tidegate expands none: the verdict about an event depends on the commit of the \
          contracts alone, not on the environment of a worker. Under `servers` they are for other tools; elsewhere write the value."
@@ -168,10 +169,10 @@ codes! {
          the tool that needs it by its own configuration."
     EVENT_SCHEMA "TG0155" "an event schema that is not there"
         "The setting `eventSchema` names a file by its path below the folder `schemas/` of the same commit or directory. It is part of what \
-         judges events, so a contract whose file is missing, too large or not UTF-8 does not load."
+         judges events, so a contract whose file, or a file that it imports, is missing, too large or not UTF-8 does not load."
     ENCODINGS "TG0156" "encodings that cannot be used together"
         "`encodings` lists what a topic may carry, and each record must fit one of them only: framings that begin with the same byte, or \
-         bare Protobuf beside JSON, would have to be guessed. Bare `protobuf` needs `protobufMessage` and `protobufSchema`; change events \
+         bare Protobuf beside JSON, would have to be guessed. Bare `protobuf` needs a Protobuf `eventSchema`, or `protobufMessage` and `protobufSchema`; change events \
          are read from JSON and Avro."
 }
 

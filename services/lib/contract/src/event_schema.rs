@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Level, Location};
-use crate::model::Contract;
+use crate::model::{Contract, ObjectSettings};
 use crate::nearest::nearest;
 use crate::snapshot::ContractFile;
 
@@ -101,6 +101,16 @@ impl SchemaFolder {
 impl fmt::Debug for SchemaFolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SchemaFolder")
+    }
+}
+
+// === impl ObjectSettings ===
+
+impl ObjectSettings {
+    /// Full name of the message that bare Protobuf is, however the contract names it.
+    pub fn bare_message(&self) -> Option<&Arc<str>> {
+        let of_schema = self.event_schema.as_ref().and_then(|schema| schema.message.as_ref());
+        of_schema.or(self.protobuf_message.as_ref())
     }
 }
 

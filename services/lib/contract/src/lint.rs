@@ -10,6 +10,8 @@ use crate::codes;
 use crate::coverage::{Runs, Scope, find};
 use crate::diagnostic::Diagnostic;
 use crate::model::{Contract, LogicalType, ObjectSettings, Property, QualityRule, RuleKind, SchemaObject};
+use crate::odcs::setting_name;
+use crate::on_failure::OnFailure;
 use crate::problems::{Place, Problems, quoted};
 use crate::yaml::{At, Value};
 
@@ -21,9 +23,11 @@ const SOON_MICROS: i64 = 7 * 86_400 * 1_000_000;
 pub fn lint(contract: &Contract, now: i64) -> Vec<Diagnostic> {
     let mut lint = Lint {
         problems: Problems::new(&contract.location.file),
+        on_failure: contract.on_failure,
     };
     let root = At::root(&contract.document);
     variables::check(&mut lint.problems, &root);
+    lint.on_failure(&root);
     lint.keys(&root, Scope::Contract);
     for server in root.list("servers") {
         lint.keys(&server, Scope::Server);
@@ -40,6 +44,7 @@ pub fn lint(contract: &Contract, now: i64) -> Vec<Diagnostic> {
 
 struct Lint {
     problems: Problems,
+    on_failure: OnFailure,
 }
 
 // === impl Lint ===
@@ -68,12 +73,13 @@ impl Lint {
         for (property, at) in object.properties.iter().zip(named(at)) {
             self.property(property, &at, object.settings.cdc.is_some());
         }
-        if object.settings.cdc.is_some() && object.topic.is_some() {
-            let help = "keep to rules that the source's own constraints promise, or repair and replay dead letters before the lake is read";
-            self.problems.note(
+        if object.settings.cdc.is_some() && object.topic.is_some() && self.on_failure == OnFailure::Continue {
+            let help = "write `onFailure: stop` at the top level, or keep to rules that the source's own constraints promise, and repair and replay \
+                        dead letters before the lake is read";
+            self.problems.warning(
                 codes::CDC_ON_FAILURE,
                 at.place(),
-                "after a dead letter later changes of the same row go on, and the table in the lake misses one state",
+                "after a dead letter later changes of the same row go on (`onFailure: continue`), and the table in the lake misses one state",
                 help,
             );
         }
@@ -208,6 +214,22 @@ impl Lint {
                 }
                 RuleKind::Library(_) | RuleKind::Cel { .. } | RuleKind::NotExecuted => {}
             }
+        }
+    }
+
+    /// A promise that is kept in another way.
+    fn on_failure(&mut self, root: &At<'_>) {
+        let written = root
+            .list("customProperties")
+            .into_iter()
+            .find(|item| setting_name(item).is_some_and(|(name, _)| name == "onFailure"));
+        if let Some(item) = written.filter(|_| self.on_failure == OnFailure::HoldKey) {
+            self.problems.warning(
+                codes::NOT_EXECUTED,
+                item.place(),
+                "keys are not held one by one yet: under `hold_key` the whole partition halts, as under `stop`",
+                "write `stop`, which says what happens, or `continue`",
+            );
         }
     }
 

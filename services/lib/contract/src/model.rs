@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::diagnostic::Location;
-use crate::surroundings::{Discriminator, KeySettings, KillSwitch, RequiredHeader};
+use crate::on_failure::OnFailure;
+use crate::surroundings::{Discriminator, KeySettings, KillSwitch, RequiredHeader, SchemaId};
 
 /// A data contract (ODCS `kind: DataContract`), one file.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct Contract {
     pub domain: Option<Arc<str>>,
     /// Objects in file order.
     pub objects: Vec<SchemaObject>,
+    /// What happens behind an event that it refuses. Default: continue. (`onFailure` of the contract)
+    pub on_failure: OnFailure,
     /// SLA properties in file order.
     pub sla: Vec<SlaProperty>,
     /// The whole document with foreign properties kept, for exports and round trips.
@@ -140,8 +143,8 @@ pub struct ObjectSettings {
     pub discriminator: Option<Discriminator>,
     /// CloudEvents `dataschema` URIs that mean this version. (`dataSchemas`)
     pub data_schemas: Vec<Arc<str>>,
-    /// Ids of the schema registry that mean this version. (`schemaIds`)
-    pub schema_ids: Vec<u32>,
+    /// Ids of schema registries that mean this version. (`schemaIds`)
+    pub schema_ids: Vec<SchemaId>,
     /// Quality rules that are not asked for a while. (`killSwitches` of the contract)
     pub kill_switches: Vec<KillSwitch>,
 }

@@ -1,7 +1,7 @@
 //! "Did you mean": the known word that is closest to a misspelt one.
 
 /// The nearest of `known` to `word`, if it is near enough to be a likely slip.
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A long word cannot be a slip of anything known, and distances are quadratic.
     if word.len() > 64 {
         return None;

@@ -16,6 +16,8 @@ mod settings;
 pub(crate) mod shape;
 mod sla;
 
+pub(crate) use settings::setting_name;
+
 use std::sync::Arc;
 
 use edition::Edition;
@@ -74,7 +76,7 @@ pub(crate) fn read(document: Node, sha256: &str, problems: &mut Problems) -> (Op
     };
     reader.check_servers(&root);
     let mut objects = reader.read_objects(&root);
-    reader.read_contract_settings(&root, &mut objects);
+    let on_failure = reader.read_contract_settings(&root, &mut objects);
     let sla = reader.read_sla(&root, &objects);
     let location = reader.problems.location(&root.place());
     let (Some(id), Some(version), Some(status)) = (id, version, status) else {
@@ -89,6 +91,7 @@ pub(crate) fn read(document: Node, sha256: &str, problems: &mut Problems) -> (Op
         team: read_team(&root),
         domain: root.text("domain"),
         objects,
+        on_failure,
         sla,
         document: document.clone(),
         location,

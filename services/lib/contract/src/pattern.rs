@@ -1,9 +1,11 @@
 //! ECMA-262 patterns on a linear-time engine.
 //!
-//! The two dialects agree on most of what people write. Where they differ, the pattern is rewritten: `\d \w \b` mean ASCII, `\s` and `.`
+//! The two dialects agree on most of what people write. Where they differ, the pattern is rewritten: `\d \w \b \B` mean ASCII, `\s` and `.`
 //! follow ECMA's lists, and `[`, `&&`, `--`, `~~` are plain characters inside a class. What only a backtracking engine can do is refused.
 
-use regex::{Regex, RegexBuilder};
+use std::ops::Range;
+
+use regex::bytes::{Regex, RegexBuilder};
 
 const PATTERN_BYTES_MAX: usize = 10_000;
 /// The most memory of one compiled pattern; `{1000}{1000}` needs more.
@@ -11,8 +13,19 @@ const COMPILED_BYTES_MAX: usize = 1 << 20;
 const NESTING_MAX: u32 = 50;
 const SPACES: &str = r"\t\n\x0B\x0C\r \u{A0}\u{1680}\u{2000}-\u{200A}\u{2028}\u{2029}\u{202F}\u{205F}\u{3000}\u{FEFF}";
 
+/// ECMA's `\B`: both sides are ASCII letters, digits or `_`, or both are not. By bytes that also holds inside of a character that has several,
+/// where no position of the text is; there neither of Unicode's two does.
+const NOT_BOUNDARY: &str = r"(?:(?-u:\B)(?:\b|\B))";
+
+/// A compiled pattern.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    engine: Regex,
+    is_portable: bool,
+}
+
 /// Compiles a pattern; it is searched anywhere in the text. The error is a sentence for the contract's author.
-pub fn compile(pattern: &str) -> Result<Regex, String> {
+pub fn compile(pattern: &str) -> Result<Pattern, String> {
     if pattern.len() > PATTERN_BYTES_MAX {
         return Err(format!("the pattern has more than {PATTERN_BYTES_MAX} bytes"));
     }
@@ -22,7 +35,7 @@ pub fn compile(pattern: &str) -> Result<Regex, String> {
         .size_limit(COMPILED_BYTES_MAX)
         .dfa_size_limit(COMPILED_BYTES_MAX)
         .nest_limit(NESTING_MAX);
-    builder.build().map_err(|error| match error {
+    let engine = builder.build().map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => "the pattern is too large once its repetitions are written out".to_owned(),
         other => {
             // The last line of the engine's report is the reason; the lines before draw the rewritten pattern.
@@ -30,6 +43,10 @@ pub fn compile(pattern: &str) -> Result<Regex, String> {
             let reason = text.lines().last().unwrap_or("it is not a pattern").trim();
             reason.strip_prefix("error: ").unwrap_or(reason).to_owned()
         }
+    })?;
+    Ok(Pattern {
+        engine,
+        is_portable: !rewritten.contains(NOT_BOUNDARY),
     })
 }
 
@@ -68,12 +85,18 @@ fn rewrite_group(chars: &[char], at: usize, out: &mut String) -> Result<usize, S
             out.push('?');
             Ok(at + 2)
         }
-        (Some('i' | 'm' | 's' | '-'), _) => {
+        (Some('i' | 'm' | 's' | '-'), _) if has_plain_modifiers(&chars[at + 2..]) => {
             out.push('?');
             Ok(at + 2)
         }
         _ => Err("`(?` opens a group that ECMA-262 does not have".to_owned()),
     }
+}
+
+/// Whether a group has no other modifiers than ECMA-262's. Some of the engine's own would leave text for bytes.
+fn has_plain_modifiers(chars: &[char]) -> bool {
+    let end = chars.iter().position(|c| matches!(c, ':' | ')'));
+    end.is_some_and(|end| chars[..end].iter().all(|c| matches!(c, 'i' | 'm' | 's' | '-')))
 }
 
 /// Rewrites the escape at `at`; answers where it ends.
@@ -92,8 +115,7 @@ fn rewrite_escape(chars: &[char], at: usize, in_class: bool, out: &mut String) -
         'S' => out.push_str(&format!("[^{SPACES}]")),
         'b' if in_class => out.push_str(r"\x08"),
         'b' => out.push_str(r"(?-u:\b)"),
-        // The engine proves that it stays on character boundaries only for the Unicode form; the two differ on non-ASCII letters alone.
-        'B' if !in_class => out.push_str(r"\B"),
+        'B' if !in_class => out.push_str(NOT_BOUNDARY),
         '0' if !chars.get(after).is_some_and(char::is_ascii_digit) => out.push_str(r"\x00"),
         '0'..='9' => return Err("back-references are not accepted; write the repeated part out or use a CEL rule".to_owned()),
         'k' => return Err("back-references are not accepted; write the repeated part out or use a CEL rule".to_owned()),
@@ -188,6 +210,26 @@ fn is_class_escape(chars: &[char], at: usize) -> bool {
     chars.get(at) == Some(&'\\') && matches!(chars.get(at + 1), Some('d' | 'D' | 'w' | 'W' | 's' | 'S' | 'p' | 'P'))
 }
 
+// === impl Pattern ===
+
+impl Pattern {
+    /// Whether the text has the pattern somewhere.
+    pub fn is_match(&self, text: &str) -> bool {
+        self.engine.is_match(text.as_bytes())
+    }
+
+    /// Where the text has it first, in bytes.
+    pub fn find(&self, text: &str) -> Option<Range<usize>> {
+        self.engine.find(text.as_bytes()).map(|found| found.range())
+    }
+
+    /// The rewritten pattern for another linear-time engine of the same syntax that searches text; none where only bytes can be searched,
+    /// which is so with `\B`.
+    pub fn portable(&self) -> Option<&str> {
+        self.is_portable.then(|| self.engine.as_str())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,6 +261,29 @@ mod tests {
         assert!(finds(r"^\p{Lu}$", "É") && finds(r"^[\D]$", "x") && finds(r"^[\b]$", "\u{8}"));
     }
 
+    /// ECMA-262, 22.2.2.4: `\b` and `\B` ask `IsWordChar` of both sides, which knows `a-z A-Z 0-9 _` only.
+    #[test]
+    fn boundaries_are_those_of_ascii_words() {
+        let texts = [
+            "", "a", "é", "aa", "aé", "éa", "éé", "aéa", "éaé", "a ", " a", "é é", "aaéaa", "漢a漢", "a\u{301}", "_é9",
+        ];
+        for text in texts {
+            let is_word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
+            let chars: Vec<char> = text.chars().collect();
+            let boundary = |at: usize| is_word(at.checked_sub(1).map(|before| chars[before])) != is_word(chars.get(at).copied());
+            let any = |wanted: bool| (0..=chars.len()).any(|at| boundary(at) == wanted);
+            assert_eq!(finds(r"\b", text), any(true), "a boundary in {text:?}");
+            assert_eq!(finds(r"\B", text), any(false), "no boundary in {text:?}");
+            for (pattern, wanted) in [(r"^.\b", true), (r"^.\B", false), (r"^.\b.", true), (r"^.\B.", false)] {
+                let expected = chars.len() > pattern.len() - 4 && boundary(1) == wanted;
+                assert_eq!(finds(pattern, text), expected, "{pattern} in {text:?}");
+            }
+        }
+        assert!(finds(r"\Béa", "xéa") != finds(r"\béa", "xéa"));
+        assert!(finds(r"a\B\Ba", "aa") && !finds(r"a\B\ba", "aa") && finds(r"(?:\B|x)é", "éé"));
+        assert!(compile(r"\bcat\b").unwrap().portable().is_some() && compile(r"\Bcat").unwrap().portable().is_none());
+    }
+
     #[test]
     fn refuses_with_a_sentence() {
         for (pattern, sentence) in [
@@ -232,6 +297,8 @@ mod tests {
             (r"(", "unclosed group"),
             (r"a**|[", "not closed"),
             (r"\A", "not an escape"),
+            (r"(?i-u:\xFF)", "a group that ECMA-262 does not have"),
+            (r"(?-u)\xFF", "a group that ECMA-262 does not have"),
             ("[z-a]", "range"),
             ("[a--]", "range"),
             ("a\\", "backslash"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Level, Location};
 use crate::event_schema::SchemaFolder;
-use crate::model::{Contract, ContractRef, SchemaObject, Status};
+use crate::model::{Contract, ContractRef, Encoding, SchemaObject, Status};
 use crate::parse::{parse_file, sha256_hex};
 use crate::surroundings::{Discriminator, DiscriminatorBy};
 
@@ -246,6 +246,9 @@ pub fn bind(contracts: &[Arc<Contract>], diagnostics: &mut Vec<Diagnostic>) -> B
     let mut bindings = BTreeMap::new();
     for (topic, types) in by_topic {
         let selector = one_selector(&topic, types.values().flatten(), diagnostics);
+        if let Some(by @ (DiscriminatorBy::Pointer(_) | DiscriminatorBy::RecordName)) = &selector {
+            one_bare_message(&topic, by, types.values().flatten(), diagnostics);
+        }
         let mut events = Vec::with_capacity(types.len());
         for (value, candidates) in types {
             refuse_rivals(&topic, &candidates, diagnostics);
@@ -345,6 +348,30 @@ fn one_selector<'a>(
         }
     }
     first.map(|discriminator| discriminator.by.clone())
+}
+
+/// Bare Protobuf does not say which message it is, so nobody could look for the type in it where objects of a topic name several.
+fn one_bare_message<'a>(
+    topic: &str,
+    by: &DiscriminatorBy,
+    objects: impl Iterator<Item = &'a BoundObject>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let bare = objects.filter(|bound| bound.object().settings.encodings.contains(&Encoding::Protobuf));
+    let mut named = bare.filter_map(|bound| Some((bound.object(), bound.object().settings.bare_message()?)));
+    let Some((first, message)) = named.next() else { return };
+    for (object, other) in named.filter(|(_, other)| *other != message) {
+        diagnostics.push(Diagnostic {
+            code: codes::DISCRIMINATOR.id,
+            level: Level::Error,
+            location: object.location.clone(),
+            problem: format!(
+                "bare Protobuf on topic `{topic}` is `{other}` here and `{message}` {}, and the {by} cannot be read before it is known which",
+                spot(&first.location)
+            ),
+            help: "tell the events apart by a header, let them be one message, or use `confluent-protobuf`".to_owned(),
+        });
+    }
 }
 
 /// Two objects may share topic and major only as versions of one contract that make different claims: one active, one proposed, and any

@@ -1,9 +1,10 @@
 //! What is under contract beside the value: key, headers, which events of a topic an object describes, rules that are switched off.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::diagnostic::Location;
-use crate::model::Property;
+use crate::model::{Encoding, Property};
 
 /// What the key of a record must be. (`key`)
 #[derive(Debug, Clone)]
@@ -81,10 +82,25 @@ pub enum DiscriminatorBy {
     Pointer(Arc<str>),
     /// CloudEvents `type`: the header `ce_type`, or `/type` in structured mode.
     CloudEventsType,
-    /// Full name of the writer's Avro record.
+    /// Full name of the Avro record, or of the Protobuf message, that was written.
     RecordName,
     /// `source.table` of a change event, written `table`, `schema.table`, `database.table` or `database.schema.table`.
     SourceTable,
+}
+
+/// A schema of a registry, as frames name it. (`schemaIds`)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SchemaId {
+    /// Confluent's id of 32 bits: a number.
+    Id(u32),
+    /// Confluent's GUID: `guid:<uuid>`.
+    Guid([u8; 16]),
+    /// UUID of a schema version at AWS Glue: `glue:<uuid>`.
+    Glue([u8; 16]),
+    /// Apicurio's global id of 64 bits: `global:<number>`.
+    GlobalId(u64),
+    /// Apicurio's content id of 64 bits: `content:<number>`.
+    ContentId(u64),
 }
 
 /// A quality rule that is not asked for a while. (`killSwitches` of the contract)
@@ -102,6 +118,72 @@ pub struct KillSwitch {
     pub location: Location,
 }
 
+// === impl SchemaId ===
+
+impl SchemaId {
+    /// Reads `kind:id`.
+    pub(crate) fn named(text: &str) -> Option<SchemaId> {
+        let (kind, id) = text.split_once(':')?;
+        let number = || id.bytes().all(|byte| byte.is_ascii_digit()).then(|| id.parse().ok()).flatten();
+        match kind {
+            "guid" => uuid(id).map(SchemaId::Guid),
+            "glue" => uuid(id).map(SchemaId::Glue),
+            "global" => number().map(SchemaId::GlobalId),
+            "content" => number().map(SchemaId::ContentId),
+            _ => None,
+        }
+    }
+
+    /// Whether frames of that encoding name schemas so.
+    pub(crate) fn is_carried_by(self, encoding: Encoding) -> bool {
+        match self {
+            SchemaId::Id(_) | SchemaId::Guid(_) => matches!(
+                encoding,
+                Encoding::Avro
+                    | Encoding::ConfluentProtobuf
+                    | Encoding::ConfluentJson
+                    | Encoding::CloudEventsAvro
+                    | Encoding::CloudEventsProtobuf
+            ),
+            SchemaId::Glue(_) => matches!(encoding, Encoding::GlueAvro | Encoding::GlueProtobuf | Encoding::GlueJson),
+            SchemaId::GlobalId(_) | SchemaId::ContentId(_) => matches!(encoding, Encoding::ApicurioAvro | Encoding::ApicurioJson),
+        }
+    }
+}
+
+/// 32 hex digits, in groups of 8-4-4-4-12 or in one.
+fn uuid(text: &str) -> Option<[u8; 16]> {
+    let grouped = text.split('-').map(str::len).eq([8, 4, 4, 4, 12]);
+    let digits: Vec<u8> = text.bytes().filter(|byte| !grouped || *byte != b'-').collect();
+    if digits.len() != 32 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let mut out = [0; 16];
+    for (byte, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(out)
+}
+
+impl fmt::Display for SchemaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let uuid = |f: &mut fmt::Formatter<'_>, kind: &str, bytes: &[u8; 16]| {
+            write!(f, "{kind}:")?;
+            bytes.iter().enumerate().try_for_each(|(at, byte)| {
+                let dash = if matches!(at, 4 | 6 | 8 | 10) { "-" } else { "" };
+                write!(f, "{dash}{byte:02x}")
+            })
+        };
+        match self {
+            SchemaId::Id(id) => write!(f, "{id}"),
+            SchemaId::Guid(bytes) => uuid(f, "guid", bytes),
+            SchemaId::Glue(bytes) => uuid(f, "glue", bytes),
+            SchemaId::GlobalId(id) => write!(f, "global:{id}"),
+            SchemaId::ContentId(id) => write!(f, "content:{id}"),
+        }
+    }
+}
+
 // === impl DiscriminatorBy ===
 
 impl std::fmt::Display for DiscriminatorBy {
@@ -112,6 +194,40 @@ impl std::fmt::Display for DiscriminatorBy {
             DiscriminatorBy::CloudEventsType => f.write_str("CloudEvents type"),
             DiscriminatorBy::RecordName => f.write_str("record name"),
             DiscriminatorBy::SourceTable => f.write_str("source table"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schema_ids_are_read_and_shown() {
+        for text in [
+            "guid:00112233-4455-6677-8899-aabbccddeeff",
+            "glue:00112233-4455-6677-8899-aabbccddeeff",
+            "global:18446744073709551615",
+            "content:0",
+        ] {
+            assert_eq!(SchemaId::named(text).map(|id| id.to_string()).as_deref(), Some(text));
+        }
+        let plain = SchemaId::named("glue:00112233445566778899AABBCCDDEEFF").unwrap();
+        assert_eq!(plain.to_string(), "glue:00112233-4455-6677-8899-aabbccddeeff");
+        for bad in [
+            "7",
+            "id:7",
+            "global:",
+            "global:-1",
+            "global:+1",
+            "global:18446744073709551616",
+            "glue:7",
+            "glue:0011223344556677-8899-aabbccddeeff",
+            "guid:zz112233-4455-6677-8899-aabbccddeeff",
+            "guid:é0112233445566778899aabbccddeef",
+            "Glue:00112233-4455-6677-8899-aabbccddeeff",
+        ] {
+            assert_eq!(SchemaId::named(bad), None, "{bad}");
         }
     }
 }

@@ -286,7 +286,11 @@ fn probe(object: &SchemaObject, column: Option<&Column>, rule: &QualityRule) -> 
                 )));
             }
             // The engine matches with the same library as the validator, so the rewritten pattern means the same there.
-            let rewritten = |pattern: &Arc<str>| tidegate_contract::pattern::compile(pattern).map(|regex| regex.as_str().into());
+            let rewritten = |pattern: &Arc<str>| {
+                let compiled = tidegate_contract::pattern::compile(pattern)?;
+                let portable = compiled.portable().map(Arc::from);
+                portable.ok_or_else(|| "the lake's engine has no `\\B` of ECMA-262; write the pattern without it".to_owned())
+            };
             let pattern = pattern.as_ref().map(rewritten).transpose().map_err(Refusal::Undecidable)?;
             Probe::InvalidValues {
                 column,

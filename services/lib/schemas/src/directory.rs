@@ -64,7 +64,7 @@ impl Directory {
         let known = match need {
             SchemaNeed::Glue(uuid) => self.by_uuid(&guid_text(uuid))?,
             SchemaNeed::File { file, message } => {
-                let known = self.file(file)?;
+                let known = self.read(file)?;
                 match &known {
                     Known::Protobuf(schema) if schema.message_named(message).is_some() => known,
                     _ => return Err(operator(format!("schema file {file}: it has no message {message}"))),
@@ -82,8 +82,8 @@ impl Directory {
     fn by_uuid(&self, uuid: &str) -> Result<Known, WorldError> {
         for ending in ENDINGS {
             let name = format!("{uuid}.{ending}");
-            if self.folder.join(&name).is_file() {
-                return self.file(&name);
+            if self.has(&name) {
+                return self.read(&name);
             }
         }
         Err(operator(format!(
@@ -91,12 +91,22 @@ impl Directory {
         )))
     }
 
-    fn file(&self, name: &str) -> Result<Known, WorldError> {
+    /// Whether it has a file of that name; a path inside of the folder.
+    pub fn has(&self, name: &str) -> bool {
+        self.folder.join(name).is_file()
+    }
+
+    /// Reads one of its files by the ending: `.avsc` and `.json` are Avro, `.proto` Protobuf, everything else a descriptor set.
+    ///
+    /// # Errors
+    ///
+    /// [`Remedy::Operator`] when it cannot be read or compiled.
+    pub fn read(&self, name: &str) -> Result<Known, WorldError> {
         let refused = |why: String| operator(format!("schema file {name}: {why}"));
         let bytes = read(&self.folder.join(name)).map_err(refused)?;
         let text = || std::str::from_utf8(&bytes).map_err(|_| refused("it is no text".to_owned()));
         match name.rsplit_once('.').map(|(_, ending)| ending) {
-            Some("avsc") => avro::Schema::parse(text()?, &[]).map(|schema| Known::Avro(Arc::new(schema))),
+            Some("avsc" | "json") => avro::Schema::parse(text()?, &[]).map(|schema| Known::Avro(Arc::new(schema))),
             Some("proto") => {
                 let imports = self.protos().map_err(refused)?;
                 let imports: Vec<(&str, &str)> = imports.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();

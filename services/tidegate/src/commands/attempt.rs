@@ -1,19 +1,19 @@
 //! `tidegate try`: one event and its verdict, with the place of everything that is wrong.
 
 mod clause;
+mod schemas;
 mod show;
 
-use std::collections::HashMap;
 use std::io::{IsTerminal as _, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
-use tidegate_check::input::Known;
+use anyhow::Context as _;
 use tidegate_check::locate::{Place, locate, values};
-use tidegate_check::{Input, Judge, SchemaLookup, SchemaNeed, Verdict, Violation};
-use tidegate_codec::avro::Schema;
+use tidegate_check::{Choice, Chooser, Input, Judge, SchemaNeed, Verdict, Violation};
+use tidegate_contract::{Binding, Severity};
 
+use self::schemas::Schemas;
 use self::show::{Attempt, Found};
 use crate::cli::{Output, TryArgs};
 use crate::commands::contract_file::{self, Chosen};
@@ -26,13 +26,9 @@ pub(crate) fn run(args: &TryArgs) -> Exit {
 }
 
 fn attempt(args: &TryArgs) -> anyhow::Result<Exit> {
-    let Some(chosen) = contract_file::load(&args.contract, args.object.as_deref())? else {
+    let Some(loaded) = contract_file::open(&args.contract, args.object.as_deref())? else {
         return Ok(Exit::CouldNotTell);
     };
-    let Chosen {
-        contract, object, plan, ..
-    } = &chosen;
-    let object = &contract.objects[*object];
     let (file, event) = read(&args.event)?;
     let key = args.key.as_deref().map(key).transpose()?;
     let headers = headers(&args.headers)?;
@@ -44,19 +40,42 @@ fn attempt(args: &TryArgs) -> anyhow::Result<Exit> {
             .as_microsecond(),
         None => now_micros(),
     };
-    let topic = args
-        .topic
-        .clone()
-        .unwrap_or_else(|| object.topic.as_ref().unwrap_or(&object.name).to_string());
-    let schemas = Schemas::of(args)?;
+    let mut schemas = Schemas::of(args)?;
     let input = Input {
         key: key.as_deref(),
         value: Some(&event),
         headers: &headers,
         now,
     };
+    let shared = if args.object.is_none() {
+        contract_file::shared_topic(&Arc::new(loaded.contract.clone()))
+    } else {
+        None
+    };
+    let (object, undescribed) = match shared {
+        Some(binding) => choose(binding, &input, &mut schemas)?,
+        None => (loaded.pick(args.object.as_deref())?, None),
+    };
+    let Some(chosen) = loaded.compile(object) else {
+        return Ok(Exit::CouldNotTell);
+    };
+    let Chosen { contract, plan, .. } = &chosen;
+    let object = &contract.objects[object];
+    let topic = args
+        .topic
+        .clone()
+        .unwrap_or_else(|| object.topic.as_ref().unwrap_or(&object.name).to_string());
     let mut judge = Judge::new();
-    let verdict = judge.judge(plan, &input, &topic, &schemas, &mut ());
+    let is_described = undescribed.is_none();
+    let verdict = match undescribed {
+        Some(verdict) => verdict,
+        None => loop {
+            match judge.judge(plan, &input, &topic, &schemas, &mut ()) {
+                Verdict::Need(need) if schemas.fetch(&need)? => {}
+                verdict => break verdict,
+            }
+        },
+    };
     let violations: &[Violation] = match &verdict {
         Verdict::Valid { notes, .. } => notes,
         Verdict::Invalid { violations, .. } => violations,
@@ -90,6 +109,7 @@ fn attempt(args: &TryArgs) -> anyhow::Result<Exit> {
     };
     let attempt = Attempt {
         chosen: &chosen,
+        object: is_described.then_some(&*plan.object),
         file: &file,
         event: &event,
         verdict: &verdict,
@@ -113,17 +133,53 @@ fn attempt(args: &TryArgs) -> anyhow::Result<Exit> {
     })
 }
 
+/// The object that describes the event; where none does, the first of the topic and the verdict that says so.
+fn choose(binding: Binding, input: &Input<'_>, schemas: &mut Schemas) -> anyhow::Result<(usize, Option<Verdict>)> {
+    let first = binding.default.object;
+    let chooser = Chooser::new(binding);
+    loop {
+        let (reason, detail, clause) = match chooser.choose(input, schemas) {
+            Choice::Bound { bound, .. } => return Ok((bound.object, None)),
+            Choice::Need(need) if schemas.fetch(&need)? => continue,
+            Choice::Need(need) => return Ok((first, Some(Verdict::Need(need)))),
+            Choice::Refused { reason, detail, clause } => (reason, detail, clause),
+        };
+        let mut discriminators = chooser
+            .binding()
+            .objects()
+            .filter_map(|bound| bound.object().settings.discriminator.as_ref());
+        let violation = Violation {
+            reason,
+            detail,
+            rule: clause.into(),
+            severity: Severity::Error,
+            pointer: String::new(),
+            location: discriminators.next().map(|one| one.location.clone()).unwrap_or_default(),
+        };
+        let verdict = Verdict::Invalid {
+            violations: vec![violation],
+            cut: false,
+        };
+        return Ok((first, Some(verdict)));
+    }
+}
+
 fn missing(need: &SchemaNeed) -> String {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let which = match need {
+        SchemaNeed::File { file, .. } => {
+            return format!("the contract names the schema file {file}, which is not here; give its folder with --schema-dir DIR");
+        }
         SchemaNeed::Id(id) => format!("id {id}"),
-        SchemaNeed::Guid(guid) => format!("GUID {}", hex(guid)),
-        SchemaNeed::Glue(uuid) => format!("Glue version {}", hex(uuid)),
+        SchemaNeed::Guid(guid) => format!("GUID {}", schemas::uuid(guid)),
+        SchemaNeed::Glue(uuid) => format!("Glue version {}", schemas::uuid(uuid)),
         SchemaNeed::GlobalId(id) => format!("global id {id}"),
         SchemaNeed::ContentId(id) => format!("content id {id}"),
-        SchemaNeed::File { file, .. } => return format!("`try` does not read schema files such as {file} yet; use a topic and `validate`"),
     };
-    format!("the event names the registry schema of {which}, which is not here; give it with --avro-schema FILE or --schema-dir DIR")
+    let stem = schemas::stem(need);
+    format!(
+        "the event names the registry schema of {which}, which is not here; give it with --avro-schema FILE or --schema-dir DIR, where it is \
+         {stem}.avsc or {stem}.proto"
+    )
 }
 
 /// The event and the name under which it is shown.
@@ -160,57 +216,11 @@ fn headers(given: &[String]) -> anyhow::Result<Vec<(&str, &str)>> {
         .collect()
 }
 
-/// Schemas that stand for a registry's.
-enum Schemas {
-    None,
-    Every(Arc<Schema>),
-    ById(HashMap<u32, Arc<Schema>>),
-}
-
-impl Schemas {
-    fn of(args: &TryArgs) -> anyhow::Result<Schemas> {
-        let parse = |path: &Path| -> anyhow::Result<Arc<Schema>> {
-            let text = std::fs::read_to_string(path).with_context(|| format!("{}: cannot be read", path.display()))?;
-            match Schema::parse(&text, &[]) {
-                Ok(schema) => Ok(Arc::new(schema)),
-                Err(problem) => bail!("{}: no Avro schema: {problem}", path.display()),
-            }
-        };
-        if let Some(path) = &args.avro_schema {
-            return Ok(Schemas::Every(parse(path)?));
-        }
-        let Some(folder) = &args.schema_dir else { return Ok(Schemas::None) };
-        let mut schemas = HashMap::new();
-        let entries = std::fs::read_dir(folder).with_context(|| format!("--schema-dir: {}: cannot be read", folder.display()))?;
-        for entry in entries {
-            let path: PathBuf = entry
-                .with_context(|| format!("--schema-dir: {}: cannot be read", folder.display()))?
-                .path();
-            let id = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
-            if let (Some(id), Some("avsc" | "json")) = (id, path.extension().and_then(|extension| extension.to_str())) {
-                schemas.insert(id, parse(&path)?);
-            }
-        }
-        Ok(Schemas::ById(schemas))
-    }
-}
-
-impl SchemaLookup for Schemas {
-    fn lookup(&self, need: &SchemaNeed) -> Known {
-        match (self, need) {
-            (Schemas::Every(schema), _) => Known::Avro(schema.clone()),
-            (Schemas::ById(schemas), SchemaNeed::Id(id)) => schemas.get(id).map_or(Known::NotCached, |schema| Known::Avro(schema.clone())),
-            // That a schema is not at hand says nothing about the event.
-            _ => Known::NotCached,
-        }
-    }
-}
-
 impl Found<'_> {
     /// The bytes to show; none where the violation is about the record as a whole.
     fn bytes(&self) -> Option<std::ops::Range<usize>> {
         match &self.place {
-            Place::Value(bytes) | Place::Name(bytes) | Place::Missing(bytes) => Some(bytes.clone()),
+            Place::Value(bytes) | Place::Name(bytes) | Place::Missing(bytes) | Place::Within(bytes) => Some(bytes.clone()),
             Place::Stopped(at) => Some(*at..*at),
             Place::Whole => None,
         }

@@ -6,12 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use tidegate_check::{Choice, Input, Judge, Plan, Skip, Verdict, Violation, choose, compile};
-use tidegate_contract::snapshot::bind;
-use tidegate_contract::{Binding, Contract, Diagnostic, Level, Severity};
+use tidegate_check::{Choice, Chooser, Input, Judge, Plan, Skip, Verdict, Violation, compile};
+use tidegate_contract::{Contract, Diagnostic, Level, Severity};
 
 use crate::cli::{CheckArgs, Output};
-use crate::commands::contract_file::{pick, report};
+use crate::commands::contract_file::{pick, report, shared_topic};
 use crate::exit::Exit;
 use crate::wiring::clock::now_micros;
 use crate::wiring::event_schemas;
@@ -89,15 +88,15 @@ struct Loaded {
     notes: usize,
     plans: BTreeMap<usize, Plan>,
     /// There where the event itself says which object judges it.
-    binding: Option<Binding>,
+    chooser: Option<Chooser>,
 }
 
 impl Loaded {
     fn judge(&self, judge: &mut Judge, input: &Input<'_>) -> Verdict {
         let schemas = SchemaSource::Fixed(Arc::default());
-        let object = match &self.binding {
+        let object = match &self.chooser {
             None => self.plans.keys().next().copied().unwrap_or_default(),
-            Some(binding) => match choose(binding, input, &schemas) {
+            Some(chooser) => match chooser.choose(input, &schemas) {
                 Choice::Bound { bound, .. } => bound.object,
                 Choice::Refused { reason, detail, clause } => {
                     let violation = Violation {
@@ -160,16 +159,9 @@ fn load(args: &CheckArgs) -> anyhow::Result<Option<Loaded>> {
         topic: first.topic.clone().unwrap_or_else(|| first.name.clone()),
         notes,
         plans,
-        binding,
+        chooser: binding.map(Chooser::new),
         contract,
     }))
-}
-
-/// The binding of a contract whose objects describe several types of events of one topic.
-fn shared_topic(contract: &Arc<Contract>) -> Option<Binding> {
-    let mut bindings = bind(std::slice::from_ref(contract), &mut Vec::new());
-    let only = (bindings.len() == 1).then(|| bindings.pop_first()).flatten();
-    only.map(|(_, binding)| binding).filter(|binding| binding.events.len() > 1)
 }
 
 /// One line: the value itself, or `@` and a JSON object with key, value and headers.

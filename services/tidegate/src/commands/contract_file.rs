@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use tidegate_check::{Plan, compile};
-use tidegate_contract::{Contract, Diagnostic, Level, render};
+use tidegate_contract::snapshot::bind;
+use tidegate_contract::{Binding, Contract, Diagnostic, Level, render};
 
 use crate::wiring::event_schemas;
 
@@ -22,8 +23,24 @@ pub(crate) struct Chosen {
     pub(crate) text: String,
 }
 
+/// A contract that loads, before it is known which object of it judges.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) contract: Contract,
+    path: PathBuf,
+    text: String,
+    sources: BTreeMap<Arc<str>, String>,
+}
+
 /// Loads the file, or from a directory the one contract that has the object; `None` when it does not load, which has been said then.
 pub(crate) fn load(path: &Path, wanted: Option<&str>) -> anyhow::Result<Option<Chosen>> {
+    let Some(loaded) = open(path, wanted)? else { return Ok(None) };
+    let object = loaded.pick(wanted)?;
+    Ok(loaded.compile(object))
+}
+
+/// As [`load`], and leaves open which object it will be.
+pub(crate) fn open(path: &Path, wanted: Option<&str>) -> anyhow::Result<Option<Loaded>> {
     let path = if path.is_dir() { &find(path, wanted)? } else { path };
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(|| format!("{name}: cannot be read"))?;
@@ -40,17 +57,42 @@ pub(crate) fn load(path: &Path, wanted: Option<&str>) -> anyhow::Result<Option<C
     let Some(contract) = contract.filter(|_| shown.iter().all(|diagnostic| diagnostic.level != Level::Error)) else {
         return Ok(None);
     };
-    let object = pick(&contract, wanted, path)?;
-    match compile(&contract, object) {
-        Ok(plan) => Ok(Some(Chosen {
-            contract,
-            object,
-            plan,
-            text,
-        })),
-        Err(problems) => {
-            report(&sources, &problems);
-            Ok(None)
+    Ok(Some(Loaded {
+        contract,
+        path: path.to_owned(),
+        text,
+        sources,
+    }))
+}
+
+/// The binding of a contract whose objects describe several types of events of one topic.
+pub(crate) fn shared_topic(contract: &Arc<Contract>) -> Option<Binding> {
+    let mut bindings = bind(std::slice::from_ref(contract), &mut Vec::new());
+    let only = (bindings.len() == 1).then(|| bindings.pop_first()).flatten();
+    only.map(|(_, binding)| binding).filter(|binding| binding.events.len() > 1)
+}
+
+// === impl Loaded ===
+
+impl Loaded {
+    /// The object of that name, or the only one.
+    pub(crate) fn pick(&self, wanted: Option<&str>) -> anyhow::Result<usize> {
+        pick(&self.contract, wanted, &self.path)
+    }
+
+    /// `None` when the object does not compile, which has been said then.
+    pub(crate) fn compile(self, object: usize) -> Option<Chosen> {
+        match compile(&self.contract, object) {
+            Ok(plan) => Some(Chosen {
+                contract: self.contract,
+                object,
+                plan,
+                text: self.text,
+            }),
+            Err(problems) => {
+                report(&self.sources, &problems);
+                None
+            }
         }
     }
 }

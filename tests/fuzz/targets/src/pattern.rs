@@ -20,10 +20,6 @@ pub(crate) fn run(data: &[u8]) {
     if text.len() > TEXT_BYTES_MAX || pattern.len() > PATTERN_BYTES_MAX || costly(pattern) {
         return;
     }
-    // Documented there: the engine has `\B` only with Unicode's letters.
-    if pattern.contains("\\B") && !text.is_ascii() {
-        return;
-    }
     // What ECMA-262 refuses and we accept is a kindness, not a fault: nothing else gives it another meaning.
     let Ok(referee) = Regex::with_flags(pattern, "u") else { return };
     let theirs = referee.find(text).map(|found| found.range());
@@ -37,4 +33,55 @@ pub(crate) fn run(data: &[u8]) {
 /// Repetitions of repetitions are what takes the referee long.
 fn costly(pattern: &str) -> bool {
     pattern.bytes().filter(|byte| matches!(byte, b'*' | b'+' | b'{')).count() > 3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Word boundaries look at ASCII only, and characters of several bytes have none inside.
+    #[test]
+    fn boundaries_are_the_referees() {
+        let letters = ["a", "_", " ", "é", "漢", "\u{301}"];
+        let mut texts = vec![String::new()];
+        for _ in 0..3 {
+            let longer: Vec<String> = texts
+                .iter()
+                .flat_map(|text| letters.map(|letter| format!("{text}{letter}")))
+                .collect();
+            texts.extend(longer);
+        }
+        texts.sort();
+        texts.dedup();
+        let mut compared = 0;
+        for pattern in [
+            r"\B",
+            r"\b",
+            r"^\B",
+            r"\B$",
+            r"\Ba",
+            r"a\B",
+            r"\Bé",
+            r"é\B",
+            r".\B.",
+            r".\b.",
+            r"^.\B.\B.$",
+            r"^(?:\B.)+$",
+            r"\B\b",
+            r"(?:\B|é)\Ba",
+            r"[^\s]\B\S",
+            r"\B.\B",
+            r"(?:a\B)*é",
+        ] {
+            let (ours, theirs) = (
+                tidegate_contract::pattern::compile(pattern).unwrap(),
+                Regex::with_flags(pattern, "u").unwrap(),
+            );
+            for text in &texts {
+                assert_eq!(ours.find(text).is_some(), theirs.find(text).is_some(), "{pattern} in {text:?}");
+                compared += 1;
+            }
+        }
+        assert!(compared > 3_000, "{compared}");
+    }
 }

@@ -1,8 +1,11 @@
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use tidegate_contract::{ContractFile, Snapshot};
 
 use super::*;
+use crate::input::Known;
 
 struct NoSchemas;
 
@@ -31,7 +34,12 @@ type Version<'a> = (&'a str, &'a str, &'a str, &'a [(&'a str, &'a str)]);
 
 /// Contracts `id version status` with objects `name` and settings (YAML lines of `customProperties`), all on topic `t`.
 fn binding(contracts: &[Version<'_>]) -> Binding {
-    let files: Vec<ContractFile> = contracts
+    binding_with(contracts, &[]).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// As [`binding`], with files under `schemas/`; the error is what the snapshot says.
+fn binding_with(contracts: &[Version<'_>], schemas: &[(&str, &str)]) -> Result<Binding, String> {
+    let mut files: Vec<ContractFile> = contracts
         .iter()
         .map(|(id, version, status, objects)| {
             let mut text = format!("apiVersion: v3.2.0\nkind: DataContract\nid: {id}\nversion: {version}\nstatus: {status}\nschema:\n");
@@ -49,8 +57,12 @@ fn binding(contracts: &[Version<'_>]) -> Binding {
             }
         })
         .collect();
-    let snapshot = Snapshot::build("c", &files).unwrap_or_else(|errors| panic!("{}", tidegate_contract::render_lines(&errors)));
-    snapshot.0.bindings["t"].clone()
+    files.extend(schemas.iter().map(|(path, text)| ContractFile {
+        path: format!("schemas/{path}").into(),
+        text: (*text).to_owned(),
+    }));
+    let snapshot = Snapshot::build("c", &files).map_err(|errors| tidegate_contract::render_lines(&errors))?;
+    Ok(snapshot.0.bindings["t"].clone())
 }
 
 /// `id@version/object`, with `+shadow`; or the refusal.
@@ -63,7 +75,7 @@ fn chosen(binding: &Binding, headers: &[(&str, &str)], value: Option<&[u8]>, sch
         now: 0,
     };
     let name = |bound: &BoundObject| format!("{}/{}", bound.contract.reference(), bound.object().name);
-    match choose(binding, &input, schemas) {
+    match Chooser::new(binding.clone()).choose(&input, schemas) {
         Choice::Bound { bound, shadow } => name(bound) + &shadow.map(|shadow| format!("+{}", name(shadow))).unwrap_or_default(),
         Choice::Refused { reason, detail, clause } => format!("{} {:?} {clause}", reason.as_str(), detail.map(Detail::as_str)),
         Choice::Need(need) => format!("{need:?}"),
@@ -127,7 +139,7 @@ fn dataschema_and_schema_id_name_a_version() {
             now: 0,
         };
         let refused = matches!(
-            choose(&binding, &input, &NoSchemas),
+            Chooser::new(binding.clone()).choose(&input, &NoSchemas),
             Choice::Refused {
                 reason: Reason::UnplannedEvent,
                 clause: "dataschema",
@@ -294,4 +306,302 @@ fn types_of_events_by_source_table() {
         "a@1.0.0/orders",
         "a tombstone repeats its delete, whose ever it is"
     );
+}
+
+const EVENTS: &str = "syntax = \"proto3\"; package shop; message Placed { string kindOf = 1; Kind kind = 2; Meta meta = 3; map<string, string> tags = 4; } \
+                      message Sent { string kind_of = 1; } message Meta { repeated string kinds = 1; } \
+                      enum Kind { NONE = 0; BIG = 1; }";
+const UUID: [u8; 16] = *b"0123456789abcdef";
+
+/// [`EVENTS`] under id 1 of Confluent, under a UUID of Glue, and as a file; an Avro record under the UUID `[7; 16]`.
+struct Registry;
+
+impl SchemaLookup for Registry {
+    fn lookup(&self, need: &SchemaNeed) -> Known {
+        match need {
+            SchemaNeed::Id(1) | SchemaNeed::Glue(UUID) | SchemaNeed::File { .. } => {
+                Known::Protobuf(Arc::new(Schema::parse(EVENTS, &[]).unwrap()))
+            }
+            SchemaNeed::Glue([7, ..]) => Order.lookup(&SchemaNeed::Id(1)),
+            SchemaNeed::Id(2) => Known::Unknown,
+            SchemaNeed::Id(3) => Known::Unusable,
+            SchemaNeed::Id(4) => Order.lookup(&SchemaNeed::Id(1)),
+            _ => Known::NotCached,
+        }
+    }
+}
+
+/// `shop.Placed` of kindOf "x", kind BIG, meta.kinds ["a", "b"] and tags {"k": "v"}.
+const PLACED: &[u8] = b"\x0a\x01x\x10\x01\x1a\x06\x0a\x01a\x0a\x01b\x22\x06\x0a\x01k\x12\x01v";
+
+fn confluent(id: u8, indexes: &[u8], datum: &[u8]) -> Vec<u8> {
+    [&[0, 0, 0, 0, id], indexes, datum].concat()
+}
+
+fn zlib(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut encoder, bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn pointer_setting(encodings: &str, pointer: &str, value: &str) -> String {
+    setting("encodings", encodings) + "," + &setting("discriminator", &format!("{{from: pointer, name: {pointer}, value: {value}}}"))
+}
+
+#[test]
+fn a_pointer_leads_into_protobuf() {
+    for (pointer, value) in [("/kindOf", "x"), ("/kind", "BIG"), ("/meta/kinds/1", "b"), ("/tags/k", "v")] {
+        let own = pointer_setting("confluent-protobuf", pointer, value);
+        let binding = binding(&[("a", "1.0.0", "active", &[("placed", &own), ("rest", "")])]);
+        assert_eq!(
+            chosen(&binding, &[], Some(&confluent(1, b"\0", PLACED)), &Registry),
+            "a@1.0.0/placed",
+            "{pointer}"
+        );
+    }
+    let own = pointer_setting("[confluent-protobuf, glue-protobuf]", "/kindOf", "x");
+    let binding = binding(&[("a", "1.0.0", "active", &[("placed", &own)])]);
+    let by = |value: &[u8]| chosen(&binding, &[], Some(value), &Registry);
+    assert_eq!(by(&confluent(1, b"\0", PLACED)), "a@1.0.0/placed");
+    assert_eq!(
+        by(&confluent(1, b"\x02\x02", b"\x0a\x01x")),
+        "a@1.0.0/placed",
+        "`kindOf` is the JSON name of `kind_of`"
+    );
+    assert_eq!(
+        by(&confluent(1, b"\x02\x04", b"")),
+        "unplanned_event None discriminator",
+        "a message without the field"
+    );
+    assert_eq!(by(&confluent(1, b"\0", b"\x0a\x01y")), "unplanned_event None discriminator");
+    assert_eq!(by(&confluent(1, b"\0", b"")), "unplanned_event None discriminator", "the default");
+    assert_eq!(by(&confluent(1, b"\x02\x20", b"")), "undecodable Some(\"bad_index\") schema");
+    assert_eq!(by(&confluent(1, b"\0", b"\x0a\x09x")), "undecodable Some(\"truncated\") decode");
+    assert_eq!(
+        by(&confluent(2, b"\0", PLACED)),
+        "registry_schema_unknown Some(\"unknown_schema\") schema"
+    );
+    assert_eq!(by(&confluent(3, b"\0", PLACED)), "undecodable Some(\"bad_schema\") schema");
+    assert_eq!(
+        by(&confluent(4, b"\0", PLACED)),
+        "undecodable Some(\"bad_schema\") schema",
+        "an Avro schema"
+    );
+    assert_eq!(by(&confluent(9, b"\0", PLACED)), "Id(9)");
+    let glue = |compression: u8, document: &[u8]| [&[3, compression], &UUID[..], document].concat();
+    let document = [b"\x01", PLACED].concat();
+    assert_eq!(by(&glue(0, &document)), "a@1.0.0/placed");
+    assert_eq!(by(&glue(5, &zlib(&document))), "a@1.0.0/placed");
+    assert_eq!(
+        by(&glue(5, &document)),
+        "undecodable Some(\"syntax\") decode",
+        "not compressed at all"
+    );
+    assert_eq!(
+        by(&glue(5, &zlib(b""))),
+        "undecodable Some(\"truncated\") decode",
+        "not even the number of its message"
+    );
+}
+
+#[test]
+fn a_pointer_leads_into_bare_protobuf() {
+    let own = pointer_setting("protobuf", "/kindOf", "x") + "," + &setting("eventSchema", "'e.proto#shop.Placed'");
+    let newer = own.replace("e.proto", "f.proto");
+    let files = [("e.proto", EVENTS), ("f.proto", EVENTS)];
+    let versions: &[Version<'_>] = &[
+        ("a", "1.0.0", "active", &[("placed", &own)]),
+        ("a", "2.0.0", "active", &[("placed", &newer)]),
+    ];
+    let two = binding_with(versions, &files).unwrap();
+    assert_eq!(
+        chosen(&two, &[], Some(PLACED), &NoSchemas),
+        "a@2.0.0/placed",
+        "no registry is asked"
+    );
+    assert_eq!(
+        chosen(&two, &[], Some(b"\x0a\x01y"), &NoSchemas),
+        "unplanned_event None discriminator"
+    );
+    assert_eq!(
+        chosen(&two, &[], Some(b"\x0a\x09y"), &NoSchemas),
+        "undecodable Some(\"truncated\") decode"
+    );
+    let fetched = pointer_setting("protobuf", "/kindOf", "x")
+        + ","
+        + &setting("protobufSchema", "e.proto")
+        + ","
+        + &setting("protobufMessage", "shop.Placed");
+    let fetched = binding(&[("a", "1.0.0", "active", &[("placed", &fetched)])]);
+    assert!(chosen(&fetched, &[], Some(PLACED), &NoSchemas).starts_with("File"), "a need");
+    assert_eq!(chosen(&fetched, &[], Some(PLACED), &Registry), "a@1.0.0/placed");
+    let other = pointer_setting("protobuf", "/kindOf", "y") + "," + &setting("eventSchema", "'e.proto#shop.Sent'");
+    let refused = binding_with(&[("a", "1.0.0", "active", &[("placed", &own), ("sent", &other)])], &files).unwrap_err();
+    assert!(
+        refused.contains("TG0149") && refused.contains("`shop.Sent` here and `shop.Placed`"),
+        "{refused}"
+    );
+    let header = |own: &str, value: &str| {
+        let (encodings, rest) = (setting("encodings", "protobuf"), setting("eventSchema", own));
+        format!(
+            "{encodings},{rest},{}",
+            setting("discriminator", &format!("{{from: header, name: kind, value: {value}}}"))
+        )
+    };
+    let (placed, sent) = (header("'e.proto#shop.Placed'", "placed"), header("'e.proto#shop.Sent'", "sent"));
+    let by_header = binding_with(&[("a", "1.0.0", "active", &[("placed", &placed), ("sent", &sent)])], &files).unwrap();
+    assert_eq!(chosen(&by_header, &[("kind", "sent")], Some(b""), &NoSchemas), "a@1.0.0/sent");
+}
+
+#[test]
+fn messages_are_told_apart_by_their_name() {
+    let of = |name: &str| {
+        setting("encodings", "confluent-protobuf") + "," + &setting("discriminator", &format!("{{from: record-name, value: {name}}}"))
+    };
+    let (placed, sent) = (of("shop.Placed"), of("shop.Sent"));
+    let binding = binding(&[("a", "1.0.0", "active", &[("placed", &placed), ("sent", &sent)])]);
+    let by = |value: &[u8]| chosen(&binding, &[], Some(value), &Registry);
+    assert_eq!(by(&confluent(1, b"\0", PLACED)), "a@1.0.0/placed");
+    assert_eq!(by(&confluent(1, b"\x02\x02", b"")), "a@1.0.0/sent");
+    assert_eq!(by(&confluent(1, b"\x02\x04", b"")), "unplanned_event None discriminator");
+}
+
+#[test]
+fn a_pointer_leads_into_compressed_documents() {
+    let glue = |document: &[u8]| [&[3, 5, 7], &[7; 15][..], document].concat();
+    let json = pointer_setting("glue-json", "/kind", "x");
+    let json = binding(&[(
+        "a",
+        "1.0.0",
+        "active",
+        &[("x", &json), ("rest", &setting("encodings", "glue-json"))],
+    )]);
+    let by = |value: &[u8]| chosen(&json, &[], Some(value), &Registry);
+    assert_eq!(by(&glue(&zlib(br#"{"a": 1, "kind": "x"}"#))), "a@1.0.0/x");
+    assert_eq!(by(&glue(&zlib(br#"{"kind": "y"}"#))), "a@1.0.0/rest");
+    assert_eq!(by(&glue(&zlib(b"{"))), "undecodable Some(\"truncated\") decode");
+    assert_eq!(
+        by(&glue(b"{}")),
+        "undecodable Some(\"syntax\") decode",
+        "no type that could be the rest"
+    );
+    assert_eq!(by(&glue(&zlib(b"{}")[..6])), "undecodable Some(\"truncated\") decode");
+    let bomb = zlib(&vec![b' '; crate::judge::VALUE_BYTES_MAX + 1]);
+    assert_eq!(by(&glue(&bomb)), "size_violation Some(\"too_large\") size");
+    let avro = pointer_setting("glue-avro", "/kind", "x");
+    let avro = binding(&[("a", "1.0.0", "active", &[("x", &avro)])]);
+    assert_eq!(chosen(&avro, &[], Some(&glue(&zlib(b"\x02x"))), &Registry), "a@1.0.0/x");
+}
+
+#[test]
+fn a_pointer_leads_into_the_data_of_structured_cloudevents() {
+    const STRUCTURED: &[(&str, &str)] = &[("content-type", "application/cloudevents+json")];
+    let of = |encoding: &str| {
+        let own = pointer_setting(encoding, "/kind", "x");
+        binding(&[("a", "1.0.0", "active", &[("x", &own), ("rest", &setting("encodings", encoding))])])
+    };
+    let event = |rest: &str| format!(r#"{{"specversion": "1.0", "id": "1", "source": "s", "type": "t", "kind": "x"{rest}}}"#);
+    let by = |binding: &Binding, value: &str| chosen(binding, STRUCTURED, Some(value.as_bytes()), &Registry);
+    let json = of("cloudevents");
+    assert_eq!(by(&json, &event(r#", "data": {"a": 1, "kind": "x"}"#)), "a@1.0.0/x");
+    assert_eq!(
+        by(&json, &event(r#", "data": {"kind": "y"}"#)),
+        "a@1.0.0/rest",
+        "the data, and not the envelope"
+    );
+    assert_eq!(by(&json, &event("")), "a@1.0.0/rest", "no data");
+    assert_eq!(by(&json, "{"), "undecodable Some(\"truncated\") decode");
+    assert_eq!(
+        by(&json, r#"{"data": {"kind": "x"}}"#),
+        "undecodable Some(\"missing_attribute\") decode"
+    );
+    let foreign = event(r#", "datacontenttype": "text/xml", "data": {"kind": "x"}"#);
+    assert_eq!(by(&json, &foreign), "unknown_framing Some(\"unknown_framing\") framing");
+    let binary = [("ce_specversion", "1.0"), ("ce_id", "1"), ("ce_source", "s")];
+    assert_eq!(
+        chosen(&json, &binary, Some(br#"{"kind": "x"}"#), &Registry),
+        "header_missing Some(\"missing_attribute\") cloudevents"
+    );
+    let avro = of("cloudevents-avro");
+    let data = |bytes: &[u8]| event(&format!(r#", "data_base64": "{}""#, BASE64.encode(bytes)));
+    assert_eq!(by(&avro, &data(&confluent(4, b"", b"\x02x"))), "a@1.0.0/x");
+    assert_eq!(by(&avro, &data(&confluent(9, b"", b"\x02x"))), "Id(9)");
+    assert_eq!(
+        by(&avro, &data(&confluent(4, b"", b"\x08x"))),
+        "undecodable Some(\"truncated\") decode"
+    );
+    assert_eq!(by(&avro, &data(b"{}")), "unknown_framing Some(\"unknown_framing\") framing");
+    let protobuf = of("cloudevents-protobuf");
+    assert_eq!(
+        by(&protobuf, &data(&confluent(1, b"\x02\x02", b"\x0a\x01x"))),
+        "a@1.0.0/rest",
+        "no field of that name"
+    );
+}
+
+#[test]
+fn ids_of_every_registry_name_a_version() {
+    let uuid = "30313233-3435-3637-3839-616263646566";
+    let headed = |name: &'static str, id: u64| (name, id.to_be_bytes());
+    for (encoding, id, frame, header) in [
+        ("confluent-json", "7".to_owned(), &b"\0\0\0\0\x07"[..], None),
+        ("confluent-protobuf", "7".to_owned(), b"\0\0\0\0\x07\0", None),
+        ("avro", format!("'guid:{uuid}'"), b"\x010123456789abcdef", None),
+        ("glue-avro", format!("'glue:{uuid}'"), b"\x03\x000123456789abcdef", None),
+        ("glue-json", format!("'glue:{uuid}'"), b"\x03\x050123456789abcdef", None),
+        ("apicurio-avro", "'global:4294967303'".to_owned(), b"\0\0\0\0\x01\0\0\0\x07", None),
+        ("apicurio-json", "'global:4294967303'".to_owned(), b"\0\0\0\0\x01\0\0\0\x07", None),
+        (
+            "apicurio-json",
+            "'content:4294967303'".to_owned(),
+            b"",
+            Some(headed("apicurio.value.contentId", 4_294_967_303)),
+        ),
+        (
+            "apicurio-avro",
+            "'global:4294967303'".to_owned(),
+            b"",
+            Some(headed("apicurio.value.globalId", 4_294_967_303)),
+        ),
+    ] {
+        let old = setting("encodings", encoding) + "," + &setting("schemaIds", &id);
+        let new = setting("encodings", encoding);
+        let (old, new) = ([("o", old.as_str())], [("o", new.as_str())]);
+        let binding = binding(&[("a", "1.0.0", "active", &old), ("a", "2.0.0", "active", &new)]);
+        let value = [frame, b"{}"].concat();
+        let choose = |headers: &[(&str, Option<&[u8]>)], value: &[u8]| {
+            let input = Input {
+                key: Some(b"k"),
+                value: Some(value),
+                headers,
+                now: 0,
+            };
+            match Chooser::new(binding.clone()).choose(&input, &NoSchemas) {
+                Choice::Bound { bound, .. } => bound.contract.version.text.to_string(),
+                other => format!("{other:?}"),
+            }
+        };
+        let headers: Vec<(&str, Option<&[u8]>)> = header.iter().map(|(name, id)| (*name, Some(&id[..]))).collect();
+        assert_eq!(choose(&headers, &value), "1.0.0", "{encoding} {id}");
+        let mut other = value.clone();
+        let mut others: Vec<(&str, Option<&[u8]>)> = Vec::new();
+        match frame.len() {
+            0 => others.push((header.unwrap().0, Some(&[0; 8]))),
+            _ => other[4] ^= 0xff,
+        }
+        assert_eq!(choose(&others, &other), "2.0.0", "{encoding}: an id that nobody names");
+    }
+    let old = setting("encodings", "cloudevents-avro") + "," + &setting("schemaIds", "7");
+    let new = setting("encodings", "cloudevents-avro");
+    let (old, new) = ([("o", old.as_str())], [("o", new.as_str())]);
+    let binding = binding(&[("a", "1.0.0", "active", &old), ("a", "2.0.0", "active", &new)]);
+    let framed = confluent(7, b"", b"x");
+    let binary = [("ce_specversion", "1.0"), ("ce_id", "1"), ("ce_source", "s"), ("ce_type", "t")];
+    assert_eq!(chosen(&binding, &binary, Some(&framed), &NoSchemas), "a@1.0.0/o");
+    let value = format!(
+        r#"{{"specversion": "1.0", "id": "1", "source": "s", "type": "t", "data_base64": "{}"}}"#,
+        BASE64.encode(&framed)
+    );
+    let structured = [("content-type", "application/cloudevents+json")];
+    assert_eq!(chosen(&binding, &structured, Some(value.as_bytes()), &NoSchemas), "a@1.0.0/o");
 }

@@ -1,13 +1,16 @@
 //! From the bytes of a value to the reader that walks them: frames, compression, CloudEvents, schemas.
 
+use std::sync::Arc;
+
 use tidegate_codec::cloud_events::{self, Data};
 use tidegate_codec::framing::{self, Encoding, Framed, MessageRef, Opened, SchemaRef};
-use tidegate_codec::{Detail, JsonReader, ProtobufReader};
+use tidegate_codec::{Detail, JsonReader, ProtobufReader, protobuf};
 
 use super::changes::Arrival;
 use super::schema::Document;
 use super::walk::Written;
-use super::{Judge, VALUE_BYTES_MAX, whole};
+use super::{Judge, VALUE_BYTES_MAX, look_up, whole};
+use crate::event_schema::EventSchema;
 use crate::input::{Input, Known, SchemaLookup};
 use crate::plan::Plan;
 use crate::row::RowSink;
@@ -46,33 +49,9 @@ impl Judge {
 
     /// Judges what a compressed document holds. Offsets of failures then count in that.
     fn inflated<R: RowSink>(&mut self, arrived: &Arrived<'_>, framed: Framed<'_>, row: &mut R) -> Verdict {
-        let (Framed::Json(packed) | Framed::CloudEvent(packed)) = framed else {
-            let (Framed::Avro { datum: packed, .. } | Framed::Protobuf { datum: packed, .. }) = framed else {
-                unreachable!("these are all")
-            };
-            return self.unpack(arrived, packed, row, |bytes| match framed {
-                Framed::Avro { schema, .. } => Framed::Avro { schema, datum: bytes },
-                Framed::Protobuf { schema, message, .. } => Framed::Protobuf {
-                    schema,
-                    message,
-                    datum: bytes,
-                },
-                Framed::Json(_) | Framed::CloudEvent(_) => Framed::Json(bytes),
-            });
-        };
-        self.unpack(arrived, packed, row, |bytes| Framed::Json(bytes))
-    }
-
-    fn unpack<R: RowSink>(
-        &mut self,
-        arrived: &Arrived<'_>,
-        packed: &[u8],
-        row: &mut R,
-        framed: impl for<'b> FnOnce(&'b [u8]) -> Framed<'b>,
-    ) -> Verdict {
         let mut buffer = std::mem::take(&mut self.inflated);
-        let verdict = match framing::inflate(packed, VALUE_BYTES_MAX, &mut buffer) {
-            Ok(()) => self.framed(arrived, framed(&buffer), &buffer, row),
+        let verdict = match framing::inflate(framed.bytes(), VALUE_BYTES_MAX, &mut buffer) {
+            Ok(()) => self.framed(arrived, framed.holding(&buffer), &buffer, row),
             Err(Detail::TooLarge) => whole(arrived.plan, Reason::SizeViolation, Some(Detail::TooLarge), "size"),
             Err(detail) => whole(arrived.plan, Reason::Undecodable, Some(detail), "decode"),
         };
@@ -127,12 +106,11 @@ impl Judge {
 
     /// A schema, or the verdict without it.
     fn known(&self, arrived: &Arrived<'_>, schema: SchemaRef) -> Result<Known, Box<Verdict>> {
-        let need = super::need(arrived.plan, schema);
-        let (reason, detail) = match arrived.schemas.lookup(&need) {
-            Known::NotCached => return Err(Box::new(Verdict::Need(need))),
-            Known::Unknown => (Reason::RegistrySchemaUnknown, Detail::UnknownSchema),
-            Known::Unusable => (Reason::Undecodable, Detail::BadSchema),
-            known => return Ok(known),
+        let (reason, detail) = match look_up(arrived.plan, arrived.schemas, schema) {
+            Err(need) => return Err(Box::new(Verdict::Need(need))),
+            Ok(Known::Unknown) => (Reason::RegistrySchemaUnknown, Detail::UnknownSchema),
+            Ok(Known::Unusable) => (Reason::Undecodable, Detail::BadSchema),
+            Ok(known) => return Ok(known),
         };
         Err(Box::new(whole(arrived.plan, reason, Some(detail), "schema")))
     }
@@ -140,30 +118,20 @@ impl Judge {
     fn protobuf<R: RowSink>(
         &mut self,
         arrived: &Arrived<'_>,
-        schema: &tidegate_codec::protobuf::Schema,
+        schema: &Arc<protobuf::Schema>,
         message: MessageRef,
         datum: &[u8],
         base: usize,
         row: &mut R,
     ) -> Verdict {
         let plan = arrived.plan;
-        let bad_index = || whole(plan, Reason::Undecodable, Some(Detail::BadIndex), "schema");
-        let (message, bytes) = match message {
-            MessageRef::Path(path) => (schema.message_at(path.as_slice()), datum),
-            MessageRef::Leading => match framing::split_ordinal(datum) {
-                Ok((ordinal, bytes)) => (schema.message_by_ordinal(ordinal), bytes),
-                Err(detail) => return whole(plan, Reason::Undecodable, Some(detail), "decode"),
-            },
-            MessageRef::Configured => {
-                let name = plan.protobuf.as_ref().map_or("", |(_, message)| message);
-                match schema.message_named(name) {
-                    Some(message) => (Some(message), datum),
-                    // Whoever fetches the file looks whether it has the message, so this is a file that changed since.
-                    None => return whole(plan, Reason::Undecodable, Some(Detail::BadSchema), "schema"),
-                }
-            }
+        let (message, bytes) = match written_message(plan, schema, message, datum) {
+            Ok(found) => found,
+            Err((detail, clause)) => return whole(plan, Reason::Undecodable, Some(detail), clause),
         };
-        let Some(message) = message else { return bad_index() };
+        if let Some(verdict) = self.message_mismatch(plan, schema, message) {
+            return verdict;
+        }
         let base = base + datum.len() - bytes.len();
         let mut scratch = std::mem::take(&mut self.protobuf);
         let mut reader = ProtobufReader::new(schema, message, bytes, &mut scratch).with_base(base);
@@ -197,6 +165,34 @@ impl Judge {
                 self.opened(arrived, opened, &data, row)
             }
         }
+    }
+}
+
+/// The message of the schema that a datum is, and its bytes; else the detail and the clause that say why there is none.
+pub(crate) fn written_message<'b>(
+    plan: &Plan,
+    schema: &protobuf::Schema,
+    message: MessageRef,
+    datum: &'b [u8],
+) -> Result<(protobuf::MessageId, &'b [u8]), (Detail, &'static str)> {
+    let (message, bytes) = match message {
+        MessageRef::Path(path) => (schema.message_at(path.as_slice()), datum),
+        MessageRef::Leading => {
+            let (ordinal, bytes) = framing::split_ordinal(datum).map_err(|detail| (detail, "decode"))?;
+            (schema.message_by_ordinal(ordinal), bytes)
+        }
+        // Whoever fetches the file looks whether it has the message, so this is a file that changed since.
+        MessageRef::Configured => (Some(configured(plan, schema).ok_or((Detail::BadSchema, "schema"))?), datum),
+    };
+    message.map(|message| (message, bytes)).ok_or((Detail::BadIndex, "schema"))
+}
+
+/// The message that the contract says bare events are.
+fn configured(plan: &Plan, schema: &protobuf::Schema) -> Option<protobuf::MessageId> {
+    match (&plan.event_schema, &plan.protobuf) {
+        (Some((EventSchema::Protobuf(named), _)), _) => Some(named.message()),
+        (_, Some((_, message))) => schema.message_named(message),
+        _ => None,
     }
 }
 

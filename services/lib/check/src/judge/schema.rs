@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use tidegate_codec::{Detail, avro, cdc};
-use tidegate_contract::Severity;
+use tidegate_codec::{Detail, avro, cdc, protobuf};
+use tidegate_contract::{Location, Severity};
 
 use super::Judge;
 use super::findings::{Broken, Findings, Rule};
@@ -33,19 +33,37 @@ impl Judge {
             return None;
         };
         let mismatch = self.resolutions.ask(schema, writer).err()?;
-        let mut findings = Findings::default();
-        let broken = Broken {
-            reason: if mismatch.missing {
-                Reason::RequiredMissing
-            } else {
-                Reason::TypeMismatch
-            },
-            detail: Some(Detail::SchemaMismatch),
-            rule: Rule::Clause("schema:avro"),
-            severity: Severity::Error,
-            location,
-        };
-        findings.add(broken, || mismatch.pointer.into());
-        Some(findings.conclude(Facts::default()))
+        Some(mismatched(mismatch, "schema:avro", location))
     }
+
+    /// The verdict on an event that was written as a message which does not fit the one that the contract names.
+    pub(super) fn message_mismatch(
+        &mut self,
+        plan: &Plan,
+        writer: &Arc<protobuf::Schema>,
+        written: protobuf::MessageId,
+    ) -> Option<Verdict> {
+        let Some((EventSchema::Protobuf(schema), location)) = &plan.event_schema else {
+            return None;
+        };
+        let mismatch = self.fits.ask(schema, writer, written).err()?;
+        Some(mismatched(mismatch, "schema:protobuf", location))
+    }
+}
+
+fn mismatched(mismatch: avro::Mismatch, clause: &'static str, location: &Location) -> Verdict {
+    let mut findings = Findings::default();
+    let broken = Broken {
+        reason: if mismatch.missing {
+            Reason::RequiredMissing
+        } else {
+            Reason::TypeMismatch
+        },
+        detail: Some(Detail::SchemaMismatch),
+        rule: Rule::Clause(clause),
+        severity: Severity::Error,
+        location,
+    };
+    findings.add(broken, || mismatch.pointer.into());
+    findings.conclude(Facts::default())
 }

@@ -64,13 +64,13 @@ pub const ALL: &[Code] = &[
         id: EVENT_SCHEMA,
         title: "an event schema that cannot be used",
         explanation: "The file that `eventSchema` names does not compile, has no dialect that is known, uses a pattern that cannot be run in \
-            linear time, or refers to something that is not under `schemas/` of the same commit. Nothing is ever fetched: bring the referenced \
+            linear time, or refers to something that is not under `schemas/` of the same commit, or does not declare the Protobuf message. Nothing is ever fetched: bring the referenced \
             file along, and refer to it by its relative path.",
     },
     Code {
         id: EVENT_SCHEMA_KIND,
         title: "an event schema of a kind that does not fit",
-        explanation: "A JSON Schema judges JSON text, an Avro schema judges Avro data. Accept only encodings of the schema's kind, or name a \
+        explanation: "A JSON Schema judges JSON text, an Avro schema Avro data, a Protobuf message Protobuf data. Accept only encodings of the schema's kind, or name a \
             schema of the other kind.",
     },
 ];

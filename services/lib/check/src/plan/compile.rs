@@ -111,6 +111,7 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
         contract: contract.reference(),
         object: object.name.clone(),
         status: contract.status,
+        on_failure: contract.on_failure,
         framings: encodings.iter().map(|encoding| framing(*encoding)).collect(),
         protobuf: object
             .settings

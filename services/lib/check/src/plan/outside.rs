@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use regex::Regex;
 use tidegate_contract::model::{Encoding, ObjectSettings, UnknownFields};
+use tidegate_contract::pattern::Pattern;
 use tidegate_contract::surroundings::{KeyEncoding, KeySettings, KeyShape, RequiredHeader};
 use tidegate_contract::{Contract, Diagnostic, Level, Location, SchemaObject};
 
@@ -39,7 +39,7 @@ pub(crate) struct HeaderCheck {
     /// Name.
     pub(crate) name: Arc<str>,
     /// Pattern of its text.
-    pub(crate) pattern: Option<Regex>,
+    pub(crate) pattern: Option<Pattern>,
     /// Its text.
     pub(crate) constant: Option<Arc<str>>,
     /// Where.

@@ -1,13 +1,13 @@
 //! `pattern`: ECMA-262 patterns on a linear-time engine. Unanchored: a pattern finds, it does not match.
 
-use regex::Regex;
+use tidegate_contract::pattern;
 
 use super::ranges::Ranges;
 
 /// A compiled pattern.
 #[derive(Debug)]
 pub(crate) struct Pattern {
-    engine: Regex,
+    engine: pattern::Pattern,
     ranges: Option<Ranges>,
 }
 
@@ -17,7 +17,7 @@ impl Pattern {
     /// Compiles; the error is a sentence for the author.
     pub(crate) fn compile(text: &str) -> Result<Pattern, String> {
         Ok(Pattern {
-            engine: tidegate_contract::pattern::compile(text)?,
+            engine: pattern::compile(text)?,
             ranges: Ranges::of_pattern(text),
         })
     }

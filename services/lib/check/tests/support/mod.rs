@@ -156,7 +156,7 @@ pub fn describe(verdict: &Verdict) -> Value {
 }
 
 /// How `schemas.json` and verdicts name a schema.
-fn name(need: &SchemaNeed) -> String {
+pub fn name(need: &SchemaNeed) -> String {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     match need {
         SchemaNeed::Id(id) => id.to_string(),

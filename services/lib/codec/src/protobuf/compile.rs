@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use prost_reflect::{DescriptorPool, EnumDescriptor, FieldDescriptor, FileDescriptor, Kind as Declared, MessageDescriptor};
+use prost_reflect::{Cardinality, DescriptorPool, EnumDescriptor, FieldDescriptor, FileDescriptor, Kind as Declared, MessageDescriptor};
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 
+use super::Import;
 use super::known_files;
 use super::schema::{Enum, Field, Kind, Message, MessageId, Presence, Schema, Shape};
 
@@ -68,9 +69,43 @@ pub(super) fn from_descriptor_set(bytes: &[u8]) -> Result<Schema, String> {
     Builder::build(&pool, &root)
 }
 
+/// The files that a text imports, in order. The error says why it cannot be read.
+pub(super) fn imports(text: &str) -> Result<Vec<Import>, String> {
+    if text.len() > TEXT_MAX {
+        return Err(format!("the schema has more than {TEXT_MAX} bytes"));
+    }
+    if !is_shallow(text) {
+        return Err(format!("the schema nests deeper than {NESTING_MAX} levels"));
+    }
+    let file = File::from_source(ROOT, text).map_err(|error| short(&error.to_string()))?;
+    let declared = file.file_descriptor_proto();
+    let places = declared.source_code_info.as_ref().map_or(&[][..], |info| &info.location);
+    let line = |index: usize| {
+        // Field 3 of a file is its list of imports (descriptor.proto); places count lines from 0.
+        let place = places.iter().find(|place| place.path == [3, index as i32])?;
+        u32::try_from(*place.span.first()?).ok()?.checked_add(1)
+    };
+    let numbered = declared.dependency.iter().enumerate();
+    Ok(numbered
+        .map(|(index, path)| Import {
+            path: path.clone(),
+            line: line(index).unwrap_or(1),
+        })
+        .collect())
+}
+
+/// Whether an import needs no file: its declarations come with us.
+pub(super) fn is_known(path: &str) -> bool {
+    known_files::FILES.iter().any(|(known, _)| *known == path) || GoogleFileResolver::new().open_file(path).is_ok()
+}
+
 /// The first line of what a library says, bounded.
 fn short(text: &str) -> String {
-    text.lines().next().unwrap_or_default().chars().take(200).collect()
+    match text.lines().next().unwrap_or_default() {
+        // The parser says this of imports with `..`, `//` and the like, too.
+        "invalid group name" => "an import is no plain path such as `shop/line.proto`".to_owned(),
+        line => line.chars().take(200).collect(),
+    }
 }
 
 /// Whether brackets outside of comments and quoted text nest no deeper than [`NESTING_MAX`].
@@ -206,6 +241,8 @@ impl Builder {
                 Presence::Map
             } else if field.is_list() {
                 Presence::List
+            } else if field.cardinality() == Cardinality::Required {
+                Presence::Required
             } else if field.supports_presence() {
                 Presence::Explicit
             } else {
@@ -232,11 +269,15 @@ impl Builder {
             .map(|nested| self.id(&nested))
             .collect();
         Ok(Message {
+            name: message.full_name().into(),
             shape: shape(message.full_name(), &fields),
             fields,
             by_number,
             oneofs,
             nested,
+            reserved: message.reserved_ranges().map(|range| (range.start, range.end)).collect(),
+            reserved_names: message.reserved_names().map(Into::into).collect(),
+            is_entry: message.is_map_entry(),
         })
     }
 

@@ -133,7 +133,7 @@ impl Scratch {
                 self.entries[head.last as usize].next = added;
                 head.last = added;
             }
-            expected += usize::from(!chains || field.presence == Presence::Explicit);
+            expected += usize::from(!chains || matches!(field.presence, Presence::Explicit | Presence::Required));
         }
         Ok(unknown)
     }

@@ -1,6 +1,7 @@
 //! The walk over a message.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::index::{Entry, Mark, NONE, Scratch};
 use super::schema::{Field, Kind, MessageId, Presence, Schema, Shape};
@@ -23,6 +24,8 @@ pub struct ProtobufReader<'b, 's> {
     base: usize,
     /// Where the last value began.
     pub(super) at: usize,
+    /// Where the value lies that the last token begins.
+    last: Place,
     pending: Pending,
     frames: [Frame; DEPTH_MAX],
     depth: usize,
@@ -104,6 +107,7 @@ impl<'b, 's> ProtobufReader<'b, 's> {
             datum,
             base: 0,
             at: 0,
+            last: Place::Absent,
             pending: Pending::Root(message),
             frames: [frame; DEPTH_MAX],
             depth: 0,
@@ -130,6 +134,26 @@ impl<'b, 's> ProtobufReader<'b, 's> {
     /// The number of the last enum value.
     pub fn raw(&self) -> Option<Token<'b>> {
         self.raw.map(|number| Token::Int(number.into()))
+    }
+
+    /// Bytes of the value that the last token is or begins, counted like positions and without tag and length; none for a default that is
+    /// not on the wire. What comes in several parts reaches from the first to the last.
+    pub fn extent(&self) -> Option<Range<usize>> {
+        let (start, end) = match self.last {
+            Place::Absent => return None,
+            Place::Span(start, end) => (start, end),
+            Place::Chain(first) => {
+                let Entry {
+                    start, mut end, mut next, ..
+                } = self.scratch.entries[first as usize];
+                while next != NONE {
+                    let entry = self.scratch.entries[next as usize];
+                    (end, next) = (end.max(entry.end), entry.next);
+                }
+                (start, end)
+            }
+        };
+        Some(self.base + start as usize..self.base + end as usize)
     }
 
     /// Fields so far that the schema does not know; each time that one came counts.
@@ -182,6 +206,7 @@ impl<'b, 's> ProtobufReader<'b, 's> {
     }
 
     fn value(&mut self, kind: Kind, place: Place) -> Result<Token<'b>, DecodeFailure> {
+        self.last = place;
         if let Kind::Message(id) = kind {
             return self.message(id, place);
         }
@@ -315,6 +340,7 @@ impl<'b, 's> ProtobufReader<'b, 's> {
 
     fn many(&mut self, id: MessageId, field: u32, entry: u32) -> Result<Token<'b>, DecodeFailure> {
         let field = &self.schema.message(id).fields[field as usize];
+        self.last = if entry == NONE { Place::Absent } else { Place::Chain(entry) };
         let outer = self.scratch.mark();
         if field.presence == Presence::Map {
             self.open_map(field, entry, outer)
@@ -361,7 +387,8 @@ impl<'b, 's> ProtobufReader<'b, 's> {
             let place = if first == NONE { Place::Absent } else { Place::Chain(first) };
             self.pending = match field.presence {
                 Presence::Explicit if first == NONE => continue,
-                Presence::Explicit | Presence::Implicit => Pending::Value(field.kind, place),
+                Presence::Required if first == NONE => return self.fail(Detail::Missing, self.at),
+                Presence::Explicit | Presence::Required | Presence::Implicit => Pending::Value(field.kind, place),
                 Presence::List | Presence::Map => Pending::Many(id, index as u32, first),
             };
             self.frames[self.depth - 1].open = Open::Message {

@@ -22,6 +22,8 @@ pub struct MessageId(pub(super) u32);
 
 #[derive(Debug)]
 pub(super) struct Message {
+    /// Full name.
+    pub(super) name: Box<str>,
     pub(super) shape: Shape,
     pub(super) fields: Vec<Field>,
     /// Number of a field to its index, sorted by number.
@@ -30,6 +32,12 @@ pub(super) struct Message {
     pub(super) oneofs: Vec<Vec<u32>>,
     /// Nested messages in the order of the file, without the synthetic ones of maps.
     pub(super) nested: Vec<MessageId>,
+    /// Field numbers that must not be used (`reserved`), from the first to behind the last.
+    pub(super) reserved: Vec<(u32, u32)>,
+    /// Names that must not be used.
+    pub(super) reserved_names: Vec<Box<str>>,
+    /// Made for a map.
+    pub(super) is_entry: bool,
 }
 
 /// What a message stands for.
@@ -72,6 +80,8 @@ pub(super) enum Presence {
     Implicit,
     /// Not on the wire means missing.
     Explicit,
+    /// Not on the wire means that it is no such message (`required` of proto2).
+    Required,
     List,
     Map,
 }
@@ -141,6 +151,28 @@ impl Schema {
     /// The message of that full name, such as `shop.Order`.
     pub fn message_named(&self, full_name: &str) -> Option<MessageId> {
         self.by_name.get(full_name).copied()
+    }
+
+    /// The message of that full name if the root file itself declares it, and not one that it imports.
+    pub fn declared(&self, full_name: &str) -> Option<MessageId> {
+        let mut own = self.declarations();
+        own.find(|(name, _)| *name == full_name).map(|(_, id)| id)
+    }
+
+    /// Full names of the messages that the root file declares, nested ones included, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.declarations().map(|(name, _)| name)
+    }
+
+    /// Full name of a message, such as `shop.Order`.
+    pub fn full_name(&self, message: MessageId) -> &str {
+        &self.message(message).name
+    }
+
+    fn declarations(&self) -> impl Iterator<Item = (&str, MessageId)> {
+        let own = self.by_ordinal.iter().map(|id| (self.message(*id), *id));
+        own.filter(|(message, _)| !message.is_entry)
+            .map(|(message, id)| (&*message.name, id))
     }
 
     pub(super) fn message(&self, id: MessageId) -> &Message {

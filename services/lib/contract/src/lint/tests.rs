@@ -154,7 +154,19 @@ fn change_topics_and_unchecked_keys() {
     customProperties: [{property: cdc, value: debezium, vendor: tidegate}]
     properties: [{name: a, logicalType: boolean, primaryKey: true}]
 ";
-    assert!(said(cdc, 0).contains("note[TG0152]"));
+    assert!(said(cdc, 0).contains("7:5: warning[TG0152]"), "{}", said(cdc, 0));
+    let with = |word: &str| {
+        said(
+            &format!("customProperties: [{{property: onFailure, vendor: tidegate, value: {word}}}]\n{cdc}"),
+            0,
+        )
+    };
+    assert!(with("continue").contains("warning[TG0152]") && !with("stop").contains("TG0152"));
+    let held = with("hold_key");
+    assert!(
+        held.contains("6:20: warning[TG0127]: keys are not held one by one yet") && !held.contains("TG0152"),
+        "{held}"
+    );
     let plain = "schema:\n  - {name: o, physicalType: topic, properties: [{name: a, logicalType: boolean}]}\n";
     assert!(said(plain, 0).contains("keys of this topic are not checked"));
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Reader;
 use crate::codes;
+use crate::event_schema::{EventSchema, EventSchemaKind};
 use crate::model::{Encoding, ObjectSettings};
 use crate::problems::quoted;
 use crate::yaml::At;
@@ -111,14 +112,24 @@ impl Reader<'_> {
             );
         }
         let bare = settings.encodings.contains(&Encoding::Protobuf);
+        let is_message = |schema: &EventSchema| schema.kind == EventSchemaKind::Protobuf;
+        let named = settings.event_schema.as_ref();
+        let by_event_schema = named.is_some_and(is_message) || (named.is_none() && seen.contains_key("eventSchema"));
         for (setting, set) in [
             ("protobufMessage", settings.protobuf_message.is_some()),
             ("protobufSchema", settings.protobuf_schema.is_some()),
         ] {
             match (bare, set, seen.get(setting)) {
+                (true, _, Some(line)) if named.is_some_and(is_message) => {
+                    let problem =
+                        format!("`eventSchema` says already which message bare Protobuf is, and so does `{setting}` (line {line})");
+                    let help = "keep `eventSchema`, which is of the same commit as the contract, and remove `protobufMessage` and `protobufSchema`";
+                    self.problems.error(codes::ENCODINGS, at.place(), problem, help);
+                }
+                (true, false, None) if by_event_schema => {}
                 (true, false, None) => {
                     let problem = format!("`protobuf` has no frame that names its schema, and the setting `{setting}` is missing");
-                    let help = "write `protobufMessage: shop.Order` and `protobufSchema: order.proto`, or use `confluent-protobuf`";
+                    let help = "write `eventSchema: order.proto#shop.Order`, or `protobufMessage` and `protobufSchema`, or use `confluent-protobuf`";
                     self.problems.error(codes::ENCODINGS, at.place(), problem, help);
                 }
                 (false, _, Some(line)) => {

@@ -1,5 +1,6 @@
-//! `killSwitches`: quality rules that are not asked until a date. The one setting of a whole contract.
+//! Settings of a whole contract: `killSwitches`, quality rules that are not asked until a date, and `onFailure`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Reader;
@@ -10,10 +11,17 @@ use crate::civil::Civil;
 use crate::codes;
 use crate::model::{LogicalType, Property, QualityRule, RuleKind, SchemaObject};
 use crate::nearest::did_you_mean;
+use crate::on_failure::OnFailure;
 use crate::problems::quoted;
 use crate::surroundings::KillSwitch;
 use crate::yaml::{At, Value};
 
+pub(crate) const SETTINGS: [&str; 2] = ["killSwitches", "onFailure"];
+const ON_FAILURE: [(&str, OnFailure); 3] = [
+    ("continue", OnFailure::Continue),
+    ("hold_key", OnFailure::HoldKey),
+    ("stop", OnFailure::Stop),
+];
 const TEXT: &Shape = &Shape::Text;
 static SWITCH: Keys = Keys {
     what: "a kill switch",
@@ -31,19 +39,31 @@ static SWITCH: Keys = Keys {
 
 impl Reader<'_> {
     /// Settings of the whole contract, handed to the objects that they concern.
-    pub(super) fn read_contract_settings(&mut self, root: &At<'_>, objects: &mut [SchemaObject]) {
-        let mut first: Option<u32> = None;
+    pub(super) fn read_contract_settings(&mut self, root: &At<'_>, objects: &mut [SchemaObject]) -> OnFailure {
+        let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+        let mut on_failure = OnFailure::default();
         for item in root.list("customProperties") {
             let Some((name, named_by)) = setting_name(&item) else { continue };
-            if name != "killSwitches" {
+            if !SETTINGS.contains(&name.as_str()) {
                 let problem = format!("the setting {} does not belong here", quoted(&name));
-                let help = "only `killSwitches` is a setting of the whole contract; the others are customProperties of a schema object";
+                let help = "only `killSwitches` and `onFailure` are settings of the whole contract; the others are customProperties of a schema object";
                 self.setting_error(&named_by, problem, help.to_owned());
                 continue;
             }
-            if let Some(line) = first.replace(named_by.node.line) {
-                let problem = format!("the setting `killSwitches` is written twice; the first is at line {line}");
-                self.setting_error(&named_by, problem, "put all of them into one list".to_owned());
+            if let Some(line) = seen.insert(name.clone(), named_by.node.line) {
+                let problem = format!("the setting `{name}` is written twice; the first is at line {line}");
+                self.setting_error(&named_by, problem, "keep one of the two".to_owned());
+                continue;
+            }
+            if name == "onFailure" {
+                match item.get("value") {
+                    Some(value) => on_failure = self.choice(&value, &ON_FAILURE).unwrap_or_default(),
+                    None => self.setting_error(
+                        &item,
+                        "the setting `onFailure` has no value".to_owned(),
+                        "add `value: continue`, `hold_key` or `stop`".to_owned(),
+                    ),
+                }
                 continue;
             }
             let Some(list) = item.get("value").and_then(|value| value.items().map(Iterator::collect::<Vec<_>>)) else {
@@ -55,6 +75,7 @@ impl Reader<'_> {
                 self.read_kill_switch(&switch, objects);
             }
         }
+        on_failure
     }
 
     fn read_kill_switch(&mut self, at: &At<'_>, objects: &mut [SchemaObject]) {

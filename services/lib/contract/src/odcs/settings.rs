@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 mod surroundings;
 
-use super::{Reader, encodings};
+use super::{Reader, encodings, kill_switches};
 use crate::codes;
 use crate::event_schema::{self, EventSchema, EventSchemaKind};
 use crate::model::{
@@ -105,8 +105,8 @@ impl Reader<'_> {
             }
             if !SETTINGS.contains(&name.as_str()) {
                 let (problem, help) = match name.as_str() {
-                    "killSwitches" => (
-                        "`killSwitches` is a setting of the whole contract".to_owned(),
+                    of_contract if kill_switches::SETTINGS.contains(&of_contract) => (
+                        format!("`{of_contract}` is a setting of the whole contract"),
                         "move it to the customProperties at the top level".to_owned(),
                     ),
                     _ => (
@@ -146,6 +146,7 @@ impl Reader<'_> {
             }
         }
         self.check_discriminator(at, &settings);
+        self.check_schema_ids(at, &settings);
         settings.key = key.and_then(|value| self.read_key(&value, properties, settings.cdc));
         for (name, formats, example) in OF_FORMATS {
             if !settings.cdc.is_some_and(|format| formats.contains(&format))
@@ -324,7 +325,7 @@ impl Reader<'_> {
 }
 
 /// The name of one of our settings without prefix, and the node that names it; none for other vendors' properties.
-pub(super) fn setting_name<'a>(item: &At<'a>) -> Option<(String, At<'a>)> {
+pub(crate) fn setting_name<'a>(item: &At<'a>) -> Option<(String, At<'a>)> {
     let named_by = item.get("property")?;
     let Value::String(name) = &named_by.node.value else { return None };
     let is_ours = item.text("vendor").is_some_and(|vendor| vendor.eq_ignore_ascii_case(VENDOR));
@@ -347,7 +348,18 @@ fn time_paths(properties: &[Property], prefix: &str, paths: &mut Vec<String>) {
 
 #[cfg(test)]
 mod tests {
-    use super::SETTINGS;
+    use super::{SETTINGS, kill_switches};
+
+    /// The same of the settings of a whole contract.
+    #[test]
+    fn the_schema_of_the_contract_settings_names_all_of_them() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../schemas/formats/contract-settings.schema.json");
+        let schema = std::fs::read_to_string(path).unwrap();
+        for name in kill_switches::SETTINGS {
+            assert!(schema.contains(&format!("\n    \"{name}\": {{")), "{name}");
+        }
+        assert_eq!(schema.matches("\n    \"").count(), kill_switches::SETTINGS.len());
+    }
 
     /// The format that others read names the same settings.
     #[test]

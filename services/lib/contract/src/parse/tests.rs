@@ -3,6 +3,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::OnFailure;
 use crate::model::*;
 use crate::yaml;
 
@@ -657,6 +658,47 @@ fn encodings_that_would_be_guessed_are_refused() {
     );
     one_error(&object(&[&encodings("protobuf"), schema]), &["`protobufMessage` is missing"]);
     one_error(&object(&[&encodings("protobuf"), message]), &["`protobufSchema` is missing"]);
+    let named = "{property: eventSchema, vendor: tidegate, value: 'shop/order.proto#shop.Order'}";
+    good(&object(&[&encodings("protobuf"), named]));
+    let twice = object(&[&encodings("protobuf"), named, message, schema]);
+    let twice = errors(&twice);
+    assert_eq!(twice.len(), 2, "one for each: {twice:?}");
+    assert!(twice.iter().all(|one| one.contains("`eventSchema` says already")), "{twice:?}");
+    let json = "{property: eventSchema, vendor: tidegate, value: order.json}";
+    assert_eq!(
+        errors(&object(&[&encodings("protobuf"), json])).len(),
+        2,
+        "a JSON Schema names no message"
+    );
+    let ids = |encoding: &str, ids: &str| {
+        object(&[
+            &encodings(encoding),
+            &format!("{{property: schemaIds, vendor: tidegate, value: {ids}}}"),
+        ])
+    };
+    let many = good(&ids("avro, glue-json", "[7, 'glue:00112233445566778899aabbccddeeff']"));
+    assert_eq!(many.objects[0].settings.schema_ids.len(), 2);
+    one_error(&ids("avro", "[7, 7]"), &["listed twice"]);
+    for bad in ["-1", "4294967296", "'7'", "'glue:7'", "true"] {
+        one_error(&ids("avro", bad), &["no schema id", "`glue:<uuid>`"]);
+    }
+    for (encoding, id, warnings) in [
+        ("avro", "7", 0),
+        ("avro", "'global:7'", 1),
+        ("apicurio-avro", "'global:7'", 0),
+        ("apicurio-json", "[7, 'content:8']", 1),
+        ("json", "7", 1),
+    ] {
+        let said = said(&ids(encoding, id), Level::Warning);
+        let never = said.iter().filter(|one| one.contains("never occurs")).count();
+        assert_eq!(never, warnings, "{encoding} {id}: {said:?}");
+    }
+    let by_name = "{property: discriminator, vendor: tidegate, value: {from: record-name, value: shop.Order}}";
+    good(&object(&[&encodings("glue-protobuf"), by_name]));
+    one_error(
+        &object(&[&encodings("confluent-json"), by_name]),
+        &["needs `encodings` with Avro or Protobuf"],
+    );
     for bad in ["../x.proto", "/x.proto", "a//b.proto", "x.avsc", ".x.proto", "C:\\x.proto"] {
         let schema = format!("{{property: protobufSchema, vendor: tidegate, value: '{bad}'}}");
         one_error(
@@ -676,4 +718,34 @@ fn encodings_that_would_be_guessed_are_refused() {
         [Encoding::GlueAvro, Encoding::Avro, Encoding::CloudEvents, Encoding::Protobuf]
     );
     assert_eq!(settings.protobuf_schema.as_deref(), Some("shop/order.proto"));
+}
+
+#[test]
+fn what_happens_behind_a_failure_is_a_setting_of_the_contract() {
+    let contract = |settings: &str| {
+        format!("{HEAD}customProperties: [{settings}]\nschema:\n  - {{name: o, properties: [{{name: a, logicalType: boolean}}]}}\n")
+    };
+    let word = |word: &str| format!("{{property: onFailure, vendor: tidegate, value: {word}}}");
+    assert_eq!(good(&contract("")).on_failure, OnFailure::Continue);
+    for (text, expected) in [
+        ("continue", OnFailure::Continue),
+        ("hold_key", OnFailure::HoldKey),
+        ("holdKey", OnFailure::HoldKey),
+        ("stop", OnFailure::Stop),
+    ] {
+        assert_eq!(good(&contract(&word(text))).on_failure, expected, "{text}");
+    }
+    assert_eq!(
+        good(&contract("{property: tidegate.onFailure, value: stop}")).on_failure,
+        OnFailure::Stop
+    );
+    one_error(&contract(&word("halt")), &["not a value of this setting", "stop"]);
+    one_error(&contract(&(word("stop") + "," + &word("stop"))), &["written twice"]);
+    one_error(&contract("{property: onFailure, vendor: tidegate}"), &["has no value"]);
+    one_error(
+        &contract("{property: cdc, vendor: tidegate, value: dms}"),
+        &["only `killSwitches` and `onFailure`"],
+    );
+    let inside = with_properties("{name: a, logicalType: boolean}") + "    customProperties: [" + &word("stop") + "]\n";
+    one_error(&inside, &["`onFailure` is a setting of the whole contract", "top level"]);
 }

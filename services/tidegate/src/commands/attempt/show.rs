@@ -21,6 +21,8 @@ pub(super) struct Found<'a> {
 /// Everything that is shown.
 pub(super) struct Attempt<'a> {
     pub(super) chosen: &'a Chosen,
+    /// None where no object of the contract describes the event.
+    pub(super) object: Option<&'a str>,
     pub(super) file: &'a str,
     pub(super) event: &'a [u8],
     pub(super) verdict: &'a Verdict,
@@ -89,7 +91,6 @@ impl Attempt<'_> {
     pub(super) fn text(&self, color: bool) -> String {
         let findings: Vec<Finding> = self.found.iter().map(|found| self.finding(found)).collect();
         let contract = self.chosen.contract.reference();
-        let object = &self.chosen.plan.object;
         let errors = self
             .found
             .iter()
@@ -115,8 +116,9 @@ impl Attempt<'_> {
             Verdict::Skipped(skip) => format!("skipped by policy {}: neither valid nor a dead letter", skip.as_str()),
             Verdict::Need(_) => String::from("could not tell: a schema is missing"),
         };
+        let object = self.object.map(|object| format!(" `{object}`")).unwrap_or_default();
         format!(
-            "{}{}: {conclusion} under {contract} `{object}`",
+            "{}{}: {conclusion} under {contract}{object}",
             render_findings(&findings, color),
             self.file
         )
@@ -133,7 +135,7 @@ impl Attempt<'_> {
                 Verdict::Need(_) => "unknown",
             },
             "contract": {"id": &*contract.id, "version": &*contract.version},
-            "object": &*self.chosen.plan.object,
+            "object": self.object,
             "event": self.file,
             "violations": violations,
         });
@@ -165,6 +167,7 @@ impl Attempt<'_> {
                     Place::Name(_) => "name",
                     Place::Missing(_) => "missing_in",
                     Place::Stopped(_) => "stopped_at",
+                    Place::Within(_) => "within",
                     Place::Whole => "whole",
                 },
                 "span": span,
@@ -241,6 +244,9 @@ impl Attempt<'_> {
             Reason::Undecodable => String::from("the event cannot be read"),
             Reason::CdcMalformed => String::from("this is not a complete change event"),
             Reason::ContractRetired => String::from("the contract is retired"),
+            Reason::UnplannedEvent if violation.rule.as_ref() == "discriminator" => {
+                String::from("no object of the contract describes this event")
+            }
             Reason::UnknownFraming => String::from("the bytes are in none of the encodings that the contract accepts"),
             _ => format!("{what}: {}", violation.reason.as_str().replace('_', " ")),
         }
@@ -275,6 +281,7 @@ fn label(found: &Found<'_>) -> String {
             "reading stopped here{}",
             detail.map(|detail| format!(": {detail}")).unwrap_or_default()
         ),
+        Place::Within(_) => String::from("somewhere in these bytes, which are compressed or base64"),
         Place::Name(_) if violation.reason == Reason::AdditionalProperties => String::from("not declared"),
         _ => match violation.reason {
             Reason::TypeMismatch => String::from("another type"),

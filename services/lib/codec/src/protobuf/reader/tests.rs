@@ -372,6 +372,8 @@ fn schemas_are_compiled_from_memory_alone() {
     let schema = Schema::parse(importing, &[("other/base.proto", base)]).unwrap();
     let (tree, _) = read(&schema, "A", &text(1, &number(1, 3))).unwrap();
     assert_eq!(format!("{tree:?}"), r#"Object({"b": Object({"n": Leaf("Int(3)")})})"#);
+    let missing = read(&schema, "A", &text(1, b"")).unwrap_err();
+    assert_eq!(missing.detail, Detail::Missing, "what proto2 requires");
     for bad in [
         importing,
         "syntax = \"proto3\"; import \"/etc/passwd\";",
@@ -613,4 +615,35 @@ proptest! {
         let _ = Schema::parse(&format!("syntax = \"proto3\"; {text}"), &[]);
         let _ = Schema::from_descriptor_set(&bytes);
     }
+}
+
+#[test]
+fn imports_are_told_with_their_lines() {
+    let text = "syntax = \"proto3\";\nimport \"a/b.proto\";\n\nimport public \"google/protobuf/any.proto\";\nmessage M {}";
+    let imports = crate::protobuf::imports(text).unwrap();
+    let told: Vec<(&str, u32)> = imports.iter().map(|import| (import.path.as_str(), import.line)).collect();
+    assert_eq!(told, [("a/b.proto", 2), ("google/protobuf/any.proto", 4)]);
+    let known = |path| crate::protobuf::is_known_import(path);
+    assert!(known("google/protobuf/any.proto") && known("google/type/date.proto") && !known("a/b.proto"));
+    assert!(crate::protobuf::imports("import nothing").is_err());
+}
+
+#[test]
+fn a_file_declares_its_own_messages_only() {
+    let schema = Schema::parse(SHOP, &[]).unwrap();
+    assert_eq!(schema.declared("shop.Order"), schema.message_named("shop.Order"));
+    assert_eq!(schema.full_name(schema.declared("shop.First.Inner").unwrap()), "shop.First.Inner");
+    assert!(schema.message_named("google.protobuf.Timestamp").is_some() && schema.declared("google.protobuf.Timestamp").is_none());
+    let names: Vec<&str> = schema.names().collect();
+    assert_eq!(
+        names,
+        [
+            "shop.First",
+            "shop.First.Inner",
+            "shop.First.Other",
+            "shop.Known",
+            "shop.Order",
+            "shop.Order.Line"
+        ]
+    );
 }

@@ -9,7 +9,7 @@ use crate::odcs::shape::{Key, Keys, Shape, check_keys, key, required};
 use crate::odcs::{Reader, keys};
 use crate::pattern;
 use crate::problems::{listed, quoted};
-use crate::surroundings::{Discriminator, DiscriminatorBy, KeyEncoding, KeySettings, KeyShape, RequiredHeader};
+use crate::surroundings::{Discriminator, DiscriminatorBy, KeyEncoding, KeySettings, KeyShape, RequiredHeader, SchemaId};
 use crate::yaml::{At, Value};
 
 const TEXT: &Shape = &Shape::Text;
@@ -305,8 +305,8 @@ impl Reader<'_> {
     /// A place that the events of such an object do not have.
     pub(super) fn check_discriminator(&mut self, at: &At<'_>, settings: &ObjectSettings) {
         let problem = match settings.discriminator.as_ref().map(|discriminator| &discriminator.by) {
-            Some(DiscriminatorBy::RecordName) if !settings.encodings.contains(&Encoding::Avro) => {
-                "a discriminator from record-name needs `encodings` with `avro`: JSON has no record name"
+            Some(DiscriminatorBy::RecordName) if !settings.encodings.iter().any(|encoding| has_record_name(*encoding)) => {
+                "a discriminator from record-name needs `encodings` with Avro or Protobuf: JSON has no record name"
             }
             Some(DiscriminatorBy::SourceTable) if settings.cdc.is_none() => {
                 "a discriminator from source-table needs the setting `cdc`: plain events have no source"
@@ -314,6 +314,17 @@ impl Reader<'_> {
             _ => return,
         };
         self.setting_error(at, problem.to_owned(), String::new());
+    }
+
+    /// Ids that no frame of the object's encodings can carry.
+    pub(super) fn check_schema_ids(&mut self, at: &At<'_>, settings: &ObjectSettings) {
+        for id in &settings.schema_ids {
+            if !settings.encodings.iter().any(|encoding| id.is_carried_by(*encoding)) {
+                let problem = format!("the schema id `{id}` never occurs: no encoding of the object carries it");
+                let help = "numbers and `guid:` are Confluent's, `glue:` is AWS Glue's, `global:` and `content:` are Apicurio's own";
+                self.problems.warning(codes::SETTING, at.place(), problem, help);
+            }
+        }
     }
 
     /// `dataSchemas`: texts, one or several.
@@ -326,24 +337,41 @@ impl Reader<'_> {
     }
 
     /// `schemaIds`: ids of the schema registry, one or several.
-    pub(super) fn read_schema_ids(&mut self, value: &At<'_>) -> Vec<u32> {
+    pub(super) fn read_schema_ids(&mut self, value: &At<'_>) -> Vec<SchemaId> {
         let items: Vec<At<'_>> = match value.items() {
             Some(items) => items.collect(),
             None => vec![value.clone()],
         };
         let mut ids = Vec::new();
         for item in items {
-            match &item.node.value {
-                Value::Number(text) if text.parse::<u32>().is_ok() => ids.extend(text.parse::<u32>()),
-                _ => self.setting_error(
+            let id = match &item.node.value {
+                Value::Number(text) => text.parse().ok().map(SchemaId::Id),
+                Value::String(text) => SchemaId::named(text),
+                _ => None,
+            };
+            match id {
+                Some(id) if ids.contains(&id) => {
+                    self.setting_error(&item, "this schema id is listed twice".to_owned(), "remove one".to_owned());
+                }
+                Some(id) => ids.push(id),
+                None => self.setting_error(
                     &item,
-                    "a schema id is a whole number".to_owned(),
-                    "write the id of the registry".to_owned(),
+                    "this is no schema id".to_owned(),
+                    "write Confluent's id as a number, or `guid:<uuid>`, `glue:<uuid>`, `global:<number>`, `content:<number>` in quotes"
+                        .to_owned(),
                 ),
             }
         }
         ids
     }
+}
+
+/// Whether data of that encoding are records, or messages, with a name.
+fn has_record_name(encoding: Encoding) -> bool {
+    !matches!(
+        encoding,
+        Encoding::Json | Encoding::ConfluentJson | Encoding::GlueJson | Encoding::ApicurioJson | Encoding::CloudEvents
+    )
 }
 
 /// A property of the object as a part of the key.
