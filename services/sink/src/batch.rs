@@ -338,7 +338,7 @@ impl Gather {
                 .collect(),
             rows_sha256: hex(&self.hash.finalize()),
             snapshot: closing.snapshot.to_owned(),
-            engine: stamp::ENGINE_VERSION.to_owned(),
+            engine: tidegate_check::ENGINE_VERSION.to_owned(),
             layout: LAYOUT,
             writer: closing.writer,
             now_micros: self.now,

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Checks every event of Kafka topics against data contracts kept in Git, and lands the valid ones as exact Parquet.
 #[derive(Debug, Parser)]
-#[command(name = "tidegate", version = version(), arg_required_else_help = true, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = "tidegate", version = crate::build::described(), arg_required_else_help = true, max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Audit(AuditArgs),
     /// Run everything in one process on an embedded broker, with planted faults that must be found again.
     Demo(DemoArgs),
+    /// Say which build this is, and the version of its judge.
+    Version(VersionArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -312,6 +314,9 @@ pub(crate) struct DemoArgs {
     pub(crate) seed: u64,
 }
 
-fn version() -> &'static str {
-    env!("CARGO_PKG_VERSION")
+#[derive(Debug, Args)]
+pub(crate) struct VersionArgs {
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Output::Human)]
+    pub(crate) output: Output,
 }

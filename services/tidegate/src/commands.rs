@@ -11,6 +11,7 @@ pub(crate) mod lint;
 pub(crate) mod sink;
 pub(crate) mod sla;
 pub(crate) mod validate;
+pub(crate) mod version;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

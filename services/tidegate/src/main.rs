@@ -2,6 +2,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
+mod build;
 mod cli;
 mod commands;
 mod config;
@@ -42,6 +43,7 @@ fn main() -> std::process::ExitCode {
         } => commands::sla::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
+        Command::Version(args) => commands::version::run(&args),
     };
     std::process::ExitCode::from(exit as u8)
 }

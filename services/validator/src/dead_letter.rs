@@ -193,7 +193,7 @@ mod tests {
             Header::text("tidegate.reason", "none"),
             Header::text("a", "2"),
         ]);
-        let judged = JudgedBy::new(None, "c0ffee", 7);
+        let judged = JudgedBy::new(None, "c0ffee", "1", 7);
         let headers = headers(
             &record,
             &judged,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tidegate_check::judge::Judge;
 use tidegate_check::plan::Plan;
-use tidegate_check::{Input, Reason, Verdict, Violation};
+use tidegate_check::{ENGINE_VERSION, Input, Reason, Verdict, Violation};
 use tidegate_codec::Detail;
 use tidegate_contract::{ContractRef, Location, Severity, Status};
 use tidegate_flow::record::UNREADABLE_NAME;
@@ -98,7 +98,7 @@ impl Bench {
                     record,
                     outcome: outcome(reason, detail, rule),
                     contract: None,
-                    judged: JudgedBy::new(None, snapshot.commit(), now),
+                    judged: JudgedBy::new(None, snapshot.commit(), ENGINE_VERSION, now),
                     commit: snapshot.commit().clone(),
                     halts: false,
                     shadow: None,
@@ -141,7 +141,7 @@ impl Bench {
         self.stamps
             .entry(key)
             .or_insert_with(|| {
-                let judged = JudgedBy::new(Some(&judge.contract), commit, now);
+                let judged = JudgedBy::new(Some(&judge.contract), commit, ENGINE_VERSION, now);
                 match &judge.object {
                     Some(object) => judged.of_object(object),
                     None => judged,

@@ -174,7 +174,7 @@ mod tests {
                 enforced: true,
             },
             contract: None,
-            judged: JudgedBy::new(None, "c0ffee", 5),
+            judged: JudgedBy::new(None, "c0ffee", "1", 5),
             commit: "c0ffee".into(),
             halts: false,
             shadow: None,

@@ -123,7 +123,7 @@ impl World {
     pub(super) fn outcome(&mut self, topic: &str, source: usize, misdeed: impl FnOnce(&mut Record)) {
         let mut record = self.topics.records[RAW][source].clone();
         record.headers = tidegate_flow::stamp::sanitize(record.headers);
-        JudgedBy::new(None, "c0ffee", 0).stamp(&mut record.headers, &record.origin);
+        JudgedBy::new(None, "c0ffee", "1", 0).stamp(&mut record.headers, &record.origin);
         record.origin = self.next(topic);
         misdeed(&mut record);
         self.topics.push(topic, record);

@@ -39,9 +39,6 @@ pub const ERRORS: &str = "tidegate.errors";
 /// When it failed, RFC 3339 in UTC.
 pub const FAILED_AT: &str = "tidegate.failed-at";
 
-/// The name and version of the engine whose verdict this is.
-pub const ENGINE_VERSION: &str = env!("CARGO_PKG_VERSION");
-
 /// What a stamped record says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
@@ -125,12 +122,12 @@ pub struct JudgedBy {
 // === impl JudgedBy ===
 
 impl JudgedBy {
-    /// Prepares them; `now` is the time that the rules saw, microseconds since the epoch.
-    pub fn new(contract: Option<&ContractRef>, commit: &str, now: i64) -> Self {
+    /// Prepares them; `engine` is the version of the judge, `now` the time that the rules saw, microseconds since the epoch.
+    pub fn new(contract: Option<&ContractRef>, commit: &str, engine: &str, now: i64) -> Self {
         JudgedBy {
             contract: contract.map(|reference| Bytes::from(reference.to_string())),
             object: None,
-            judge: Bytes::from(format!("{commit}/{ENGINE_VERSION}/{now}")),
+            judge: Bytes::from(format!("{commit}/{engine}/{now}")),
         }
     }
 

@@ -28,7 +28,7 @@ pub(crate) fn run(args: &RoleArgs) -> Exit {
 fn sink(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -> Result<(), WorldError> {
     let lake = config.require_lake().expect("`run` has asked for it");
     let clock = SystemClock { stop: stop.clone() };
-    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), "");
+    let metrics = Metrics::new(crate::build::VERSION, crate::build::COMMIT);
     let health = Health::starting();
     let server = Server::start(super::address(&config.http)?, metrics.clone(), health.clone())?;
     tracing::info!(address = %server.address(), "/livez /readyz /metrics");

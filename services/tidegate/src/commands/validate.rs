@@ -23,7 +23,7 @@ pub(crate) fn run(args: &RoleArgs) -> Exit {
 
 fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -> Result<(), WorldError> {
     let clock = SystemClock { stop: stop.clone() };
-    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), "");
+    let metrics = Metrics::new(crate::build::VERSION, crate::build::COMMIT);
     let health = Health::starting();
     let server = Server::start(super::address(&config.http)?, metrics.clone(), health.clone())?;
     tracing::info!(address = %server.address(), "/livez /readyz /metrics");

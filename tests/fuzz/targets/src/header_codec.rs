@@ -58,7 +58,7 @@ pub(crate) fn run(data: &[u8]) {
     });
     let commit = commit.replace('/', "");
     let mut stamped = cleaned;
-    JudgedBy::new(contract.as_ref(), &commit, i64::from(now)).stamp(&mut stamped, &origin);
+    JudgedBy::new(contract.as_ref(), &commit, "1", i64::from(now)).stamp(&mut stamped, &origin);
     let read = stamp::read(&stamped).unwrap_or_else(|| panic!("a stamp is not read back"));
     assert_eq!(
         (read.origin, read.contract, &*read.commit, read.enforced),

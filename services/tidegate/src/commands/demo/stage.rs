@@ -114,7 +114,7 @@ pub(super) fn play(args: &DemoArgs) -> anyhow::Result<bool> {
 
 impl Stage {
     fn set(args: &DemoArgs, backend: Backend, places: &Places, prefix: &str, run: &str) -> anyhow::Result<Stage> {
-        let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), "");
+        let metrics = Metrics::new(crate::build::VERSION, crate::build::COMMIT);
         let contracts = LiveContracts::open(&places.contracts.display().to_string())
             .map_err(anyhow::Error::msg)?
             .counted_by(&metrics);
