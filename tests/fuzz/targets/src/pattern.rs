@@ -74,8 +74,8 @@ mod tests {
             r"(?:a\B)*é",
         ] {
             let (ours, theirs) = (
-                tidegate_contract::pattern::compile(pattern).unwrap(),
-                Regex::with_flags(pattern, "u").unwrap(),
+                tidegate_contract::pattern::compile(pattern).expect("a pattern of this list"),
+                Regex::with_flags(pattern, "u").expect("a pattern of this list"),
             );
             for text in &texts {
                 assert_eq!(ours.find(text).is_some(), theirs.find(text).is_some(), "{pattern} in {text:?}");
