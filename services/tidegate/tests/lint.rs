@@ -139,6 +139,18 @@ fn findings_for_machines() {
         github.starts_with("::error file=a.odcs.yaml,line=5,col=9,title=TG0110::"),
         "{github}"
     );
+    let azure = by("azure");
+    assert!(
+        azure.starts_with("##vso[task.logissue type=error;sourcepath=a.odcs.yaml;linenumber=5;columnnumber=9;code=TG0110]"),
+        "{azure}"
+    );
+    let gitlab: serde_json::Value = serde_json::from_str(&by("gitlab")).unwrap();
+    assert_eq!(
+        (&gitlab[0]["check_name"], &gitlab[0]["severity"]),
+        (&"TG0110".into(), &"major".into())
+    );
+    let junit = by("junit");
+    assert!(junit.starts_with("<?xml") && junit.contains("type=\"TG0110\">"), "{junit}");
     let sarif: serde_json::Value = serde_json::from_str(&by("sarif")).unwrap();
     assert_eq!(sarif["runs"][0]["results"][0]["ruleId"], "TG0110");
     assert_eq!(sarif["runs"][0]["tool"]["driver"]["rules"][0]["id"], "TG0110");

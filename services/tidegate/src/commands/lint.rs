@@ -53,6 +53,12 @@ fn lint(args: &LintArgs) -> anyhow::Result<Exit> {
         }
         LintOutput::Json => writeln!(out, "{}", serde_json::to_string_pretty(&formats::document(&found))?)?,
         LintOutput::Github => formats::github(&found).iter().try_for_each(|line| writeln!(out, "{line}"))?,
+        LintOutput::Gitlab => writeln!(out, "{}", serde_json::to_string_pretty(&formats::gitlab(&found))?)?,
+        LintOutput::Azure => formats::azure(&found).iter().try_for_each(|line| writeln!(out, "{line}"))?,
+        LintOutput::Junit => {
+            let names: Vec<&str> = files.iter().map(|file| &*file.path).collect();
+            write!(out, "{}", formats::junit(&names, &found, args.deny.is_some()))?;
+        }
         LintOutput::Sarif => writeln!(out, "{}", serde_json::to_string_pretty(&formats::sarif(&found))?)?,
     }
     let denied = args.deny.is_some() && tally.warnings > 0;

@@ -1,10 +1,18 @@
-//! Findings for machines: our own JSON, GitHub's workflow commands, SARIF 2.1.0 (OASIS).
+//! Findings for machines: our own JSON, GitHub's workflow commands, SARIF 2.1.0 (OASIS), JUnit, GitLab, Azure Pipelines.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 use tidegate_contract::codes::{self, Code};
 use tidegate_contract::{Diagnostic, Level};
+
+mod azure;
+mod gitlab;
+mod junit;
+
+pub(super) use azure::azure;
+pub(super) use gitlab::gitlab;
+pub(super) use junit::junit;
 
 /// One finding.
 #[derive(Debug, Serialize)]
@@ -36,13 +44,15 @@ pub(super) fn document(found: &[Diagnostic]) -> Vec<Finding<'_>> {
         .collect()
 }
 
-/// Workflow commands: GitHub shows each as an annotation at its line.
+/// Workflow commands: GitHub shows each as an annotation at its line, and only the first ten of a kind, so errors come first.
 pub(super) fn github(found: &[Diagnostic]) -> Vec<String> {
     // As GitHub's own toolkit escapes them.
     let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
-    found
-        .iter()
+    let mut sorted: Vec<&Diagnostic> = found.iter().collect();
+    sorted.sort_by_key(|one| one.level);
+    sorted
+        .into_iter()
         .map(|one| {
             let command = match one.level {
                 Level::Error => "error",
@@ -210,7 +220,7 @@ mod tests {
 
     use super::*;
 
-    fn one() -> Vec<Diagnostic> {
+    pub(super) fn one() -> Vec<Diagnostic> {
         vec![Diagnostic {
             code: "TG0117",
             level: Level::Warning,

@@ -1,0 +1,62 @@
+//! Logging commands of Azure Pipelines: each becomes an issue of the run, with its place.
+
+use tidegate_contract::{Diagnostic, Level};
+
+use super::text;
+
+/// One line a finding, errors first: the service shows the first ones only. It has no issues below warnings; notes are plain lines.
+pub(in crate::commands::lint) fn azure(found: &[Diagnostic]) -> Vec<String> {
+    let mut sorted: Vec<&Diagnostic> = found.iter().collect();
+    sorted.sort_by_key(|one| one.level);
+    sorted
+        .into_iter()
+        .map(|one| {
+            let place = &one.location;
+            let kind = match one.level {
+                Level::Error => "error",
+                Level::Warning => "warning",
+                Level::Note => return format!("{place}: note {}: {}", one.code, text(one).replace(['\r', '\n'], " ")),
+            };
+            format!(
+                "##vso[task.logissue type={kind};sourcepath={};linenumber={};columnnumber={};code={}]{}",
+                property(&place.file),
+                place.line,
+                place.column,
+                one.code,
+                data(&text(one))
+            )
+        })
+        .collect()
+}
+
+/// As the agent's own library escapes them: the percent sign first.
+fn data(text: &str) -> String {
+    text.replace('%', "%AZP25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(']', "%5D").replace(';', "%3B")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::one;
+    use super::*;
+
+    #[test]
+    fn commands_are_escaped_and_errors_come_first() {
+        let mut found = one();
+        found.extend(one());
+        found[1].level = Level::Error;
+        found[1].location.file = "a;b].odcs.yaml".into();
+        assert_eq!(
+            azure(&found),
+            [
+                "##vso[task.logissue type=error;sourcepath=a%3Bb%5D.odcs.yaml;linenumber=3;columnnumber=7;code=TG0117]50%AZP25 of:%0Ait (mend)",
+                "##vso[task.logissue type=warning;sourcepath=a b,c.odcs.yaml;linenumber=3;columnnumber=7;code=TG0117]50%AZP25 of:%0Ait (mend)",
+            ]
+        );
+        found[0].level = Level::Note;
+        assert_eq!(azure(&found)[1], "a b,c.odcs.yaml:3:7: note TG0117: 50% of: it (mend)");
+    }
+}

@@ -1,0 +1,115 @@
+//! JUnit's XML, as Jenkins, GitLab, Azure and others read it: one suite, one case a finding, and one for each file without any.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use tidegate_contract::{Diagnostic, Level};
+
+use super::text;
+
+/// The document. Errors are failures, and warnings are where they are `denied`; whatever else is said passes with its text.
+pub(in crate::commands::lint) fn junit(files: &[&str], found: &[Diagnostic], denied: bool) -> String {
+    let fails = |one: &Diagnostic| one.level == Level::Error || (denied && one.level == Level::Warning);
+    let failures = found.iter().filter(|one| fails(one)).count();
+    let with: BTreeSet<&str> = found.iter().map(|one| &*one.location.file).collect();
+    let clean: Vec<&str> = files.iter().copied().filter(|file| !with.contains(file)).collect();
+    let tests = found.len() + clean.len();
+    let counts = format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"0\" skipped=\"0\"");
+    let mut out =
+        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {counts}>\n  <testsuite name=\"tidegate lint\" {counts}>\n");
+    for one in found {
+        let place = &one.location;
+        let head = format!(
+            "classname=\"{}\" name=\"{} {}:{}\" file=\"{}\" line=\"{}\"",
+            escaped(&place.file),
+            one.code,
+            place.line,
+            place.column,
+            escaped(&place.file),
+            place.line
+        );
+        let body = format!("{}[{}] {place}: {}", one.level.as_str(), one.code, text(one));
+        let inside = match fails(one) {
+            true => format!(
+                "<failure message=\"{}\" type=\"{}\">{}</failure>",
+                escaped(&one.problem),
+                one.code,
+                escaped(&body)
+            ),
+            false => format!("<system-out>{}</system-out>", escaped(&body)),
+        };
+        let _ = writeln!(out, "    <testcase {head}>{inside}</testcase>");
+    }
+    for file in clean {
+        let file = escaped(file);
+        let _ = writeln!(out, "    <testcase classname=\"{file}\" name=\"no finding\" file=\"{file}\"/>");
+    }
+    out.push_str("  </testsuite>\n</testsuites>\n");
+    out
+}
+
+/// Text of XML 1.0, inside of elements and of attributes; characters that it has not are left out.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\n' => out.push_str("&#10;"),
+            '\t' => out.push_str("&#9;"),
+            '\u{fffe}' | '\u{ffff}' => {}
+            c if c < ' ' => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::one;
+    use super::*;
+
+    #[test]
+    fn cases_for_findings_and_for_clean_files() {
+        let found = one();
+        let xml = junit(&["a b,c.odcs.yaml", "d.odcs.yaml"], &found, false);
+        assert!(
+            xml.contains("<testsuite name=\"tidegate lint\" tests=\"2\" failures=\"0\" errors=\"0\" skipped=\"0\">"),
+            "{xml}"
+        );
+        assert!(
+            xml.contains("<testcase classname=\"d.odcs.yaml\" name=\"no finding\" file=\"d.odcs.yaml\"/>"),
+            "{xml}"
+        );
+        assert!(
+            xml.contains("<system-out>warning[TG0117] a b,c.odcs.yaml:3:7: 50% of:&#10;it (mend)</system-out>"),
+            "{xml}"
+        );
+        let denied = junit(&[], &found, true);
+        assert!(
+            denied.contains("failures=\"1\"") && denied.contains("<failure message=\"50% of:&#10;it\" type=\"TG0117\">"),
+            "{denied}"
+        );
+        assert_eq!(escaped("a<b>&\"\u{1}c"), "a&lt;b&gt;&amp;&quot;c");
+    }
+
+    /// Every element that is opened is closed, in order, and attributes are quoted.
+    #[test]
+    fn it_is_well_formed() {
+        let xml = junit(&["x<y>\".odcs.yaml"], &one(), true);
+        let mut open = Vec::new();
+        for tag in xml.split('<').skip(1).map(|part| part.split('>').next().unwrap()) {
+            assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
+            let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap();
+            match tag {
+                tag if tag.starts_with('?') || tag.ends_with('/') => {}
+                tag if tag.starts_with('/') => assert_eq!(open.pop(), Some(name), "{xml}"),
+                _ => open.push(name),
+            }
+        }
+        assert!(open.is_empty(), "{open:?}");
+    }
+}
