@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const CORE: &[&str] = &["contract", "codec", "check", "flow", "columnar", "objectives", "export"];
+const CORE: &[&str] = &["contract", "codec", "check", "flow", "columnar", "objectives", "export", "diff"];
 const SHELLS: &[&str] = &["git", "kafka", "lake", "telemetry", "schemas", "query"];
 const ROLES: &[&str] = &["validator", "sink", "sla", "audit"];
 

@@ -19,6 +19,7 @@ mod rule_forms;
 pub(crate) use change::ChangeSettings;
 pub(crate) use checks::{AnyShape, Body, Check, ItemLimits, PropertyLimits};
 pub use compile::compile;
+pub use compile::leaf_type::leaf_type;
 pub(crate) use compile::leaf_type::{digits, fraction};
 pub(crate) use fields::FieldIndex;
 pub(crate) use outside::{HeaderCheck, KeyPlan, Outside};

@@ -2,13 +2,41 @@
 
 use std::sync::Arc;
 
-use tidegate_contract::model::Bounds;
+use tidegate_contract::Property;
+use tidegate_contract::model::{Bounds, LogicalType};
 
 use crate::plan::{Body, LeafType};
 use crate::rules::bounds::Limits;
 
 /// Digits of a decimal without a stated precision, and those after the point.
 const DEFAULT_DECIMAL: LeafType = LeafType::Decimal { precision: 38, scale: 18 };
+
+/// The exact type of a property that is a single value; none for lists, maps and objects, for no declared type, and for a format or
+/// precision that does not compile.
+pub fn leaf_type(property: &Property) -> Option<LeafType> {
+    Some(match &property.logical_type {
+        LogicalType::String { format, .. } if is_bytes(format.as_deref()) => LeafType::Bytes,
+        LogicalType::String { .. } => LeafType::Str,
+        LogicalType::Boolean => LeafType::Bool,
+        LogicalType::Integer { format, .. } => integer(format.as_deref())?,
+        LogicalType::Number { format, .. } => number(format.as_deref(), property.physical_type.as_deref()).ok()?,
+        LogicalType::Date { .. } => LeafType::Date,
+        LogicalType::Time { .. } => LeafType::Time,
+        LogicalType::Timestamp { timezone, .. } => LeafType::Timestamp { utc: *timezone },
+        LogicalType::Object { .. }
+        | LogicalType::Array { .. }
+        | LogicalType::Map { .. }
+        | LogicalType::Vector { .. }
+        | LogicalType::Any => {
+            return None;
+        }
+    })
+}
+
+/// Whether a text of that format is bytes in base64.
+pub(crate) fn is_bytes(format: Option<&str>) -> bool {
+    matches!(format, Some("binary" | "byte"))
+}
 
 /// ODCS integer formats; without one any 64-bit integer, since the standard's i32 would refuse most real ids.
 pub(crate) fn integer(format: Option<&str>) -> Option<LeafType> {

@@ -51,7 +51,7 @@ impl<'c> Compiler<'c> {
                 pattern,
                 format,
             } => {
-                if matches!(format.as_deref(), Some("binary" | "byte")) {
+                if leaf_type::is_bytes(format.as_deref()) {
                     self.leaf(node, property, LeafType::Bytes, Body::Bare);
                     return;
                 }

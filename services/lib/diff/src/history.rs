@@ -1,0 +1,165 @@
+//! Published versions never change content.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use tidegate_contract::{Contract, ContractRef, Diagnostic, Level, Location};
+
+use crate::canonical;
+
+/// The code of `a version with two contents`.
+pub const PUBLISHED: &str = "TG0140";
+
+/// Every version that was ever published, with the content that it had then.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    versions: BTreeMap<ContractRef, Published>,
+}
+
+/// One version of the past.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// See [`content_hash`].
+    pub hash: String,
+    /// The commit (or whatever the reader of the past calls it) that published it.
+    pub commit: Arc<str>,
+}
+
+/// A version whose content is not what was published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which version.
+    pub contract: ContractRef,
+    /// Where it stands now.
+    pub location: Location,
+    /// Where it was published first.
+    pub published: Arc<str>,
+}
+
+// === impl History ===
+
+impl History {
+    /// Takes up a version, oldest commit first: what was published first counts. A version is published once it is enforced (active,
+    /// deprecated or retired); drafts and proposals may still change.
+    pub fn take(&mut self, contract: &Contract, commit: &str) {
+        if contract.status.is_enforced() {
+            self.publish(contract.reference(), content_hash(contract), commit);
+        }
+    }
+
+    /// The same with a hash that was kept.
+    pub fn publish(&mut self, version: ContractRef, hash: String, commit: &str) {
+        self.versions.entry(version).or_insert_with(|| Published {
+            hash,
+            commit: commit.into(),
+        });
+    }
+
+    /// What was published under that name.
+    pub fn get(&self, version: &ContractRef) -> Option<&Published> {
+        self.versions.get(version)
+    }
+
+    /// Versions among these whose content is not the published one.
+    pub fn violations<'c>(&self, current: impl IntoIterator<Item = &'c Contract>) -> Vec<Violation> {
+        let broken = |contract: &'c Contract| {
+            let version = contract.reference();
+            let published = self.versions.get(&version)?;
+            (published.hash != content_hash(contract)).then(|| Violation {
+                contract: version,
+                location: contract.location.clone(),
+                published: published.commit.clone(),
+            })
+        };
+        current.into_iter().filter_map(broken).collect()
+    }
+}
+
+// === impl Violation ===
+
+impl Violation {
+    /// As `lint` says it.
+    pub fn diagnostic(&self) -> Diagnostic {
+        Diagnostic {
+            code: PUBLISHED,
+            level: Level::Error,
+            location: self.location.clone(),
+            problem: format!("{} was published with another content ({})", self.contract, self.published),
+            help: "give the changed contract a new version; `tidegate diff` says which".to_owned(),
+        }
+    }
+}
+
+/// SHA-256 in hex over everything that a contract says, in no particular spelling: comments, layout and the order of keys do not count, and
+/// neither does `status`, which is the life of a version rather than its content. Event schemas that the contract names count with their
+/// texts, where they are attached.
+pub fn content_hash(contract: &Contract) -> String {
+    let mut hash = Sha256::new();
+    hash.update(canonical::text_of(&contract.document, &|key| key != "status"));
+    for (index, object) in contract.objects.iter().enumerate() {
+        let Some(schema) = &object.settings.event_schema else { continue };
+        // Every file that takes part in judging; where it does not compile, the named one.
+        let files = tidegate_check::compile(contract, index)
+            .ok()
+            .and_then(|plan| plan.event_schema)
+            .map(|(schema, _)| schema.files().to_vec());
+        match files {
+            Some(files) => {
+                for (path, sha256) in files {
+                    hash.update(format!("\n{path:?} {sha256}"));
+                }
+            }
+            None => hash.update(format!("\n{:?} {:?}", schema.path, schema.text())),
+        }
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contract(status: &str, rest: &str) -> Contract {
+        let text = format!("# a comment\napiVersion: v3.2.0\nkind: DataContract\nid: a\nversion: 1.0.0\nstatus: {status}\n{rest}");
+        tidegate_contract::parse("a.odcs.yaml", &text).0.unwrap()
+    }
+
+    const ONE: &str = "name: x\nschema:\n  - name: t\n    properties:\n      - {name: a, logicalType: boolean}\n";
+
+    #[test]
+    fn content_is_what_it_says() {
+        let hash = |status: &str, rest: &str| content_hash(&contract(status, rest));
+        let one = hash("active", ONE);
+        let same = "schema:\n    - properties:\n      - logicalType: boolean\n        name: 'a'\n      name: t # t\nname: x\n";
+        assert_eq!(one, hash("retired", same));
+        for other in [
+            ONE.replace("boolean", "string"),
+            ONE.replace("name: x", "name: y"),
+            ONE.replace("{name: a", "{required: true, name: a"),
+        ] {
+            assert_ne!(one, hash("active", &other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_published_version_stays_as_it_is() {
+        let mut history = History::default();
+        let changed = contract("active", &ONE.replace("boolean", "string"));
+        history.take(&contract("draft", ONE), "c1");
+        assert!(history.violations([&changed]).is_empty(), "a draft is not published");
+        history.take(&contract("active", ONE), "c2");
+        // What came later does not make it right.
+        history.take(&changed, "c3");
+        let found = history.violations([&changed]);
+        assert_eq!((found.len(), &*found[0].published), (1, "c2"));
+        assert_eq!(found[0].diagnostic().code, PUBLISHED);
+        assert!(
+            tidegate_contract::codes::explain(PUBLISHED)
+                .unwrap()
+                .explanation
+                .contains("never changes")
+        );
+        assert!(history.violations([&contract("deprecated", ONE)]).is_empty());
+    }
+}

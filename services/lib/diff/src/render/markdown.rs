@@ -1,0 +1,169 @@
+//! A comment of a pull request: at most 40 lines, worst first, the rest counted.
+
+use std::fmt::Write as _;
+
+use super::sentence;
+use crate::change::{Change, Grade};
+use crate::semver::Bump;
+use crate::set::Diff;
+
+/// The most lines of a comment.
+pub const LINES_MAX: usize = 40;
+/// First line of every comment, by which the one before is found again.
+pub const MARKER: &str = "<!-- tidegate diff -->";
+
+/// Lines beside the table: marker, title, verdict, one empty line each, header of the table, the line about the rest, the legend.
+const FRAME: usize = 11;
+/// The most lines about contracts and about published versions.
+const CONTRACTS_MAX: usize = 10;
+
+/// The comment, with a line break at its end.
+pub fn markdown(diff: &Diff) -> String {
+    let mut out = format!("{MARKER}\n### Contracts: {}\n\n", headline(diff));
+    let mut notes: Vec<String> = diff
+        .violations
+        .iter()
+        .map(|violation| {
+            format!(
+                "- **{} was published with another content** ({}): give the changed contract a new version",
+                code(&violation.contract.to_string()),
+                code(&violation.published)
+            )
+        })
+        .collect();
+    notes.extend(diff.contracts.iter().map(|contract| {
+        let mark = if contract.verdict.is_finding() { "**" } else { "" };
+        format!("- {mark}{}{mark}: {}", code(contract.id()), text(&sentence(contract)))
+    }));
+    let shown_notes = fold(&mut out, &notes, CONTRACTS_MAX, "contracts");
+    let changes = sorted(diff);
+    if changes.is_empty() {
+        return out;
+    }
+    out.push_str("\n| | What | Producers | Consumers | Version |\n|---|---|---|---|---|\n");
+    let room = LINES_MAX - FRAME - shown_notes;
+    let rows: Vec<String> = changes.iter().map(|change| row(change)).collect();
+    let left = rows.len().saturating_sub(room);
+    rows.iter().take(room).for_each(|row| out.push_str(row));
+    if left > 0 {
+        let _ = write!(out, "\n… and {} more: {}.\n", left, counted(&changes[room..]));
+    } else {
+        out.push('\n');
+    }
+    out.push_str(
+        "<sub>Producers: which events pass. Consumers: what may be relied on. Undetermined: the contracts alone do not tell.</sub>\n",
+    );
+    out
+}
+
+fn headline(diff: &Diff) -> String {
+    let changes = sorted(diff);
+    if changes.is_empty() && diff.contracts.is_empty() && diff.violations.is_empty() {
+        return "nothing changed".to_owned();
+    }
+    let producers = changes.iter().filter(|change| change.breaks_producers()).count();
+    let consumers = changes.iter().filter(|change| change.breaks_consumers()).count();
+    let breaks = match (producers, consumers) {
+        (0, 0) => "nobody is broken".to_owned(),
+        (some, 0) => format!("{some} break producers"),
+        (0, some) => format!("{some} break consumers"),
+        (one, other) => format!("{one} break producers, {other} break consumers"),
+    };
+    let verdict = if diff.has_findings() { "❌" } else { "✅" };
+    let count = changes.len();
+    format!("{verdict} {count} change{}, {breaks}", if count == 1 { "" } else { "s" })
+}
+
+fn row(change: &Change) -> String {
+    let place = change.new.as_ref().or(change.old.as_ref());
+    let place = place
+        .map(|place| format!("<br><sub>{}:{}</sub>", text(&place.file), place.line))
+        .unwrap_or_default();
+    format!(
+        "| {} | {}{place} | {} | {} | {} |\n",
+        mark(change),
+        text(&change.sentence),
+        word(change.producers, change.breaks_producers()),
+        word(change.consumers, change.breaks_consumers()),
+        match change.bump {
+            Bump::None => "",
+            bump => bump.as_str(),
+        }
+    )
+}
+
+fn mark(change: &Change) -> &'static str {
+    match change.bump {
+        Bump::Major => "🔴",
+        Bump::Minor => "🟡",
+        Bump::Patch | Bump::None => "⚪",
+    }
+}
+
+fn word(grade: Grade, breaks: bool) -> String {
+    match (grade, breaks) {
+        (Grade::None, _) => String::new(),
+        (grade, true) => format!("**{}**", grade.as_str()),
+        (grade, false) => grade.as_str().to_owned(),
+    }
+}
+
+fn sorted(diff: &Diff) -> Vec<&Change> {
+    let mut changes: Vec<&Change> = diff.changes().collect();
+    changes.sort_by_key(|change| change.weight());
+    changes
+}
+
+fn counted(changes: &[&Change]) -> String {
+    let of = |bump: Bump| changes.iter().filter(|change| change.bump == bump).count();
+    let parts = [Bump::Major, Bump::Minor, Bump::Patch, Bump::None].map(|bump| (of(bump), bump));
+    let named = parts.iter().filter(|(count, _)| *count > 0).map(|(count, bump)| match bump {
+        Bump::None => format!("{count} that demand nothing"),
+        bump => format!("{count} {}", bump.as_str()),
+    });
+    named.collect::<Vec<_>>().join(", ")
+}
+
+/// Writes as many lines as there is room for, the last one counting the rest; answers how many were written.
+fn fold(out: &mut String, lines: &[String], most: usize, what: &str) -> usize {
+    let shown = if lines.len() > most { most - 1 } else { lines.len() };
+    for line in &lines[..shown] {
+        out.push_str(line);
+        out.push('\n');
+    }
+    let left = lines.len() - shown;
+    if left > 0 {
+        let _ = writeln!(out, "- … and {left} more {what}");
+    }
+    shown + usize::from(left > 0)
+}
+
+/// Text of a contract must not become markup: a cell has one line, no bars, no tags, no mentions. Code between back ticks stays code.
+fn text(text: &str) -> String {
+    // With an odd number of back ticks the last one would open code for the rest of the line, and what is inside would be outside.
+    let paired = text.matches('`').count().is_multiple_of(2);
+    let mut out = String::with_capacity(text.len());
+    let mut in_code = false;
+    for c in text.chars() {
+        match c {
+            '|' => out.push_str("\\|"),
+            '\n' | '\r' => out.push(' '),
+            '`' if paired => {
+                in_code = !in_code;
+                out.push(c);
+            }
+            '`' => out.push('\''),
+            '<' if !in_code => out.push_str("&lt;"),
+            // A zero-width space keeps a mention from being one.
+            '@' if !in_code => out.push_str("@\u{200b}"),
+            c if c.is_control() => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A name as code.
+fn code(name: &str) -> String {
+    text(&format!("`{}`", name.replace('`', "'")))
+}
