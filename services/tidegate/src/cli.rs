@@ -21,6 +21,7 @@ const EXAMPLES: &str = "Examples:
   tidegate try orders.odcs.yaml event.json          one event, with the place of everything that is wrong
   tidegate export orders.odcs.yaml --to sql         the contract as JSON Schema, Avro, SQL, …
   tidegate lint contracts                           what is wrong with contracts, and what nothing checks
+  tidegate diff --base origin/main contracts        what a change of contracts breaks, and the version it needs
   tidegate validate --config tidegate.yaml          judge topics: validated and dead-letter topics
   tidegate sink --config tidegate.yaml              land validated topics as Parquet
   tidegate sla run --once --config tidegate.yaml    check the contracts' SLAs on the lake
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Say everything about contracts: errors, warnings, and what is not executed, each with its place and fix.
     Lint(LintArgs),
+    /// Say what a change of contracts means for producers and consumers, and which version it needs.
+    Diff(DiffArgs),
     /// Explain a diagnostic code, such as TG0117.
     Explain(ExplainArgs),
     /// Judge topics: valid records go to validated topics, the others to dead-letter topics with all reasons.
@@ -203,7 +206,8 @@ Exit 0: no error (with --deny warnings: no warning either); 1: some; 2: misuse, 
 pub(crate) struct LintArgs {
     /// Contract files, or folders that are searched for *.odcs.yaml; default: the current folder.
     pub(crate) paths: Vec<PathBuf>,
-    /// How findings are written: text with the lines they are about, one JSON document, GitHub annotations, or SARIF 2.1.0.
+    /// How findings are written: text with the lines they are about, one JSON document, annotations of GitHub or Azure Pipelines, GitLab's
+    /// code quality report, JUnit's XML, or SARIF 2.1.0.
     #[arg(long, default_value = "text")]
     pub(crate) output: LintOutput,
     /// What else makes the exit code 1.
@@ -222,7 +226,52 @@ pub(crate) enum LintOutput {
     Text,
     Json,
     Github,
+    Gitlab,
+    Azure,
+    Junit,
     Sarif,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate diff old.odcs.yaml new.odcs.yaml                 two files, whatever their names
+  tidegate diff main:contracts contracts                    a folder of a Git commit and the working tree
+  tidegate diff v1.2.0:contracts v1.3.0:contracts           two commits
+  tidegate diff --base origin/main contracts                for CI: the folder as it is at the base, and as it is here
+  tidegate diff --base origin/main --output markdown        the comment of a pull request, at most 40 lines
+
+A side is a file, a folder, or REF:PATH as Git writes it (the path counts from the root of the repository).
+Producers: which events pass. Consumers: what may be relied on.
+Exit 0: every version rises as much as its changes demand; 1: one does not, or an enforced contract is gone, or a published
+version has another content; 2: misuse, or a contract does not load.")]
+pub(crate) struct DiffArgs {
+    /// OLD and NEW; with --base only what to compare (default: the current folder).
+    #[arg(value_name = "SIDE", num_args = 0..=2)]
+    pub(crate) sides: Vec<String>,
+    /// Branch, tag or commit with the old side.
+    #[arg(long, value_name = "REF")]
+    pub(crate) base: Option<String>,
+    /// How the comparison is written: for a terminal, one JSON document, a comment of a pull request, or the standard's own draft of a
+    /// difference (MetadataDifference, a list of documents).
+    #[arg(long, default_value = "human")]
+    pub(crate) output: DiffOutput,
+    /// The part of the version that an undetermined change demands, such as another text of a rule.
+    #[arg(long, default_value = "major")]
+    pub(crate) undetermined: Undetermined,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiffOutput {
+    Human,
+    Json,
+    Markdown,
+    Odcs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Undetermined {
+    Major,
+    Minor,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod check;
 mod contract_file;
 pub(crate) mod demo;
+pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod lint;

@@ -35,6 +35,7 @@ fn main() -> std::process::ExitCode {
         Command::Try(args) => commands::attempt::run(&args),
         Command::Export(args) => commands::export::run(&args),
         Command::Lint(args) => commands::lint::run(&args),
+        Command::Diff(args) => commands::diff::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
         Command::Validate(args) => commands::validate::run(&args),
         Command::Sink(args) => commands::sink::run(&args),

@@ -1,0 +1,66 @@
+//! `tidegate diff`: what a change of contracts means, and which version it needs.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use anyhow::bail;
+use tidegate_contract::Contract;
+use tidegate_diff::set::compare_pair;
+use tidegate_diff::{Diff, History, compare_sets, render};
+
+use crate::cli::{DiffArgs, DiffOutput, Undetermined};
+use crate::exit::Exit;
+
+mod side;
+
+use side::Side;
+
+pub(crate) fn run(args: &DiffArgs) -> Exit {
+    crate::screen::ending(diff(args))
+}
+
+fn diff(args: &DiffArgs) -> anyhow::Result<Exit> {
+    let (old, new) = match (&args.base, args.sides.as_slice()) {
+        (None, [old, new]) => (Side::parse(old)?, Side::parse(new)?),
+        (None, _) => bail!("name two sides, OLD and NEW, or the old one by --base REF"),
+        (Some(base), []) => Side::since(base, ".")?,
+        (Some(base), [here]) => Side::since(base, here)?,
+        (Some(_), _) => bail!("with --base there is one side at most"),
+    };
+    let (Some(before), Some(now)) = (old.load()?, new.load()?) else {
+        return Ok(Exit::CouldNotTell);
+    };
+    let names = (old.name(), new.name());
+    let diff = match (before.as_slice(), now.as_slice()) {
+        // Two files are meant to be compared, whatever they are called.
+        ([one], [other]) if old.is_file() && new.is_file() => of_files((&names.0, &names.1), one, other),
+        _ => compare_sets((&names.0, &names.1), &before, &now),
+    };
+    let diff = match args.undetermined {
+        Undetermined::Major => diff,
+        Undetermined::Minor => diff.trusting(),
+    };
+    let text = match args.output {
+        DiffOutput::Human => render::human(&diff),
+        DiffOutput::Markdown => render::markdown(&diff),
+        DiffOutput::Json => format!("{:#}\n", render::json(&diff)),
+        DiffOutput::Odcs => format!("{:#}\n", serde_json::Value::Array(render::odcs(&diff))),
+    };
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(if diff.has_findings() { Exit::Findings } else { Exit::Clean })
+}
+
+fn of_files(names: (&str, &str), old: &Arc<Contract>, new: &Arc<Contract>) -> Diff {
+    let mut history = History::default();
+    history.take(old, names.0);
+    let pair = compare_pair(old, new);
+    let differ = !pair.changes.is_empty() || old.version.text != new.version.text;
+    Diff {
+        old: names.0.into(),
+        new: names.1.into(),
+        contracts: differ.then_some(pair).into_iter().collect(),
+        violations: history.violations([&**new]),
+    }
+}
