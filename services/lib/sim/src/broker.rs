@@ -9,7 +9,7 @@ use tidegate_flow::record::Outgoing;
 use tidegate_flow::{NextOffset, Offset, Origin, Position, Record, Remedy, TopicPartition, WorldError};
 
 use crate::group::Group;
-use crate::log::{Entry, Fate, Log};
+use crate::log::{Entry, Fate, Isolation, Log};
 
 /// A Kafka in memory. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -43,11 +43,15 @@ struct Topic {
 #[derive(Debug, Default)]
 struct Producer {
     epoch: u64,
+    /// Opened by the first record or position that is added, as AddPartitionsToTxn does; beginning is the client's own affair.
     open: Option<Transaction>,
+    /// How the last one ended: true for a commit.
+    ended: Option<bool>,
 }
 
 #[derive(Debug, Default)]
 struct Transaction {
+    number: u64,
     written: BTreeMap<TopicPartition, Vec<i64>>,
     offsets: Vec<(String, Position)>,
 }
@@ -57,7 +61,7 @@ struct Transaction {
 pub(crate) enum Rejected {
     Fenced,
     NotOpen,
-    NotOwned,
+    UnknownMember,
 }
 
 /// Reads facts and offsets.
@@ -71,6 +75,14 @@ pub struct BrokerScan(Broker);
 /// Writes outside of transactions: producers of raw topics.
 #[derive(Debug, Clone)]
 pub struct Writer(Broker);
+
+/// Writes in transactions: producers of raw topics that abort now and then.
+#[derive(Debug, Clone)]
+pub struct TransactionalWriter {
+    broker: Broker,
+    id: String,
+    epoch: u64,
+}
 
 // === impl Broker ===
 
@@ -109,6 +121,75 @@ impl Broker {
             .get(group)
             .and_then(|group| group.committed.get(at))
             .map(|(next, _)| *next)
+    }
+
+    /// The number of the transaction that is open under a transactional id.
+    pub fn open_transaction(&self, id: &str) -> Option<u64> {
+        Some(self.lock().producers.get(id)?.open.as_ref()?.number)
+    }
+
+    /// What the coordinator does after `transaction.timeout.ms`: aborts the transaction, if it is still that one, and fences its producer.
+    pub fn expire_transaction(&self, id: &str, number: u64) -> bool {
+        let is_due = self.open_transaction(id) == Some(number);
+        if is_due {
+            self.lock().init_producer(id);
+            self.notify();
+        }
+        is_due
+    }
+
+    /// A repeated EndTxn that arrives now, whenever it was sent; whether it ended a transaction.
+    pub fn end_transaction_late(&self, id: &str, epoch: u64, commit: bool) -> bool {
+        let was_open = self.open_transaction(id).is_some();
+        let ended = was_open && self.lock().finish(id, epoch, commit).is_ok();
+        self.notify();
+        ended
+    }
+
+    /// Records of a produce request that arrives now, whenever it was sent. Brokers check that their transaction is open (since 3.6);
+    /// how many were taken.
+    pub fn write_late(&self, id: &str, epoch: u64, batch: &[Outgoing]) -> usize {
+        if self.open_transaction(id).is_none() {
+            return 0;
+        }
+        let mut state = self.lock();
+        batch
+            .iter()
+            .take_while(|outgoing| state.write(id, epoch, outgoing) == Ok(true))
+            .count()
+    }
+
+    /// Removes a silent member from its group, as the coordinator does after `session.timeout.ms`.
+    pub fn evict(&self, group: &str, member: u64) -> bool {
+        let mut state = self.lock();
+        let all = state.group_partitions(group);
+        let Some(of) = state.groups.get_mut(group) else { return false };
+        let was_there = of.knows(member);
+        of.leave(member, &all);
+        drop(state);
+        self.notify();
+        was_there
+    }
+
+    /// How many members a group has.
+    pub fn members(&self, group: &str) -> usize {
+        self.lock().groups.get(group).map_or(0, |group| group.members.len())
+    }
+
+    /// Forgets what a group has committed, as `offsets.retention.minutes` or an operator does.
+    pub fn forget_positions(&self, group: &str) {
+        if let Some(group) = self.lock().groups.get_mut(group) {
+            group.committed.clear();
+        }
+    }
+
+    /// A producer of raw topics that writes in transactions; fences an earlier one of that id.
+    pub fn transactional_writer(&self, id: &str) -> TransactionalWriter {
+        TransactionalWriter {
+            broker: self.clone(),
+            id: id.to_owned(),
+            epoch: self.lock().init_producer(id),
+        }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -175,9 +256,16 @@ impl State {
             .get_mut(usize::try_from(at.partition).ok()?)
     }
 
-    pub(crate) fn read(&self, at: &TopicPartition, from: NextOffset, max: usize, into: &mut Vec<Record>) -> NextOffset {
+    pub(crate) fn read(
+        &self,
+        at: &TopicPartition,
+        from: NextOffset,
+        max: usize,
+        isolation: Isolation,
+        into: &mut Vec<Record>,
+    ) -> NextOffset {
         let Some(log) = self.log(at) else { return from };
-        NextOffset(log.read_committed(from.0, max, |offset, entry| {
+        NextOffset(log.read(from.0, max, isolation, |offset, entry| {
             into.push(Record {
                 origin: Origin {
                     at: at.clone(),
@@ -214,6 +302,7 @@ impl State {
         }
         let producer = self.producers.get_mut(id).expect("made above");
         producer.epoch += 1;
+        producer.ended = None;
         producer.epoch
     }
 
@@ -226,30 +315,31 @@ impl State {
         }
     }
 
-    pub(crate) fn begin(&mut self, id: &str, epoch: u64) -> Result<(), Rejected> {
-        self.producer(id, epoch)?.open = Some(Transaction::default());
-        Ok(())
+    /// The open transaction of a producer; opens one when there is none.
+    fn transaction(&mut self, id: &str, epoch: u64) -> Result<&mut Transaction, Rejected> {
+        let number = self.fresh_id();
+        let producer = self.producer(id, epoch)?;
+        Ok(producer.open.get_or_insert_with(|| Transaction {
+            number,
+            ..Transaction::default()
+        }))
     }
 
     pub(crate) fn write(&mut self, id: &str, epoch: u64, outgoing: &Outgoing) -> Result<bool, Rejected> {
-        self.producer(id, epoch)?.open.as_ref().ok_or(Rejected::NotOpen)?;
+        self.transaction(id, epoch)?;
         let Some(offset) = self.append(outgoing, Fate::Open) else {
             return Ok(false);
         };
-        let transaction = self.producer(id, epoch)?.open.as_mut().ok_or(Rejected::NotOpen)?;
+        let transaction = self.transaction(id, epoch)?;
         transaction.written.entry(outgoing.to.clone()).or_default().push(offset);
         Ok(true)
     }
 
     pub(crate) fn add_offsets(&mut self, id: &str, epoch: u64, group: &str, member: u64, positions: &[Position]) -> Result<(), Rejected> {
-        let owned = self
-            .groups
-            .get(group)
-            .is_some_and(|group| group.owns(member, positions.iter().map(|p| Borrowed(&p.at))));
-        if !owned {
-            return Err(Rejected::NotOwned);
+        if !self.groups.get(group).is_some_and(|group| group.knows(member)) {
+            return Err(Rejected::UnknownMember);
         }
-        let transaction = self.producer(id, epoch)?.open.as_mut().ok_or(Rejected::NotOpen)?;
+        let transaction = self.transaction(id, epoch)?;
         transaction
             .offsets
             .extend(positions.iter().map(|position| (group.to_owned(), position.clone())));
@@ -260,10 +350,19 @@ impl State {
         Ok(())
     }
 
+    /// EndTxn. Asked again for the end that the last transaction came to, it says yes again; so a repeated request that arrives late ends
+    /// whatever transaction of that epoch is open by then (the hole that KIP-890 closes).
     pub(crate) fn finish(&mut self, id: &str, epoch: u64, commit: bool) -> Result<(), Rejected> {
-        let transaction = self.producer(id, epoch)?.open.take().ok_or(Rejected::NotOpen)?;
-        self.end_transaction(transaction, commit);
-        Ok(())
+        let producer = self.producer(id, epoch)?;
+        match producer.open.take() {
+            Some(transaction) => {
+                producer.ended = Some(commit);
+                self.end_transaction(transaction, commit);
+                Ok(())
+            }
+            None if producer.ended == Some(commit) => Ok(()),
+            None => Err(Rejected::NotOpen),
+        }
     }
 
     fn end_transaction(&mut self, transaction: Transaction, commit: bool) {
@@ -283,15 +382,6 @@ impl State {
                 group.committed.insert(position.at, (position.next, position.metadata));
             }
         }
-    }
-}
-
-/// Lends a partition where one is asked for by reference.
-pub(crate) struct Borrowed<'a>(pub(crate) &'a TopicPartition);
-
-impl AsRef<TopicPartition> for Borrowed<'_> {
-    fn as_ref(&self) -> &TopicPartition {
-        self.0
     }
 }
 
@@ -356,7 +446,7 @@ impl Scan for BrokerScan {
         records_max: usize,
     ) -> Result<Vec<Record>, WorldError> {
         let mut records = Vec::new();
-        self.0.lock().read(partition, from, records_max, &mut records);
+        self.0.lock().read(partition, from, records_max, Isolation::Committed, &mut records);
         records.retain(|record| record.origin.offset.0 < until.0);
         Ok(records)
     }
@@ -379,5 +469,37 @@ impl Writer {
         drop(state);
         self.0.notify();
         Ok(())
+    }
+
+    /// Takes an offset of a partition without a record, as compaction does.
+    pub fn gap(&self, at: &TopicPartition) {
+        if let Some(log) = self.0.lock().log_mut(at) {
+            log.gap();
+        }
+        self.0.notify();
+    }
+}
+
+// === impl TransactionalWriter ===
+
+impl TransactionalWriter {
+    /// Writes into the open transaction; opens one when there is none.
+    pub fn write(&self, batch: &[Outgoing]) -> Result<(), WorldError> {
+        let mut state = self.broker.lock();
+        for outgoing in batch {
+            if state.write(&self.id, self.epoch, outgoing) != Ok(true) {
+                return Err(WorldError::new(Remedy::Operator, format!("{} was not written", outgoing.to)));
+            }
+        }
+        drop(state);
+        self.broker.notify();
+        Ok(())
+    }
+
+    /// Ends the open transaction, if there is one.
+    pub fn end(&self, commit: bool) {
+        // Nothing open, or fenced: either way there is nothing of ours left to end.
+        let _ = self.broker.lock().finish(&self.id, self.epoch, commit);
+        self.broker.notify();
     }
 }

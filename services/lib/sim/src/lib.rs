@@ -9,11 +9,13 @@ mod clock;
 mod group;
 mod log;
 mod member;
+mod schedule;
 mod store;
 pub mod traffic;
 pub mod variety;
 
-pub use broker::{Broker, BrokerCluster, BrokerScan, Writer};
+pub use broker::{Broker, BrokerCluster, BrokerScan, TransactionalWriter, Writer};
 pub use clock::ManualClock;
 pub use member::{BrokerConsumer, BrokerExchange};
+pub use schedule::{Ended, Schedule};
 pub use store::MemoryStore;

@@ -12,8 +12,17 @@ pub(crate) enum Fate {
     Aborted,
     /// Its transaction is open: nothing from here on is stable.
     Open,
-    /// A commit or abort marker: takes an offset, is never handed out.
+    /// A commit or abort marker, or what compaction left of a record: takes an offset, is never handed out.
     Control,
+}
+
+/// Which records a reader sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Isolation {
+    /// Decided and committed ones, up to the last stable offset.
+    Committed,
+    /// All of them, as they are appended. Nothing of Tidegate reads so; the simulator shows what would become of it.
+    Uncommitted,
 }
 
 /// One entry; its offset is its index in the log.
@@ -45,6 +54,11 @@ impl Log {
         for &offset in offsets {
             self.entries[offset as usize].fate = fate;
         }
+        self.gap();
+    }
+
+    /// Takes an offset without a record.
+    pub(crate) fn gap(&mut self) {
         self.append(Entry {
             fate: Fate::Control,
             timestamp: None,
@@ -62,16 +76,24 @@ impl Log {
             .unwrap_or(self.entries.len()) as i64
     }
 
-    /// Committed records from `from`, at most `max`, with their offsets; and the position after what was passed over.
-    pub(crate) fn read_committed(&self, from: i64, max: usize, mut take: impl FnMut(i64, &Entry)) -> i64 {
+    /// Records from `from`, at most `max`, with their offsets; and the position after what was passed over.
+    pub(crate) fn read(&self, from: i64, max: usize, isolation: Isolation, mut take: impl FnMut(i64, &Entry)) -> i64 {
+        let end = match isolation {
+            Isolation::Committed => self.stable_end(),
+            Isolation::Uncommitted => self.entries.len() as i64,
+        };
         let mut next = from;
         let mut taken = 0;
-        for offset in from..self.stable_end() {
+        for offset in from..end {
             if taken == max {
                 break;
             }
             let entry = &self.entries[offset as usize];
-            if entry.fate == Fate::Committed {
+            let is_seen = match isolation {
+                Isolation::Committed => entry.fate == Fate::Committed,
+                Isolation::Uncommitted => entry.fate != Fate::Control,
+            };
+            if is_seen {
                 take(offset, entry);
                 taken += 1;
             }

@@ -8,19 +8,26 @@ use tidegate_flow::ports::{Committed, Consumer, Delivery, Exchange, FaultClass, 
 use tidegate_flow::record::Outgoing;
 use tidegate_flow::{NextOffset, Position, Remedy, TopicPartition, WorldError};
 
-use crate::broker::{Borrowed, Broker, Rejected};
-use crate::log::Fate;
+use crate::broker::{Broker, Rejected};
+use crate::log::{Fate, Isolation};
 
 /// A consumer of a group.
 #[derive(Debug)]
 pub struct BrokerConsumer {
     broker: Broker,
     group: String,
+    topics: Vec<Arc<str>>,
     id: u64,
+    /// What the member was told that it owns, whatever the coordinator thinks by now.
+    held: BTreeSet<TopicPartition>,
+    /// Lost, and not told of it yet.
+    lost: Vec<TopicPartition>,
     positions: BTreeMap<TopicPartition, NextOffset>,
     paused: BTreeSet<TopicPartition>,
     /// Where the next poll begins to look, so that no partition starves.
     turn: usize,
+    isolation: Isolation,
+    leaves: bool,
 }
 
 /// A consumer with a producer.
@@ -29,6 +36,8 @@ pub struct BrokerExchange {
     consumer: BrokerConsumer,
     /// Transactional id and epoch; none in at_least_once.
     producer: Option<(String, u64)>,
+    /// Something was added to the transaction: without that its end is the client's own affair.
+    added: bool,
 }
 
 // === impl BrokerConsumer ===
@@ -36,23 +45,125 @@ pub struct BrokerExchange {
 impl BrokerConsumer {
     /// Joins a group.
     pub fn join(broker: &Broker, group: &str, topics: &[Arc<str>]) -> BrokerConsumer {
-        let mut state = broker.lock();
-        let id = state.fresh_id();
-        let mut wanted = state.group_partitions(group);
-        wanted.extend(state.partitions_of(topics));
-        wanted.sort();
-        wanted.dedup();
-        state.groups.entry(group.to_owned()).or_default().join(id, topics.to_vec(), &wanted);
-        drop(state);
-        broker.notify();
-        BrokerConsumer {
+        let mut consumer = BrokerConsumer {
             broker: broker.clone(),
             group: group.to_owned(),
-            id,
+            topics: topics.to_vec(),
+            id: 0,
+            held: BTreeSet::new(),
+            lost: Vec::new(),
             positions: BTreeMap::new(),
             paused: BTreeSet::new(),
             turn: 0,
+            isolation: Isolation::Committed,
+            leaves: true,
+        };
+        consumer.enter();
+        consumer
+    }
+
+    fn enter(&mut self) {
+        let mut state = self.broker.lock();
+        self.id = state.fresh_id();
+        let mut wanted = state.group_partitions(&self.group);
+        wanted.extend(state.partitions_of(&self.topics));
+        wanted.sort();
+        wanted.dedup();
+        let group = state.groups.entry(self.group.clone()).or_default();
+        group.join(self.id, self.topics.clone(), &wanted);
+        drop(state);
+        self.broker.notify();
+    }
+
+    /// The id that the coordinator gave this member; a new one after it was removed and came back.
+    pub fn member(&self) -> u64 {
+        self.id
+    }
+
+    /// Whether the coordinator still counts this member in.
+    pub fn is_member(&self) -> bool {
+        self.broker.lock().groups.get(&self.group).is_some_and(|group| group.knows(self.id))
+    }
+
+    /// From now on dropping it leaves the group in the dark, as a process does that is killed.
+    pub fn die_silently(&mut self) {
+        self.leaves = false;
+    }
+
+    /// From now on reads what is not committed, too. For showing what becomes of that.
+    pub fn read_uncommitted(&mut self) {
+        self.isolation = Isolation::Uncommitted;
+    }
+
+    /// Joins again after having been removed, as a client does in the background: its generation is good again, and it owns nothing. The
+    /// next poll tells of the loss.
+    pub fn come_back(&mut self) {
+        if !self.is_member() {
+            self.positions.clear();
+            self.paused.clear();
+            self.lost.extend(std::mem::take(&mut self.held));
+            self.enter();
         }
+    }
+
+    /// What there is without waiting; none when there is nothing. A member that was removed hears of its loss and comes back.
+    pub fn take(&mut self, records_max: usize) -> Option<Polled> {
+        self.come_back();
+        if !self.lost.is_empty() {
+            return Some(Polled::Lost(std::mem::take(&mut self.lost)));
+        }
+        let broker = self.broker.clone();
+        let mut state = broker.lock();
+        let group = state.groups.entry(self.group.clone()).or_default();
+        let revoked = group.take_revoked(self.id);
+        if !revoked.is_empty() {
+            self.positions.retain(|at, _| !revoked.contains(at));
+            self.held.retain(|at| !revoked.contains(at));
+            self.paused.retain(|at| !revoked.contains(at));
+            broker.notify();
+            return Some(Polled::Revoked(revoked));
+        }
+        let assigned = group.take_assigned(self.id);
+        if !assigned.is_empty() {
+            self.held.extend(assigned.iter().cloned());
+            return Some(Polled::Assigned(assigned));
+        }
+        let mut records = Vec::new();
+        let partitions: Vec<TopicPartition> = self.positions.keys().filter(|at| !self.paused.contains(*at)).cloned().collect();
+        self.turn += 1;
+        for index in 0..partitions.len() {
+            let at = &partitions[(index + self.turn) % partitions.len()];
+            let position = self.positions.get_mut(at).expect("listed above");
+            *position = state.read(at, *position, records_max - records.len(), self.isolation, &mut records);
+        }
+        (!records.is_empty()).then_some(Polled::Records(records))
+    }
+
+    /// What the group has committed; none while a transaction may still move one of these positions.
+    pub fn stable(&self, partitions: &[TopicPartition]) -> Option<Vec<Committed>> {
+        let state = self.broker.lock();
+        let group = state.groups.get(&self.group);
+        let is_open = |at| group.is_some_and(|group| group.pending.contains_key(at));
+        if partitions.iter().any(is_open) {
+            return None;
+        }
+        drop(state);
+        Some(self.unstable(partitions))
+    }
+
+    /// What the group has committed, also while a transaction may still move it. For showing what becomes of that.
+    pub fn unstable(&self, partitions: &[TopicPartition]) -> Vec<Committed> {
+        let state = self.broker.lock();
+        let group = state.groups.get(&self.group);
+        let one = |at: &TopicPartition| {
+            let committed = group.and_then(|group| group.committed.get(at));
+            Committed {
+                at: at.clone(),
+                next: committed.map(|(next, _)| *next),
+                metadata: committed.map(|(_, metadata)| metadata.clone()).unwrap_or_default(),
+            }
+        };
+        partitions.iter().map(one).collect()
     }
 }
 
@@ -60,32 +171,16 @@ impl Consumer for BrokerConsumer {
     fn poll(&mut self, records_max: usize, wait: Duration) -> Result<Polled, WorldError> {
         let deadline = Instant::now() + wait;
         let broker = self.broker.clone();
-        let mut state = broker.lock();
         loop {
-            let group = state.groups.entry(self.group.clone()).or_default();
-            let revoked = group.take_revoked(self.id);
-            if !revoked.is_empty() {
-                self.positions.retain(|at, _| !revoked.contains(at));
-                broker.notify();
-                return Ok(Polled::Revoked(revoked));
-            }
-            let assigned = group.take_assigned(self.id);
-            if !assigned.is_empty() {
-                return Ok(Polled::Assigned(assigned));
-            }
-            let mut records = Vec::new();
-            let partitions: Vec<TopicPartition> = self.positions.keys().filter(|at| !self.paused.contains(*at)).cloned().collect();
-            self.turn += 1;
-            for index in 0..partitions.len() {
-                let at = &partitions[(index + self.turn) % partitions.len()];
-                let position = self.positions.get_mut(at).expect("listed above");
-                *position = state.read(at, *position, records_max - records.len(), &mut records);
+            if let Some(polled) = self.take(records_max) {
+                return Ok(polled);
             }
             let now = Instant::now();
-            if !records.is_empty() || now >= deadline {
-                return Ok(Polled::Records(records));
+            if now >= deadline {
+                return Ok(Polled::Records(Vec::new()));
             }
-            state = broker.wait(state, deadline - now);
+            // What changes between the look and the wait is found a moment later.
+            drop(broker.wait(broker.lock(), (deadline - now).min(Duration::from_millis(20))));
         }
     }
 
@@ -109,46 +204,28 @@ impl Consumer for BrokerConsumer {
     }
 
     fn assignment(&self) -> Vec<TopicPartition> {
-        let state = self.broker.lock();
-        let member = state.groups.get(&self.group).and_then(|group| group.members.get(&self.id));
-        member.map(|member| member.owned.iter().cloned().collect()).unwrap_or_default()
+        self.held.iter().cloned().collect()
     }
 
     /// Require-stable: waits while a transaction may still move one of these positions.
     fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Committed>, WorldError> {
-        let broker = self.broker.clone();
-        let mut state = broker.lock();
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
-            let group = state.groups.entry(self.group.clone()).or_default();
-            if partitions.iter().all(|at| !group.pending.contains_key(at)) {
-                return Ok(partitions
-                    .iter()
-                    .map(|at| {
-                        let committed = group.committed.get(at);
-                        Committed {
-                            at: at.clone(),
-                            next: committed.map(|(next, _)| *next),
-                            metadata: committed.map(|(_, metadata)| metadata.clone()).unwrap_or_default(),
-                        }
-                    })
-                    .collect());
+            if let Some(committed) = self.stable(partitions) {
+                return Ok(committed);
             }
             if Instant::now() >= deadline {
-                return Err(WorldError::new(
-                    Remedy::Retry,
-                    "a transaction that holds these positions is still open",
-                ));
+                return Err(unstable());
             }
-            state = broker.wait(state, Duration::from_millis(50));
+            drop(self.broker.wait(self.broker.lock(), Duration::from_millis(20)));
         }
     }
 
     fn commit(&mut self, positions: &[Position]) -> Result<(), WorldError> {
         let mut state = self.broker.lock();
         let group = state.groups.entry(self.group.clone()).or_default();
-        if !group.owns(self.id, positions.iter().map(|position| Borrowed(&position.at))) {
-            return Err(WorldError::new(Remedy::Reread, "a partition of the commit is no longer owned"));
+        if !group.knows(self.id) {
+            return Err(WorldError::new(Remedy::Retry, "committing positions: unknown member"));
         }
         for position in positions {
             group
@@ -176,8 +253,15 @@ impl Consumer for BrokerConsumer {
 /// A member that goes away without closing is what the coordinator sees after its session timed out.
 impl Drop for BrokerConsumer {
     fn drop(&mut self) {
-        self.close();
+        if self.leaves {
+            self.close();
+        }
     }
+}
+
+/// What a member is told while a transaction holds a position that it asks for.
+pub(crate) fn unstable() -> WorldError {
+    WorldError::new(Remedy::Retry, "a transaction that holds these positions is still open")
 }
 
 // === impl BrokerExchange ===
@@ -189,6 +273,7 @@ impl BrokerExchange {
         BrokerExchange {
             consumer: BrokerConsumer::join(broker, group, topics),
             producer,
+            added: false,
         }
     }
 
@@ -196,8 +281,26 @@ impl BrokerExchange {
         &self.consumer.broker
     }
 
+    /// The group member of the pair.
+    pub fn consumer(&mut self) -> &mut BrokerConsumer {
+        &mut self.consumer
+    }
+
+    /// The group member of the pair, to look at.
+    pub fn member(&self) -> &BrokerConsumer {
+        &self.consumer
+    }
+
+    /// Transactional id and epoch; none without transactions.
+    pub fn producer(&self) -> Option<(String, u64)> {
+        self.producer.clone()
+    }
+
     fn finish(&mut self, commit: bool) -> Result<bool, TransactionFault> {
         let (id, epoch) = self.transactional()?;
+        if !self.added {
+            return Ok(true);
+        }
         self.broker().lock().finish(&id, epoch, commit).map_err(fault)?;
         self.broker().notify();
         Ok(true)
@@ -214,12 +317,13 @@ impl BrokerExchange {
 
 impl Exchange for BrokerExchange {
     fn begin(&mut self) -> Result<(), TransactionFault> {
-        let (id, epoch) = self.transactional()?;
-        self.broker().lock().begin(&id, epoch).map_err(fault)
+        self.added = false;
+        self.transactional().map(drop)
     }
 
     fn send(&mut self, batch: Vec<Outgoing>) -> Result<Delivery, TransactionFault> {
         let mut delivery = Delivery::default();
+        self.added |= !batch.is_empty();
         let mut state = self.broker().lock();
         for (index, outgoing) in batch.iter().enumerate() {
             let taken = match &self.producer {
@@ -241,6 +345,7 @@ impl Exchange for BrokerExchange {
     fn send_offsets(&mut self, positions: &[Position]) -> Result<(), TransactionFault> {
         let (id, epoch) = self.transactional()?;
         let (group, member) = (self.consumer.group.clone(), self.consumer.id);
+        self.added = true;
         self.broker()
             .lock()
             .add_offsets(&id, epoch, &group, member, positions)
@@ -309,7 +414,7 @@ fn fault(rejected: Rejected) -> TransactionFault {
     let (class, what) = match rejected {
         Rejected::Fenced => (FaultClass::Fatal, "a newer producer with this transactional id took over"),
         Rejected::NotOpen => (FaultClass::Fatal, "no transaction is open"),
-        Rejected::NotOwned => (FaultClass::Abortable, "a partition is no longer owned by this member"),
+        Rejected::UnknownMember => (FaultClass::Abortable, "the group does not know this member any more"),
     };
     TransactionFault {
         class,
