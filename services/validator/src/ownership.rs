@@ -204,7 +204,7 @@ impl Worker<'_> {
         } else {
             self.settings.retry_after
         };
-        owned.held_until = Some(now + i64::try_from(patience.as_micros()).unwrap_or(i64::MAX / 2));
+        owned.held_until = Some(now + micros(patience));
         let next = owned.committed.0;
         if let Err(failed) = self.parts.exchange.pause(std::slice::from_ref(at)) {
             // Not paused it goes on fetching; `take` drops what comes.
@@ -218,10 +218,13 @@ impl Worker<'_> {
     /// Lets held partitions try again from their committed position.
     pub(crate) fn release_healed(&mut self) -> Result<(), WorldError> {
         let now = self.parts.clock.now_micros();
+        let longest = micros(self.settings.retry_after.max(self.settings.operator_retry_after));
+        // Further away than anything was ever put off: the clock went backwards, and nobody waits for it to catch up.
+        let is_due = |until: i64| until <= now || until.saturating_sub(now) > longest;
         let due: Vec<(TopicPartition, NextOffset)> = self
             .partitions
             .iter()
-            .filter(|(_, owned)| owned.held_until.is_some_and(|until| until <= now))
+            .filter(|(_, owned)| owned.held_until.is_some_and(is_due))
             .map(|(at, owned)| (at.clone(), owned.committed))
             .collect();
         for (at, committed) in due {
@@ -243,6 +246,10 @@ impl Worker<'_> {
         }
         Ok(())
     }
+}
+
+fn micros(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX / 2)
 }
 
 pub(crate) fn names(partitions: &[TopicPartition]) -> String {

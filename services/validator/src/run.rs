@@ -1,6 +1,6 @@
 //! The loop. All state between two polls is here; [`crate::ownership`] is about partitions, [`crate::flush`] about batches.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub fn run<'a>(settings: &'a Settings, parts: Parts<'a>, stop: &'a AtomicBool) -
         snapshot: parts.contracts.latest(),
         parts,
         bench: Bench::new(),
-        partitions: HashMap::new(),
+        partitions: BTreeMap::new(),
         batch: Vec::new(),
         batch_bytes: 0,
         batch_since: 0,
@@ -55,7 +55,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) parts: Parts<'a>,
     pub(crate) snapshot: Arc<JudgingSnapshot>,
     pub(crate) bench: Bench,
-    pub(crate) partitions: HashMap<TopicPartition, Owned>,
+    /// In order, so that the same events make the same calls.
+    pub(crate) partitions: BTreeMap<TopicPartition, Owned>,
     pub(crate) batch: Vec<Record>,
     /// Bytes of the batch: keys, values, headers.
     pub(crate) batch_bytes: usize,
@@ -117,7 +118,8 @@ impl Worker<'_> {
     fn is_due(&self) -> bool {
         let age_micros = self.parts.clock.now_micros() - self.batch_since;
         let full = self.batch.len() >= self.records_max || self.batch_bytes >= self.settings.batch_bytes_max;
-        let old = u128::try_from(age_micros).is_ok_and(|age| age >= self.settings.batch_age_max.as_micros());
+        // A clock that went backwards must not keep a batch open until it has caught up.
+        let old = u128::try_from(age_micros).map_or(true, |age| age >= self.settings.batch_age_max.as_micros());
         !self.batch.is_empty() && (full || old)
     }
 

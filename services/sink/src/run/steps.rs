@@ -16,8 +16,10 @@ use crate::slot::{Close, decide};
 impl Worker<'_, '_> {
     /// What is due without a record: a retry, a new snapshot, an age.
     pub(super) fn due(&mut self, lane: &mut Lane, now: i64, commit: &Arc<str>) -> Step {
+        let longest = i64::try_from(self.settings.retry.1.as_micros()).unwrap_or(i64::MAX);
         match &lane.hold {
-            Hold::Retry { at, .. } if *at <= now => {
+            // Further away than anything was ever put off: the clock went backwards, and nobody waits for it to catch up.
+            Hold::Retry { at, .. } if *at <= now || at.saturating_sub(now) > longest => {
                 if lane.tip.is_none() {
                     self.open(lane)?;
                 } else if let Work::Closing { .. } = lane.work {
