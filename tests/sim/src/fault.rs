@@ -34,6 +34,7 @@ pub enum Fault {
     F27,
     F29,
     F31,
+    F32,
 }
 
 /// One row of the table.
@@ -78,6 +79,7 @@ pub const TABLE: &[Row] = &[
     row(Fault::F27, 0.01, "store: credentials refused for a while"),
     row(Fault::F29, 0.01, "a process's clock jumps by up to an hour either way; records at timestamps 0, -1 and year 9999"),
     row(Fault::F31, 0.04, "SIGTERM, sometimes twice; rolling restart (drawn every second)"),
+    row(Fault::F32, 0.01, "throttled: a call takes seconds"),
 ];
 
 /// The faults of one seed: which are on, until when, and how often each struck.
@@ -116,9 +118,9 @@ impl Faults {
         Faults::of(on)
     }
 
-    /// These alone, each as likely as its row says; none for a run without faults.
-    pub fn only(faults: &[Fault]) -> Faults {
-        Faults::of(faults.iter().map(|fault| (*fault, fault.row().likely)).collect())
+    /// These alone, each so many times as likely as its row says; none for a run without faults.
+    pub fn only(faults: &[(Fault, f64)]) -> Faults {
+        Faults::of(faults.iter().map(|(fault, factor)| (*fault, fault.row().likely * factor)).collect())
     }
 
     fn of(on: BTreeMap<Fault, f64>) -> Faults {

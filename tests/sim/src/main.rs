@@ -19,7 +19,7 @@ struct Arguments {
     /// The first one.
     #[arg(long, default_value_t = 0)]
     first: u64,
-    /// Only this fault, instead of those that each seed draws; may be given again.
+    /// Only this fault, instead of those that each seed draws; may be given again. `F8=10` makes it ten times as likely.
     #[arg(long)]
     fault: Vec<String>,
     /// No faults at all.
@@ -64,7 +64,9 @@ fn main() -> anyhow::Result<ExitCode> {
 fn options(arguments: &Arguments) -> anyhow::Result<Options> {
     let mut faults = Vec::new();
     for name in &arguments.fault {
-        faults.push(Fault::from_name(name).with_context(|| format!("there is no fault {name}; see tests/sim/src/fault.rs"))?);
+        let (name, factor) = name.split_once('=').unwrap_or((name, "1"));
+        let fault = Fault::from_name(name).with_context(|| format!("there is no fault {name}; see tests/sim/src/fault.rs"))?;
+        faults.push((fault, factor.parse().with_context(|| format!("`{factor}` is no number"))?));
     }
     let mutation = match &arguments.mutate {
         None => None,

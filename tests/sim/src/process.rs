@@ -111,6 +111,9 @@ impl Fleet {
         let world = &self.world;
         process.note(format_args!("{ended:?} {answer:?}"));
         let was_asked = process.stop.load(Ordering::Relaxed);
+        if ended == Ended::Returned && process.is_member() {
+            world.breach(format!("{} ended and left its group in the dark", process.name));
+        }
         match (ended, answer) {
             (Ended::Panicked, _) => world.breach(format!("{} panicked", process.name)),
             (Ended::Returned, Some(Ok(()))) if !was_asked => world.breach(format!("{} ended without being asked to", process.name)),

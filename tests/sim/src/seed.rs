@@ -27,8 +27,8 @@ const GRACE: Duration = Duration::from_secs(60);
 /// How a seed is run.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Only these faults, instead of those that the seed draws.
-    pub faults: Option<Vec<Fault>>,
+    /// Only these faults, each so many times as likely as its row says, instead of those that the seed draws.
+    pub faults: Option<Vec<(Fault, f64)>>,
     /// A protection that is turned off.
     pub mutation: Option<Mutation>,
     /// Prints every call to standard error.

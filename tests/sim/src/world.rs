@@ -67,6 +67,8 @@ pub(crate) struct Process {
     member: Mutex<Option<(&'static str, u64)>>,
     /// When its client knows that it was removed, microseconds since the epoch.
     pub(crate) knows_loss_at: AtomicI64,
+    /// Its client left by itself and joins again with the next poll only.
+    pub(crate) left: AtomicBool,
     /// Killed by whoever is told to: a second SIGTERM.
     pub(crate) doomed: AtomicBool,
     pub(crate) calls: AtomicU64,
@@ -112,6 +114,8 @@ impl World {
     pub(crate) fn deliver_late(self: &Arc<World>, id: &str, likely: f64) {
         let mut wire = self.wire.lock().expect("not poisoned");
         let Some(at) = wire.iter().position(|late| late.id == id) else { return };
+        // It does more harm while a transaction is open.
+        let likely = if self.broker.open_transaction(id).is_some() { likely } else { likely * likely };
         if self.schedule.draw(|rng| rng.f64()) >= likely {
             return;
         }
@@ -173,6 +177,7 @@ impl Process {
             skew: AtomicI64::new(0),
             member: Mutex::new(None),
             knows_loss_at: AtomicI64::new(i64::MAX),
+            left: AtomicBool::new(false),
             doomed: AtomicBool::new(false),
             calls: AtomicU64::new(0),
         }
@@ -188,8 +193,11 @@ impl Process {
 
     pub(crate) fn enter(&self, site: &str) {
         self.calls.fetch_add(1, Ordering::Relaxed);
-        let latency = self.world.schedule.draw(|rng| rng.u64(50..3_000));
-        self.world.schedule.sleep(Duration::from_micros(latency));
+        let latency = match self.world.strikes(Fault::F32) {
+            true => self.world.millis(100..5_000),
+            false => Duration::from_micros(self.world.schedule.draw(|rng| rng.u64(50..3_000))),
+        };
+        self.world.schedule.sleep(latency);
         self.note(format_args!("{site}"));
         self.befall(site);
     }
@@ -260,6 +268,7 @@ impl Process {
             self.expires(interval);
             let known = self.world.schedule.now() + i64::try_from(interval.as_micros()).unwrap_or(i64::MAX);
             self.knows_loss_at.store(known, Ordering::Relaxed);
+            self.left.store(true, Ordering::Relaxed);
         }
         self.world.schedule.sleep(duration);
     }
@@ -267,6 +276,16 @@ impl Process {
     /// Whether the client has heard by now that it was removed, if it was.
     pub(crate) fn knows_loss(&self) -> bool {
         self.world.schedule.now() >= self.knows_loss_at.load(Ordering::Relaxed)
+    }
+
+    /// Its member goes without a word.
+    pub(crate) fn leaves_silently(&self) {
+        self.expires(SESSION);
+    }
+
+    /// Whether the coordinator still counts its member in.
+    pub(crate) fn is_member(&self) -> bool {
+        self.member.lock().expect("not poisoned").is_some_and(|(group, member)| self.world.broker.is_member(group, member))
     }
 
     fn expires(&self, after: Duration) {

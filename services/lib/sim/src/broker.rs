@@ -171,6 +171,11 @@ impl Broker {
         was_there
     }
 
+    /// Whether a group counts a member in.
+    pub fn is_member(&self, group: &str, member: u64) -> bool {
+        self.lock().groups.get(group).is_some_and(|group| group.knows(member))
+    }
+
     /// How many members a group has.
     pub fn members(&self, group: &str) -> usize {
         self.lock().groups.get(group).map_or(0, |group| group.members.len())

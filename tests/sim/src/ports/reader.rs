@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tidegate_flow::ports::{Committed, Consumer, Polled};
@@ -69,7 +70,8 @@ impl Reader {
                 }
             }
             Polled::Assigned(partitions) => {
-                process.knows_loss_at.store(i64::MAX, std::sync::atomic::Ordering::Relaxed);
+                process.knows_loss_at.store(i64::MAX, Ordering::Relaxed);
+                process.left.store(false, Ordering::Relaxed);
                 process.note(format_args!("  assigned {}", names(partitions)));
             }
             Polled::Revoked(partitions) | Polled::Lost(partitions) => {
@@ -214,7 +216,7 @@ impl Reader {
 
     /// By the time that the client knows of its loss it has joined again in the background: its generation is good, whatever it owns.
     pub(crate) fn heartbeat(&self, consumer: &mut BrokerConsumer) {
-        if self.process.knows_loss() {
+        if self.process.knows_loss() && !self.process.left.load(Ordering::Relaxed) {
             consumer.come_back();
         }
     }
@@ -223,6 +225,7 @@ impl Reader {
         self.process.note(format_args!("close"));
         if self.process.world.is_mutated(Mutation::LeavesSilently) {
             consumer.die_silently();
+            self.process.leaves_silently();
         } else {
             consumer.close();
         }
