@@ -66,3 +66,7 @@ k8s-real:
 image-root folder:
     cargo build --release --locked -p tidegate
     python3 tests/image/image.py root --binary "$CARGO_TARGET_DIR/release/tidegate" {{ folder }}
+
+# Simulate: `just sim 2000`, `just sim 1 --first 41 --trace`; see tests/sim/README.md.
+sim *args:
+    cargo run --quiet --locked --profile sim -p tidegate-simulation --bin simulate -- {{ args }}

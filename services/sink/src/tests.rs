@@ -1,6 +1,7 @@
 //! The role against a world in memory: crashes at every step, lost answers, races, and what the lake then holds.
 
 mod chain_protocol;
+mod exhaustive;
 mod policies;
 mod real_contracts;
 mod world;
