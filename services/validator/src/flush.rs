@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tidegate_contract::{ContractRef, Location};
+use tidegate_flow::ports::Clock;
 use tidegate_flow::record::Outgoing;
 use tidegate_flow::{NextOffset, Position, Remedy, TopicPartition, WorldError};
 
 use crate::judging::Blocked;
 use crate::outcome::{Class, Decided, Outcome};
 use crate::ownership::names;
-use crate::publish::{Cause, Published, publish};
+use crate::publish::{Cause, Published, owns_all, publish};
 use crate::run::Worker;
 use crate::settings::Mode;
 
@@ -131,11 +134,7 @@ impl Worker<'_> {
         let failed_at = rfc3339(self.judged_at);
         let outgoing: Vec<Outgoing> = decided.iter().filter_map(|one| one.outgoing(self.settings, &failed_at)).collect();
         let (meter, clock, stop) = (self.parts.meter, self.parts.clock, self.stop);
-        let go_on = |what: &str| {
-            meter.turned(Err(what));
-            clock.sleep(std::time::Duration::from_millis(100));
-            !stop.load(std::sync::atomic::Ordering::Acquire)
-        };
+        let go_on = |what: &str| waits_on(meter, clock, stop, what);
         match publish(self.parts.exchange, self.settings.mode, outgoing, &positions, &go_on)? {
             Published::Committed => Ok(Attempt::Committed),
             Published::Unknown => self.ask_group(&positions),
@@ -193,6 +192,10 @@ impl Worker<'_> {
                 })
             })
             .collect();
+        // A note put back over that of the next owner would have what it judged judged again by another snapshot.
+        if !owns_all(self.parts.exchange, &notes) {
+            return Err(WorldError::new(Remedy::Retry, "a partition was lost before its snapshot was noted"));
+        }
         self.parts.exchange.commit(&notes)?;
         for (at, commit) in missing {
             if let Some(owned) = self.partitions.get_mut(at) {
@@ -326,6 +329,13 @@ impl Worker<'_> {
         }
         Ok(())
     }
+}
+
+/// Waits a moment for an answer that has not come; false when the worker is to stop.
+pub(crate) fn waits_on(meter: &dyn crate::parts::Meter, clock: &dyn Clock, stop: &AtomicBool, what: &str) -> bool {
+    meter.turned(Err(what));
+    clock.sleep(Duration::from_millis(100));
+    !stop.load(Ordering::Acquire)
 }
 
 /// Indexes of outgoing records back to indexes of decided ones: skipped records send nothing.

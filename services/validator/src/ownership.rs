@@ -5,8 +5,10 @@ use std::sync::Arc;
 use tidegate_flow::ports::Committed;
 use tidegate_flow::{NextOffset, Position, Remedy, TopicPartition, WorldError};
 
+use crate::flush::waits_on;
 use crate::ledger::Note;
 use crate::parts::JudgingSnapshot;
+use crate::publish::{Cause, Published, publish};
 use crate::run::Worker;
 use crate::settings::{Mode, StartAt};
 
@@ -89,10 +91,26 @@ impl Worker<'_> {
             starts.push((committed.at, next));
         }
         // Whoever owns the partition next begins at the same record, also if nothing is committed until then.
-        if !first_time.is_empty() {
-            self.parts.exchange.commit(&first_time)?;
-        }
+        self.commit_first(&first_time)?;
         Ok(starts)
+    }
+
+    /// Commits where partitions begin that the group has never committed. In a transaction, as any position in `exactly_once`: who was
+    /// away since it asked, and is back in the group, must not put back what the next owner has committed by now.
+    fn commit_first(&mut self, positions: &[Position]) -> Result<(), WorldError> {
+        if positions.is_empty() {
+            return Ok(());
+        }
+        let (meter, clock, stop) = (self.parts.meter, self.parts.clock, self.stop);
+        let go_on = |what: &str| waits_on(meter, clock, stop, what);
+        let (remedy, what) = match publish(self.parts.exchange, self.settings.mode, Vec::new(), positions, &go_on)? {
+            Published::Committed => return Ok(()),
+            Published::Aborted(Cause::Refused { what, operator: true }) => (Remedy::Operator, what),
+            Published::Aborted(Cause::Refused { what, operator: false }) => (Remedy::Retry, what),
+            Published::Aborted(_) => (Remedy::Retry, "partitions were lost before they began".to_owned()),
+            Published::Unknown | Published::Abandoned => (Remedy::Retry, "no answer to the first positions; asking the group again".to_owned()),
+        };
+        Err(WorldError::new(remedy, what))
     }
 
     /// What is committed beside a position.

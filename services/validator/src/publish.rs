@@ -1,7 +1,7 @@
 //! Makes the outcomes of a batch and its source positions visible together, or not at all.
 //!
 //! The order of `reliability.md` D2: begin, send all, wait for every delivery, compare the count, check that the partitions are still
-//! ours, add the positions, commit. Any mismatch aborts. Faults are taken in librdkafka's order: fatal, abortable, retriable.
+//! ours, add the positions, check again, commit. Any mismatch aborts. Faults are taken in librdkafka's order: fatal, abortable, retriable.
 
 use tidegate_flow::ports::{Delivery, Exchange, FaultClass, Refusal, TransactionFault};
 use tidegate_flow::record::Outgoing;
@@ -81,6 +81,11 @@ fn in_transaction(
         Ok(Some(_)) => {}
         Ok(None) => return Ok(Published::Abandoned),
         Err(fault) => return give_up(exchange, &fault, go_on),
+    }
+    // A client that was removed from its group joins again in the background, and the positions then go with a generation that is good
+    // although the partitions are not ours any more: brokers check no more than that. So who owned them before must own them still.
+    if !owns_all(exchange, positions) {
+        return abort(exchange, Cause::Lost, go_on);
     }
     match resumed(|| exchange.commit_transaction(), go_on) {
         Ok(Some(true)) => Ok(Published::Committed),
@@ -232,7 +237,8 @@ fn incomplete(delivery: &Delivery, expected: usize) -> Option<Cause> {
     })
 }
 
-fn owns_all(exchange: &dyn Exchange, positions: &[Position]) -> bool {
+/// Whether the client still owns the partitions of these positions, as far as it knows.
+pub(crate) fn owns_all(exchange: &dyn Exchange, positions: &[Position]) -> bool {
     let owned = exchange.assignment();
     positions.iter().all(|position| owned.contains(&position.at))
 }

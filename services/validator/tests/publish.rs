@@ -22,6 +22,8 @@ struct Scripted {
     abort: VecDeque<Result<bool, FaultClass>>,
     /// So many times there is no new producer.
     renew_fails: u32,
+    /// The partition goes while its position is added.
+    loses_while_adding: bool,
 }
 
 impl Scripted {
@@ -35,6 +37,7 @@ impl Scripted {
             commit: VecDeque::new(),
             abort: VecDeque::new(),
             renew_fails: 0,
+            loses_while_adding: false,
         }
     }
 
@@ -95,6 +98,9 @@ impl Exchange for Scripted {
 
     fn send_offsets(&mut self, _: &[Position]) -> Result<(), TransactionFault> {
         self.calls.push("offsets");
+        if self.loses_while_adding {
+            self.owned.clear();
+        }
         self.offsets.pop_front().flatten().map_or(Ok(()), |class| Err(fault(class)))
     }
 
@@ -298,6 +304,17 @@ fn a_lost_partition_aborts_before_its_position_is_added() {
         Published::Aborted(Cause::Lost)
     ));
     assert_eq!(exchange.calls, ["send"], "no plain commit either");
+}
+
+/// P6: a client that was removed and is back in its group has a generation that brokers accept, whatever it owned before.
+#[test]
+fn a_partition_that_is_lost_while_its_position_is_added_is_not_committed() {
+    let mut exchange = Scripted {
+        loses_while_adding: true,
+        ..Scripted::new()
+    };
+    assert!(matches!(exchange.publish(), Published::Aborted(Cause::Lost)));
+    assert_eq!(exchange.calls, ["begin", "send", "offsets", "abort"]);
 }
 
 /// P4: flags in the order fatal, abortable, retriable; nothing else ends in a commit.

@@ -18,6 +18,8 @@ pub enum Mutation {
     HandsOverRepeats,
     /// P6: a partition that was lost still looks owned.
     OwnsForEver,
+    /// P6: the group takes positions from members that it has removed.
+    IgnoresGenerations,
     /// P7: uncommitted records are read.
     ReadsUncommitted,
     /// P7: positions are read while a transaction may still move them.
@@ -34,6 +36,8 @@ pub enum Mutation {
     Overwrites,
     /// G9: the chain is not read.
     ForgetsChain,
+    /// G7: the commit that judged what is open cannot be had any more.
+    ForgetsCommits,
 }
 
 // === impl Mutation ===
@@ -47,6 +51,7 @@ impl Mutation {
         (Mutation::KeepsReading, "P5-rewind"),
         (Mutation::HandsOverRepeats, "P5-repeats"),
         (Mutation::OwnsForEver, "P6"),
+        (Mutation::IgnoresGenerations, "P6-generation"),
         (Mutation::ReadsUncommitted, "P7-isolation"),
         (Mutation::ReadsUnstablePositions, "P7-stable"),
         (Mutation::ScattersPartitions, "P9"),
@@ -55,6 +60,7 @@ impl Mutation {
         (Mutation::BelievesConflicts, "P13-conflict"),
         (Mutation::Overwrites, "P13-create"),
         (Mutation::ForgetsChain, "G9-chain"),
+        (Mutation::ForgetsCommits, "G7-commit"),
     ];
 
     /// Reads a name.

@@ -63,6 +63,12 @@ fn p6_a_lost_partition_that_still_looks_owned() {
 }
 
 #[test]
+fn p6_positions_taken_from_members_that_were_removed() {
+    let faults = [(Fault::F8, 20.0), (Fault::F6, 1.0)];
+    red(Mutation::IgnoresGenerations, &faults, 0..40, &["has two outcomes"]);
+}
+
+#[test]
 fn p7_uncommitted_records_read() {
     red(Mutation::ReadsUncommitted, &[(Fault::F20, 1.0)], 0..10, &["nobody can see"]);
 }
@@ -102,4 +108,11 @@ fn p13_creates_that_replace() {
 #[test]
 fn g9_a_chain_that_is_not_read() {
     red(Mutation::ForgetsChain, &[(Fault::F1, 1.0)], 0..10, &["not drained", "has two rows", "has no row"]);
+}
+
+/// In at_least_once what may have left before a crash is judged as it was.
+#[test]
+fn g7_a_commit_that_cannot_be_had_any_more() {
+    let faults = [(Fault::F22, 1.0), (Fault::F1, 4.0)];
+    red(Mutation::ForgetsCommits, &faults, 0..100, &["several classes"]);
 }

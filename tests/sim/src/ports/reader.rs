@@ -196,8 +196,9 @@ impl Reader {
 
     pub(crate) fn commit(&mut self, consumer: &mut BrokerConsumer, positions: &[Position]) -> Result<(), WorldError> {
         self.trouble("commit positions")?;
-        self.process.enter("commit positions");
+        // The request goes with the generation that the client has when it is asked, however long it then takes.
         self.heartbeat(consumer);
+        self.process.enter("commit positions");
         consumer.commit(positions).inspect_err(|error| self.process.note(format_args!("  refused: {error}")))?;
         for position in positions {
             self.process.note(format_args!("  {} at {}", position.at, position.next.0));
@@ -216,7 +217,8 @@ impl Reader {
 
     /// By the time that the client knows of its loss it has joined again in the background: its generation is good, whatever it owns.
     pub(crate) fn heartbeat(&self, consumer: &mut BrokerConsumer) {
-        if self.process.knows_loss() && !self.process.left.load(Ordering::Relaxed) {
+        let is_back = self.process.knows_loss() && !self.process.left.load(Ordering::Relaxed);
+        if is_back || self.process.world.is_mutated(Mutation::IgnoresGenerations) {
             consumer.come_back();
         }
     }

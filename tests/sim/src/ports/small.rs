@@ -14,6 +14,7 @@ use tidegate_validator::{Contracts, JudgingSnapshot, Meter};
 
 use crate::contracts::Registry;
 use crate::fault::Fault;
+use crate::mutation::Mutation;
 use crate::world::Process;
 
 /// `max.poll.interval.ms` of the product.
@@ -103,7 +104,8 @@ impl Contracts for ProcessContracts {
     }
 
     fn at(&mut self, commit: &str) -> Option<Arc<JudgingSnapshot>> {
-        self.process.world.library.named(commit)
+        let world = &self.process.world;
+        world.library.named(commit).filter(|_| !world.is_mutated(Mutation::ForgetsCommits))
     }
 }
 

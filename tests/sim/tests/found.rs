@@ -1,0 +1,34 @@
+//! Seeds that found a mistake, by what it was. Each was red before the fix.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use tidegate_simulation::{Fault, Options, simulate};
+
+fn clean(faults: &[(Fault, f64)], seeds: impl IntoIterator<Item = u64>) {
+    let options = Options {
+        faults: Some(faults.to_vec()),
+        ..Options::default()
+    };
+    for seed in seeds {
+        assert_eq!(simulate(seed, &options).wrong, Vec::<String>::new(), "seed {seed}");
+    }
+}
+
+/// A clock that went back by an hour kept batches, slots and retries waiting for that hour.
+#[test]
+fn a_clock_that_goes_backwards_holds_up_nothing() {
+    clean(&[(Fault::F29, 5.0), (Fault::F21, 1.0), (Fault::F23, 1.0)], 0..6);
+}
+
+/// Frozen past its session between the check of ownership and the adding of positions, a worker came back into its group and committed for
+/// partitions that were another's by then.
+#[test]
+fn a_generation_that_is_good_again_commits_nothing_that_was_lost() {
+    clean(&[(Fault::F8, 20.0), (Fault::F32, 10.0), (Fault::F6, 1.0)], [2]);
+}
+
+/// The position at which a partition begins was committed outside of a transaction; a worker that froze before that put the group back.
+#[test]
+fn a_first_position_does_not_put_the_group_back() {
+    clean(&[(Fault::F8, 20.0), (Fault::F32, 10.0), (Fault::F6, 1.0)], [24]);
+}
