@@ -108,7 +108,9 @@ impl Worker<'_> {
             Published::Aborted(Cause::Refused { what, operator: true }) => (Remedy::Operator, what),
             Published::Aborted(Cause::Refused { what, operator: false }) => (Remedy::Retry, what),
             Published::Aborted(_) => (Remedy::Retry, "partitions were lost before they began".to_owned()),
-            Published::Unknown | Published::Abandoned => (Remedy::Retry, "no answer to the first positions; asking the group again".to_owned()),
+            Published::Unknown | Published::Abandoned => {
+                (Remedy::Retry, "no answer to the first positions; asking the group again".to_owned())
+            }
         };
         Err(WorldError::new(remedy, what))
     }

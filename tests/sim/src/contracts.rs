@@ -37,7 +37,11 @@ impl Library {
 
     /// A commit by its name.
     pub(crate) fn named(&self, commit: &str) -> Option<Arc<JudgingSnapshot>> {
-        self.commits.iter().map(|(_, snapshot)| snapshot).find(|snapshot| **snapshot.commit() == *commit).cloned()
+        self.commits
+            .iter()
+            .map(|(_, snapshot)| snapshot)
+            .find(|snapshot| **snapshot.commit() == *commit)
+            .cloned()
     }
 }
 
@@ -49,7 +53,9 @@ pub(crate) fn history() -> &'static [Arc<JudgingSnapshot>; 3] {
         let second = ORDERS
             .replace("version: \"1.2.0\"", "version: \"1.3.0\"")
             .replace("          - value: SEK\n", "          - value: SEK\n          - value: XXX\n");
-        let third = second.replace("version: \"1.3.0\"", "version: \"1.4.0\"").replace("          - value: android\n", "");
+        let third = second
+            .replace("version: \"1.3.0\"", "version: \"1.4.0\"")
+            .replace("          - value: android\n", "");
         let base = [
             ("shop/orders/v1.odcs.yaml", ORDERS.to_owned()),
             ("payments/payments/v1.odcs.yaml", PAYMENTS.to_owned()),

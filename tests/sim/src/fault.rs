@@ -54,30 +54,94 @@ const fn row(fault: Fault, likely: f64, what: &'static str) -> Row {
 
 /// All of them.
 pub const TABLE: &[Row] = &[
-    row(Fault::F1, 0.004, "kill -9 before or after any call, or in the middle of sending; the session lives on for 30 s"),
-    row(Fault::F2, 0.05, "commit or abort happened, its answer is lost: to be resumed, or without any flag"),
-    row(Fault::F3, 0.05, "commit or abort did not happen and has no answer: to be resumed, or without any flag"),
-    row(Fault::F4, 0.12, "commit or abort answers late, and a repetition of its request arrives during a later transaction"),
-    row(Fault::F5, 0.04, "part of a batch is not acknowledged in time, and arrives after the abort"),
-    row(Fault::F6, 0.25, "another member joins a group and leaves it after a while (drawn every 10 s)"),
+    row(
+        Fault::F1,
+        0.004,
+        "kill -9 before or after any call, or in the middle of sending; the session lives on for 30 s",
+    ),
+    row(
+        Fault::F2,
+        0.05,
+        "commit or abort happened, its answer is lost: to be resumed, or without any flag",
+    ),
+    row(
+        Fault::F3,
+        0.05,
+        "commit or abort did not happen and has no answer: to be resumed, or without any flag",
+    ),
+    row(
+        Fault::F4,
+        0.12,
+        "commit or abort answers late, and a repetition of its request arrives during a later transaction",
+    ),
+    row(
+        Fault::F5,
+        0.04,
+        "part of a batch is not acknowledged in time, and arrives after the abort",
+    ),
+    row(
+        Fault::F6,
+        0.25,
+        "another member joins a group and leaves it after a while (drawn every 10 s)",
+    ),
     row(Fault::F7, 1.0, "rebalance storm: members join and leave every second for a minute"),
-    row(Fault::F8, 0.001, "frozen past the session timeout before or after any call, then back"),
-    row(Fault::F9, 0.001, "frozen for 20 to 29 s: past the transaction timeout, not past the session's"),
-    row(Fault::F10, 0.001, "a batch takes longer than max.poll.interval: the client leaves its group by itself"),
+    row(
+        Fault::F8,
+        0.001,
+        "frozen past the session timeout before or after any call, then back",
+    ),
+    row(
+        Fault::F9,
+        0.001,
+        "frozen for 20 to 29 s: past the transaction timeout, not past the session's",
+    ),
+    row(
+        Fault::F10,
+        0.001,
+        "a batch takes longer than max.poll.interval: the client leaves its group by itself",
+    ),
     row(Fault::F11, 1.0, "a second worker with the same transactional id for 20 s"),
-    row(Fault::F12, 0.02, "leader or coordinator moves: retriable, abortable and fatal answers, polls and renewals that fail"),
+    row(
+        Fault::F12,
+        0.02,
+        "leader or coordinator moves: retriable, abortable and fatal answers, polls and renewals that fail",
+    ),
     row(Fault::F14, 0.05, "too few replicas: some records are refused"),
-    row(Fault::F15, 0.03, "records that are too large with the headers of a valid record (by their origin)"),
+    row(
+        Fault::F15,
+        0.03,
+        "records that are too large with the headers of a valid record (by their origin)",
+    ),
     row(Fault::F16, 0.05, "the dead-letter topic may not be written to for a while"),
-    row(Fault::F20, 0.3, "upstream transactions that abort or stay open, control records, holes of compaction"),
-    row(Fault::F21, 0.003, "a partition stands still and is reported stuck, until it is taken anew"),
-    row(Fault::F22, 0.1, "contracts change while records flow; registry down; instances hear of a new snapshot late"),
+    row(
+        Fault::F20,
+        0.3,
+        "upstream transactions that abort or stay open, control records, holes of compaction",
+    ),
+    row(
+        Fault::F21,
+        0.003,
+        "a partition stands still and is reported stuck, until it is taken anew",
+    ),
+    row(
+        Fault::F22,
+        0.1,
+        "contracts change while records flow; registry down; instances hear of a new snapshot late",
+    ),
     row(Fault::F23, 0.04, "store: refused, timeout before and after apply, slow answers"),
-    row(Fault::F24, 0.25, "a second sink that believes to own everything (frozen and back, or another group member)"),
+    row(
+        Fault::F24,
+        0.25,
+        "a second sink that believes to own everything (frozen and back, or another group member)",
+    ),
     row(Fault::F25, 0.05, "store: conflict without an object, once or for ever"),
     row(Fault::F26, 0.15, "the sink's group offsets are forgotten (drawn every 10 s)"),
     row(Fault::F27, 0.01, "store: credentials refused for a while"),
-    row(Fault::F29, 0.01, "a process's clock jumps by up to an hour either way; records at timestamps 0, -1 and year 9999"),
+    row(
+        Fault::F29,
+        0.01,
+        "a process's clock jumps by up to an hour either way; records at timestamps 0, -1 and year 9999",
+    ),
     row(Fault::F31, 0.04, "SIGTERM, sometimes twice; rolling restart (drawn every second)"),
     row(Fault::F32, 0.01, "throttled: a call takes seconds"),
 ];
@@ -94,7 +158,10 @@ pub struct Faults {
 impl Fault {
     /// Reads `F7`, in either case.
     pub fn from_name(name: &str) -> Option<Fault> {
-        TABLE.iter().map(|row| row.fault).find(|fault| format!("{fault:?}").eq_ignore_ascii_case(name))
+        TABLE
+            .iter()
+            .map(|row| row.fault)
+            .find(|fault| format!("{fault:?}").eq_ignore_ascii_case(name))
     }
 
     /// Its row.

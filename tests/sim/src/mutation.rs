@@ -65,6 +65,9 @@ impl Mutation {
 
     /// Reads a name.
     pub fn from_name(name: &str) -> Option<Mutation> {
-        Mutation::ALL.iter().find(|(_, known)| *known == name).map(|(mutation, _)| *mutation)
+        Mutation::ALL
+            .iter()
+            .find(|(_, known)| *known == name)
+            .map(|(mutation, _)| *mutation)
     }
 }

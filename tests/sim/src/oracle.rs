@@ -53,14 +53,19 @@ fn is_landed(world: &World) -> bool {
         let document: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
         let claim = &document["claim"];
         let (topic, partition, end) = (claim["topic"].as_str(), claim["partition"].as_i64(), claim["end"].as_i64());
-        let at = TopicPartition::new(topic.unwrap_or_default(), partition.and_then(|p| i32::try_from(p).ok()).unwrap_or(-1));
+        let at = TopicPartition::new(
+            topic.unwrap_or_default(),
+            partition.and_then(|p| i32::try_from(p).ok()).unwrap_or(-1),
+        );
         let known = landed.entry(at).or_default();
         *known = (*known).max(end.unwrap_or(0));
     }
-    partitions(world, &TOPICS.map(|topic| format!("{topic}.validated"))).into_iter().all(|at| {
-        let from = landed.get(&at).copied().unwrap_or(0);
-        visible(world, &at, NextOffset(from), 1).is_empty()
-    })
+    partitions(world, &TOPICS.map(|topic| format!("{topic}.validated")))
+        .into_iter()
+        .all(|at| {
+            let from = landed.get(&at).copied().unwrap_or(0);
+            visible(world, &at, NextOffset(from), 1).is_empty()
+        })
 }
 
 /// What is not drained, in a sentence.
@@ -80,7 +85,11 @@ pub(crate) fn undrained(world: &World) -> String {
 }
 
 fn partitions(world: &World, topics: &[String]) -> Vec<TopicPartition> {
-    let of = |topic: &String| (0..world.plan.partitions).map(|partition| TopicPartition::new(topic.as_str(), partition)).collect::<Vec<_>>();
+    let of = |topic: &String| {
+        (0..world.plan.partitions)
+            .map(|partition| TopicPartition::new(topic.as_str(), partition))
+            .collect::<Vec<_>>()
+    };
     topics.iter().flat_map(of).collect()
 }
 
@@ -132,7 +141,9 @@ impl Oracle<'_> {
             for at in partitions(self.world, &[format!("{topic}.{suffix}")]) {
                 let mut last = -1;
                 for record in visible(self.world, &at, NextOffset(0), usize::MAX) {
-                    let Some((place, class)) = self.outcome(&record, &sources, is_valid) else { continue };
+                    let Some((place, class)) = self.outcome(&record, &sources, is_valid) else {
+                        continue;
+                    };
                     let is_first = !classes.contains_key(&place);
                     if is_first && place.1.0 <= last {
                         self.wrong.push(format!("{} {} comes after {last} in {at}", place.0, place.1.0));
@@ -144,7 +155,11 @@ impl Oracle<'_> {
                     if is_valid && record.value.is_some() {
                         landing.insert(place.clone());
                     }
-                    *(if is_valid { &mut self.counts.validated } else { &mut self.counts.dead }) += 1;
+                    *(if is_valid {
+                        &mut self.counts.validated
+                    } else {
+                        &mut self.counts.dead
+                    }) += 1;
                     classes.entry(place).or_default().insert(class);
                 }
             }
@@ -169,7 +184,8 @@ impl Oracle<'_> {
         };
         let place = (stamp.origin.at.clone(), stamp.origin.offset);
         let Some(source) = sources.get(&place) else {
-            self.wrong.push(format!("{here} is of a record that nobody can see: {} {}", place.0, place.1.0));
+            self.wrong
+                .push(format!("{here} is of a record that nobody can see: {} {}", place.0, place.1.0));
             return None;
         };
         if record.origin.at.partition != place.0.partition {
@@ -188,8 +204,10 @@ impl Oracle<'_> {
             _ => false,
         };
         if !is_right {
-            self.wrong
-                .push(format!("{here} of {} {} says {is_valid} `{reason}`, alone it is {alone:?}", place.0, place.1.0));
+            self.wrong.push(format!(
+                "{here} of {} {} says {is_valid} `{reason}`, alone it is {alone:?}",
+                place.0, place.1.0
+            ));
         }
         Some((place, format!("{is_valid} {reason}")))
     }
@@ -197,7 +215,11 @@ impl Oracle<'_> {
     /// Judges a record alone by a commit: valid, or its reasons. None when the policy is to skip it, or the commit is unknown.
     fn alone(&mut self, source: &Record, commit: &str, now: i64) -> Option<Result<(), BTreeSet<String>>> {
         let snapshot = self.world.library.named(commit)?;
-        let headers: Vec<_> = source.headers.iter().map(|header| (&*header.name, header.value.as_deref())).collect();
+        let headers: Vec<_> = source
+            .headers
+            .iter()
+            .map(|header| (&*header.name, header.value.as_deref()))
+            .collect();
         let input = Input {
             key: source.key.as_deref(),
             value: source.value.as_deref(),
@@ -277,13 +299,20 @@ impl Oracle<'_> {
         let report = tidegate_audit::audit(&plan, ports, &tidegate_audit::keyless_tombstone);
         if !report.clean() {
             let bad = report.rows().into_iter().filter(|row| !row.clean).map(|row| {
-                let cells: Vec<String> = row.cells.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {n}")).collect();
+                let cells: Vec<String> = row
+                    .cells
+                    .iter()
+                    .filter(|(_, n)| *n > 0)
+                    .map(|(name, n)| format!("{name} {n}"))
+                    .collect();
                 format!("{} {}: {}", row.what, row.at, cells.join(", "))
             });
             let bad: Vec<String> = bad.chain(report.incomplete.clone()).collect();
-            self.wrong.push(format!("the audit says: {}; files {:?}", bad.join("; "), report.files));
+            self.wrong
+                .push(format!("the audit says: {}; files {:?}", bad.join("; "), report.files));
         }
-        let pending: u64 = report.sources.iter().map(|ledger| ledger.pending).sum::<u64>() + report.lake.iter().map(|ledger| ledger.pending).sum::<u64>();
+        let pending: u64 =
+            report.sources.iter().map(|ledger| ledger.pending).sum::<u64>() + report.lake.iter().map(|ledger| ledger.pending).sum::<u64>();
         if pending > 0 {
             self.wrong.push(format!("the audit says that {pending} records are pending"));
         }

@@ -122,7 +122,9 @@ fn library(faults: &Faults, plan: &Plan, rng: &mut Rng) -> Library {
 /// Waits until all has come to rest, then stops everybody.
 fn run(world: &Arc<World>, fleet: &Arc<Fleet>) {
     let step = Duration::from_secs(5);
-    world.schedule.sleep(world.plan.trouble.max(world.plan.load + Duration::from_secs(26)));
+    world
+        .schedule
+        .sleep(world.plan.trouble.max(world.plan.load + Duration::from_secs(26)));
     world.schedule.note(format_args!("everything heals"));
     let deadline = world.schedule.now() + i64::try_from(PATIENCE.as_micros()).unwrap_or(i64::MAX);
     while !oracle::is_drained(world) {

@@ -20,7 +20,9 @@ const LAST: i64 = 253_402_300_799_000;
 
 /// Makes the topics: sources and their outcomes.
 pub(crate) fn create_topics(world: &World) {
-    let names = TOPICS.iter().flat_map(|topic| [String::from(*topic), format!("{topic}.validated"), format!("{topic}.dlq")]);
+    let names = TOPICS
+        .iter()
+        .flat_map(|topic| [String::from(*topic), format!("{topic}.validated"), format!("{topic}.dlq")]);
     let topics: Vec<NewTopic> = names
         .map(|topic| NewTopic {
             topic,
@@ -41,7 +43,9 @@ pub(crate) fn schedule(world: &Arc<World>, seed: u64) {
     };
     let mut traffic = Traffic::new(route, seed);
     let load = world.plan.load.as_micros() as u64;
-    let mut times: Vec<u64> = (0..world.plan.records).map(|_| world.schedule.draw(|rng| rng.u64(..load))).collect();
+    let mut times: Vec<u64> = (0..world.plan.records)
+        .map(|_| world.schedule.draw(|rng| rng.u64(..load)))
+        .collect();
     times.sort_unstable();
     let mut upstream = 0;
     let mut waiting: Vec<Outgoing> = Vec::new();
@@ -79,7 +83,9 @@ fn write(world: &Arc<World>, at: Duration, records: Vec<Outgoing>, number: u32) 
             shared.broker.writer().gap(&TopicPartition::new(topic, partition));
         }
         writer.write(&records).expect("the topics are there");
-        shared.schedule.note(format_args!("{} records written in a transaction", records.len()));
+        shared
+            .schedule
+            .note(format_args!("{} records written in a transaction", records.len()));
         let later = shared.clone();
         shared.schedule.after(Duration::from_millis(open), move || {
             writer.end(commits);

@@ -29,7 +29,9 @@ pub(crate) fn schedule(world: &Arc<World>, fleet: &Arc<Fleet>) {
         }
         if world.strikes(Fault::F26) {
             let shared = world.clone();
-            world.schedule.after(Duration::from_secs(second), move || shared.broker.forget_positions(SINKS));
+            world
+                .schedule
+                .after(Duration::from_secs(second), move || shared.broker.forget_positions(SINKS));
         }
     }
     for second in 0..seconds {
@@ -76,7 +78,9 @@ fn signal(world: &Arc<World>, fleet: &Arc<Fleet>, at: Duration) {
         if living.is_empty() {
             return;
         }
-        let (which, twice, later) = shared.schedule.draw(|rng| (rng.usize(..living.len()), rng.u8(..4) == 0, rng.u64(..2_000)));
+        let (which, twice, later) = shared
+            .schedule
+            .draw(|rng| (rng.usize(..living.len()), rng.u8(..4) == 0, rng.u64(..2_000)));
         let slot = living[which].clone();
         fleet.stop(&slot);
         if twice {

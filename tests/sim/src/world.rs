@@ -113,9 +113,15 @@ impl World {
     /// Requests of a transactional id that were under way may arrive now.
     pub(crate) fn deliver_late(self: &Arc<World>, id: &str, likely: f64) {
         let mut wire = self.wire.lock().expect("not poisoned");
-        let Some(at) = wire.iter().position(|late| late.id == id) else { return };
+        let Some(at) = wire.iter().position(|late| late.id == id) else {
+            return;
+        };
         // It does more harm while a transaction is open.
-        let likely = if self.broker.open_transaction(id).is_some() { likely } else { likely * likely };
+        let likely = if self.broker.open_transaction(id).is_some() {
+            likely
+        } else {
+            likely * likely
+        };
         if self.schedule.draw(|rng| rng.f64()) >= likely {
             return;
         }
@@ -125,7 +131,11 @@ impl World {
             Request::End { commit } => usize::from(self.broker.end_transaction_late(&late.id, late.epoch, *commit)),
             Request::Produce(batch) => self.broker.write_late(&late.id, late.epoch, batch),
         };
-        self.schedule.note(format_args!("    late {} of epoch {} arrives: {done}", late.what.name(), late.epoch));
+        self.schedule.note(format_args!(
+            "    late {} of epoch {} arrives: {done}",
+            late.what.name(),
+            late.epoch
+        ));
         self.schedule.changed();
     }
 
@@ -285,11 +295,16 @@ impl Process {
 
     /// Whether the coordinator still counts its member in.
     pub(crate) fn is_member(&self) -> bool {
-        self.member.lock().expect("not poisoned").is_some_and(|(group, member)| self.world.broker.is_member(group, member))
+        self.member
+            .lock()
+            .expect("not poisoned")
+            .is_some_and(|(group, member)| self.world.broker.is_member(group, member))
     }
 
     fn expires(&self, after: Duration) {
-        let Some((group, member)) = *self.member.lock().expect("not poisoned") else { return };
+        let Some((group, member)) = *self.member.lock().expect("not poisoned") else {
+            return;
+        };
         let world = self.world.clone();
         self.world.schedule.after(after, move || {
             if world.broker.evict(group, member) {

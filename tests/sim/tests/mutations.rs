@@ -24,7 +24,11 @@ fn red(mutation: Mutation, faults: &[(Fault, f64)], seeds: std::ops::Range<u64>,
             wrong.iter().any(|wrong| words.iter().any(|word| wrong.contains(word))),
             "{mutation:?}, seed {seed}: red for another reason: {wrong:#?}"
         );
-        assert_eq!(simulate(seed, &with).wrong, Vec::<String>::new(), "seed {seed} with the protection on");
+        assert_eq!(
+            simulate(seed, &with).wrong,
+            Vec::<String>::new(),
+            "seed {seed} with the protection on"
+        );
         return;
     }
     panic!("{mutation:?} is off in the seeds {seeds:?}, and nobody notices");
@@ -96,7 +100,12 @@ fn p12_a_worker_that_leaves_its_group_in_the_dark() {
 
 #[test]
 fn p13_a_conflict_believed_without_an_object() {
-    red(Mutation::BelievesConflicts, &[(Fault::F25, 2.0)], 0..20, &["chain_breaks", "has no row", "not drained", "missing"]);
+    red(
+        Mutation::BelievesConflicts,
+        &[(Fault::F25, 2.0)],
+        0..20,
+        &["chain_breaks", "has no row", "not drained", "missing"],
+    );
 }
 
 #[test]
@@ -107,7 +116,12 @@ fn p13_creates_that_replace() {
 
 #[test]
 fn g9_a_chain_that_is_not_read() {
-    red(Mutation::ForgetsChain, &[(Fault::F1, 1.0)], 0..10, &["not drained", "has two rows", "has no row"]);
+    red(
+        Mutation::ForgetsChain,
+        &[(Fault::F1, 1.0)],
+        0..10,
+        &["not drained", "has two rows", "has no row"],
+    );
 }
 
 /// In at_least_once what may have left before a crash is judged as it was.

@@ -26,7 +26,11 @@ fn fifty(first: u64) {
         rows += outcome.counts.rows;
     }
     assert!(rows > 1_000, "{rows} rows landed");
-    let tame: Vec<Fault> = fault::TABLE.iter().map(|row| row.fault).filter(|fault| !struck.contains(fault)).collect();
+    let tame: Vec<Fault> = fault::TABLE
+        .iter()
+        .map(|row| row.fault)
+        .filter(|fault| !struck.contains(fault))
+        .collect();
     assert!(tame.len() <= 2, "these never struck: {tame:?}");
 }
 

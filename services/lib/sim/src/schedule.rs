@@ -192,7 +192,12 @@ impl Schedule {
         let threads = {
             let mut state = self.lock();
             state.over = true;
-            let events: Vec<_> = state.due.iter().filter(|(_, due)| matches!(due, Due::Event(_))).map(|(key, _)| *key).collect();
+            let events: Vec<_> = state
+                .due
+                .iter()
+                .filter(|(_, due)| matches!(due, Due::Event(_)))
+                .map(|(key, _)| *key)
+                .collect();
             events.into_iter().for_each(|key| drop(state.due.remove(&key)));
             std::mem::take(&mut state.threads)
         };
@@ -348,7 +353,13 @@ mod tests {
     fn the_end_takes_everybody_along() {
         let schedule = Schedule::new(1, 0, false);
         let forever = schedule.clone();
-        schedule.spawn("forever", move || loop { forever.sleep(Duration::from_secs(3600)) }, |_| {});
+        schedule.spawn(
+            "forever",
+            move || loop {
+                forever.sleep(Duration::from_secs(3600))
+            },
+            |_| {},
+        );
         schedule.sleep(Duration::from_secs(10));
         schedule.end();
     }

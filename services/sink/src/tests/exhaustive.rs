@@ -209,7 +209,11 @@ impl Model {
                 assert_eq!(closed.claim.disagreement(&claim), None);
                 write(store, &chain(0), &closed, NOON)?;
                 let seq = claim.seq + 1;
-                Ok(if seq >= SLOTS { Phase::Done } else { Phase::Claim { seq, end: claim.end } })
+                Ok(if seq >= SLOTS {
+                    Phase::Done
+                } else {
+                    Phase::Claim { seq, end: claim.end }
+                })
             }
             Phase::Done => Ok(Phase::Done),
         }
@@ -221,10 +225,16 @@ impl Model {
         let make = || {
             let before = topic.records[&0].iter().rfind(|record| record.origin.offset.0 < start);
             let origin = before.map(|record| stamp::read(&record.headers).unwrap().origin);
-            let sources: Sources = origin.map(|origin| ((origin.at.topic, origin.at.partition), origin.offset.0)).into_iter().collect();
+            let sources: Sources = origin
+                .map(|origin| ((origin.at.topic, origin.at.partition), origin.offset.0))
+                .into_iter()
+                .collect();
             let mut gather = Gather::open(NextOffset(start), sources, now, 86_400);
             let mut rulings = TestRulings::new(false);
-            for record in topic.records[&0].iter().filter(|record| (start..=last).contains(&record.origin.offset.0)) {
+            for record in topic.records[&0]
+                .iter()
+                .filter(|record| (start..=last).contains(&record.origin.offset.0))
+            {
                 assert_eq!(gather.take(record, &mut rulings, 9).unwrap(), Taken::Row);
             }
             let writer = Writer {
@@ -257,21 +267,30 @@ fn apply(objects: &mut Objects, call: Call) -> Answer {
 /// The three rules of the chain, in every state.
 fn check(objects: &Objects, names: &Names) {
     let bytes = |number: &u16| names.bytes[usize::from(*number)].clone();
-    let objects: HashMap<String, Bytes> =
-        objects.iter().map(|(path, content)| (String::from_utf8(bytes(path).to_vec()).unwrap(), bytes(content))).collect();
+    let objects: HashMap<String, Bytes> = objects
+        .iter()
+        .map(|(path, content)| (String::from_utf8(bytes(path).to_vec()).unwrap(), bytes(content)))
+        .collect();
     let mut end = 0;
     for seq in 0..SLOTS + 1 {
         let (claim, manifest) = (objects.get(&chain(0).claim_path(seq)), objects.get(&chain(0).manifest_path(seq)));
         let Some(claim) = claim else {
             assert!(manifest.is_none(), "manifest {seq} without its claim");
-            assert!((seq + 1..=SLOTS).all(|later| !objects.contains_key(&chain(0).claim_path(later))), "a claim past {seq}");
+            assert!(
+                (seq + 1..=SLOTS).all(|later| !objects.contains_key(&chain(0).claim_path(later))),
+                "a claim past {seq}"
+            );
             return;
         };
         let claim = Claim::parse("claim", claim).unwrap();
         assert_eq!(claim.start, end, "claim {seq} begins where the last slot ended");
         end = claim.end;
         let Some(manifest) = manifest else {
-            assert!(!objects.contains_key(&chain(0).claim_path(seq + 1)), "claim {} before manifest {seq}", seq + 1);
+            assert!(
+                !objects.contains_key(&chain(0).claim_path(seq + 1)),
+                "claim {} before manifest {seq}",
+                seq + 1
+            );
             return;
         };
         let manifest = Manifest::parse("manifest", manifest).unwrap();

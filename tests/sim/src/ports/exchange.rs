@@ -72,7 +72,11 @@ impl ProcessExchange {
             return ended;
         }
         let producer = self.inner.producer();
-        let answer = if commit { self.inner.commit_transaction() } else { self.inner.abort_transaction() };
+        let answer = if commit {
+            self.inner.commit_transaction()
+        } else {
+            self.inner.abort_transaction()
+        };
         process.note(format_args!("  {site}: {answer:?}"));
         process.leave(site);
         answer?;
@@ -97,10 +101,14 @@ impl ProcessExchange {
             let what = Request::End { commit };
             process.world.send_late(Late { id, epoch, what });
         }
-        let class = process
-            .world
-            .schedule
-            .draw(|rng| [FaultClass::Retriable, FaultClass::Retriable, FaultClass::Unclassified, FaultClass::Fatal][rng.usize(..4)]);
+        let class = process.world.schedule.draw(|rng| {
+            [
+                FaultClass::Retriable,
+                FaultClass::Retriable,
+                FaultClass::Unclassified,
+                FaultClass::Fatal,
+            ][rng.usize(..4)]
+        });
         if class == FaultClass::Retriable && process.world.is_mutated(Mutation::KeepsProducer) {
             return self.finish(commit);
         }
@@ -145,19 +153,26 @@ impl ProcessExchange {
         let few = world.strikes(Fault::F14);
         for (index, outgoing) in batch.iter().enumerate() {
             let lasting = self.refusal(outgoing).map(|(refusal, why)| (index, refusal, why.to_owned()));
-            let passing = || (few && world.schedule.draw(|rng| rng.bool())).then(|| (index, Refusal::Other, "not enough replicas".to_owned()));
+            let passing =
+                || (few && world.schedule.draw(|rng| rng.bool())).then(|| (index, Refusal::Other, "not enough replicas".to_owned()));
             refused.extend(lasting.or_else(passing));
         }
         // Without transactions a failure stops whatever follows it (`enable.gapless.guarantee`).
         if let (false, Some(first)) = (transactional, refused.first().map(|(index, ..)| *index)) {
             let others = (first + 1..batch.len()).filter(|index| refused.iter().all(|(other, ..)| other != index));
-            let stopped: Vec<_> = others.map(|index| (index, Refusal::Other, "gapless guarantee".to_owned())).collect();
+            let stopped: Vec<_> = others
+                .map(|index| (index, Refusal::Other, "gapless guarantee".to_owned()))
+                .collect();
             refused.extend(stopped);
         }
         let mut taken = Vec::with_capacity(batch.len());
         let mut late = Vec::new();
-        let cut = world.strikes(Fault::F5).then(|| world.schedule.draw(|rng| rng.usize(..=batch.len())));
-        let dies = world.strikes_at(Fault::F1, 3.0).then(|| world.schedule.draw(|rng| rng.usize(..=batch.len())));
+        let cut = world
+            .strikes(Fault::F5)
+            .then(|| world.schedule.draw(|rng| rng.usize(..=batch.len())));
+        let dies = world
+            .strikes_at(Fault::F1, 3.0)
+            .then(|| world.schedule.draw(|rng| rng.usize(..=batch.len())));
         for (index, outgoing) in batch.into_iter().enumerate() {
             if refused.iter().any(|(other, ..)| *other == index) || dies.is_some_and(|dies| index >= dies) {
                 continue;
@@ -244,7 +259,10 @@ impl Exchange for ProcessExchange {
         self.enter("send offsets");
         let process = self.process().clone();
         if process.world.strikes(Fault::F12) {
-            let class = process.world.schedule.draw(|rng| [FaultClass::Retriable, FaultClass::Abortable, FaultClass::Fatal][rng.usize(..3)]);
+            let class = process
+                .world
+                .schedule
+                .draw(|rng| [FaultClass::Retriable, FaultClass::Abortable, FaultClass::Fatal][rng.usize(..3)]);
             if process.world.schedule.draw(|rng| rng.bool()) {
                 let _ = self.inner.send_offsets(positions);
             }

@@ -51,7 +51,11 @@ impl Reader {
         self.fetch_again(consumer)?;
         let most = world.schedule.draw(|rng| rng.usize(1..=records_max.clamp(1, 64)));
         // An idle process may be slow; this spares the simulation thousands of empty polls.
-        let idle = if wait >= Duration::from_millis(100) { world.schedule.draw(|rng| rng.u32(1..8)) } else { 1 };
+        let idle = if wait >= Duration::from_millis(100) {
+            world.schedule.draw(|rng| rng.u32(1..8))
+        } else {
+            1
+        };
         let deadline = world.schedule.now() + micros(wait * idle);
         let polled = loop {
             match consumer.take(most) {
@@ -118,7 +122,9 @@ impl Reader {
         let all = self.process.world.is_mutated(Mutation::HandsOverRepeats);
         let mut unseen = Vec::with_capacity(records.len());
         for record in records {
-            let Some((_, next)) = self.expected.get_mut(&record.origin.at) else { continue };
+            let Some((_, next)) = self.expected.get_mut(&record.origin.at) else {
+                continue;
+            };
             if all || record.origin.offset.0 >= next.0 {
                 *next = record.origin.offset.next().max(*next);
                 unseen.push(record);
@@ -166,7 +172,11 @@ impl Reader {
 
     pub(crate) fn assignment(&self, consumer: &BrokerConsumer) -> Vec<TopicPartition> {
         let knows = self.process.knows_loss() && !consumer.is_member();
-        if knows && !self.process.world.is_mutated(Mutation::OwnsForEver) { Vec::new() } else { consumer.assignment() }
+        if knows && !self.process.world.is_mutated(Mutation::OwnsForEver) {
+            Vec::new()
+        } else {
+            consumer.assignment()
+        }
     }
 
     pub(crate) fn committed(&mut self, consumer: &mut BrokerConsumer, partitions: &[TopicPartition]) -> Result<Vec<Committed>, WorldError> {
@@ -182,13 +192,21 @@ impl Reader {
             match consumer.stable(partitions) {
                 Some(committed) => break committed,
                 None if world.schedule.now() >= deadline => {
-                    return Err(WorldError::new(Remedy::Retry, "a transaction that holds these positions is still open"));
+                    return Err(WorldError::new(
+                        Remedy::Retry,
+                        "a transaction that holds these positions is still open",
+                    ));
                 }
                 None => wait_until(&world.schedule, deadline),
             }
         };
         for one in &committed {
-            process.note(format_args!("  committed {} {:?} {}", one.at, one.next.map(|next| next.0), one.metadata));
+            process.note(format_args!(
+                "  committed {} {:?} {}",
+                one.at,
+                one.next.map(|next| next.0),
+                one.metadata
+            ));
         }
         process.leave("committed");
         Ok(committed)
@@ -199,7 +217,9 @@ impl Reader {
         // The request goes with the generation that the client has when it is asked, however long it then takes.
         self.heartbeat(consumer);
         self.process.enter("commit positions");
-        consumer.commit(positions).inspect_err(|error| self.process.note(format_args!("  refused: {error}")))?;
+        consumer
+            .commit(positions)
+            .inspect_err(|error| self.process.note(format_args!("  refused: {error}")))?;
         for position in positions {
             self.process.note(format_args!("  {} at {}", position.at, position.next.0));
         }
@@ -210,7 +230,11 @@ impl Reader {
         Ok(())
     }
 
-    pub(crate) fn watermarks(&mut self, consumer: &mut BrokerConsumer, at: &TopicPartition) -> Result<(NextOffset, NextOffset), WorldError> {
+    pub(crate) fn watermarks(
+        &mut self,
+        consumer: &mut BrokerConsumer,
+        at: &TopicPartition,
+    ) -> Result<(NextOffset, NextOffset), WorldError> {
         self.trouble("watermarks")?;
         self.process.call("watermarks", || consumer.watermarks(at))
     }

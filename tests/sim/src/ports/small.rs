@@ -124,7 +124,8 @@ impl ProcessSchemas {
             return Err(WorldError::new(Remedy::Retry, "the registry is down"));
         }
         let key = format!("{need:?}");
-        self.process.call("fetch schema", || self.asked.lock().expect("not poisoned").insert(key));
+        self.process
+            .call("fetch schema", || self.asked.lock().expect("not poisoned").insert(key));
         Ok(())
     }
 }
