@@ -142,10 +142,15 @@ impl Worker<'_> {
         let Some(note) = Note::read(&committed.metadata) else {
             return (current, None);
         };
-        if self.settings.mode == Mode::ExactlyOnce || next >= end || note.s == *current {
+        if self.settings.mode == Mode::ExactlyOnce || next >= end {
             return (note.s.into(), None);
         }
-        match self.parts.contracts.at(&note.s) {
+        // Also when it is the one in force: a newer one may come before the open records are through.
+        let recorded = match note.s == *current {
+            true => Some(self.snapshot.clone()),
+            false => self.parts.contracts.at(&note.s),
+        };
+        match recorded {
             Some(snapshot) => (
                 note.s.into(),
                 Some(Pinned {

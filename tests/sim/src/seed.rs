@@ -1,7 +1,7 @@
 //! One seed, from the first record to the verdict.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -78,6 +78,7 @@ pub fn simulate(seed: u64, options: &Options) -> Outcome {
         timed: Mutex::default(),
         forbidden_until: AtomicI64::new(i64::MIN),
         expired_until: AtomicI64::new(i64::MIN),
+        awake_at: AtomicI64::new(START),
         breaches: Mutex::default(),
     });
     traffic::create_topics(&world);
@@ -134,8 +135,9 @@ fn run(world: &Arc<World>, fleet: &Arc<Fleet>) {
         }
         world.schedule.sleep(step);
     }
-    // Whoever froze or died in time of trouble is back, and what was late has arrived.
-    world.schedule.sleep(Duration::from_secs(120));
+    // Whoever froze or was slow in time of trouble is back, who died has been removed, and what was late has arrived.
+    let asleep = world.awake_at.load(Ordering::Relaxed) - world.schedule.now();
+    world.schedule.sleep(Duration::from_secs(40) + Duration::from_micros(u64::try_from(asleep).unwrap_or(0)));
     world.schedule.note(format_args!("stopping"));
     fleet.stop_all();
     world.schedule.sleep(GRACE);

@@ -37,6 +37,8 @@ pub(crate) struct World {
     pub(crate) timed: Mutex<BTreeMap<String, u64>>,
     pub(crate) forbidden_until: AtomicI64,
     pub(crate) expired_until: AtomicI64,
+    /// When the last process that was frozen or slow goes on, microseconds since the epoch.
+    pub(crate) awake_at: AtomicI64,
     /// What must not be, as it is found.
     pub(crate) breaches: Mutex<Vec<String>>,
 }
@@ -258,6 +260,12 @@ impl Process {
         self.world.schedule.kill()
     }
 
+    fn lie_still(&self, duration: Duration) {
+        let until = self.world.schedule.now() + i64::try_from(duration.as_micros()).unwrap_or(0);
+        self.world.awake_at.fetch_max(until, Ordering::Relaxed);
+        self.world.schedule.sleep(duration);
+    }
+
     /// SIGSTOP and SIGCONT. Heartbeats stop, so that the group removes the member after its session; on waking the client still
     /// believes in its assignment, until it has heard from the coordinator.
     pub(crate) fn freeze(&self, duration: Duration) {
@@ -265,7 +273,7 @@ impl Process {
         if duration > SESSION {
             self.expires(SESSION - self.world.millis(0..3_000));
         }
-        self.world.schedule.sleep(duration);
+        self.lie_still(duration);
         let heartbeat = self.world.schedule.draw(|rng| rng.i64(50_000..500_000));
         self.knows_loss_at.store(self.world.schedule.now() + heartbeat, Ordering::Relaxed);
         self.note(format_args!("    wakes"));
@@ -280,7 +288,7 @@ impl Process {
             self.knows_loss_at.store(known, Ordering::Relaxed);
             self.left.store(true, Ordering::Relaxed);
         }
-        self.world.schedule.sleep(duration);
+        self.lie_still(duration);
     }
 
     /// Whether the client has heard by now that it was removed, if it was.

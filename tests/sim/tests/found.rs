@@ -17,18 +17,25 @@ fn clean(faults: &[(Fault, f64)], seeds: impl IntoIterator<Item = u64>) {
 /// A clock that went back by an hour kept batches, slots and retries waiting for that hour.
 #[test]
 fn a_clock_that_goes_backwards_holds_up_nothing() {
-    clean(&[(Fault::F29, 5.0), (Fault::F21, 1.0), (Fault::F23, 1.0)], 0..6);
+    clean(&[(Fault::F29, 5.0), (Fault::F21, 1.0), (Fault::F23, 1.0)], 5..10);
 }
 
 /// Frozen past its session between the check of ownership and the adding of positions, a worker came back into its group and committed for
 /// partitions that were another's by then.
 #[test]
 fn a_generation_that_is_good_again_commits_nothing_that_was_lost() {
-    clean(&[(Fault::F8, 20.0), (Fault::F32, 10.0), (Fault::F6, 1.0)], [2]);
+    clean(&[(Fault::F8, 30.0), (Fault::F32, 40.0), (Fault::F6, 1.0)], 19..22);
 }
 
 /// The position at which a partition begins was committed outside of a transaction; a worker that froze before that put the group back.
 #[test]
 fn a_first_position_does_not_put_the_group_back() {
-    clean(&[(Fault::F8, 20.0), (Fault::F32, 10.0), (Fault::F6, 1.0)], [24]);
+    clean(&[(Fault::F8, 40.0), (Fault::F32, 40.0), (Fault::F6, 1.0)], 19..22);
+}
+
+/// In at_least_once a worker that froze before it noted its snapshot put its note over that of the next owner, so that the one after
+/// judged again by another snapshot what had been judged.
+#[test]
+fn a_note_does_not_put_the_group_back() {
+    clean(&[(Fault::F8, 30.0), (Fault::F32, 30.0), (Fault::F6, 1.0), (Fault::F22, 2.0)], 39..42);
 }
