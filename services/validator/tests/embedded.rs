@@ -427,20 +427,13 @@ impl Consumer for Watched {
     }
 }
 
-/// In at_least_once what may have left before a crash gets the class it got, whatever is in force by now; what comes later is judged
-/// by the new contracts, and the group's note says so before anything of it leaves.
-#[test]
-fn an_open_range_is_judged_by_the_recorded_snapshot() {
-    let (broker, planted, mut settings) = broker_with(3_000, 9);
-    settings.mode = Mode::AtLeastOnce;
-    let old = snapshot();
-    let new = snapshot_of("decade", |text| text.replace("status: active", "status: retired"));
-    // The worker before recorded its snapshot at the front, sent something, and died.
-    let mut before = tidegate_sim::BrokerConsumer::join(&broker, "g", &topics());
+/// A worker that is gone recorded this commit at the front of every partition.
+fn noted(broker: &Broker, commit: &str) -> Vec<TopicPartition> {
+    let mut before = tidegate_sim::BrokerConsumer::join(broker, "g", &topics());
     let Polled::Assigned(partitions) = before.poll(1, Duration::ZERO).unwrap() else {
         panic!("a first member gets partitions")
     };
-    let note = tidegate_validator::ledger::Note::new(old.commit(), None).write();
+    let note = tidegate_validator::ledger::Note::new(commit, None).write();
     let notes: Vec<Position> = partitions
         .iter()
         .map(|at| Position {
@@ -450,7 +443,57 @@ fn an_open_range_is_judged_by_the_recorded_snapshot() {
         })
         .collect();
     before.commit(&notes).unwrap();
-    drop(before);
+    partitions
+}
+
+/// The recorded snapshot is still in force when the partitions are taken over, and a newer one comes before what is open is judged.
+#[test]
+fn an_open_range_keeps_its_snapshot_when_a_newer_one_comes_after_the_takeover() {
+    struct Later(Two, bool);
+    impl Contracts for Later {
+        fn latest(&mut self) -> Arc<JudgingSnapshot> {
+            match std::mem::replace(&mut self.1, true) {
+                false => self.0.old.clone(),
+                true => self.0.new.clone(),
+            }
+        }
+        fn at(&mut self, commit: &str) -> Option<Arc<JudgingSnapshot>> {
+            self.0.at(commit)
+        }
+    }
+    let (broker, planted, mut settings) = broker_with(1_000, 11);
+    settings.mode = Mode::AtLeastOnce;
+    let old = snapshot();
+    let new = snapshot_of("decade", |text| text.replace("status: active", "status: retired"));
+    noted(&broker, old.commit());
+    let (schemas, stop) = (schemas(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let parts = Parts {
+                exchange: &mut Watched(BrokerExchange::join(&broker, "g", &topics(), None)),
+                contracts: &mut Later(Two { old, new }, false),
+                schemas: &schemas,
+                clock: &RealClock,
+                meter: &Quiet,
+            };
+            run(&settings, parts, &stop).unwrap();
+        });
+        wait_for("the open range", || all_committed(&broker, "g"));
+        stop.store(true, Ordering::Release);
+    });
+    prove(&broker, &planted, &settings);
+}
+
+/// In at_least_once what may have left before a crash gets the class it got, whatever is in force by now; what comes later is judged
+/// by the new contracts, and the group's note says so before anything of it leaves.
+#[test]
+fn an_open_range_is_judged_by_the_recorded_snapshot() {
+    let (broker, planted, mut settings) = broker_with(3_000, 9);
+    settings.mode = Mode::AtLeastOnce;
+    let old = snapshot();
+    let new = snapshot_of("decade", |text| text.replace("status: active", "status: retired"));
+    // The worker before recorded its snapshot at the front, sent something, and died.
+    let partitions = noted(&broker, old.commit());
 
     let schemas = schemas();
     let stop = AtomicBool::new(false);
