@@ -81,6 +81,9 @@ pub fn simulate(seed: u64, options: &Options) -> Outcome {
         awake_at: AtomicI64::new(START),
         breaches: Mutex::default(),
     });
+    if world.is_mutated(Mutation::IgnoresGenerations) {
+        world.broker.ignore_generations();
+    }
     traffic::create_topics(&world);
     traffic::schedule(&world, seed);
     let fleet = Fleet::new(world.clone());
@@ -137,7 +140,9 @@ fn run(world: &Arc<World>, fleet: &Arc<Fleet>) {
     }
     // Whoever froze or was slow in time of trouble is back, who died has been removed, and what was late has arrived.
     let asleep = world.awake_at.load(Ordering::Relaxed) - world.schedule.now();
-    world.schedule.sleep(Duration::from_secs(40) + Duration::from_micros(u64::try_from(asleep).unwrap_or(0)));
+    world
+        .schedule
+        .sleep(Duration::from_secs(40) + Duration::from_micros(u64::try_from(asleep).unwrap_or(0)));
     world.schedule.note(format_args!("stopping"));
     fleet.stop_all();
     world.schedule.sleep(GRACE);

@@ -37,5 +37,8 @@ fn a_first_position_does_not_put_the_group_back() {
 /// judged again by another snapshot what had been judged.
 #[test]
 fn a_note_does_not_put_the_group_back() {
-    clean(&[(Fault::F8, 30.0), (Fault::F32, 30.0), (Fault::F6, 1.0), (Fault::F22, 2.0)], 39..42);
+    clean(
+        &[(Fault::F8, 30.0), (Fault::F32, 30.0), (Fault::F6, 1.0), (Fault::F22, 2.0)],
+        39..42,
+    );
 }

@@ -223,10 +223,10 @@ impl Consumer for BrokerConsumer {
 
     fn commit(&mut self, positions: &[Position]) -> Result<(), WorldError> {
         let mut state = self.broker.lock();
-        let group = state.groups.entry(self.group.clone()).or_default();
-        if !group.knows(self.id) {
+        if !state.takes_from(&self.group, self.id) {
             return Err(WorldError::new(Remedy::Retry, "committing positions: unknown member"));
         }
+        let group = state.groups.entry(self.group.clone()).or_default();
         for position in positions {
             group
                 .committed

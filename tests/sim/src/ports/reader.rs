@@ -20,6 +20,8 @@ pub(crate) struct Reader {
     pub(crate) group: &'static str,
     /// Where each started partition was started, and what comes next.
     expected: BTreeMap<TopicPartition, (NextOffset, NextOffset)>,
+    /// Assigned and not taken back, as the role has been told.
+    told: Vec<TopicPartition>,
 }
 
 // === impl Reader ===
@@ -34,6 +36,7 @@ impl Reader {
             process,
             group,
             expected: BTreeMap::new(),
+            told: Vec::new(),
         }
     }
 
@@ -76,10 +79,12 @@ impl Reader {
             Polled::Assigned(partitions) => {
                 process.knows_loss_at.store(i64::MAX, Ordering::Relaxed);
                 process.left.store(false, Ordering::Relaxed);
+                self.told.extend(partitions.iter().cloned());
                 process.note(format_args!("  assigned {}", names(partitions)));
             }
             Polled::Revoked(partitions) | Polled::Lost(partitions) => {
                 self.expected.retain(|at, _| !partitions.contains(at));
+                self.told.retain(|at| !partitions.contains(at));
                 let lost = matches!(polled, Polled::Lost(_));
                 process.note(format_args!("  gave up {}{}", names(partitions), if lost { ", lost" } else { "" }));
             }
@@ -171,8 +176,10 @@ impl Reader {
     }
 
     pub(crate) fn assignment(&self, consumer: &BrokerConsumer) -> Vec<TopicPartition> {
-        let knows = self.process.knows_loss() && !consumer.is_member();
-        if knows && !self.process.world.is_mutated(Mutation::OwnsForEver) {
+        if self.process.world.is_mutated(Mutation::OwnsForEver) {
+            return self.told.clone();
+        }
+        if self.process.knows_loss() && !consumer.is_member() {
             Vec::new()
         } else {
             consumer.assignment()
@@ -241,8 +248,7 @@ impl Reader {
 
     /// By the time that the client knows of its loss it has joined again in the background: its generation is good, whatever it owns.
     pub(crate) fn heartbeat(&self, consumer: &mut BrokerConsumer) {
-        let is_back = self.process.knows_loss() && !self.process.left.load(Ordering::Relaxed);
-        if is_back || self.process.world.is_mutated(Mutation::IgnoresGenerations) {
+        if self.process.knows_loss() && !self.process.left.load(Ordering::Relaxed) {
             consumer.come_back();
         }
     }
