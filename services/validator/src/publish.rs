@@ -96,18 +96,25 @@ fn in_transaction(
             Ok(Published::Committed)
         }
         Ok(None) => Ok(Published::Abandoned),
-        Err(fault) if fault.class == FaultClass::Abortable => give_up(exchange, &fault, go_on),
-        // The commit may or may not have happened. A new producer makes the coordinator finish the old transaction one way; what
-        // the group has committed then tells which.
-        Err(fault) => {
-            tracing::warn!(fault = %fault, "a commit has no definite answer; making a new producer and asking the group");
-            Ok(if renewed(exchange, go_on)? {
-                Published::Unknown
-            } else {
-                Published::Abandoned
-            })
-        }
+        // Where it had happened all the same, and an earlier answer was lost, there is nothing to abort, and the brokers say so.
+        Err(fault) if fault.class == FaultClass::Abortable => match resumed(|| exchange.abort_transaction(), go_on) {
+            Ok(Some(true)) => Ok(Published::Aborted(refused(&fault))),
+            Ok(Some(false)) => renewed(exchange, go_on).map(|_| Published::Aborted(refused(&fault))),
+            Ok(None) => Ok(Published::Abandoned),
+            Err(fault) => in_doubt(exchange, &fault, go_on),
+        },
+        Err(fault) => in_doubt(exchange, &fault, go_on),
     }
+}
+
+/// The commit may or may not have happened. A new producer makes the coordinator finish the old transaction one way; what the group has
+/// committed then tells which.
+fn in_doubt(exchange: &mut dyn Exchange, fault: &TransactionFault, go_on: &dyn Fn(&str) -> bool) -> Result<Published, WorldError> {
+    tracing::warn!(fault = %fault, "a commit has no definite answer; making a new producer and asking the group");
+    Ok(match renewed(exchange, go_on)? {
+        true => Published::Unknown,
+        false => Published::Abandoned,
+    })
 }
 
 fn acknowledged(

@@ -373,6 +373,15 @@ fn a_commit_without_a_definite_answer_is_unknown() {
         matches!(exchange.publish(), Published::Aborted(_)),
         "an abortable commit did not happen"
     );
+    let mut exchange = Scripted {
+        commit: vec![Err(FaultClass::Retriable), Err(FaultClass::Abortable)].into(),
+        abort: vec![Err(FaultClass::Fatal)].into(),
+        ..Scripted::new()
+    };
+    assert!(
+        matches!(exchange.publish(), Published::Unknown),
+        "there was nothing to abort any more: perhaps it happened"
+    );
 }
 
 #[test]

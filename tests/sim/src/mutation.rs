@@ -10,7 +10,7 @@ pub enum Mutation {
     KeepsProducer,
     /// P3: every record of a batch looks acknowledged.
     BelievesDeliveries,
-    /// P4: a commit that ends without a flag, or fatally, looks like one that can be aborted and did not happen.
+    /// P4: a commit that ends without a flag, or fatally, looks like one that can be aborted, and whatever is aborted looks aborted.
     CommitFaultsAreAborts,
     /// P5: a rewind rewinds nothing.
     KeepsReading,

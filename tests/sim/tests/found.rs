@@ -42,3 +42,10 @@ fn a_note_does_not_put_the_group_back() {
         39..42,
     );
 }
+
+/// A commit had happened, its answer was lost, and when it was resumed the answer was one that asks for an abort: the batch was read again.
+/// (Seed 2488 of the faults that seeds draw.)
+#[test]
+fn a_commit_that_happened_before_it_was_refused_is_not_done_again() {
+    clean(&[(Fault::F2, 5.0), (Fault::F12, 5.0)], 10..13);
+}

@@ -77,6 +77,10 @@ impl ProcessExchange {
         } else {
             self.inner.abort_transaction()
         };
+        let answer = answer.or_else(|fault| match !commit && world.is_mutated(Mutation::CommitFaultsAreAborts) {
+            true => Ok(true),
+            false => Err(fault),
+        });
         process.note(format_args!("  {site}: {answer:?}"));
         process.leave(site);
         answer?;
