@@ -42,7 +42,12 @@ impl Worker<'_> {
     /// Looks up where each waiting partition begins. In an outage they go on waiting: nothing is read from a partition before that.
     pub(crate) fn start_waiting(&mut self) -> Result<(), WorldError> {
         let waiting = std::mem::take(&mut self.waiting);
-        let started = self.begin_at(&waiting).and_then(|positions| self.parts.exchange.start(&positions));
+        let started = self.begin_at(&waiting).and_then(|positions| {
+            // A pause that was asked for when a partition was already another's may outlive that.
+            let begun: Vec<TopicPartition> = positions.iter().map(|(at, _)| at.clone()).collect();
+            self.parts.exchange.resume(&begun)?;
+            self.parts.exchange.start(&positions)
+        });
         match started {
             Ok(()) => {
                 self.parts.meter.assigned(waiting.len());

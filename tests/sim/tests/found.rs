@@ -49,3 +49,10 @@ fn a_note_does_not_put_the_group_back() {
 fn a_commit_that_happened_before_it_was_refused_is_not_done_again() {
     clean(&[(Fault::F2, 5.0), (Fault::F12, 5.0)], 10..13);
 }
+
+/// A sink that did not know yet of its loss paused the partition; when it came back the partition stayed paused.
+#[test]
+fn a_pause_does_not_outlive_its_assignment() {
+    let outcome = simulate(4003, &Options::default());
+    assert_eq!(outcome.wrong, Vec::<String>::new());
+}

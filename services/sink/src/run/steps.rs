@@ -134,15 +134,16 @@ impl Worker<'_, '_> {
     fn release(&mut self, lane: &mut Lane) -> Step {
         let positions = [(lane.at.clone(), lane.position)];
         lane.stale = true;
+        // A pause that was asked for when the partition was already another's may outlive that, so a new lane resumes too.
+        if lane.paused || !lane.started {
+            self.parts.consumer.resume(std::slice::from_ref(&lane.at))?;
+            lane.paused = false;
+        }
         match lane.started {
             true => self.parts.consumer.seek(&positions)?,
             false => self.parts.consumer.start(&positions)?,
         }
         lane.started = true;
-        if lane.paused {
-            self.parts.consumer.resume(std::slice::from_ref(&lane.at))?;
-            lane.paused = false;
-        }
         lane.hold = Hold::None;
         Ok(())
     }
