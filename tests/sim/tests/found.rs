@@ -33,10 +33,10 @@ fn a_first_position_does_not_put_the_group_back() {
     clean(&[(Fault::F8, 40.0), (Fault::F32, 40.0), (Fault::F6, 1.0)], 19..22);
 }
 
-/// In at_least_once a worker that froze before it noted its snapshot put its note over that of the next owner, so that the one after
-/// judged again by another snapshot what had been judged.
+/// In at_least_once what was open at a takeover was judged by a newer snapshot than the recorded one, when that was still in force and the
+/// newer one came before the range was through: one offset got two classes.
 #[test]
-fn a_note_does_not_put_the_group_back() {
+fn what_is_open_at_a_takeover_keeps_its_snapshot() {
     clean(
         &[(Fault::F8, 30.0), (Fault::F32, 30.0), (Fault::F6, 1.0), (Fault::F22, 2.0)],
         39..42,
