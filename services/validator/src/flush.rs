@@ -52,7 +52,7 @@ impl Worker<'_> {
     }
 
     /// A newer snapshot comes into force between two batches.
-    fn switch_snapshot(&mut self) {
+    pub(crate) fn switch_snapshot(&mut self) {
         let latest = self.parts.contracts.latest();
         if latest.commit() == self.snapshot.commit() {
             return;

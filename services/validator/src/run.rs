@@ -15,6 +15,8 @@ use crate::settings::Settings;
 
 /// A poll never waits longer than this, so that stop requests and healed partitions are noticed.
 const POLL_WAIT_MAX: Duration = Duration::from_millis(100);
+/// Without records no batch takes newer contracts up, so a worker looks for them by itself, this often.
+const LOOK_MICROS: i64 = 1_000_000;
 
 /// Runs until `stop` is set, then drains: the open batch is published, the group is left. Returns `Err` only for what an operator
 /// must mend before any partition can move; everything else is waited out, loudly.
@@ -32,10 +34,12 @@ pub fn run<'a>(settings: &'a Settings, parts: Parts<'a>, stop: &'a AtomicBool) -
         records_max: settings.batch_records_max,
         failures: 0,
         judged_at: 0,
+        looked_at: 0,
         judging_micros: 0,
         waiting: Vec::new(),
         trouble: None,
     };
+    worker.looked_at = worker.parts.clock.now_micros();
     worker.parts.meter.snapshot(worker.snapshot.commit());
     while !worker.is_stopping() {
         worker.turn()?;
@@ -68,6 +72,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) failures: u32,
     /// When the last batch was judged.
     pub(crate) judged_at: i64,
+    /// When newer contracts were looked for, without a batch.
+    pub(crate) looked_at: i64,
     /// What judging the last batch took.
     pub(crate) judging_micros: i64,
     /// Given to us by the group, not started yet: where they begin could not be found out.
@@ -98,6 +104,7 @@ impl Worker<'_> {
         if self.is_due() {
             self.flush()?;
         }
+        self.look_for_contracts();
         self.report();
         Ok(())
     }
@@ -113,6 +120,16 @@ impl Worker<'_> {
         }
         let age = Duration::from_micros(u64::try_from(self.parts.clock.now_micros() - self.batch_since).unwrap_or(0));
         self.settings.batch_age_max.saturating_sub(age).min(POLL_WAIT_MAX)
+    }
+
+    /// Takes newer contracts up while nothing is open; a batch does it by itself.
+    fn look_for_contracts(&mut self) {
+        let now = self.parts.clock.now_micros();
+        // A clock may be put back.
+        if self.batch.is_empty() && (now - self.looked_at).abs() >= LOOK_MICROS {
+            self.looked_at = now;
+            self.switch_snapshot();
+        }
     }
 
     fn is_due(&self) -> bool {

@@ -62,7 +62,9 @@ impl Contracts for Fixed {
     }
 }
 
-struct Quiet;
+/// Remembers the contracts in force.
+#[derive(Default)]
+struct Quiet(std::sync::Mutex<String>);
 
 impl Meter for Quiet {
     fn validated(&self, _: &str, _: &ContractRef, _: u64) {}
@@ -78,7 +80,9 @@ impl Meter for Quiet {
     fn given_up(&self, _: usize, _: bool) {}
     fn trouble(&self, _: &tidegate_flow::WorldError) {}
     fn turned(&self, _: Result<(), &str>) {}
-    fn snapshot(&self, _: &str) {}
+    fn snapshot(&self, commit: &str) {
+        *self.0.lock().unwrap() = commit.to_owned();
+    }
 }
 
 /// A newer commit beside an older one that can still be had.
@@ -190,7 +194,7 @@ fn work(broker: &Broker, settings: &Settings, schemas: &OneSchema, id: &str, sto
         contracts: &mut contracts,
         schemas,
         clock: &clock,
-        meter: &Quiet,
+        meter: &Quiet::default(),
     };
     run(settings, parts, stop).unwrap();
 }
@@ -474,7 +478,7 @@ fn an_open_range_keeps_its_snapshot_when_a_newer_one_comes_after_the_takeover() 
                 contracts: &mut Later(Two { old, new }, false),
                 schemas: &schemas,
                 clock: &RealClock,
-                meter: &Quiet,
+                meter: &Quiet::default(),
             };
             run(&settings, parts, &stop).unwrap();
         });
@@ -482,6 +486,44 @@ fn an_open_range_keeps_its_snapshot_when_a_newer_one_comes_after_the_takeover() 
         stop.store(true, Ordering::Release);
     });
     prove(&broker, &planted, &settings);
+}
+
+#[test]
+fn a_worker_without_records_takes_newer_contracts_up() {
+    struct Switched<'s>(Two, &'s AtomicBool);
+    impl Contracts for Switched<'_> {
+        fn latest(&mut self) -> Arc<JudgingSnapshot> {
+            match self.1.load(Ordering::Acquire) {
+                false => self.0.old.clone(),
+                true => self.0.new.clone(),
+            }
+        }
+        fn at(&mut self, commit: &str) -> Option<Arc<JudgingSnapshot>> {
+            self.0.at(commit)
+        }
+    }
+    let (broker, _, settings) = broker_with(0, 1);
+    let (old, new) = (snapshot(), snapshot_of("decade", |text| text));
+    let (schemas, stop, switched, meter) = (schemas(), AtomicBool::new(false), AtomicBool::new(false), Quiet::default());
+    let in_force = |commit: &str| *meter.0.lock().unwrap() == *commit;
+    let first = old.commit().clone();
+    let mut contracts = Switched(Two { old, new }, &switched);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let parts = Parts {
+                exchange: &mut BrokerExchange::join(&broker, "g", &topics(), Some("w")),
+                contracts: &mut contracts,
+                schemas: &schemas,
+                clock: &RealClock,
+                meter: &meter,
+            };
+            run(&settings, parts, &stop).unwrap();
+        });
+        wait_for("the first contracts", || in_force(&first));
+        switched.store(true, Ordering::Release);
+        wait_for("the newer contracts", || in_force("decade"));
+        stop.store(true, Ordering::Release);
+    });
 }
 
 /// In at_least_once what may have left before a crash gets the class it got, whatever is in force by now; what comes later is judged
@@ -510,7 +552,7 @@ fn an_open_range_is_judged_by_the_recorded_snapshot() {
                 contracts: &mut contracts,
                 schemas: &schemas,
                 clock: &RealClock,
-                meter: &Quiet,
+                meter: &Quiet::default(),
             };
             run(&settings, parts, &stop).unwrap();
         });

@@ -32,6 +32,8 @@ pub struct GroupConsumer {
     pub(crate) client: BaseConsumer<ConsumerCallbacks>,
     /// Next offset expected per started partition: tells duplicates of an earlier fetch from new records, and finds a stuck partition.
     expected: HashMap<TopicPartition, NextOffset>,
+    /// Given by the group and not started yet; librdkafka's assignment knows only those that were started.
+    given: HashSet<TopicPartition>,
     /// When the brokers were last asked whether they are there, while they seem not to be.
     asked: Instant,
     paused: HashSet<TopicPartition>,
@@ -62,6 +64,7 @@ impl GroupConsumer {
         Ok(GroupConsumer {
             client,
             expected: HashMap::new(),
+            given: HashSet::new(),
             asked: Instant::now(),
             paused: HashSet::new(),
             restarted: HashMap::new(),
@@ -74,7 +77,10 @@ impl GroupConsumer {
     fn take_changes(&mut self) {
         while let Some(change) = self.client.context().next_change() {
             let polled = match change {
-                Change::Assigned(partitions) => Polled::Assigned(partitions),
+                Change::Assigned(partitions) => {
+                    self.given.extend(partitions.iter().cloned());
+                    Polled::Assigned(partitions)
+                }
                 Change::Revoked(partitions) => {
                     self.forget(&partitions);
                     Polled::Revoked(partitions)
@@ -91,6 +97,7 @@ impl GroupConsumer {
     fn forget(&mut self, partitions: &[TopicPartition]) {
         for partition in partitions {
             self.expected.remove(partition);
+            self.given.remove(partition);
             self.restarted.remove(partition);
             self.paused.remove(partition);
             self.client.context().positioned(partition);
@@ -281,6 +288,9 @@ impl Consumer for GroupConsumer {
         self.client
             .incremental_assign(&list)
             .map_err(|error| world_error("starting partitions", error))?;
+        for (at, _) in positions {
+            self.given.remove(at);
+        }
         self.expected.extend(positions.iter().cloned());
         Ok(())
     }
@@ -324,7 +334,9 @@ impl Consumer for GroupConsumer {
         if self.client.assignment_lost() {
             return Vec::new();
         }
-        self.client.assignment().map(|list| partitions_of(&list)).unwrap_or_default()
+        let mut owned = self.client.assignment().map(|list| partitions_of(&list)).unwrap_or_default();
+        owned.extend(self.given.iter().filter(|at| !self.expected.contains_key(at)).cloned());
+        owned
     }
 
     fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Committed>, WorldError> {
