@@ -99,7 +99,10 @@ fn drive<C: Consumer + ?Sized>(consumer: &mut C, mut take: impl FnMut(Vec<Record
     }
 }
 
+/// Starts partitions where the group is; what was given is owned before that, too, and then still once.
 fn start<C: Consumer + ?Sized>(consumer: &mut C, partitions: &[TopicPartition]) {
+    let owned = |consumer: &C| consumer.assignment().iter().filter(|at| partitions.contains(at)).count();
+    assert_eq!(owned(consumer), partitions.len(), "given and not started");
     let positions: Vec<(TopicPartition, NextOffset)> = consumer
         .committed(partitions)
         .unwrap()
@@ -107,6 +110,7 @@ fn start<C: Consumer + ?Sized>(consumer: &mut C, partitions: &[TopicPartition]) 
         .map(|c| (c.at, c.next.unwrap_or(NextOffset(0))))
         .collect();
     consumer.start(&positions).unwrap();
+    assert_eq!(owned(consumer), partitions.len(), "started");
 }
 
 #[test]
