@@ -37,6 +37,7 @@ mod mongo;
 mod overlay;
 mod partial;
 mod read;
+mod rows;
 mod texts;
 mod typed;
 mod unavailable;

@@ -3,7 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::envelope::{JsonRows, Rows as _, bad, fields, keep, number_or_text, object, text};
+use super::envelope::{bad, fields, keep, number_or_text, object, text};
+use super::rows::{JsonRows, Rows as _};
 use super::{ChangeEvent, ControlKind, Image, Op, Position, Unwrapped};
 use crate::civil;
 use crate::failure::{DecodeFailure, Detail};

@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 
 use super::block::Payload;
-use super::envelope::{AvroRows, Rows as _, bad, integer, position, source_time, text, transaction_of};
+use super::envelope::{bad, integer, position, source_time, text, transaction_of};
+use super::rows::{AvroRows, Rows as _};
 use super::{ChangeEvent, Image, Op, Unwrapped};
 use crate::avro::Schema;
 use crate::failure::{DecodeFailure, Detail};

@@ -3,7 +3,8 @@
 //! A connector writes the same fields in the same order again and again. Names that are where they were last time are compared and not read;
 //! they are distinct, because they were when they were learned. An object that is different is read as any other.
 
-use super::envelope::{Rows, bad};
+use super::envelope::bad;
+use super::rows::Rows;
 use crate::failure::DecodeFailure;
 use crate::json::{JsonReader, Stand, ahead};
 use crate::known::Word;

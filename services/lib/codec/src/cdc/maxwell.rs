@@ -3,7 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::envelope::{JsonRows, Rows as _, bad, fields, integer, keep, number_or_text, text};
+use super::envelope::{bad, fields, integer, keep, number_or_text, text};
+use super::rows::{JsonRows, Rows as _};
 use super::{ChangeEvent, ControlKind, Image, Op, Position, Texts, Unwrapped};
 use crate::failure::{DecodeFailure, Detail};
 use crate::token::{Reader as _, Token};

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::ops::Range;
 
-use super::envelope::{Quoted, Rows, Source, bad, fields, integer, object, text, transaction};
+use super::envelope::{Source, bad, fields, integer, object, text, transaction};
+use super::rows::{Quoted, Rows};
 use super::{ControlKind, Image, ImageReader, Op, Texts, Unwrapped};
 use crate::failure::{DecodeFailure, Detail};
 use crate::json::{unescape_into, unescaped_step};

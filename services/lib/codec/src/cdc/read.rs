@@ -1,7 +1,8 @@
 //! From the bytes of a record to its change, by who wrote them.
 
 use super::block::with_payload;
-use super::envelope::{self, JsonRows};
+use super::envelope;
+use super::rows::{AvroRows, JsonRows};
 use super::{FlatNames, SchemaBlockCache, Texts, Unwrapped, dms, flat, maxwell, mongo};
 use crate::avro::Schema;
 use crate::failure::{DecodeFailure, Detail};
@@ -70,7 +71,7 @@ pub fn read_avro<'b>(
     match format {
         Format::Debezium => envelope::unwrap_avro(schema, datum, base),
         Format::Flat(names) => flat::unwrap_avro(schema, datum, base, headers, names),
-        Format::Mongo => Ok(mongo::walk(&mut envelope::AvroRows::new(schema, datum, base), texts)?.unwrap(texts)),
+        Format::Mongo => Ok(mongo::walk(&mut AvroRows::new(schema, datum, base), texts)?.unwrap(texts)),
         Format::Dms { .. } | Format::Maxwell => Err(DecodeFailure {
             detail: Detail::BadEnvelope,
             offset: base,
