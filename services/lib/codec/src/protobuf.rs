@@ -21,6 +21,7 @@
 //! - text must be UTF-8 in proto2 too. A field with another wire type than its own is `Syntax`: it was written by another schema.
 
 mod compile;
+mod descriptor_set;
 mod fits;
 mod index;
 mod known_files;

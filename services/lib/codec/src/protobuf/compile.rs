@@ -3,12 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use prost_reflect::prost::Message as _;
-use prost_reflect::prost_types::FileDescriptorSet;
 use prost_reflect::{Cardinality, DescriptorPool, EnumDescriptor, FieldDescriptor, FileDescriptor, Kind as Declared, MessageDescriptor};
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 
 use super::Import;
+use super::descriptor_set;
 use super::known_files;
 use super::schema::{Enum, Field, Kind, Message, MessageId, Presence, Schema, Shape};
 
@@ -66,15 +65,7 @@ pub(super) fn from_descriptor_set(bytes: &[u8]) -> Result<Schema, String> {
     if bytes.len() > TEXT_MAX {
         return Err(format!("the descriptor set has more than {TEXT_MAX} bytes"));
     }
-    // Asked here, because the pool loses its head over a syntax that it does not know (found by the fuzzer).
-    let set = FileDescriptorSet::decode(bytes).map_err(|error| short(&error.to_string()))?;
-    let strange = set.file.iter().find(|file| !matches!(file.syntax(), "" | "proto2" | "proto3"));
-    if let Some(file) = strange {
-        return Err(short(&format!(
-            "a file of the descriptor set has the syntax `{}`; proto2 and proto3 are known",
-            file.syntax()
-        )));
-    }
+    descriptor_set::examine(bytes).map_err(|error| short(&error))?;
     let pool = DescriptorPool::decode(bytes).map_err(|error| short(&error.to_string()))?;
     let root = pool.files().last().ok_or("the descriptor set has no files")?;
     Builder::build(&pool, &root)
