@@ -66,9 +66,13 @@ pub(super) fn from_descriptor_set(bytes: &[u8]) -> Result<Schema, String> {
         return Err(format!("the descriptor set has more than {TEXT_MAX} bytes"));
     }
     descriptor_set::examine(bytes).map_err(|error| short(&error))?;
-    let pool = DescriptorPool::decode(bytes).map_err(|error| short(&error.to_string()))?;
-    let root = pool.files().last().ok_or("the descriptor set has no files")?;
-    Builder::build(&pool, &root)
+    // The last net under a library that expects a compiler's output: its panic is a bad schema, and no end of a worker.
+    let built = std::panic::catch_unwind(|| {
+        let pool = DescriptorPool::decode(bytes).map_err(|error| short(&error.to_string()))?;
+        let root = pool.files().last().ok_or("the descriptor set has no files")?;
+        Builder::build(&pool, &root)
+    });
+    built.unwrap_or_else(|_| Err("the descriptor set is none that a compiler of schemas writes".into()))
 }
 
 /// The files that a text imports, in order. The error says why it cannot be read.

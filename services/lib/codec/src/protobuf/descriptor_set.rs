@@ -12,7 +12,8 @@ pub(super) fn examine(bytes: &[u8]) -> Result<(), String> {
 }
 
 fn file(file: &FileDescriptorProto) -> Result<(), String> {
-    if !matches!(file.syntax(), "" | "proto2" | "proto3") {
+    // None is proto2; an empty one is none of them.
+    if !matches!(file.syntax.as_deref(), None | Some("proto2" | "proto3")) {
         return Err(format!(
             "a file of the descriptor set has the syntax `{}`; proto2 and proto3 are known",
             file.syntax()
@@ -87,7 +88,7 @@ mod tests {
         };
         let examined = |file: FileDescriptorProto| examine(&FileDescriptorSet { file: vec![file] }.encode_to_vec());
         assert_eq!(examined(good.clone()), Ok(()));
-        let mut cases = vec![good.clone(); 6];
+        let mut cases = vec![good.clone(); 7];
         cases[0].syntax = Some("proto4".into());
         cases[1].package = Some("a..b".into());
         cases[2].public_dependency = vec![0];
@@ -98,6 +99,7 @@ mod tests {
             oneof_index: Some(0),
             ..FieldDescriptorProto::default()
         }];
+        cases[6].syntax = Some(String::new());
         for case in cases {
             assert!(examined(case.clone()).is_err(), "{case:?}");
         }
