@@ -38,11 +38,6 @@ impl Placeholder {
         }
     }
 
-    /// The text as it is configured.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
     /// The texts that stand for it: itself, and its base64.
     pub fn texts(&self) -> [&str; 2] {
         [&self.text, &self.base64]
