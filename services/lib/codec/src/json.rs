@@ -10,5 +10,5 @@ mod reader;
 mod skim;
 mod text;
 
-pub use reader::{JsonReader, Stand};
+pub use reader::JsonReader;
 pub(crate) use text::{unescape_into, unescaped_step};

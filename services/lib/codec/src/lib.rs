@@ -26,7 +26,7 @@ pub mod token;
 pub use avro::AvroReader;
 pub use failure::{DecodeFailure, Detail};
 pub use framing::{Encoding, Framed, Part, SchemaRef};
-pub use json::{JsonReader, Stand};
+pub use json::JsonReader;
 pub use keys::Keys;
 pub use known::{Word, Words};
 pub use protobuf::ProtobufReader;

@@ -6,7 +6,7 @@
 use super::envelope::bad;
 use super::rows::Rows;
 use crate::failure::DecodeFailure;
-use crate::json::{JsonReader, Stand, ahead};
+use crate::json::{JsonReader, ahead};
 use crate::known::Word;
 use crate::token::Token;
 
@@ -72,7 +72,7 @@ impl Habit {
             field(rows, name.text())?;
         }
         if let Some(reader) = rows.json()
-            && let Some(Stand::Behind(rest)) = reader.stand()
+            && let Some((rest, b',')) = reader.stand()
             && let end @ 1.. = ahead::separator(rest, b'}')
         {
             reader.go_out(&rest[end..]);
@@ -109,10 +109,7 @@ impl Habit {
 
 /// Takes a field name, if it comes next; where its quote stands.
 fn take(reader: &mut JsonReader<'_>, name: &Word) -> Option<usize> {
-    let (rest, separator) = match reader.stand()? {
-        Stand::Begin(rest) => (rest, b'{'),
-        Stand::Behind(rest) => (rest, b','),
-    };
+    let (rest, separator) = reader.stand()?;
     match ahead::name(rest, separator, name) {
         0 => None,
         len => Some(reader.go_to_field(name, &rest[len..])),

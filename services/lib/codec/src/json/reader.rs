@@ -10,8 +10,6 @@ use crate::token::{Reader, Token};
 
 mod stand;
 
-pub use stand::Stand;
-
 /// Reads one JSON document, token by token, without building it. Texts and names without escapes are borrowed.
 #[derive(Debug, Clone)]
 pub struct JsonReader<'b> {

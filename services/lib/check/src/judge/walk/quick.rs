@@ -1,7 +1,7 @@
 //! The short way through JSON that is as the contract expects.
 
 use tidegate_codec::json::ahead;
-use tidegate_codec::{JsonReader, Scalar, Stand};
+use tidegate_codec::{JsonReader, Scalar};
 
 use super::{ITEMS_MAX, Walk};
 use crate::datum::Datum;
@@ -34,10 +34,8 @@ impl<R: RowSink> Walk<'_, R> {
     /// Takes fields of an object for as long as they come as expected and their values are seen to be valid at once.
     #[inline(never)]
     pub(super) fn fields_ahead(&mut self, reader: &mut JsonReader<'_>, index: &FieldIndex, read: &mut Fields) -> Next {
-        let (mut rest, mut separator) = match reader.stand() {
-            Some(Stand::Begin(rest)) => (rest, b'{'),
-            Some(Stand::Behind(rest)) => (rest, b','),
-            None => return Next::Unseen,
+        let Some((mut rest, mut separator)) = reader.stand() else {
+            return Next::Unseen;
         };
         let declared = index.declared();
         let before = read.seen;
@@ -92,10 +90,8 @@ impl<R: RowSink> Walk<'_, R> {
     /// The same for the items of a list.
     #[inline(never)]
     pub(super) fn items_ahead(&mut self, reader: &mut JsonReader<'_>, item: usize, count: &mut u64) -> Next {
-        let (mut rest, mut separator) = match reader.stand() {
-            Some(Stand::Begin(rest)) => (rest, b'['),
-            Some(Stand::Behind(rest)) => (rest, b','),
-            None => return Next::Unseen,
+        let Some((mut rest, mut separator)) = reader.stand() else {
+            return Next::Unseen;
         };
         let check = &self.plan.quick[item];
         loop {
@@ -222,10 +218,8 @@ impl<R: RowSink> Walk<'_, R> {
 /// Goes to the next item of a list, or behind the list.
 #[inline]
 pub(super) fn item_ahead(reader: &mut JsonReader<'_>) -> Next {
-    let (rest, separator) = match reader.stand() {
-        Some(Stand::Begin(rest)) => (rest, b'['),
-        Some(Stand::Behind(rest)) => (rest, b','),
-        None => return Next::Unseen,
+    let Some((rest, separator)) = reader.stand() else {
+        return Next::Unseen;
     };
     let behind = if separator == b'[' {
         rest.get(1..).unwrap_or_default()

@@ -5,27 +5,19 @@ use crate::failure::DecodeFailure;
 use crate::keys::{self, Name};
 use crate::known::Word;
 
-/// Where a reader stands between values, with what is not read yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stand<'b> {
-    /// At the bracket with which an object or a list begins.
-    Begin(&'b [u8]),
-    /// Behind a value.
-    Behind(&'b [u8]),
-}
-
 // === impl JsonReader ===
 
 impl<'b> JsonReader<'b> {
-    /// Where the reader stands in an object or a list, for a look [`super::ahead`]: behind a value, so that a comma or the end comes next, or
-    /// at the bracket. None anywhere else.
+    /// What is left where the reader stands in an object or a list, for a look [`crate::json::ahead`], and the byte that separates the next
+    /// field or item from what was read: the bracket, at which the rest then begins, or the comma behind a value. None anywhere else.
     #[inline(always)]
-    pub fn stand(&self) -> Option<Stand<'b>> {
+    pub fn stand(&self) -> Option<(&'b [u8], u8)> {
         let rest = |at: usize| self.text.as_bytes().get(at..);
         match self.state {
-            State::After => rest(self.at).map(Stand::Behind),
+            State::After => rest(self.at).map(|rest| (rest, b',')),
             // The bracket is the last byte that was read.
-            State::FirstKey | State::FirstItem => rest(self.at.wrapping_sub(1)).map(Stand::Begin),
+            State::FirstKey => rest(self.at.wrapping_sub(1)).map(|rest| (rest, b'{')),
+            State::FirstItem => rest(self.at.wrapping_sub(1)).map(|rest| (rest, b'[')),
             State::Value | State::Spent => None,
         }
     }
