@@ -261,11 +261,14 @@ impl Judge {
             scope,
             event_time: None,
             captured: None,
+            at_once: false,
+            seen_at_once: false,
         };
         read(&mut walk)?;
         Ok(Walked {
             event_time: walk.event_time,
             captured: walk.captured,
+            seen_at_once: walk.seen_at_once,
         })
     }
 
@@ -284,7 +287,11 @@ impl Judge {
                 if let Some(captured) = captured.and_then(|cell| Captured::of(&self.scratch.tape, cell)) {
                     let plan = around.plan;
                     let rules = &plan.checks[0].rules;
-                    let left = if self.thorough { rules } else { plan.glance.left(captured, rules) };
+                    let left = match walked.seen_at_once {
+                        true => plan.glance.rest(),
+                        false if self.thorough => rules,
+                        false => plan.glance.left(captured, rules),
+                    };
                     for rule in left {
                         if plan.change.asks(*rule, scope.op) {
                             walk::ask(&mut self.findings, plan, image.prefix, &[], &plan.programs[*rule], captured, scope);
@@ -320,6 +327,7 @@ impl Judge {
 struct Walked {
     event_time: Option<i64>,
     captured: Option<Cell>,
+    seen_at_once: bool,
 }
 
 /// Which row of an event is walked, and how.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tidegate_contract::model::{CdcFormat, Encoding};
 use tidegate_contract::{ContractRef, Location, OnFailure, Status};
 
+mod at_once;
 mod change;
 mod checks;
 pub mod codes;
@@ -16,6 +17,7 @@ mod quick;
 pub(crate) mod route;
 mod rule_forms;
 
+pub(crate) use at_once::Hope;
 pub(crate) use change::ChangeSettings;
 pub(crate) use checks::{AnyShape, Body, Check, ItemLimits, PropertyLimits};
 pub use compile::compile;
@@ -68,6 +70,10 @@ pub struct Plan {
     pub(crate) programs: Vec<crate::rules::cel::Rule>,
     /// Rules over the row that are asked together.
     pub(crate) glance: crate::rules::cel::Glance,
+    /// What is left to ask of them where the row was seen at once.
+    pub(crate) unsettled: crate::rules::cel::Glance,
+    /// Whether trying that is worth it.
+    pub(crate) hope: Hope,
     /// Settings that the change-event side needs.
     pub(crate) change: ChangeSettings,
     /// Key and headers; none when the contract says nothing about them.

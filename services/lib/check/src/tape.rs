@@ -99,6 +99,14 @@ pub(crate) struct Tape {
     full: bool,
 }
 
+/// What a tape held when an object began that may not be kept.
+#[derive(Debug)]
+pub(crate) struct Trial {
+    cells: usize,
+    text: usize,
+    open: usize,
+}
+
 #[derive(Debug)]
 struct Open {
     /// Of an object its first cell, of a list or map its first pending one.
@@ -244,6 +252,25 @@ impl Tape {
             self.cells.resize(self.cells.len() + fields as usize, Cell::Absent);
         }
         self.open_at(from, u16::try_from(fields).unwrap_or(u16::MAX));
+    }
+
+    /// Begins an object that may turn out to be none of those that are kept.
+    #[inline]
+    pub(crate) fn begin_trial(&mut self, fields: u32) -> Trial {
+        let before = Trial {
+            cells: self.cells.len(),
+            text: self.text.len(),
+            open: self.open.len(),
+        };
+        self.begin_object(fields);
+        before
+    }
+
+    /// Forgets all that was put since that object began, which has no lists or maps and nothing wide in it.
+    pub(crate) fn end_trial(&mut self, before: Trial) {
+        self.cells.truncate(before.cells);
+        self.text.truncate(before.text);
+        self.open.truncate(before.open);
     }
 
     /// Begins a list or a map.

@@ -140,6 +140,10 @@ pub(crate) struct Walk<'w, R> {
     pub(crate) event_time: Option<i64>,
     /// The row as captured, once the walk is over.
     pub(crate) captured: Option<Cell>,
+    /// The row is being taken as a whole, or not at all.
+    pub(crate) at_once: bool,
+    /// It was, and the rules that are asked together hold.
+    pub(crate) seen_at_once: bool,
 }
 
 impl From<DecodeFailure> for Stop {
@@ -168,6 +172,11 @@ impl<R: RowSink> Walk<'_, R> {
 
     /// Walks one value as the row.
     pub(crate) fn row<'b>(&mut self, reader: &mut impl Source<'b>) -> Result<(), Stop> {
+        if let Some(json) = reader.json()
+            && self.row_ahead(json)
+        {
+            return Ok(());
+        }
         if self.begun(reader, 0)? {
             return Ok(());
         }

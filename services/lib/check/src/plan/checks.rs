@@ -54,6 +54,8 @@ pub(crate) enum Body {
         limits: PropertyLimits,
         /// One bit for each declared field, in contract order: somebody notices when it is missing.
         missed: Vec<u64>,
+        /// The same for the first 64 of them, with those that rules want where the row is seen at once.
+        wanted: u64,
     },
     /// A list, map or vector.
     Items(ItemLimits),

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tidegate_contract::model::{CdcFormat, Encoding, RuleKind};
 use tidegate_contract::{Contract, Diagnostic, Level, Location, Property, QualityRule, SchemaObject};
 
+use super::at_once::{Hope, settle};
 use super::fingerprint::fingerprint;
-use super::quick::QuickCheck;
+use super::quick::quick_checks;
 use super::{AnyShape, Body, ChangeSettings, Check, FieldIndex, ItemLimits, Kind, LeafType, Node, Plan, PropertyLimits, codes};
 use crate::change::Column;
 use crate::event_schema::EventSchema;
@@ -79,16 +80,7 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
     } else {
         &[]
     };
-    let quick: Vec<QuickCheck> = nodes
-        .iter()
-        .zip(&checks)
-        .map(|(node, check)| QuickCheck::compile(node, check, placeholders))
-        .collect();
-    for check in &mut checks {
-        if let Body::Object { fields, .. } = &mut check.body {
-            fields.set_quick(&quick);
-        }
-    }
+    let mut quick = quick_checks(&nodes, &checks, placeholders);
     change.composite_columns = match &nodes[0].kind {
         Kind::Object(children) => children.iter().any(|child| !matches!(nodes[*child].kind, Kind::Leaf(_))),
         _ => false,
@@ -98,6 +90,7 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
     let always = |rule: &usize| change.asks_always(*rule);
     let together = checks[0].rules.iter().map(|rule| (*rule, &programs[*rule], always(rule)));
     let glance = Glance::of(together);
+    let unsettled = settle(&nodes, &mut checks, &mut quick, &glance);
     let encodings = if object.settings.encodings.is_empty() {
         vec![Encoding::Json]
     } else {
@@ -107,6 +100,8 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
         nodes,
         id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
         glance,
+        unsettled,
+        hope: Hope::default(),
         quick,
         contract: contract.reference(),
         object: object.name.clone(),
@@ -234,6 +229,7 @@ impl<'c> Compiler<'c> {
                     unknown,
                     limits,
                     missed: Vec::new(),
+                    wanted: 0,
                 };
             }
             Err(name) => {

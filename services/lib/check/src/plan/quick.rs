@@ -28,6 +28,8 @@ pub(crate) struct QuickCheck {
     pub(crate) nullable: bool,
     /// Where its value goes when nobody but rules wants it.
     pub(crate) slot: Option<Slot>,
+    /// What rules ask of it is asked here: where all of a row is seen at once, nobody wants the value.
+    pub(crate) settled: bool,
 }
 
 /// The quick check of one node.
@@ -36,6 +38,8 @@ pub(crate) enum Quick {
     /// There is none.
     #[default]
     None,
+    /// An object or a list of which only its parts ask something.
+    Parts,
     /// A truth value without clauses.
     Bool,
     /// A text; what to do with it stands there.
@@ -46,6 +50,8 @@ pub(crate) enum Quick {
     Uuid,
     /// A text of one length, each byte within a range.
     Ranges(Arc<Ranges>),
+    /// One of the texts above, but not one of these.
+    But(Arc<(Quick, Box<[Box<str>]>)>),
     /// A whole number within these limits, both allowed.
     Int {
         /// Least.
@@ -102,8 +108,46 @@ impl Default for QuickCheck {
             silent: false,
             nullable: false,
             slot: None,
+            settled: false,
         }
     }
+}
+
+/// The most containers within one another that are taken as one, beside the row: what is declined is read again by each of them.
+const PARTS_HEIGHT_MAX: usize = 3;
+
+/// The quick checks of all nodes. `placeholders` are the texts that stand for a value which the source did not send.
+pub(crate) fn quick_checks(nodes: &[Node], checks: &[Check], placeholders: &[&str]) -> Vec<QuickCheck> {
+    let alone = |(node, check)| QuickCheck::compile(node, check, placeholders);
+    let mut quick: Vec<QuickCheck> = nodes.iter().zip(checks).map(alone).collect();
+    height(0, nodes, checks, &mut quick);
+    quick
+}
+
+/// How many containers there are within one another from this node on, if all of it can be seen quickly. Marks those that can.
+fn height(node: usize, nodes: &[Node], checks: &[Check], quick: &mut [QuickCheck]) -> Option<usize> {
+    let check = &checks[node];
+    let asks_nothing = check.library.is_empty() && (check.rules.is_empty() || node == 0);
+    let (children, plain) = match (&nodes[node].kind, &check.body) {
+        (Kind::Leaf(_), _) => return (!matches!(quick[node].quick, Quick::None)).then_some(0),
+        (Kind::Object(children), Body::Object { limits, .. }) => {
+            let unlimited = limits.min.is_none() && limits.max.is_none();
+            (children.as_slice(), unlimited && children.len() <= 64)
+        }
+        (Kind::Array(item), _) => (std::slice::from_ref(item), quick[node].silent),
+        (Kind::Object(_) | Kind::Map(..) | Kind::Any, _) => return None,
+    };
+    let mut highest = Some(0);
+    // Each child is looked at, whatever the others are.
+    for child in children {
+        let of_child = height(*child, nodes, checks, quick);
+        highest = highest.zip(of_child).map(|(highest, child)| highest.max(child));
+    }
+    let height = highest
+        .map(|height| height + 1)
+        .filter(|height| plain && asks_nothing && *height <= PARTS_HEIGHT_MAX + usize::from(node == 0))?;
+    quick[node].quick = Quick::Parts;
+    Some(height)
 }
 
 // === impl QuickCheck ===
@@ -119,6 +163,7 @@ impl QuickCheck {
             silent: !check.captured && !check.event_time,
             nullable: !check.required && check.library.is_empty() && matches!(node.kind, Kind::Leaf(_)),
             slot: (check.captured && !check.event_time).then_some(check.slot),
+            settled: false,
         }
     }
 }
@@ -132,7 +177,7 @@ impl Quick {
     #[inline(always)]
     pub(crate) fn takes(&self, rest: &[u8], number: &mut i64) -> usize {
         match self {
-            Quick::None => 0,
+            Quick::None | Quick::Parts => 0,
             Quick::Bool => {
                 let len = ahead::truth(rest);
                 *number = i64::from(len == 4);
@@ -140,6 +185,7 @@ impl Quick {
             }
             Quick::Uuid => uuid(rest),
             Quick::Ranges(ranges) => ranges.takes(rest),
+            Quick::But(but) => takes_but(rest, &but.0, &but.1),
             Quick::OneOf(words) => ahead::word(rest, words),
             Quick::Text(limits) => limits.takes(rest),
             Quick::Int { min, max } => int(rest, *min, *max, number),
@@ -158,11 +204,12 @@ impl Quick {
     }
 
     /// Whether a text, which stands for itself and need not be UTF-8 yet, is seen to be valid at once.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn takes_text(&self, text: &[u8]) -> bool {
         match self {
             Quick::Uuid => format::uuid(text),
             Quick::Ranges(ranges) => ranges.holds(text),
+            Quick::But(but) => but.0.takes_text(text) && is_none_of(text, &but.1),
             Quick::OneOf(words) => words.has(text),
             Quick::Text(limits) => limits.holds(text) && avro::ahead::is_text(text),
             Quick::Instant { min, max } => temporal::plain_instant(text).is_some_and(|micros| *min <= micros && micros <= *max),
@@ -181,7 +228,34 @@ impl Quick {
     /// Whether its values are texts that stand for themselves.
     #[inline]
     pub(crate) fn is_text(&self) -> bool {
-        matches!(self, Quick::Uuid | Quick::Ranges(_) | Quick::OneOf(_) | Quick::Text(_))
+        matches!(
+            self,
+            Quick::Uuid | Quick::Ranges(_) | Quick::But(_) | Quick::OneOf(_) | Quick::Text(_)
+        )
+    }
+
+    /// The same, but none of these texts; none where that cannot be said.
+    pub(crate) fn but<'t>(&self, texts: impl Iterator<Item = &'t str>) -> Option<Quick> {
+        let but: Box<[Box<str>]> = texts.map(Box::from).collect();
+        match self {
+            quick if quick.is_text() && but.is_empty() => Some(quick.clone()),
+            Quick::Uuid | Quick::Ranges(_) => Some(Quick::But(Arc::new((self.clone(), but)))),
+            Quick::Text(limits) => Some(Quick::Text(Arc::new(QuickText {
+                but: limits.but.iter().chain(&but).cloned().collect(),
+                ..**limits
+            }))),
+            _ => None,
+        }
+    }
+
+    /// The bytes of every text that it takes, where there is one number.
+    pub(crate) fn text_len(&self) -> Option<usize> {
+        match self {
+            Quick::Uuid => Some(36),
+            Quick::Ranges(ranges) => Some(ranges.ends().0.len()),
+            Quick::But(but) => but.0.text_len(),
+            _ => None,
+        }
     }
 
     /// What a rule sees of a value that was taken, when that is no text and nothing is wrong with it.
@@ -202,9 +276,9 @@ impl Quick {
     /// The value that was taken, with the bytes of it.
     pub(crate) fn value<'b>(&self, taken: &'b [u8], number: i64) -> Option<Scalar<'b>> {
         match self {
-            Quick::None => None,
+            Quick::None | Quick::Parts => None,
             Quick::Bool => Some(Scalar::Bool(number == 1)),
-            Quick::Uuid | Quick::Ranges(_) | Quick::OneOf(_) | Quick::Text(_) => {
+            Quick::Uuid | Quick::Ranges(_) | Quick::But(_) | Quick::OneOf(_) | Quick::Text(_) => {
                 let inside = std::str::from_utf8(taken.get(1..taken.len() - 1)?).ok()?;
                 Some(Scalar::Str(Cow::Borrowed(inside)))
             }
@@ -353,10 +427,23 @@ impl QuickText {
 
     #[inline(always)]
     fn holds(&self, text: &[u8]) -> bool {
-        (self.bytes_min..=self.bytes_max).contains(&text.len())
-            && (!self.email || format::email(text))
-            && self.but.iter().all(|but| but.as_bytes() != text)
+        (self.bytes_min..=self.bytes_max).contains(&text.len()) && (!self.email || format::email(text)) && is_none_of(text, &self.but)
     }
+}
+
+#[inline(always)]
+fn is_none_of(text: &[u8], but: &[Box<str>]) -> bool {
+    but.iter().all(|but| but.as_bytes() != text)
+}
+
+#[inline(never)]
+fn takes_but(rest: &[u8], quick: &Quick, but: &[Box<str>]) -> usize {
+    let len = match quick {
+        Quick::Uuid => uuid(rest),
+        Quick::Ranges(ranges) => ranges.takes(rest),
+        _ => 0,
+    };
+    if len > 0 && is_none_of(&rest[1..len - 1], but) { len } else { 0 }
 }
 
 #[inline(never)]

@@ -167,8 +167,8 @@ fn leaf(quick: &Quick, layout: Layout<'_>) -> Form {
         },
         (Quick::Float { min, max }, Layout::Double) => Form::Double { min: *min, max: *max },
         (Quick::Float { min, max }, Layout::Float) => Form::Float { min: *min, max: *max },
-        (Quick::Uuid | Quick::Ranges(_) | Quick::OneOf(_) | Quick::Text(_) | Quick::Instant { .. }, Layout::Text) => Form::Text,
-        (Quick::Uuid | Quick::Ranges(_) | Quick::OneOf(_) | Quick::Text(_) | Quick::Instant { .. }, Layout::Enum(symbols)) => Form::Symbol(
+        (quick, Layout::Text) if quick.is_text() || matches!(quick, Quick::Instant { .. }) => Form::Text,
+        (quick, Layout::Enum(symbols)) if quick.is_text() || matches!(quick, Quick::Instant { .. }) => Form::Symbol(
             symbols.iter().map(|symbol| quick.takes_text(symbol.as_bytes())).collect(),
             symbols.into(),
         ),

@@ -38,6 +38,11 @@ impl Ranges {
         Some(ranges)
     }
 
+    /// The least and the greatest text of the pattern, byte by byte.
+    pub(crate) fn ends(&self) -> (&[u8], &[u8]) {
+        (&self.low[..self.len], &self.high[..self.len])
+    }
+
     /// How many bytes the text in quotes takes that `rest` begins with, if it is of the pattern; zero if not.
     #[inline(never)]
     pub(crate) fn takes(&self, rest: &[u8]) -> usize {

@@ -20,6 +20,7 @@ impl<R: RowSink> Walk<'_, R> {
             unknown,
             limits,
             missed,
+            ..
         } = &check.body
         else {
             unreachable!("the compiler gives every object node an object body");

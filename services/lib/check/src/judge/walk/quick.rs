@@ -1,12 +1,14 @@
 //! The short way through JSON that is as the contract expects.
 
 use tidegate_codec::json::ahead;
-use tidegate_codec::{JsonReader, Scalar};
+use tidegate_codec::{JsonReader, Scalar, Word};
 
 use super::{ITEMS_MAX, Walk};
 use crate::datum::Datum;
-use crate::plan::{FieldIndex, Quick, QuickCheck};
+use crate::plan::{Body, FieldIndex, ItemLimits, Kind, Quick, QuickCheck};
 use crate::row::RowSink;
+use crate::rules;
+use crate::tape::Captured;
 
 /// What has been read of an object.
 #[derive(Debug, Default)]
@@ -30,44 +32,21 @@ pub(super) enum Next {
     Unseen,
 }
 
+/// What is left, the byte that separates what comes from what was taken, and the field whose value was declined, with its name.
+type Taken<'b, 'i> = (&'b [u8], u8, Option<(usize, &'i Word)>);
+
 impl<R: RowSink> Walk<'_, R> {
     /// Takes fields of an object for as long as they come as expected and their values are seen to be valid at once.
     #[inline(never)]
     pub(super) fn fields_ahead(&mut self, reader: &mut JsonReader<'_>, index: &FieldIndex, read: &mut Fields) -> Next {
-        let Some((mut rest, mut separator)) = reader.stand() else {
+        let Some((rest, separator)) = reader.stand() else {
             return Next::Unseen;
         };
-        let declared = index.declared();
         let before = read.seen;
-        let mut seen = before;
-        let mut last = read.last;
-        let mut field = index.likely(last);
-        let next = loop {
-            let Some(expected) = declared.get(field) else { break None };
-            let taken = ahead::name(rest, separator, &expected.name);
-            if taken == 0 {
-                break None;
-            }
-            let value = &rest[taken..];
-            // Of fields that come again, or late, the long way takes care.
-            let len = match seen & expected.bit {
-                0 => self.quick(value, &expected.quick, expected.node),
-                _ => 0,
-            };
-            if len == 0 {
-                reader.go_to_field(&expected.name, value);
-                break Some(field);
-            }
-            rest = &value[len..];
-            seen |= expected.bit;
-            last = Some(field);
-            field = expected.follower();
-            separator = b',';
-        };
-        read.seen = seen;
-        read.count += u64::from((seen & !before).count_ones());
-        read.last = last;
-        if let Some(field) = next {
+        let (rest, separator, declined) = self.fields(rest, separator, index, read);
+        read.count += u64::from((read.seen & !before).count_ones());
+        if let Some((field, name)) = declined {
+            reader.go_to_field(name, rest);
             return Next::Value(field);
         }
         // What stands at the bracket has not been moved.
@@ -85,6 +64,148 @@ impl<R: RowSink> Walk<'_, R> {
             }
         }
         Next::Unseen
+    }
+
+    /// Takes fields from where `rest` of a document stands, behind `separator`. Answers where it stands then, likewise; or at the value of a
+    /// field that was declined, with its name.
+    #[inline(always)]
+    fn fields<'b, 'i>(&mut self, rest: &'b [u8], separator: u8, index: &'i FieldIndex, read: &mut Fields) -> Taken<'b, 'i> {
+        let (mut rest, mut separator) = (rest, separator);
+        let declared = index.declared();
+        let mut seen = read.seen;
+        let mut last = read.last;
+        let mut field = index.likely(last);
+        let declined = loop {
+            let Some(expected) = declared.get(field) else { break None };
+            let taken = ahead::name(rest, separator, &expected.name);
+            if taken == 0 {
+                break None;
+            }
+            let value = &rest[taken..];
+            // Of fields that come again, or late, the long way takes care.
+            let len = match seen & expected.bit {
+                0 => self.quick(value, &expected.quick, expected.node),
+                _ => 0,
+            };
+            if len == 0 {
+                rest = value;
+                break Some((field, &expected.name));
+            }
+            rest = &value[len..];
+            seen |= expected.bit;
+            last = Some(field);
+            field = expected.follower();
+            separator = b',';
+        };
+        read.seen = seen;
+        read.last = last;
+        (rest, separator, declined)
+    }
+
+    /// Whether nobody wants the value but a row sink.
+    #[inline(always)]
+    fn is_unseen(&self, check: &QuickCheck) -> bool {
+        check.silent || self.at_once && check.settled
+    }
+
+    /// Takes the row, if all of it is seen to be valid and rules that are asked together to hold. What it noted of the event time before it
+    /// declined is noted again.
+    pub(super) fn row_ahead(&mut self, reader: &mut JsonReader<'_>) -> bool {
+        let plan = self.plan;
+        let hopeless = R::READS || !self.short || self.placeholders || self.partial;
+        let Some(rest) = reader
+            .value_ahead()
+            .filter(|_| !hopeless && matches!(plan.quick[0].quick, Quick::Parts) && plan.hope.is_there())
+        else {
+            return false;
+        };
+        let Body::Object { fields, wanted, .. } = &plan.checks[0].body else {
+            return false;
+        };
+        let captured = !plan.quick[0].silent && !plan.quick[0].settled;
+        self.at_once = true;
+        let before = captured.then(|| self.scratch.tape.begin_trial(plan.checks[0].captured_fields));
+        let len = self.object_parts(rest, fields, *wanted);
+        self.at_once = false;
+        let mut seen = len > 0;
+        if let Some(before) = before {
+            if seen {
+                let row = self.scratch.tape.end_object(0);
+                self.captured = Some(row);
+                seen = Captured::of(&self.scratch.tape, row).is_some_and(|row| plan.unsettled.holds_of(row));
+            }
+            if !seen {
+                self.scratch.tape.end_trial(before);
+            }
+        }
+        plan.hope.learn(seen);
+        if seen {
+            reader.go_behind(&rest[len..]);
+            self.seen_at_once = true;
+        } else {
+            self.captured = None;
+        }
+        seen
+    }
+
+    /// Takes an object or a list of which only its parts ask something, if all of them are seen to be valid at once; answers how many bytes it
+    /// took.
+    #[inline(never)]
+    fn parts(&mut self, rest: &[u8], check: &QuickCheck, node: usize) -> usize {
+        let plan = self.plan;
+        match (&plan.checks[node].body, &plan.nodes[node].kind) {
+            (Body::Object { fields, wanted, .. }, _) if self.is_unseen(check) => self.object_parts(rest, fields, *wanted),
+            (Body::Object { fields, wanted, .. }, _) => {
+                let before = self.scratch.tape.begin_trial(plan.checks[node].captured_fields);
+                let len = self.object_parts(rest, fields, *wanted);
+                if len == 0 {
+                    self.scratch.tape.end_trial(before);
+                    return 0;
+                }
+                let cell = self.scratch.tape.end_object(node);
+                self.scratch.tape.put_cell(plan.checks[node].slot, cell);
+                len
+            }
+            (_, Kind::Array(item)) => self.list_parts(rest, self.item_limits(node), *item),
+            _ => 0,
+        }
+    }
+
+    #[inline(always)]
+    fn object_parts(&mut self, rest: &[u8], index: &FieldIndex, wanted: u64) -> usize {
+        let mut read = Fields::default();
+        let (left, separator, declined) = self.fields(rest, b'{', index, &mut read);
+        if declined.is_some() || separator == b'{' || wanted & !read.seen != 0 {
+            return 0;
+        }
+        match ahead::separator(left, b'}') {
+            0 => 0,
+            end => rest.len() - left.len() + end,
+        }
+    }
+
+    fn list_parts(&mut self, rest: &[u8], limits: ItemLimits, item: usize) -> usize {
+        let check = &self.plan.quick[item];
+        let (mut left, mut separator, mut count) = (rest, b'[', 0_u64);
+        loop {
+            let taken = ahead::separator(left, separator);
+            if taken == 0 {
+                break;
+            }
+            let value = &left[taken..];
+            let len = self.quick(value, check, item);
+            if len == 0 || count == ITEMS_MAX {
+                return 0;
+            }
+            count += 1;
+            left = &value[len..];
+            separator = b',';
+        }
+        // An empty list is left to the long way.
+        match ahead::separator(left, b']') {
+            end if end > 0 && count > 0 && rules::items::broken(limits, count).is_none() => rest.len() - left.len() + end,
+            _ => 0,
+        }
     }
 
     /// The same for the items of a list.
@@ -128,13 +249,16 @@ impl<R: RowSink> Walk<'_, R> {
     /// check.
     #[inline(always)]
     fn quick(&mut self, rest: &[u8], check: &QuickCheck, node: usize) -> usize {
-        if matches!(check.quick, Quick::None) {
-            return 0;
+        match check.quick {
+            Quick::None => return 0,
+            Quick::Parts if R::READS => return 0,
+            Quick::Parts => return self.parts(rest, check, node),
+            _ => {}
         }
         let mut number = 0;
         match check.quick.takes(rest, &mut number) {
             0 => self.behind_space(rest, check, node),
-            len if !R::READS && check.silent => len,
+            len if !R::READS && self.is_unseen(check) => len,
             len if self.hand_on(&rest[..len], number, check, node) => len,
             _ => 0,
         }
@@ -148,7 +272,7 @@ impl<R: RowSink> Walk<'_, R> {
         let len = match if space > 0 { check.quick.takes(value, &mut number) } else { 0 } {
             0 => match ahead::null(value) {
                 len if len > 0 && self.null_seen(check, node) => len,
-                _ if !R::READS && check.silent => check.quick.takes_unseen(value),
+                _ if !R::READS && self.is_unseen(check) => check.quick.takes_unseen(value),
                 _ => 0,
             },
             len if self.hand_on(&value[..len], number, check, node) => len,
@@ -172,7 +296,7 @@ impl<R: RowSink> Walk<'_, R> {
                 return true;
             }
         }
-        if !R::READS && check.silent {
+        if !R::READS && self.is_unseen(check) {
             return true;
         }
         let Some(scalar) = check.quick.value(taken, number) else {
@@ -208,7 +332,7 @@ impl<R: RowSink> Walk<'_, R> {
         if R::READS {
             self.row.null(node);
         }
-        if !check.silent {
+        if !self.is_unseen(check) {
             self.capture(node, || Datum::Null);
         }
         true

@@ -8,6 +8,8 @@ use super::expression::{Expr, Place};
 use super::quick::{Given, Ground, Question, Quick, Raw, Text};
 use crate::tape::{Captured, Cell};
 
+mod fold;
+
 /// Rules of one object that are asked together.
 #[derive(Debug, Default)]
 pub(crate) struct Glance {
@@ -26,7 +28,7 @@ pub(crate) struct Glance {
 }
 
 /// What is allowed of a number or a moment.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Numbers {
     at: usize,
     raw: Raw,
@@ -39,7 +41,7 @@ struct Numbers {
 }
 
 /// What is allowed of a text.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Texts {
     at: usize,
     not: Vec<Text>,
@@ -67,11 +69,30 @@ impl Glance {
     /// Rules that were not asked, or all of `rules` when one of those that were asked does not hold, or has no quick answer.
     #[inline]
     pub(crate) fn left<'r>(&'r self, value: Captured<'_>, rules: &'r [usize]) -> &'r [usize] {
-        if value.state.is_clean() && self.holds(Ground { row: value, before: None }) == Some(true) {
-            &self.left
-        } else {
-            rules
-        }
+        if self.holds_of(value) { &self.left } else { rules }
+    }
+
+    /// Whether every rule is one of those that are asked together.
+    pub(crate) fn asks_all(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// Rules that are not.
+    #[inline]
+    pub(crate) fn rest(&self) -> &[usize] {
+        &self.left
+    }
+
+    /// Nodes that are asked about.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = usize> {
+        let others = self.others.iter().flat_map(Quick::places);
+        self.places.iter().chain(others).map(|place| place.node)
+    }
+
+    /// Whether those that are asked together hold.
+    #[inline]
+    pub(crate) fn holds_of(&self, value: Captured<'_>) -> bool {
+        value.state.is_clean() && self.holds(Ground { row: value, before: None }) == Some(true)
     }
 
     /// Yes, or no answer.

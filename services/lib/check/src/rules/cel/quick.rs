@@ -184,6 +184,12 @@ impl Text {
         }
     }
 
+    /// The text itself.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let first = (self.len as usize).min(8);
+        [&self.word.to_le_bytes()[..first], &self.rest].concat()
+    }
+
     #[inline]
     fn is(&self, given: Given<'_>) -> bool {
         given.len == self.len && self.is_with(given, given.word())
@@ -271,7 +277,7 @@ impl Raw {
     }
 
     /// The integers that a clean cell can hold.
-    fn domain(self) -> (i64, i64) {
+    pub(super) fn domain(self) -> (i64, i64) {
         match self {
             Raw::Int | Raw::Decimal(_) => (i64::MIN, i64::MAX),
             Raw::Date => (DAYS.start, DAYS.end - 1),
@@ -437,6 +443,25 @@ impl Quick {
             })
             .collect();
         texts.map(|any| Quick::Texts { at, any })
+    }
+
+    /// The fields that it is about.
+    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
+        let (one, other) = match self {
+            Quick::Range { at, .. }
+            | Quick::Ranges { at, .. }
+            | Quick::Double { at, .. }
+            | Quick::Text { at, .. }
+            | Quick::Texts { at, .. }
+            | Quick::TextOrder { at, .. }
+            | Quick::Flag { at, .. }
+            | Quick::Null { at, .. }
+            | Quick::Has { at } => (at, None),
+            Quick::Pair { left, right, .. } | Quick::Doubles { left, right, .. } | Quick::TextPair { left, right, .. } => {
+                (left, Some(right))
+            }
+        };
+        std::iter::once(one).chain(other)
     }
 
     /// The answer, where there is a quick one.

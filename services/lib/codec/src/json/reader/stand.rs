@@ -22,6 +22,15 @@ impl<'b> JsonReader<'b> {
         }
     }
 
+    /// What is left where a value must follow, from the white space in front of it on. None anywhere else.
+    #[inline(always)]
+    pub fn value_ahead(&self) -> Option<&'b [u8]> {
+        match self.state {
+            State::Value => self.text.as_bytes().get(self.at..),
+            _ => None,
+        }
+    }
+
     /// Goes behind a value that was taken ahead; `rest` is what is left.
     #[inline(always)]
     pub fn go_behind(&mut self, rest: &[u8]) {
