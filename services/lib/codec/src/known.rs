@@ -23,8 +23,10 @@ pub struct Word {
 #[derive(Debug, Clone)]
 pub struct Words {
     words: Box<[Word]>,
-    /// For what a text of up to fourteen bytes is hashed to, the number of the one word that it may be.
+    /// For what the first bytes of a text are hashed to, the number of the one word that it may be.
     places: [u8; PLACES],
+    /// Which bytes these are: as many as the shortest word has as it is written, so that what follows it does not matter.
+    first: [u64; 2],
     /// Spreads the words so that no two have one place; zero where none was found, and the words are tried one after another.
     factor: u64,
 }
@@ -124,7 +126,9 @@ impl Words {
     /// Prepares allowed values.
     pub fn values<'t>(texts: impl IntoIterator<Item = &'t str>) -> Words {
         let words: Box<[Word]> = texts.into_iter().map(Word::value).collect();
+        let shortest = words.iter().min_by_key(|word| word.len);
         let mut prepared = Words {
+            first: shortest.map_or([0; 2], |word| word.mask),
             words,
             places: [0; PLACES],
             factor: 0,
@@ -145,13 +149,21 @@ impl Words {
             for (to, from) in head.iter_mut().zip(&word.written) {
                 *to = *from;
             }
-            let place = place(&head, factor);
+            let place = self.place(&head, factor);
             if word.long || std::mem::replace(&mut taken[place], true) {
                 return false;
             }
             self.places[place] = number as u8;
         }
         true
+    }
+
+    /// Where a text in quotes has its place.
+    #[inline(always)]
+    fn place(&self, head: &[u8; 16], factor: u64) -> usize {
+        let head = u128::from_le_bytes(*head);
+        let (low, high) = (head as u64 & self.first[0], (head >> 64) as u64 & self.first[1]);
+        (low.wrapping_add(high.rotate_left(29)).wrapping_mul(factor) >> (64 - PLACES_BITS)) as usize
     }
 
     /// Their texts.
@@ -170,27 +182,12 @@ impl Words {
     pub(crate) fn begins(&self, rest: &[u8]) -> Option<&Word> {
         match rest.first_chunk::<16>() {
             Some(head) if self.factor != 0 => {
-                let word = self.words.get(usize::from(self.places[place(head, self.factor)]))?;
+                let word = self.words.get(usize::from(self.places[self.place(head, self.factor)]))?;
                 word.is_at(head).then_some(word)
             }
             _ => self.words.iter().find(|word| word.begins(rest) > 0),
         }
     }
-}
-
-/// Where a text in quotes has its place, whatever stands behind the second quote.
-#[inline(always)]
-fn place(head: &[u8; 16], factor: u64) -> usize {
-    const QUOTES: u128 = 0x2222_2222_2222_2222_2222_2222_2222_2222;
-    const ONES: u128 = 0x0101_0101_0101_0101_0101_0101_0101_0101;
-    const HIGH: u128 = 0x8080_8080_8080_8080_8080_8080_8080_8080;
-    // Behind the first quote; a byte that is one becomes zero, and the first zero is found for sure ("Hacker's Delight", 6-1).
-    let inside = u128::from_le_bytes(*head) >> 8;
-    let differs = inside ^ QUOTES;
-    let found = differs.wrapping_sub(ONES) & !differs & HIGH;
-    let text = inside & (found & found.wrapping_neg()).wrapping_sub(1);
-    let folded = (text as u64).wrapping_add(((text >> 64) as u64).rotate_left(29));
-    (folded.wrapping_mul(factor) >> (64 - PLACES_BITS)) as usize
 }
 
 #[cfg(test)]

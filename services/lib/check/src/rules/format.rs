@@ -120,18 +120,25 @@ pub(crate) fn email(text: &[u8]) -> bool {
 
 /// 8-4-4-4-12 hexadecimal digits.
 pub(crate) fn uuid(bytes: &[u8]) -> bool {
-    /// Where dashes stand in `FORM`, digits anywhere else.
-    const FORM: &[u8; 36] = b"00000000-0000-0000-0000-000000000000";
-    /// Sixteen bytes from there on, looked at together.
-    fn holds<const FROM: usize>(bytes: &[u8; 36]) -> bool {
-        (FROM..FROM + 16).fold(true, |all, at| {
-            let byte = bytes[at];
-            let digit = (byte.wrapping_sub(b'0') < 10) | ((byte | 0x20).wrapping_sub(b'a') < 6);
-            all & if FORM[at] == b'-' { byte == b'-' } else { digit }
-        })
-    }
     let Ok(bytes) = <&[u8; 36]>::try_from(bytes) else { return false };
-    holds::<0>(bytes) & holds::<16>(bytes) & holds::<20>(bytes)
+    let four = |at: usize| u64::from(bytes[at..].first_chunk().map_or(0, |four| u32::from_le_bytes(*four)));
+    let eight = |one: usize, other: usize| four(one) | four(other) << 32;
+    let dashes = [8, 13, 18, 23].iter().fold(0, |wrong, at| wrong | (bytes[*at] ^ b'-'));
+    let digits =
+        not_hexadecimal(eight(0, 4)) | not_hexadecimal(eight(9, 14)) | not_hexadecimal(eight(19, 24)) | not_hexadecimal(eight(28, 32));
+    u64::from(dashes) | digits == 0
+}
+
+/// The highest bit of each of eight bytes that is no hexadecimal digit.
+#[inline(always)]
+fn not_hexadecimal(eight: u64) -> u64 {
+    let each = |byte: u8| u64::from_le_bytes([byte; 8]);
+    // Digits become 0 to 9, letters 1 to 6; what is added then leaves their highest bit alone, or sets it where there must be at least one.
+    let digit = eight ^ each(b'0');
+    let letter = (eight | each(0x20)) ^ each(0x60);
+    let no_digit = digit.wrapping_add(each(0x80 - 10)) | digit;
+    let no_letter = letter.wrapping_add(each(0x80 - 7)) | letter | !letter.wrapping_add(each(0x7f));
+    no_digit & no_letter & each(0x80)
 }
 
 fn uri(text: &str) -> bool {
@@ -159,6 +166,23 @@ fn is_short(host: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::TextFormat;
+
+    #[test]
+    fn every_byte_of_a_uuid_is_looked_at() {
+        let good = *b"a0EeBc99-9c0b-4ef8-bB6d-6bb9bd380a1F";
+        for at in 0..36 {
+            for byte in 0..=u8::MAX {
+                let mut text = good;
+                text[at] = byte;
+                let holds = if [8, 13, 18, 23].contains(&at) {
+                    byte == b'-'
+                } else {
+                    byte.is_ascii_hexdigit()
+                };
+                assert_eq!(super::uuid(&text), holds, "{byte:#x} at {at}");
+            }
+        }
+    }
 
     #[test]
     fn formats() {
