@@ -252,6 +252,7 @@ impl Judge {
             image: image.prefix,
             mode: image.mode,
             short: image.mode == Mode::Whole && !self.thorough,
+            thorough: self.thorough,
             schemaless: image.schemaless,
             placeholders: image.placeholders,
             partial: image.partial,
@@ -324,6 +325,7 @@ impl Judge {
 }
 
 /// What a walk brings back.
+#[derive(Debug, Clone, Copy)]
 struct Walked {
     event_time: Option<i64>,
     captured: Option<Cell>,

@@ -50,7 +50,7 @@ pub use flat::{FlatNames, flat_headers, unwrap_flat_avro};
 pub use image::{Image, ImageReader};
 pub use key::{key_avro, key_change, key_json};
 pub use mongo::MongoKey;
-pub use read::{Format, read_avro, read_json, strict_failure, unwrap_flat_json, unwrap_json};
+pub use read::{Format, read_avro, read_json, read_json_seeing, strict_failure, unwrap_flat_json, unwrap_json};
 pub use texts::Texts;
 pub use unavailable::Placeholder;
 

@@ -49,13 +49,46 @@ impl Judge {
     pub(super) fn json_change<R: RowSink>(&mut self, arrival: &Arrival<'_>, bytes: &[u8], row: &mut R) -> Verdict {
         let format = arrival.plan.change.format(arrival.format);
         let mut texts = std::mem::take(&mut self.texts);
-        let unwrapped = cdc::read_json(format, bytes, arrival.input.headers, &mut self.schema_blocks, &mut texts);
-        let verdict = match self.change(arrival, unwrapped, row) {
+        let mut blocks = std::mem::take(&mut self.schema_blocks);
+        let mut seen = None;
+        let can_see = !R::READS && !self.thorough && !arrival.plan.change.reads_before;
+        let unwrapped = cdc::read_json_seeing(format, bytes, arrival.input.headers, &mut blocks, &mut texts, &mut |rest| {
+            if !can_see {
+                return 0;
+            }
+            let (len, walked) = self.see(arrival, rest);
+            seen = walked;
+            len
+        });
+        self.schema_blocks = blocks;
+        let verdict = match self.change(arrival, unwrapped, seen, row) {
             Ok(verdict) => verdict,
             Err(met) => self.undecodable(arrival.plan, cdc::strict_failure(bytes, met)),
         };
         self.texts = texts;
         verdict
+    }
+
+    /// Looks at a new row before the operation is known, as if it were held to everything; how many bytes it took, and what came of it.
+    fn see(&mut self, arrival: &Arrival<'_>, rest: &[u8]) -> (usize, Option<Walked>) {
+        let around = Surroundings {
+            plan: arrival.plan,
+            input: arrival.input,
+            topic: arrival.topic,
+            op: None,
+            source: &[],
+            document: None,
+        };
+        let image = Image {
+            schemaless: true,
+            ..Image::PLAIN
+        };
+        let mut len = 0;
+        let walked = self.walk(&around, &around.scope(None), image, &mut (), |walk| {
+            len = walk.row_at_once(rest);
+            Ok(())
+        });
+        (len, walked.ok())
     }
 
     pub(super) fn avro_change<R: RowSink>(
@@ -69,7 +102,7 @@ impl Judge {
         let format = arrival.plan.change.format(arrival.format);
         let mut texts = std::mem::take(&mut self.texts);
         let unwrapped = cdc::read_avro(format, schema, datum, base, arrival.input.headers, &mut texts);
-        let verdict = match self.change(arrival, unwrapped, row) {
+        let verdict = match self.change(arrival, unwrapped, None, row) {
             Ok(verdict) => verdict,
             Err(met) => self.undecodable(arrival.plan, met),
         };
@@ -81,6 +114,7 @@ impl Judge {
         &mut self,
         arrival: &Arrival<'_>,
         unwrapped: Result<Unwrapped<'_>, DecodeFailure>,
+        seen: Option<Walked>,
         row: &mut R,
     ) -> Result<Verdict, DecodeFailure> {
         let unwrapped = unwrapped?;
@@ -109,7 +143,7 @@ impl Judge {
                 self.key_texts = texts;
                 verdict
             }
-            Unwrapped::Change(event) => self.event(arrival, event, row),
+            Unwrapped::Change(event) => self.event(arrival, event, seen, row),
         }
     }
 
@@ -136,7 +170,7 @@ impl Judge {
             Some(after) => event.after = Some(after.keyed(key)),
             None => event.before = Some(key.image()),
         }
-        self.event(arrival, event, row)
+        self.event(arrival, event, None, row)
     }
 
     /// The key of the record in its frame; none where it has none that can be read, and the schema that is needed first.
@@ -212,13 +246,23 @@ impl Judge {
         walked.is_ok() && matches!(found, Verdict::Valid { .. })
     }
 
-    fn event<R: RowSink>(&mut self, arrival: &Arrival<'_>, mut event: ChangeEvent<'_>, row: &mut R) -> Result<Verdict, DecodeFailure> {
+    /// `seen` is what came of the new row, if it was taken already.
+    fn event<R: RowSink>(
+        &mut self,
+        arrival: &Arrival<'_>,
+        mut event: ChangeEvent<'_>,
+        seen: Option<Walked>,
+        row: &mut R,
+    ) -> Result<Verdict, DecodeFailure> {
         let plan = arrival.plan;
         let (prefix_before, prefix_after) = prefixes(arrival.format, &event);
         let mut before = event.before.take();
         let facts = facts(&event, arrival);
         let position = facts.source_position.clone();
-        let (source, known) = source(&event, position.as_deref());
+        let (source, known) = match plan.change.reads_source {
+            true => source(&event, position.as_deref()),
+            false => ([("", SourceField::Time(0)); 7], 0),
+        };
         let around = Surroundings {
             plan,
             input: arrival.input,
@@ -251,6 +295,16 @@ impl Judge {
             prove(before.as_mut(), &mut self.names)?;
             return Ok(self.findings.conclude(facts));
         };
+        // Values that were not sent are exempt; what was taken is good as it is.
+        if let Some(seen) = seen.filter(|_| after.is_taken()) {
+            let image = Image {
+                prefix: prefix_after,
+                schemaless: true,
+                ..Image::PLAIN
+            };
+            return Ok(self.conclude(&around, &around.scope(None), image, Ok(seen), facts));
+        }
+        self.scratch.clear();
         // Out of the judge while the new row is walked, and back in with its room.
         let mut tape = std::mem::take(&mut self.before);
         let verdict = self.new_row(&around, arrival, before.as_ref(), after, (prefix_after, facts), &mut tape, row);

@@ -127,6 +127,8 @@ pub(crate) struct Walk<'w, R> {
     pub(crate) mode: Mode,
     /// Values that are as they should be may be taken the short way.
     pub(crate) short: bool,
+    /// Nothing may be taken the short way, in whatever mode.
+    pub(crate) thorough: bool,
     /// The image carries no schema, so columns are read by their `Column`.
     pub(crate) schemaless: bool,
     /// Values that the source did not send are looked for.
@@ -173,9 +175,17 @@ impl<R: RowSink> Walk<'_, R> {
     /// Walks one value as the row.
     pub(crate) fn row<'b>(&mut self, reader: &mut impl Source<'b>) -> Result<(), Stop> {
         if let Some(json) = reader.json()
-            && self.row_ahead(json)
+            && let Some(rest) = json.value_ahead()
         {
-            return Ok(());
+            let len = match self.mode {
+                Mode::Whole => self.row_at_once(rest),
+                Mode::KeyOnly => self.key_at_once(rest),
+                Mode::TypesOnly | Mode::CaptureOnly => 0,
+            };
+            if len > 0 {
+                json.go_behind(&rest[len..]);
+                return Ok(());
+            }
         }
         if self.begun(reader, 0)? {
             return Ok(());

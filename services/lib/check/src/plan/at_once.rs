@@ -56,6 +56,10 @@ pub(crate) fn settle(nodes: &[Node], checks: &mut [Check], quick: &mut [QuickChe
     if matches!(quick[0].quick, Quick::Parts) {
         unsettled = glance.fold(quick, &mut wanted);
         want_parents(0, nodes, &mut wanted);
+        // About null, or what is not in an object that is, rules have no quick answer.
+        for (check, wanted) in quick.iter_mut().zip(&wanted) {
+            check.nullable &= !wanted;
+        }
         // Other rules read what they read.
         if glance.asks_all() {
             // The event time is looked at in any case, and then captured if it is at all.

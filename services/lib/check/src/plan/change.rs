@@ -17,6 +17,8 @@ pub(crate) struct ChangeSettings {
     pub(crate) placeholder: Placeholder,
     /// Any rule reads `before`.
     pub(crate) reads_before: bool,
+    /// Any rule reads `source`.
+    pub(crate) reads_source: bool,
     /// A top-level column is a list, map or object, whose placeholder only shows after its begin.
     pub(crate) composite_columns: bool,
     /// For each row rule the letters of the operations that it is asked on; empty means all.
@@ -35,6 +37,7 @@ impl ChangeSettings {
         ChangeSettings {
             placeholder: Placeholder::new(&text(&settings.unavailable_placeholder, PLACEHOLDER)),
             reads_before: false,
+            reads_source: false,
             composite_columns: false,
             operations: Vec::new(),
             fields_prefix: text(&settings.add_fields_prefix, PREFIX),

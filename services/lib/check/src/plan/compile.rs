@@ -86,6 +86,7 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
         _ => false,
     };
     change.reads_before = programs.iter().any(|rule| !rule.reads.before.is_empty());
+    change.reads_source = programs.iter().any(|rule| rule.reads.source);
     // A rule that is only asked on some operations is asked for itself.
     let always = |rule: &usize| change.asks_always(*rule);
     let together = checks[0].rules.iter().map(|rule| (*rule, &programs[*rule], always(rule)));

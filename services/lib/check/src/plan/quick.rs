@@ -161,7 +161,7 @@ impl QuickCheck {
                 Kind::Object(_) | Kind::Array(_) | Kind::Map(..) | Kind::Any => Quick::None,
             },
             silent: !check.captured && !check.event_time,
-            nullable: !check.required && check.library.is_empty() && matches!(node.kind, Kind::Leaf(_)),
+            nullable: !check.required && check.library.is_empty(),
             slot: (check.captured && !check.event_time).then_some(check.slot),
             settled: false,
         }

@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use super::habit::Habits;
+use super::Image;
+use super::habit::Habit;
 use crate::failure::{DecodeFailure, Detail};
 use crate::json::JsonReader;
 use crate::keys::Keys;
@@ -27,8 +28,8 @@ pub struct SchemaBlockCache {
     bytes: usize,
     /// Room for field names, handed from reader to reader.
     pub(super) names: Option<Box<Keys>>,
-    /// What envelopes usually look like, handed on in the same way.
-    pub(super) habits: Option<Box<Habits>>,
+    /// What envelopes usually look like.
+    pub(super) habit: Option<Box<Habit>>,
 }
 
 #[derive(Debug)]
@@ -85,6 +86,18 @@ pub(super) fn with_payload<'b, T>(
     }
     // Also after a failure above, so that the same bytes fail in the same way whether or not their block was known.
     read(cache.open(value)?)
+}
+
+// === impl Payload ===
+
+impl<'b> Payload<'b> {
+    /// The row behind a field of the envelope (an empty name: the payload itself), which is that part of it.
+    pub(super) fn image(&self, text: &'b str, base: usize, field: &str) -> Image<'b> {
+        let shape = |shapes: &Arc<Shapes>| if field.is_empty() { shapes.root() } else { shapes.field(field) };
+        let shapes = self.shapes.as_ref().map(|shapes| (shapes.clone(), shape(shapes)));
+        let levels = self.levels + usize::from(!field.is_empty());
+        Image::json(text, base, levels, self.proven, shapes)
+    }
 }
 
 // === impl SchemaBlockCache ===
@@ -175,7 +188,9 @@ fn may_be_parts(value: &[u8]) -> bool {
     let Some(name) = rest.strip_prefix(b"\"").map(|name| &name[..name.len().min(48)]) else {
         return false;
     };
-    name.starts_with(b"schema\"") || name.starts_with(b"payload\"") || name.contains(&b'\\')
+    // A name that is written with escapes could be anything.
+    let name = &name[..memchr::memchr2(b'"', b'\\', name).map_or(name.len(), |end| end + 1)];
+    name == b"schema\"" || name == b"payload\"" || name.last() == Some(&b'\\')
 }
 
 /// The texts of `schema` and `payload` when the value is an object of exactly these. None also for broken JSON: whoever reads the whole

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use super::habit::Usual;
 use super::rows::{AvroRows, Rows};
 use super::{ChangeEvent, ControlKind, Image, Op, Position, Unwrapped};
 use crate::avro::Schema;
@@ -17,12 +16,12 @@ pub fn unwrap_avro<'b>(schema: &'b Schema, datum: &'b [u8], base: usize) -> Resu
 
 /// What was found at the top of the document.
 #[derive(Default)]
-struct Found<'b> {
-    op: Option<Cow<'b, str>>,
-    before: Option<Image<'b>>,
-    after: Option<Image<'b>>,
-    source: Option<Source<'b>>,
-    transaction: Option<Cow<'b, str>>,
+pub(super) struct Found<'b> {
+    pub(super) op: Option<Cow<'b, str>>,
+    pub(super) before: Option<Image<'b>>,
+    pub(super) after: Option<Image<'b>>,
+    pub(super) source: Option<Source<'b>>,
+    pub(super) transaction: Option<Cow<'b, str>>,
     /// A logical message with its prefix.
     message: bool,
     /// `status` and `id` of transaction records.
@@ -36,7 +35,6 @@ struct Found<'b> {
 }
 
 /// The block `source`.
-#[derive(Default)]
 pub(super) struct Source<'b> {
     pub(super) time_micros: Option<i64>,
     position: Option<Position<'b>>,
@@ -46,44 +44,31 @@ pub(super) struct Source<'b> {
     table: Option<Cow<'b, str>>,
 }
 
+/// What was found in the block `source`.
+#[derive(Default)]
+pub(super) struct SourceParts<'b> {
+    pub(super) millis: Option<i64>,
+    pub(super) micros: Option<i64>,
+    pub(super) nanos: Option<i64>,
+    pub(super) lsn: Option<i64>,
+    pub(super) pos: Option<i64>,
+    pub(super) ordinal: Option<i64>,
+    pub(super) file: Option<Cow<'b, str>>,
+    /// A position that is text.
+    pub(super) other: Option<Cow<'b, str>>,
+    pub(super) snapshot: Option<Cow<'b, str>>,
+    pub(super) database: Option<Cow<'b, str>>,
+    pub(super) schema: Option<Cow<'b, str>>,
+    pub(super) table: Option<Cow<'b, str>>,
+}
+
 /// Reads a whole envelope of rows.
 pub(super) fn walk<'b>(rows: &mut impl Rows<'b>) -> Result<Unwrapped<'b>, DecodeFailure> {
     let start = rows.position();
     let mut found = Found::default();
-    match rows.next()? {
-        Token::BeginObject => usual_fields(rows, Usual::Envelope, |rows, key| found.field(rows, key))?,
-        other => return nothing_but(rows, other, start).map(|()| Unwrapped::Tombstone),
-    }
-    rows.next()?;
-    found.judge(start)
-}
-
-/// Reads the fields of an object that was begun, as [`object`], and its end.
-fn usual_fields<'b, R: Rows<'b>>(
-    rows: &mut R,
-    usual: Usual,
-    field: impl FnMut(&mut R, &str) -> Result<(), DecodeFailure>,
-) -> Result<(), DecodeFailure> {
-    // Out of the rows while they are read.
-    let mut habit = rows.habits().map(|habits| std::mem::take(habits.of(usual))).unwrap_or_default();
-    let read = habit.fields(rows, field);
-    if let Some(habits) = rows.habits() {
-        *habits.of(usual) = habit;
-    }
-    read
-}
-
-/// Reads the object that comes next, which usually has the same fields, each by `field`; false for null.
-fn usual_object<'b, R: Rows<'b>>(
-    rows: &mut R,
-    usual: Usual,
-    field: impl FnMut(&mut R, &str) -> Result<(), DecodeFailure>,
-) -> Result<bool, DecodeFailure> {
-    let at = rows.position();
-    match rows.next()? {
-        Token::BeginObject => usual_fields(rows, usual, field).map(|()| true),
-        Token::Null => Ok(false),
-        _ => bad(at),
+    match fields(rows, |rows, key| found.field(rows, key))? {
+        true => found.judge(start),
+        false => Ok(Unwrapped::Tombstone),
     }
 }
 
@@ -263,7 +248,7 @@ impl<'b> Found<'b> {
         Ok(())
     }
 
-    fn judge(self, start: usize) -> Result<Unwrapped<'b>, DecodeFailure> {
+    pub(super) fn judge(self, start: usize) -> Result<Unwrapped<'b>, DecodeFailure> {
         let Some(letter) = &self.op else { return self.control(start) };
         let Some(op) = Op::from_letter(letter) else {
             return Err(DecodeFailure {
@@ -314,36 +299,9 @@ impl<'b> Found<'b> {
 
 impl<'b> Source<'b> {
     pub(super) fn read(rows: &mut impl Rows<'b>) -> Result<Option<Source<'b>>, DecodeFailure> {
-        let mut source = Source::default();
-        let (mut millis, mut micros, mut nanos) = (None, None, None);
-        let (mut lsn, mut file, mut pos, mut other, mut ordinal) = (None, None, None, None, None);
-        let there = usual_object(rows, Usual::Source, |reader, key| {
-            match key.as_bytes() {
-                b"ts_ms" => millis = integer(reader)?,
-                b"ts_us" => micros = integer(reader)?,
-                b"ts_ns" => nanos = integer(reader)?,
-                b"snapshot" => source.snapshot = snapshot(reader)?,
-                b"db" => source.database = text(reader)?,
-                b"schema" => source.schema = text(reader)?,
-                b"table" | b"collection" => source.table = text(reader)?,
-                b"lsn" => lsn = integer(reader)?,
-                b"file" => file = text(reader)?,
-                b"pos" => pos = integer(reader)?,
-                b"ord" => ordinal = integer(reader)?,
-                b"scn" | b"change_lsn" => other = text(reader)?,
-                _ => reader.skip()?,
-            }
-            Ok(())
-        })?;
-        source.time_micros = source_time(micros, nanos, millis);
-        source.position = position(lsn, file, pos, other).or_else(|| {
-            let (millis, ordinal) = millis.zip(ordinal)?;
-            Some(Position::Oplog {
-                seconds: millis.div_euclid(1000),
-                ordinal,
-            })
-        });
-        Ok(there.then_some(source))
+        let mut parts = SourceParts::default();
+        let there = object(rows, |reader, key| parts.field(reader, key))?;
+        Ok(there.then(|| parts.source()))
     }
 
     /// The event without its rows.
@@ -359,6 +317,48 @@ impl<'b> Source<'b> {
             schema: self.schema,
             table: self.table,
             transaction,
+        }
+    }
+}
+
+// === impl SourceParts ===
+
+impl<'b> SourceParts<'b> {
+    fn field(&mut self, reader: &mut impl Reader<'b>, key: &str) -> Result<(), DecodeFailure> {
+        match key.as_bytes() {
+            b"ts_ms" => self.millis = integer(reader)?,
+            b"ts_us" => self.micros = integer(reader)?,
+            b"ts_ns" => self.nanos = integer(reader)?,
+            b"snapshot" => self.snapshot = snapshot(reader)?,
+            b"db" => self.database = text(reader)?,
+            b"schema" => self.schema = text(reader)?,
+            b"table" | b"collection" => self.table = text(reader)?,
+            b"lsn" => self.lsn = integer(reader)?,
+            b"file" => self.file = text(reader)?,
+            b"pos" => self.pos = integer(reader)?,
+            b"ord" => self.ordinal = integer(reader)?,
+            b"scn" | b"change_lsn" => self.other = text(reader)?,
+            _ => reader.skip()?,
+        }
+        Ok(())
+    }
+
+    /// What they say together.
+    pub(super) fn source(self) -> Source<'b> {
+        let (millis, ordinal) = (self.millis, self.ordinal);
+        Source {
+            time_micros: source_time(self.micros, self.nanos, millis),
+            position: position(self.lsn, self.file, self.pos, self.other).or_else(|| {
+                let (millis, ordinal) = millis.zip(ordinal)?;
+                Some(Position::Oplog {
+                    seconds: millis.div_euclid(1000),
+                    ordinal,
+                })
+            }),
+            snapshot: self.snapshot,
+            database: self.database,
+            schema: self.schema,
+            table: self.table,
         }
     }
 }
@@ -394,7 +394,7 @@ pub(super) fn position<'b>(
 
 pub(super) fn transaction<'b>(rows: &mut impl Rows<'b>) -> Result<Option<Cow<'b, str>>, DecodeFailure> {
     let mut id = None;
-    usual_object(rows, Usual::Transaction, |reader, key| {
+    object(rows, |reader, key| {
         match key {
             "id" => id = text(reader)?,
             _ => reader.skip()?,

@@ -1,118 +1,317 @@
-//! The fields that an object of envelopes usually has.
+//! Envelopes as they usually come.
 //!
-//! A connector writes the same fields in the same order again and again. Names that are where they were last time are compared and not read;
-//! they are distinct, because they were when they were learned. An object that is different is read as any other.
+//! A connector writes the same fields in the same order again and again. An envelope whose names stand where they stood before, and whose
+//! values are plain, is read by looking at what should come; names are distinct, because they were when they were learned. Any other
+//! envelope is read as if there had been none before, by [`super::envelope::walk`]: what is remembered changes speed, never answers.
 
-use super::envelope::bad;
-use super::rows::Rows;
-use crate::failure::DecodeFailure;
+use std::borrow::Cow;
+
+use super::Image;
+use super::block::Payload;
+use super::envelope::{Found, SourceParts, transaction_of};
 use crate::json::{JsonReader, ahead};
 use crate::known::Word;
-use crate::token::Token;
+use crate::token::{Reader as _, Token};
 
-/// What comes behind so many fields is read as it comes.
+/// Envelopes and blocks with more fields are not remembered.
 const FIELDS_MAX: usize = 64;
-/// And what comes behind a longer name: nobody keeps what a strange event brings.
+/// Nor are those with a longer name: nobody keeps what a strange event brings.
 const NAME_BYTES_MAX: usize = 128;
-/// So many objects in a row must be different before another order is learned; learning costs more than reading.
+/// So many envelopes in a row must be different before another order is learned; learning costs more than reading.
 const PATIENCE: u8 = 8;
 
-/// What one object usually looks like. It changes speed, never answers.
+/// What envelopes usually look like.
 #[derive(Debug, Default)]
 pub(super) struct Habit {
-    names: Vec<Word>,
-    /// Where the names of the object that is being read were taken.
-    quotes: Vec<usize>,
+    envelope: Vec<(Word, Field)>,
+    source: Vec<(Word, SourceField)>,
+    /// Of `transaction`; true for its id.
+    transaction: Vec<(Word, bool)>,
     strange: u8,
 }
 
-/// Habits of one kind of envelopes.
-#[derive(Debug, Default)]
-pub(super) struct Habits {
-    pub(super) envelope: Habit,
-    pub(super) source: Habit,
-    pub(super) transaction: Habit,
-}
-
-/// The objects that have a habit.
+/// What a field of the envelope is.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Usual {
-    Envelope,
+enum Field {
+    Before,
+    After,
+    Op,
     Source,
     Transaction,
+    Other,
 }
 
-// === impl Habits ===
-
-impl Habits {
-    pub(super) fn of(&mut self, usual: Usual) -> &mut Habit {
-        match usual {
-            Usual::Envelope => &mut self.envelope,
-            Usual::Source => &mut self.source,
-            Usual::Transaction => &mut self.transaction,
-        }
-    }
+/// What a field of `source` is.
+#[derive(Debug, Clone, Copy)]
+enum SourceField {
+    Millis,
+    Micros,
+    Nanos,
+    Lsn,
+    Pos,
+    Ordinal,
+    Snapshot,
+    Database,
+    Schema,
+    Table,
+    File,
+    Position,
+    Other,
 }
+
+/// Whoever looks at the row behind `after` where it stands: how many bytes it took, or zero when its end is to be looked for.
+pub(super) type See<'s, 'b> = &'s mut dyn FnMut(&'b [u8]) -> usize;
 
 // === impl Habit ===
 
 impl Habit {
-    /// Reads the fields of an object that was begun, each by `field`, and its end.
-    pub(super) fn fields<'b, R: Rows<'b>>(
-        &mut self,
-        rows: &mut R,
-        mut field: impl FnMut(&mut R, &str) -> Result<(), DecodeFailure>,
-    ) -> Result<(), DecodeFailure> {
-        self.quotes.clear();
-        for name in &self.names {
-            let Some(quote) = rows.json().and_then(|reader| take(reader, name)) else {
-                break;
-            };
-            self.quotes.push(quote);
-            field(rows, name.text())?;
-        }
-        if let Some(reader) = rows.json()
-            && let Some((rest, b',')) = reader.stand()
-            && let end @ 1.. = ahead::separator(rest, b'}')
-        {
-            reader.go_out(&rest[end..]);
-            self.strange = 0;
-            return Ok(());
-        }
-        // What was taken counts when it comes again.
-        if let Some(reader) = rows.json() {
-            for (name, quote) in self.names.iter().zip(&self.quotes) {
-                reader.note(name, *quote)?;
-            }
-            self.strange += 1;
-        }
-        let mut learns = rows.habits().is_some() && (self.names.is_empty() || self.strange >= PATIENCE);
-        if learns {
-            self.names.truncate(self.quotes.len());
-            self.strange = 0;
-        }
-        loop {
-            match rows.next()? {
-                Token::Key(key) => {
-                    learns &= self.names.len() < FIELDS_MAX && key.len() <= NAME_BYTES_MAX;
-                    if learns {
-                        self.names.push(Word::name(&key));
-                    }
-                    field(rows, &key)?;
+    /// Reads the envelope, if it is as usual.
+    pub(super) fn read<'b>(&self, payload: &Payload<'b>, see: See<'_, 'b>, found: &mut Found<'b>) -> Option<()> {
+        let mut look = Look {
+            text: payload.reader.rest(),
+            rest: payload.reader.value_ahead()?,
+        };
+        let base = payload.reader.position();
+        look.object(&self.envelope, |look, field| {
+            match field {
+                Field::Before => found.before = look.row(payload, base, "before", &mut |_| 0)?,
+                Field::After => found.after = look.row(payload, base, "after", see)?,
+                Field::Op => found.op = Some(look.text()??),
+                Field::Source => {
+                    let mut parts = SourceParts::default();
+                    self.source(look, &mut parts)?;
+                    found.source = Some(parts.source());
                 }
-                Token::EndObject => return Ok(()),
-                _ => return bad(rows.position()),
+                Field::Transaction if look.null() => {}
+                Field::Transaction => found.transaction = self.transaction(look)?,
+                Field::Other => look.leaf()?,
             }
+            Some(())
+        })?;
+        (ahead::space(look.rest) == look.rest.len()).then_some(())
+    }
+
+    fn source<'b>(&self, look: &mut Look<'b>, parts: &mut SourceParts<'b>) -> Option<()> {
+        look.object(&self.source, |look, field| {
+            match field {
+                SourceField::Millis => parts.millis = look.integer()?,
+                SourceField::Micros => parts.micros = look.integer()?,
+                SourceField::Nanos => parts.nanos = look.integer()?,
+                SourceField::Lsn => parts.lsn = look.integer()?,
+                SourceField::Pos => parts.pos = look.integer()?,
+                SourceField::Ordinal => parts.ordinal = look.integer()?,
+                SourceField::Snapshot => parts.snapshot = look.text()?,
+                SourceField::Database => parts.database = look.text()?,
+                SourceField::Schema => parts.schema = look.text()?,
+                SourceField::Table => parts.table = look.text()?,
+                SourceField::File => parts.file = look.text()?,
+                SourceField::Position => parts.other = look.text()?,
+                SourceField::Other => look.leaf()?,
+            }
+            Some(())
+        })
+    }
+
+    fn transaction<'b>(&self, look: &mut Look<'b>) -> Option<Option<Cow<'b, str>>> {
+        let mut id = None;
+        look.object(&self.transaction, |look, is_id| {
+            match is_id {
+                true => id = look.text()?,
+                false => look.leaf()?,
+            }
+            Some(())
+        })?;
+        Some(id.map(transaction_of))
+    }
+
+    /// Notes that a change was not as usual, and after some of them what it looks like.
+    pub(super) fn learn(&mut self, text: &str) {
+        self.strange = self.strange.saturating_add(1);
+        if self.strange < PATIENCE && !self.envelope.is_empty() {
+            return;
+        }
+        let mut learned = Habit::default();
+        if learned.read_names(text).is_some() {
+            if learned.transaction.is_empty() {
+                learned.transaction = std::mem::take(&mut self.transaction);
+            }
+            *self = learned;
+        }
+    }
+
+    fn read_names(&mut self, text: &str) -> Option<()> {
+        let mut reader = JsonReader::of_text(text, 0);
+        if reader.next().ok()? != Token::BeginObject {
+            return None;
+        }
+        while let Some(name) = next_name(&mut reader, self.envelope.len())? {
+            let field = Field::of(name.text());
+            self.envelope.push((name, field));
+            if !matches!((field, reader.peek()), (Field::Source | Field::Transaction, Some(b'{'))) {
+                reader.skip().ok()?;
+                continue;
+            }
+            reader.next().ok()?;
+            let mut count = 0;
+            while let Some(name) = next_name(&mut reader, count)? {
+                count += 1;
+                match field {
+                    Field::Source => {
+                        let part = SourceField::of(name.text());
+                        self.source.push((name, part));
+                    }
+                    _ => {
+                        let is_id = name.text() == "id";
+                        self.transaction.push((name, is_id));
+                    }
+                }
+                reader.skip().ok()?;
+            }
+        }
+        Some(())
+    }
+}
+
+/// The next name of an object of which `known` are known, or its end. None where it is nothing to remember.
+fn next_name(reader: &mut JsonReader<'_>, known: usize) -> Option<Option<Word>> {
+    match reader.next().ok()? {
+        Token::Key(name) if known < FIELDS_MAX && name.len() <= NAME_BYTES_MAX => Some(Some(Word::name(&name))),
+        Token::EndObject => Some(None),
+        _ => None,
+    }
+}
+
+// === impl Field ===
+
+impl Field {
+    fn of(name: &str) -> Field {
+        match name {
+            "before" => Field::Before,
+            "after" => Field::After,
+            "op" => Field::Op,
+            "source" => Field::Source,
+            "transaction" => Field::Transaction,
+            _ => Field::Other,
         }
     }
 }
 
-/// Takes a field name, if it comes next; where its quote stands.
-fn take(reader: &mut JsonReader<'_>, name: &Word) -> Option<usize> {
-    let (rest, separator) = reader.stand()?;
-    match ahead::name(rest, separator, name) {
-        0 => None,
-        len => Some(reader.go_to_field(name, &rest[len..])),
+// === impl SourceField ===
+
+impl SourceField {
+    fn of(name: &str) -> SourceField {
+        match name {
+            "ts_ms" => SourceField::Millis,
+            "ts_us" => SourceField::Micros,
+            "ts_ns" => SourceField::Nanos,
+            "lsn" => SourceField::Lsn,
+            "pos" => SourceField::Pos,
+            "ord" => SourceField::Ordinal,
+            "snapshot" => SourceField::Snapshot,
+            "db" => SourceField::Database,
+            "schema" => SourceField::Schema,
+            "table" | "collection" => SourceField::Table,
+            "file" => SourceField::File,
+            "scn" | "change_lsn" => SourceField::Position,
+            _ => SourceField::Other,
+        }
+    }
+}
+
+/// A document and what is left of it. Nothing is taken unless it is exactly what a reader would have read.
+struct Look<'b> {
+    text: &'b str,
+    rest: &'b [u8],
+}
+
+// === impl Look ===
+
+impl<'b> Look<'b> {
+    /// Takes an object of these fields.
+    #[inline(always)]
+    fn object<K>(&mut self, fields: &[(Word, K)], mut value: impl FnMut(&mut Look<'b>, &K) -> Option<()>) -> Option<()> {
+        let mut separator = b'{';
+        for (name, field) in fields {
+            self.take(ahead::name(self.rest, separator, name))?;
+            self.space();
+            value(self, field)?;
+            separator = b',';
+        }
+        if separator == b'{' {
+            return None;
+        }
+        self.take(ahead::separator(self.rest, b'}')).map(|_| ())
+    }
+
+    /// Takes so many bytes, which are none where it was not what was looked for.
+    #[inline(always)]
+    fn take(&mut self, len: usize) -> Option<&'b [u8]> {
+        if len == 0 {
+            return None;
+        }
+        let (taken, rest) = self.rest.split_at_checked(len)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
+    #[inline(always)]
+    fn space(&mut self) {
+        self.rest = &self.rest[ahead::space(self.rest)..];
+    }
+
+    #[inline(always)]
+    fn null(&mut self) -> bool {
+        self.take(ahead::null(self.rest)).is_some()
+    }
+
+    #[inline]
+    fn leaf(&mut self) -> Option<()> {
+        let len = match self.rest.first()? {
+            b'0'..=b'9' => ahead::whole(self.rest),
+            _ => 0,
+        };
+        let len = if len > 0 { len } else { ahead::leaf(self.rest) };
+        self.take(len).map(|_| ())
+    }
+
+    fn text(&mut self) -> Option<Option<Cow<'b, str>>> {
+        if self.null() {
+            return Some(None);
+        }
+        let start = self.text.len() - self.rest.len() + 1;
+        let len = self.take(ahead::text(self.rest))?.len();
+        self.text.get(start..start + len - 2).map(|text| Some(Cow::Borrowed(text)))
+    }
+
+    fn integer(&mut self) -> Option<Option<i64>> {
+        if self.null() {
+            return Some(None);
+        }
+        let (value, len) = ahead::integer(self.rest)?;
+        self.take(len)?;
+        Some(Some(value))
+    }
+
+    /// Takes a row, or the null that stands for none.
+    fn row(&mut self, payload: &Payload<'b>, base: usize, field: &str, see: See<'_, 'b>) -> Option<Option<Image<'b>>> {
+        if self.null() {
+            return Some(None);
+        }
+        if self.rest.first() != Some(&b'{') {
+            return None;
+        }
+        let start = self.text.len() - self.rest.len();
+        let taken = match &payload.shapes {
+            Some(_) => 0,
+            None => see(self.rest),
+        };
+        let len = match taken {
+            0 => ahead::container(self.rest),
+            taken => taken,
+        };
+        let text = self.text.get(start..start + self.take(len)?.len())?;
+        let image = payload.image(text, base + start, field);
+        Some(Some(if taken > 0 { image.taken() } else { image }))
     }
 }
 

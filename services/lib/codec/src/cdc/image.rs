@@ -59,6 +59,8 @@ struct Part<'b> {
     levels: usize,
     /// It was read strictly already.
     proven: bool,
+    /// By whoever reads the row, see [`Image::is_taken`].
+    taken: bool,
 }
 
 /// Reads a row or a key.
@@ -92,6 +94,7 @@ impl<'b> Image<'b> {
             base,
             levels,
             proven,
+            taken: false,
         };
         Image::of(Source::Json { part, shapes })
     }
@@ -162,6 +165,18 @@ impl<'b> Image<'b> {
             part.proven = true;
         }
         Ok(())
+    }
+
+    pub(super) fn taken(mut self) -> Image<'b> {
+        if let Source::Json { part, .. } = &mut self.source {
+            (part.proven, part.taken) = (true, true);
+        }
+        self
+    }
+
+    /// Whether the row was taken while the event was read, by the `see` of [`super::read_json_seeing`].
+    pub fn is_taken(&self) -> bool {
+        matches!(&self.source, Source::Json { part, .. } if part.taken)
     }
 
     /// Whether columns that the row does not hold were not sent, rather than absent.

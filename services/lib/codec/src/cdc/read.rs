@@ -1,7 +1,7 @@
 //! From the bytes of a record to its change, by who wrote them.
 
 use super::block::with_payload;
-use super::envelope;
+use super::envelope::{self, Found};
 use super::rows::{AvroRows, JsonRows};
 use super::{FlatNames, SchemaBlockCache, Texts, Unwrapped, dms, flat, maxwell, mongo};
 use crate::avro::Schema;
@@ -36,17 +36,42 @@ pub fn read_json<'b>(
     cache: &mut SchemaBlockCache,
     texts: &'b mut Texts,
 ) -> Result<Unwrapped<'b>, DecodeFailure> {
+    read_json_seeing(format, value, headers, cache, texts, &mut |_| 0)
+}
+
+/// As [`read_json`]; the new row of an envelope of Debezium is given to `see` where it stands, with all that follows it. It answers how many
+/// bytes the row took, if it read it strictly to its end, else zero. It may be asked in vain: only an image that
+/// [is taken](super::Image::is_taken) is the row that it was asked about last.
+pub fn read_json_seeing<'b>(
+    format: Format<'b>,
+    value: &'b [u8],
+    headers: &[(&str, Option<&'b [u8]>)],
+    cache: &mut SchemaBlockCache,
+    texts: &'b mut Texts,
+    see: &mut dyn FnMut(&'b [u8]) -> usize,
+) -> Result<Unwrapped<'b>, DecodeFailure> {
     match format {
         Format::Debezium => {
-            let (mut names, mut habits) = (cache.names.take(), cache.habits.take());
+            // Out of the cache, which finds the payload.
+            let (mut names, mut habit) = (cache.names.take(), cache.habit.take().unwrap_or_default());
             let found = with_payload(value, cache, |payload| {
+                let mut usual = Found::default();
+                if habit.read(&payload, see, &mut usual).is_some()
+                    && let Ok(change) = usual.judge(payload.reader.position())
+                {
+                    return Ok(change);
+                }
+                let text = payload.reader.rest();
                 let mut rows = JsonRows::new(payload);
-                rows.lend(names.take(), habits.take());
+                rows.lend(names.take());
                 let found = envelope::walk(&mut rows);
-                (names, habits) = rows.leave();
+                names = rows.leave();
+                if let Ok(Unwrapped::Change(_)) = found {
+                    habit.learn(text);
+                }
                 found
             });
-            (cache.names, cache.habits) = (names, habits);
+            (cache.names, cache.habit) = (names, Some(habit));
             found
         }
         Format::Flat(names) => with_payload(value, cache, |payload| flat::unwrap_rows(payload, headers, names)),

@@ -1,12 +1,10 @@
 //! Rows inside of documents: set aside where they lie, to be read later.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use super::Image;
-use super::block::{Payload, Shapes};
+use super::block::Payload;
 use super::envelope::bad;
-use super::habit::Habits;
 use crate::avro::{AvroReader, Schema};
 use crate::failure::DecodeFailure;
 use crate::json::JsonReader;
@@ -21,16 +19,6 @@ pub(super) trait Rows<'b>: Reader<'b> {
 
     /// Notes the text that comes next; none for null, `BadEnvelope` for anything else.
     fn quoted(&mut self) -> Result<Option<Quoted<'b>>, DecodeFailure>;
-
-    /// The reader, where it reads JSON.
-    fn json(&mut self) -> Option<&mut JsonReader<'b>> {
-        None
-    }
-
-    /// What is known of an object from those before; goes back when the object was read.
-    fn habits(&mut self) -> Option<&mut Habits> {
-        None
-    }
 }
 
 /// A text inside of a document, as it stands there.
@@ -46,12 +34,7 @@ pub(super) struct Quoted<'b> {
 
 /// Rows in JSON.
 pub(super) struct JsonRows<'b> {
-    reader: JsonReader<'b>,
-    shapes: Option<Arc<Shapes>>,
-    /// Levels open around the payload.
-    levels: usize,
-    proven: bool,
-    habits: Option<Box<Habits>>,
+    payload: Payload<'b>,
 }
 
 /// Rows in Avro.
@@ -63,84 +46,65 @@ pub(super) struct AvroRows<'b> {
 
 impl<'b> JsonRows<'b> {
     pub(super) fn new(payload: Payload<'b>) -> JsonRows<'b> {
-        JsonRows {
-            reader: payload.reader,
-            shapes: payload.shapes,
-            levels: payload.levels,
-            proven: payload.proven,
-            habits: None,
-        }
+        JsonRows { payload }
     }
 
     /// See [`JsonReader::lend`].
-    pub(super) fn lend(&mut self, names: Option<Box<Keys>>, habits: Option<Box<Habits>>) {
-        self.reader.lend(names);
-        self.habits = Some(habits.unwrap_or_default());
+    pub(super) fn lend(&mut self, names: Option<Box<Keys>>) {
+        self.payload.reader.lend(names);
     }
 
     /// See [`JsonReader::leave`].
-    pub(super) fn leave(&mut self) -> (Option<Box<Keys>>, Option<Box<Habits>>) {
-        (self.reader.leave(), self.habits.take())
+    pub(super) fn leave(&mut self) -> Option<Box<Keys>> {
+        self.payload.reader.leave()
     }
 
     /// A value without a block around it.
     pub(super) fn plain(value: &'b [u8]) -> JsonRows<'b> {
-        JsonRows {
+        JsonRows::new(Payload {
             reader: JsonReader::new(value),
             shapes: None,
             levels: 0,
             proven: false,
-            habits: None,
-        }
+        })
     }
 }
 
 impl<'b> Reader<'b> for JsonRows<'b> {
     fn next(&mut self) -> Result<Token<'b>, DecodeFailure> {
-        self.reader.next()
+        self.payload.reader.next()
     }
 
     fn skip(&mut self) -> Result<(), DecodeFailure> {
-        self.reader.skip()
+        self.payload.reader.skip()
     }
 
     fn position(&self) -> usize {
-        self.reader.position()
+        self.payload.reader.position()
     }
 }
 
 impl<'b> Rows<'b> for JsonRows<'b> {
-    fn json(&mut self) -> Option<&mut JsonReader<'b>> {
-        Some(&mut self.reader)
-    }
-
-    fn habits(&mut self) -> Option<&mut Habits> {
-        self.habits.as_deref_mut()
-    }
-
     fn row(&mut self, field: &str) -> Result<Option<Image<'b>>, DecodeFailure> {
-        let first = self.reader.peek();
-        let start = self.reader.position();
+        let first = self.payload.reader.peek();
+        let start = self.payload.reader.position();
         match first {
             Some(b'{') => {
-                let text = self.reader.pass()?;
-                let shape = |shapes: &Arc<Shapes>| if field.is_empty() { shapes.root() } else { shapes.field(field) };
-                let shapes = self.shapes.as_ref().map(|shapes| (shapes.clone(), shape(shapes)));
-                let levels = self.levels + usize::from(!field.is_empty());
-                Ok(Some(Image::json(text, start, levels, self.proven, shapes)))
+                let text = self.payload.reader.pass()?;
+                Ok(Some(self.payload.image(text, start, field)))
             }
-            Some(b'n') => self.reader.skip().map(|()| None),
-            _ => self.reader.skip().and_then(|()| bad(start)),
+            Some(b'n') => self.payload.reader.skip().map(|()| None),
+            _ => self.payload.reader.skip().and_then(|()| bad(start)),
         }
     }
 
     fn quoted(&mut self) -> Result<Option<Quoted<'b>>, DecodeFailure> {
-        let first = self.reader.peek();
-        let start = self.reader.position();
-        self.reader.skip()?;
+        let first = self.payload.reader.peek();
+        let start = self.payload.reader.position();
+        self.payload.reader.skip()?;
         match first {
             Some(b'"') => {
-                let raw = self.reader.between(start + 1, self.reader.position() - 1);
+                let raw = self.payload.reader.between(start + 1, self.payload.reader.position() - 1);
                 Ok(Some(Quoted {
                     raw,
                     base: start + 1,

@@ -5,7 +5,7 @@
 //! read by [`super::JsonReader`], which decides; what is taken is exactly what it would have read. Every function takes the rest of a
 //! document that is proven UTF-8 ([`super::JsonReader::stand`]) and says how many bytes it took, zero for none.
 
-use super::{number, text};
+use super::{number, skim, text};
 use crate::known::{Word, Words};
 use crate::token::SmallNumber;
 
@@ -98,6 +98,26 @@ pub fn number(rest: &[u8]) -> Option<(SmallNumber, usize)> {
     number::small(rest)
 }
 
+/// A whole number of at most 19 digits that fits 64 bits, and its length.
+#[inline(never)]
+pub fn integer(rest: &[u8]) -> Option<(i64, usize)> {
+    number::integer(rest)
+}
+
+/// A whole number without a sign, whatever its size.
+#[inline(never)]
+pub fn whole(rest: &[u8]) -> usize {
+    number::whole(rest)
+}
+
+/// An object or a list of which only the end is looked for: whoever takes it must prove that it is one value.
+pub(crate) fn container(rest: &[u8]) -> usize {
+    match rest.first() {
+        Some(b'{' | b'[') => skim::balanced_end(rest, 0).unwrap_or(0),
+        _ => 0,
+    }
+}
+
 /// A truth value.
 #[inline(always)]
 pub fn truth(rest: &[u8]) -> usize {
@@ -121,10 +141,25 @@ pub fn null(rest: &[u8]) -> usize {
 #[inline]
 pub fn leaf(rest: &[u8]) -> usize {
     match rest.first() {
-        Some(b'"') => text(rest),
+        Some(b'"') => match text(rest) {
+            0 => escaped_text(rest),
+            len => len,
+        },
         Some(b't' | b'f') => truth(rest),
         Some(b'n') => null(rest),
-        Some(b'0'..=b'9') => number(rest).map_or(0, |(_, len)| len),
+        Some(b'-' | b'0'..=b'9') => match number(rest) {
+            Some((_, len)) => len,
+            None => integer(rest).map_or(0, |(_, len)| len),
+        },
         _ => 0,
+    }
+}
+
+/// The same, or an object or a list of nothing.
+#[inline]
+pub fn leaf_or_empty(rest: &[u8]) -> usize {
+    match rest.first_chunk() {
+        Some(b"[]" | b"{}") => 2,
+        _ => leaf(rest),
     }
 }

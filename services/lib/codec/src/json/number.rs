@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use wide::u8x16;
+
 use crate::decimal::DecimalRead;
 use crate::failure::Detail;
 use crate::token::SmallNumber;
@@ -119,14 +121,87 @@ fn leading_digits(eight: u64) -> Option<(i64, usize)> {
         return None;
     }
     // Left out digits become zeros in front; then pairs, fours and eights are added up side by side.
-    let digits = values << (64 - 8 * count);
+    Some((added_up(values << (64 - 8 * count)).cast_signed(), count))
+}
+
+/// The number that eight digits are, the first one in the lowest byte.
+#[inline(always)]
+fn added_up(digits: u64) -> u64 {
     let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
     let (even, odd) = (pairs & 0x0000_00ff_0000_00ff, pairs >> 16 & 0x0000_00ff_0000_00ff);
-    let value = even
-        .wrapping_mul(100 + (1_000_000 << 32))
+    even.wrapping_mul(100 + (1_000_000 << 32))
         .wrapping_add(odd.wrapping_mul(1 + (10_000 << 32)))
-        >> 32;
-    Some((value as u32 as i64, count))
+        >> 32
+}
+
+/// A whole number within 64 bits that `rest` begins with, and its length. None for all others, and for more than 19 digits.
+#[inline]
+pub(super) fn integer(rest: &[u8]) -> Option<(i64, usize)> {
+    let start = usize::from(rest.first() == Some(&b'-'));
+    let (mut value, mut at) = (0_u64, start);
+    // Behind the end stands nothing that goes on with a number.
+    let eight = |at: usize| match rest[at..].first_chunk() {
+        Some(eight) => u64::from_le_bytes(*eight),
+        None => rest[at..].iter().rev().fold(0, |eight, byte| eight << 8 | u64::from(*byte)),
+    };
+    let mut next = eight(at);
+    while let Some(digits) = eight_digits(next) {
+        // Three eights are more than 64 bits hold.
+        if at == start + 16 {
+            return None;
+        }
+        value = value * 100_000_000 + digits;
+        at += 8;
+        next = eight(at);
+    }
+    if let Some((digits, count)) = leading_digits(next) {
+        if at == start + 16 && count > 3 {
+            return None;
+        }
+        // At most 19 digits are a number of 64 bits, though not always a signed one.
+        value = value * TENS[count & 7].unsigned_abs() + digits.unsigned_abs();
+        at += count;
+    }
+    let count = at - start;
+    let is_whole = count > 0 && (count == 1 || rest[start] != b'0') && !matches!(rest.get(at), Some(b'.' | b'e' | b'E'));
+    let value = if start == 1 {
+        0_i64.checked_sub_unsigned(value)
+    } else {
+        i64::try_from(value).ok()
+    };
+    value.filter(|_| is_whole).map(|value| (value, at))
+}
+
+/// How many bytes the whole number without a sign has that `rest` begins with, of whatever size; zero for all others, and for what is no
+/// number.
+#[inline]
+pub(super) fn whole(rest: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(chunk) = rest.get(at..).and_then(|rest| rest.first_chunk::<16>()) {
+        let digits = u8x16::new(*chunk) - u8x16::splat(b'0');
+        let others = !digits.simd_eq(digits.min(u8x16::splat(9))).to_bitmask() & 0xffff;
+        if others != 0 {
+            at += others.trailing_zeros() as usize;
+            return match rest[at] {
+                b'.' | b'e' | b'E' => 0,
+                _ if at > 1 && rest[0] == b'0' => 0,
+                _ => at,
+            };
+        }
+        at += 16;
+    }
+    match integer(rest) {
+        Some((_, len)) if rest[0] != b'-' => len,
+        _ => 0,
+    }
+}
+
+/// The number that eight digits are.
+#[inline(always)]
+fn eight_digits(eight: u64) -> Option<u64> {
+    let values = eight ^ 0x3030_3030_3030_3030;
+    let others = (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080;
+    (others == 0).then(|| added_up(values))
 }
 
 /// As [`small`], digit by digit.
@@ -378,6 +453,24 @@ mod tests {
         #[test]
         fn integers_survive(value in any::<i128>()) {
             prop_assert_eq!(to_i128(&value.to_string()), Some(value));
+        }
+
+        #[test]
+        fn whole_numbers_are_what_stands_there(text in "-?(0|[0-9]{1,21}|922337203685477580[5-9])(\\.[0-9])?([eE]1)?", behind in "[,} ]?[0-9x/:]{0,9}") {
+            let bytes = [text.as_bytes(), behind.as_bytes()].concat();
+            let end = scan(&bytes, 0);
+            let plain = end.ok().filter(|end| bytes[..*end].iter().all(u8::is_ascii_digit));
+            prop_assert!(whole(&bytes) == plain.unwrap_or(0) || (whole(&bytes) == 0 && text.len() >= 19), "near the end long ones are left alone");
+            match integer(&bytes) {
+                Some((value, len)) => {
+                    prop_assert_eq!(Ok(len), end);
+                    prop_assert_eq!(std::str::from_utf8(&bytes[..len]).unwrap().parse(), Ok(value));
+                }
+                None => {
+                    let whole = end.ok().and_then(|end| std::str::from_utf8(&bytes[..end]).unwrap().parse::<i64>().ok());
+                    prop_assert_eq!(whole, None);
+                }
+            }
         }
 
         /// Against the grammar and exact reading: what is taken is the whole number, and short plain numbers are taken.

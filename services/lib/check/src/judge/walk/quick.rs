@@ -108,44 +108,73 @@ impl<R: RowSink> Walk<'_, R> {
         check.silent || self.at_once && check.settled
     }
 
-    /// Takes the row, if all of it is seen to be valid and rules that are asked together to hold. What it noted of the event time before it
-    /// declined is noted again.
-    pub(super) fn row_ahead(&mut self, reader: &mut JsonReader<'_>) -> bool {
+    /// Takes the row that `rest` of a document begins with, if all of it is seen to be valid and rules that are asked together to hold;
+    /// answers how many bytes it took. What it noted of the event time before it declined is noted again.
+    pub(crate) fn row_at_once(&mut self, rest: &[u8]) -> usize {
         let plan = self.plan;
-        let hopeless = R::READS || !self.short || self.placeholders || self.partial;
-        let Some(rest) = reader
-            .value_ahead()
-            .filter(|_| !hopeless && matches!(plan.quick[0].quick, Quick::Parts) && plan.hope.is_there())
-        else {
-            return false;
-        };
+        let can_be = !R::READS && self.short && !self.placeholders && !self.partial && matches!(plan.quick[0].quick, Quick::Parts);
+        if !can_be || !plan.hope.is_there() {
+            return 0;
+        }
         let Body::Object { fields, wanted, .. } = &plan.checks[0].body else {
-            return false;
+            return 0;
         };
         let captured = !plan.quick[0].silent && !plan.quick[0].settled;
         self.at_once = true;
         let before = captured.then(|| self.scratch.tape.begin_trial(plan.checks[0].captured_fields));
-        let len = self.object_parts(rest, fields, *wanted);
+        let mut len = self.object_parts(rest, fields, *wanted);
         self.at_once = false;
-        let mut seen = len > 0;
         if let Some(before) = before {
-            if seen {
+            if len > 0 {
                 let row = self.scratch.tape.end_object(0);
                 self.captured = Some(row);
-                seen = Captured::of(&self.scratch.tape, row).is_some_and(|row| plan.unsettled.holds_of(row));
+                let holds = Captured::of(&self.scratch.tape, row).is_some_and(|row| plan.unsettled.holds_of(row));
+                len = if holds { len } else { 0 };
             }
-            if !seen {
+            if len == 0 {
+                self.captured = None;
                 self.scratch.tape.end_trial(before);
             }
         }
-        plan.hope.learn(seen);
-        if seen {
-            reader.go_behind(&rest[len..]);
-            self.seen_at_once = true;
-        } else {
-            self.captured = None;
+        self.seen_at_once = len > 0;
+        plan.hope.learn(self.seen_at_once);
+        len
+    }
+
+    /// The same for the old row of a delete, which is held to the columns of the key.
+    pub(super) fn key_at_once(&mut self, rest: &[u8]) -> usize {
+        let plan = self.plan;
+        let Body::Object { fields: index, .. } = &plan.checks[0].body else {
+            return 0;
+        };
+        if R::READS || self.thorough || index.declared().len() > 64 {
+            return 0;
         }
-        seen
+        let (mut left, mut separator, mut field) = (rest, b'{', index.likely(None));
+        let (mut seen, mut keys) = (0, 0);
+        while let Some(expected) = index.declared().get(field).filter(|expected| seen & expected.bit == 0) {
+            let taken = ahead::name(left, separator, &expected.name);
+            if taken == 0 {
+                break;
+            }
+            let value = &left[taken..];
+            let len = match plan.checks[expected.node].key {
+                true => self.quick(value, &expected.quick, expected.node),
+                false => ahead::leaf_or_empty(value),
+            };
+            if len == 0 {
+                return 0;
+            }
+            keys += usize::from(plan.checks[expected.node].key);
+            left = &value[len..];
+            seen |= expected.bit;
+            field = expected.follower();
+            separator = b',';
+        }
+        match ahead::separator(left, b'}') {
+            end if end > 0 && keys == plan.primary_key.len() => rest.len() - left.len() + end,
+            _ => 0,
+        }
     }
 
     /// Takes an object or a list of which only its parts ask something, if all of them are seen to be valid at once; answers how many bytes it
@@ -153,6 +182,10 @@ impl<R: RowSink> Walk<'_, R> {
     #[inline(never)]
     fn parts(&mut self, rest: &[u8], check: &QuickCheck, node: usize) -> usize {
         let plan = self.plan;
+        let space = ahead::space(rest);
+        if let null @ 1.. = ahead::null(&rest[space..]) {
+            return if self.null_seen(check, node) { space + null } else { 0 };
+        }
         match (&plan.checks[node].body, &plan.nodes[node].kind) {
             (Body::Object { fields, wanted, .. }, _) if self.is_unseen(check) => self.object_parts(rest, fields, *wanted),
             (Body::Object { fields, wanted, .. }, _) => {
@@ -175,6 +208,7 @@ impl<R: RowSink> Walk<'_, R> {
     fn object_parts(&mut self, rest: &[u8], index: &FieldIndex, wanted: u64) -> usize {
         let mut read = Fields::default();
         let (left, separator, declined) = self.fields(rest, b'{', index, &mut read);
+        // Nothing may have begun at all.
         if declined.is_some() || separator == b'{' || wanted & !read.seen != 0 {
             return 0;
         }
@@ -283,21 +317,21 @@ impl<R: RowSink> Walk<'_, R> {
 
     #[inline(never)]
     fn hand_on(&mut self, taken: &[u8], number: i64, check: &QuickCheck, node: usize) -> bool {
-        if !R::READS
-            && let Some(slot) = check.slot
-        {
-            if check.quick.is_text() {
-                // In its quotes.
-                self.scratch.tape.put_text(slot, &taken[1..taken.len() - 1]);
+        if !R::READS {
+            if self.is_unseen(check) {
                 return true;
             }
-            if let Some(cell) = check.quick.cell(number) {
-                self.scratch.tape.put_clean(slot, cell);
-                return true;
+            if let Some(slot) = check.slot {
+                if check.quick.is_text() {
+                    // In its quotes.
+                    self.scratch.tape.put_text(slot, &taken[1..taken.len() - 1]);
+                    return true;
+                }
+                if let Some(cell) = check.quick.cell(number) {
+                    self.scratch.tape.put_clean(slot, cell);
+                    return true;
+                }
             }
-        }
-        if !R::READS && self.is_unseen(check) {
-            return true;
         }
         let Some(scalar) = check.quick.value(taken, number) else {
             return false;

@@ -1,8 +1,6 @@
 //! Where a reader stands, for a look [`crate::json::ahead`], and how it goes on behind what was taken there.
 
 use super::{JsonReader, State};
-use crate::failure::DecodeFailure;
-use crate::keys::{self, Name};
 use crate::known::Word;
 
 // === impl JsonReader ===
@@ -39,22 +37,11 @@ impl<'b> JsonReader<'b> {
     }
 
     /// Goes to the value of a field whose name was taken ahead. Such a name is not remembered: whoever takes it notices when it comes twice,
-    /// and says so with [`Reader::repeated`]. Answers where the name begins.
+    /// and says so with [`Reader::repeated`].
     #[inline(always)]
-    pub fn go_to_field(&mut self, name: &Word, rest: &[u8]) -> usize {
+    pub fn go_to_field(&mut self, name: &Word, rest: &[u8]) {
         self.go_to_item(rest);
         self.last_key = self.at - name.written_len();
-        self.last_key
-    }
-
-    /// Remembers a name of the innermost object that was taken ahead, whose quote stands at `quote`.
-    pub(crate) fn note(&mut self, name: &Word, quote: usize) -> Result<(), DecodeFailure> {
-        let text = name.text();
-        let place = Name::new(quote + 1, quote + 1 + text.len(), false);
-        match self.proven {
-            true => Ok(()),
-            false => self.keep(place, text, keys::tag(text.as_bytes())),
-        }
     }
 
     /// Goes to an item of a list.

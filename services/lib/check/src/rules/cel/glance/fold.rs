@@ -18,14 +18,13 @@ type Ranges = Vec<(i64, i64)>;
 
 impl Glance {
     /// Folds what can be into the quick checks of all nodes; answers what is left to ask of a row whose fields they all took. Fields whose
-    /// questions were folded are marked in `wanted`: they must be there and not null.
+    /// questions were folded are marked in `wanted`: they must be there and not be null.
     pub(crate) fn fold(&self, checks: &mut [QuickCheck], wanted: &mut [bool]) -> Glance {
         let mut left = Glance::default();
         let mut take = |checks: &mut [QuickCheck], node: usize, narrowed: Option<Seen>| {
             if let Some(narrowed) = narrowed {
                 checks[node].quick = narrowed;
             }
-            checks[node].nullable = false;
             wanted[node] = true;
         };
         for numbers in &self.numbers {
