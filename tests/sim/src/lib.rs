@@ -8,6 +8,7 @@
 mod contracts;
 pub mod fault;
 pub mod mutation;
+mod objectives;
 mod oracle;
 mod plan;
 mod ports;
@@ -19,5 +20,6 @@ mod world;
 
 pub use fault::Fault;
 pub use mutation::Mutation;
+pub use objectives::Passes;
 pub use oracle::Counts;
 pub use seed::{Options, Outcome, simulate};

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use clap::Parser;
-use tidegate_simulation::{Counts, Fault, Mutation, Options, Outcome, simulate};
+use tidegate_simulation::{Counts, Fault, Mutation, Options, Outcome, Passes, simulate};
 
 /// Runs the roles over a broker and a store in memory, with faults drawn from seeds.
 #[derive(Debug, Parser)]
@@ -105,6 +105,7 @@ struct Sums {
     struck: BTreeMap<Fault, (u64, u64)>,
     exits: BTreeMap<String, u64>,
     counts: Counts,
+    passes: Passes,
     simulated: f64,
     calls: u64,
 }
@@ -125,6 +126,7 @@ impl Sums {
         self.counts.validated += outcome.counts.validated;
         self.counts.dead += outcome.counts.dead;
         self.counts.rows += outcome.counts.rows;
+        self.passes.add(outcome.passes);
         self.simulated += outcome.took.as_secs_f64();
         self.calls += outcome.trace.1;
     }
@@ -141,6 +143,8 @@ impl Sums {
             rows,
         } = self.counts;
         println!("records {sources}: {validated} validated, {dead} dead-lettered; {rows} rows in the lake");
+        let Passes { judged, untold } = self.passes;
+        println!("SLA passes: {judged} objectives judged twice, {untold} could not be told over a store in trouble");
         for (what, times) in &self.exits {
             println!("ended and started again {times} times: {what}");
         }

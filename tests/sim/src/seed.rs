@@ -11,6 +11,7 @@ use tidegate_sim::{Broker, MemoryStore, Schedule};
 use crate::contracts::{Library, history};
 use crate::fault::{Fault, Faults};
 use crate::mutation::Mutation;
+use crate::objectives::{self, Passes};
 use crate::oracle::{self, Counts};
 use crate::plan::Plan;
 use crate::process::{Fleet, Slot};
@@ -50,6 +51,8 @@ pub struct Outcome {
     pub counts: Counts,
     /// Roles that ended with an error and were started again, by what they said.
     pub exits: BTreeMap<String, u64>,
+    /// What SLA passes said, in seeds that have them.
+    pub passes: Passes,
     /// Simulated time.
     pub took: Duration,
 }
@@ -90,7 +93,7 @@ pub fn simulate(seed: u64, options: &Options) -> Outcome {
     (0..world.plan.validators).for_each(|number| fleet.start(Slot::validator(&format!("v{number}"), true)));
     (0..world.plan.sinks).for_each(|number| fleet.start(Slot::sink(&format!("s{number}"), true)));
     trouble::schedule(&world, &fleet);
-    run(&world, &fleet);
+    let passes = run(&world, &fleet, objectives::are_looked_at(seed).then_some(seed));
     let trace = schedule.trace();
     let took = Duration::from_micros(u64::try_from(schedule.now() - START).unwrap_or(0));
     schedule.end();
@@ -106,6 +109,7 @@ pub fn simulate(seed: u64, options: &Options) -> Outcome {
         trace,
         counts,
         exits: fleet.exits(),
+        passes,
         took,
     }
 }
@@ -123,18 +127,25 @@ fn library(faults: &Faults, plan: &Plan, rng: &mut Rng) -> Library {
     Library { commits }
 }
 
-/// Waits until all has come to rest, then stops everybody.
-fn run(world: &Arc<World>, fleet: &Arc<Fleet>) {
+/// Waits until all has come to rest, then stops everybody. `looks` at objectives, with this seed, in the middle of trouble and in the end.
+fn run(world: &Arc<World>, fleet: &Arc<Fleet>, looks: Option<u64>) -> Passes {
     let step = Duration::from_secs(5);
-    world
-        .schedule
-        .sleep(world.plan.trouble.max(world.plan.load + Duration::from_secs(26)));
+    let mut passes = Passes::default();
+    let trouble = world.plan.trouble.max(world.plan.load + Duration::from_secs(26));
+    match looks {
+        Some(seed) => {
+            world.schedule.sleep(trouble / 2);
+            passes.add(objectives::look(world, seed));
+            world.schedule.sleep(trouble - trouble / 2);
+        }
+        None => world.schedule.sleep(trouble),
+    }
     world.schedule.note(format_args!("everything heals"));
     let deadline = world.schedule.now() + i64::try_from(PATIENCE.as_micros()).unwrap_or(i64::MAX);
     while !oracle::is_drained(world) {
         if world.schedule.now() > deadline {
             world.breach(format!("not drained: {}", oracle::undrained(world)));
-            return;
+            return passes;
         }
         world.schedule.sleep(step);
     }
@@ -143,6 +154,9 @@ fn run(world: &Arc<World>, fleet: &Arc<Fleet>) {
     world
         .schedule
         .sleep(Duration::from_secs(40) + Duration::from_micros(u64::try_from(asleep).unwrap_or(0)));
+    if let Some(seed) = looks {
+        passes.add(objectives::look(world, seed));
+    }
     world.schedule.note(format_args!("stopping"));
     fleet.stop_all();
     world.schedule.sleep(GRACE);
@@ -150,4 +164,5 @@ fn run(world: &Arc<World>, fleet: &Arc<Fleet>) {
     if !living.is_empty() {
         world.breach(format!("{living:?} did not stop in time"));
     }
+    passes
 }

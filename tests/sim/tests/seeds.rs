@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use tidegate_simulation::{Fault, Options, Outcome, fault, simulate};
+use tidegate_simulation::{Fault, Options, Outcome, Passes, fault, simulate};
 
 fn clean(seed: u64, options: &Options) -> Outcome {
     let outcome = simulate(seed, options);
@@ -19,13 +19,15 @@ fn clean(seed: u64, options: &Options) -> Outcome {
 /// Two hundred seeds, in parts that may run beside each other.
 fn fifty(first: u64) {
     let mut struck = BTreeSet::new();
-    let mut rows = 0;
+    let (mut rows, mut passes) = (0, Passes::default());
     for seed in first..first + 50 {
         let outcome = clean(seed, &Options::default());
         struck.extend(outcome.struck.into_keys());
         rows += outcome.counts.rows;
+        passes.add(outcome.passes);
     }
     assert!(rows > 1_000, "{rows} rows landed");
+    assert!(passes.untold > 10 && passes.untold < passes.judged, "{passes:?}");
     let tame: Vec<Fault> = fault::TABLE
         .iter()
         .map(|row| row.fault)

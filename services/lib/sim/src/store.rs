@@ -19,6 +19,13 @@ impl MemoryStore {
         MemoryStore::default()
     }
 
+    /// The objects as they are now, in a store of their own.
+    pub fn copied(&self) -> MemoryStore {
+        MemoryStore {
+            objects: Mutex::new(self.objects().clone()),
+        }
+    }
+
     fn objects(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Bytes>> {
         self.objects.lock().expect("no panic happens while the store is locked")
     }
