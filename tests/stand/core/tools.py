@@ -26,6 +26,7 @@ MAVEN = Tool("mvn", ("mvn", "--version"), r"Apache Maven (\d+)\.(\d+)", (3, 6), 
 GO = Tool("go", ("go", "version"), r"go(\d+)\.(\d+)", (1, 24), "Go 1.24")
 NODE = Tool("node", ("node", "--version"), r"v(\d+)", (20,), "Node.js 20")
 NPM = Tool("npm", ("npm", "--version"), r"(\d+)", (9,), "npm 9")
+OPENSSL = Tool("openssl", ("openssl", "version"), r"OpenSSL (\d+)\.(\d+)", (3, 0), "OpenSSL 3.0's command line")
 PIP = Tool("pip", (sys.executable, "-m", "pip", "--version"), r"pip (\d+)", (21,), "pip 21 for this Python")
 
 

@@ -14,6 +14,7 @@ from core import tools
 from core.errors import PartFailed
 from core.kafka_wire import serves_metadata
 from parts.base import Part
+from parts.kafka_security import LISTENERS, Secured
 
 RESOURCES = Path(__file__).parent.parent / "resources"
 # Ready in two thirds of the time; over the first two million records a broker with
@@ -26,8 +27,8 @@ class Kafka(Part):
     name = "kafka"
     version = "4.3.0"
     build_tools = (tools.MAVEN,)
-    run_tools = (tools.JAVA,)
-    port_names = ("broker", "controller")
+    run_tools = (tools.JAVA, tools.OPENSSL)
+    port_names = ("broker", "controller", *LISTENERS)
 
     def build(self, cache, folder):
         pom = RESOURCES / "kafka-pom.xml"
@@ -41,17 +42,19 @@ class Kafka(Part):
 
     def start(self, stand, ports):
         data = self.data(stand)
+        secured = Secured.make(data / "security")
         settings = data / "server.properties"
-        settings.write_text(_properties(_settings(data, ports)))
-        self._format(settings)
+        settings.write_text(_properties({**_settings(data, ports), **secured.settings()}))
+        self._format(settings, secured.users())
         # Compression libraries are unpacked into the temporary folder, and stay there after a kill.
-        flags = ["-Xmx1g", f"-Djava.io.tmpdir={data}"]
+        flags = ["-Xmx1g", f"-Djava.io.tmpdir={data}", *secured.java_flags()]
         broker = self.spawn(stand, self._java(flags, "kafka.Kafka", settings))
         self.port = ports["broker"]
         return {
             "bootstrap": f"127.0.0.1:{self.port}",
             "pid": broker.pid,
             "libs": str(self.home / "libs"),
+            **secured.facts(ports),
         }
 
     def ready(self):
@@ -65,11 +68,11 @@ class Kafka(Part):
         log4j = f"-Dlog4j2.configurationFile={RESOURCES / 'kafka-log4j2.xml'}"
         return ["java", *flags, QUICK_COMPILER, log4j, "-cp", f"{self.home}/libs/*", main_class, *arguments]
 
-    def _format(self, settings: Path) -> None:
+    def _format(self, settings: Path, users: list) -> None:
         """A KRaft node refuses to start on a folder without a cluster id."""
         command = self._java(
             ["-Xmx256m"], "kafka.tools.StorageTool",
-            "format", "--standalone", "-t", _cluster_id(), "-c", str(settings),
+            "format", "--standalone", "-t", _cluster_id(), "-c", str(settings), *users,
         )
         answer = subprocess.run(command, capture_output=True, text=True)
         if answer.returncode != 0:
@@ -78,14 +81,18 @@ class Kafka(Part):
 
 def _settings(data: Path, ports: dict) -> dict:
     broker, controller = ports["broker"], ports["controller"]
+    served = {"PLAINTEXT": broker, **{listener.upper(): ports[listener] for listener in LISTENERS}}
+    addresses = ",".join(f"{listener}://127.0.0.1:{port}" for listener, port in served.items())
+    protocols = ",".join(f"{listener.upper()}:{protocol}" for listener, protocol in LISTENERS.items())
     return {
         "process.roles": "broker,controller",
         "node.id": 1,
         "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller}",
         "controller.listener.names": "CONTROLLER",
-        "listeners": f"PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{broker}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listeners": f"{addresses},CONTROLLER://127.0.0.1:{controller}",
+        "advertised.listeners": addresses,
+        "listener.security.protocol.map": f"PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,{protocols}",
+        "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": data / "log",
         # A topic that nobody made is a mistake in a test, not a wish.
         "auto.create.topics.enable": "false",

@@ -15,6 +15,7 @@ use rdkafka::{ClientContext, Statistics};
 use rdkafka::{Message as _, TopicPartitionList};
 use tidegate_flow::TopicPartition;
 
+use crate::refusal::Refusal;
 use crate::stall::{Stall, StallDetector};
 
 /// A change of what a member owns.
@@ -31,6 +32,7 @@ pub(crate) struct ConsumerCallbacks {
     changes: Mutex<VecDeque<Change>>,
     /// The client has said that no broker is reachable, and nothing has come since.
     pub(crate) brokers_down: AtomicBool,
+    pub(crate) refusal: Refusal,
     stalls: Mutex<(StallDetector, Vec<(TopicPartition, Stall)>)>,
 }
 
@@ -41,6 +43,13 @@ pub(crate) struct ProducerCallbacks {
     pub(crate) refused: Mutex<Vec<(usize, RDKafkaErrorCode)>>,
     /// A transport error was seen since this was last cleared.
     pub(crate) transport_failed: AtomicBool,
+    pub(crate) refusal: Refusal,
+}
+
+/// Context of a client that asks questions.
+#[derive(Debug, Default)]
+pub(crate) struct QuestionCallbacks {
+    pub(crate) refusal: Refusal,
 }
 
 // === impl ConsumerCallbacks ===
@@ -75,7 +84,7 @@ impl ClientContext for ConsumerCallbacks {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        report("consumer", &error, reason);
+        report("consumer", &error, reason, &self.refusal);
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
             self.brokers_down.store(true, Ordering::Release);
         }
@@ -126,7 +135,7 @@ impl ConsumerContext for ConsumerCallbacks {
 
 impl ClientContext for ProducerCallbacks {
     fn error(&self, error: KafkaError, reason: &str) {
-        report("producer", &error, reason);
+        report("producer", &error, reason, &self.refusal);
         self.transport_failed.store(true, Ordering::Release);
     }
 }
@@ -148,8 +157,23 @@ impl ProducerContext for ProducerCallbacks {
     }
 }
 
-fn report(client: &'static str, error: &KafkaError, reason: &str) {
+// === impl QuestionCallbacks ===
+
+impl ClientContext for QuestionCallbacks {
+    fn error(&self, error: KafkaError, reason: &str) {
+        report("questions", &error, reason, &self.refusal);
+    }
+}
+
+impl ConsumerContext for QuestionCallbacks {}
+
+fn report(client: &'static str, error: &KafkaError, reason: &str, refusal: &Refusal) {
     let code = error.rdkafka_error_code();
+    if refusal.note(code, reason) {
+        let text = refusal.text().unwrap_or_default();
+        tracing::error!(client, "{text}");
+        return;
+    }
     match code {
         Some(RDKafkaErrorCode::AllBrokersDown) => {
             tracing::warn!(client, reason, "no broker reachable; trying again by itself, nothing is lost");

@@ -11,17 +11,21 @@ use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use tidegate_flow::ports::{Cluster, NewTopic, TopicFacts};
 use tidegate_flow::{NextOffset, Remedy, TopicPartition, WorldError};
 
+use crate::callbacks::QuestionCallbacks;
 use crate::fault::{needs_operator, world_error};
+use crate::held::Held;
 use crate::settings::Settings;
 use crate::topic_id::topic_id;
 
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// A question is asked for so long at first, then for twice as long: between two attempts the client tells what stands in the way.
+const FIRST_ATTEMPT: Duration = Duration::from_secs(1);
 const SETTLES_WITHIN: Duration = Duration::from_secs(20);
 
 /// Answers questions about a cluster. Offsets are those of read_committed: the end is the last stable offset.
 pub struct ClusterClient {
-    reader: BaseConsumer,
-    admin: AdminClient<DefaultClientContext>,
+    reader: Held<BaseConsumer<QuestionCallbacks>>,
+    admin: Held<AdminClient<DefaultClientContext>>,
 }
 
 // === impl ClusterClient ===
@@ -29,15 +33,18 @@ pub struct ClusterClient {
 impl ClusterClient {
     /// Makes the clients; connecting happens at the first question.
     pub fn connect(settings: &Settings) -> Result<ClusterClient, WorldError> {
-        let reader = settings
+        let reader: BaseConsumer<QuestionCallbacks> = settings
             .reader("cluster")
-            .create()
+            .create_with_context(QuestionCallbacks::default())
             .map_err(|error| world_error("making a client", error))?;
-        let admin = settings
+        let admin: AdminClient<DefaultClientContext> = settings
             .admin()
             .create()
             .map_err(|error| world_error("making an admin client", error))?;
-        Ok(ClusterClient { reader, admin })
+        Ok(ClusterClient {
+            reader: Held::new(settings, reader)?,
+            admin: Held::new(settings, admin)?,
+        })
     }
 
     /// A created topic is known a moment later everywhere; who uses it before gets errors.
@@ -45,8 +52,9 @@ impl ClusterClient {
         let deadline = Instant::now() + SETTLES_WITHIN;
         for new in topics {
             loop {
-                let asking = |error| world_error(format!("asking about topic {}", new.topic), error);
-                let metadata = self.reader.fetch_metadata(Some(&new.topic), QUESTION_TIMEOUT).map_err(asking)?;
+                let metadata = ask(&self.reader, &format!("asking about topic {}", new.topic), |reader, patience| {
+                    reader.fetch_metadata(Some(&new.topic), patience)
+                })?;
                 let led = |topic: &rdkafka::metadata::MetadataTopic| topic.partitions().iter().filter(|p| p.leader() >= 0).count();
                 if metadata
                     .topics()
@@ -93,10 +101,9 @@ impl Cluster for ClusterClient {
     fn topics(&mut self, names: &[Arc<str>]) -> Result<Vec<TopicFacts>, WorldError> {
         let mut facts = Vec::with_capacity(names.len());
         for name in names {
-            let metadata = self
-                .reader
-                .fetch_metadata(Some(name), QUESTION_TIMEOUT)
-                .map_err(|error| world_error(format!("asking about topic {name}"), error))?;
+            let metadata = ask(&self.reader, &format!("asking about topic {name}"), |reader, patience| {
+                reader.fetch_metadata(Some(name), patience)
+            })?;
             let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == &**name) else {
                 continue;
             };
@@ -118,12 +125,16 @@ impl Cluster for ClusterClient {
     }
 
     fn offsets(&mut self, topic: &str) -> Result<Vec<(NextOffset, NextOffset)>, WorldError> {
-        let asking = |error| world_error(format!("asking for the offsets of {topic}"), error);
-        let metadata = self.reader.fetch_metadata(Some(topic), QUESTION_TIMEOUT).map_err(asking)?;
+        let asking = format!("asking for the offsets of {topic}");
+        let metadata = ask(&self.reader, &asking, |reader, patience| {
+            reader.fetch_metadata(Some(topic), patience)
+        })?;
         let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
         (0..i32::try_from(partitions).expect("Kafka counts partitions in 32 bits"))
             .map(|partition| {
-                let (low, end) = settled(|| self.reader.fetch_watermarks(topic, partition, QUESTION_TIMEOUT)).map_err(asking)?;
+                let (low, end) = ask(&self.reader, &asking, |reader, patience| {
+                    settled(|| reader.fetch_watermarks(topic, partition, patience))
+                })?;
                 Ok((NextOffset(low), NextOffset(end)))
             })
             .collect()
@@ -158,12 +169,19 @@ pub fn group_positions(
     partitions: &[TopicPartition],
 ) -> Result<Vec<(TopicPartition, Option<NextOffset>)>, WorldError> {
     let asking = |error| world_error(format!("asking what group {group} has committed"), error);
-    let reader: BaseConsumer = settings.member("positions", group).create().map_err(asking)?;
+    let reader: BaseConsumer<QuestionCallbacks> = settings
+        .member("positions", group)
+        .create_with_context(QuestionCallbacks::default())
+        .map_err(asking)?;
+    let reader = Held::new(settings, reader)?;
     let mut list = TopicPartitionList::with_capacity(partitions.len());
     for at in partitions {
         list.add_partition(&at.topic, at.partition);
     }
-    let answer = settled(|| reader.committed_offsets(list.clone(), QUESTION_TIMEOUT)).map_err(asking)?;
+    let doing = format!("asking what group {group} has committed");
+    let answer = ask(&reader, &doing, |reader, patience| {
+        settled(|| reader.committed_offsets(list.clone(), patience))
+    })?;
     answer
         .elements()
         .iter()
@@ -176,6 +194,43 @@ pub fn group_positions(
             Ok((TopicPartition::new(element.topic(), element.partition()), next))
         })
         .collect()
+}
+
+/// Asks until there is an answer, a refusal by the brokers, or no time left. While the brokers keep a client out, its questions only
+/// time out; what it tells beside them is read here.
+fn ask<T>(
+    reader: &BaseConsumer<QuestionCallbacks>,
+    doing: &str,
+    question: impl Fn(&BaseConsumer<QuestionCallbacks>, Duration) -> Result<T, KafkaError>,
+) -> Result<T, WorldError> {
+    use RDKafkaErrorCode as Code;
+    let deadline = Instant::now() + QUESTION_TIMEOUT;
+    let mut patience = FIRST_ATTEMPT;
+    loop {
+        let error = match question(reader, patience.min(QUESTION_TIMEOUT)) {
+            Ok(answer) => {
+                reader.context().refusal.clear();
+                return Ok(answer);
+            }
+            Err(error) => error,
+        };
+        // Events only; nothing is assigned to this client.
+        let mut wait = Duration::from_millis(100);
+        while reader.poll(wait).is_some() {
+            wait = Duration::ZERO;
+        }
+        if let Some(refused) = reader.context().refusal.error(doing) {
+            return Err(refused);
+        }
+        let is_silence = matches!(
+            error.rdkafka_error_code(),
+            Some(Code::OperationTimedOut | Code::BrokerTransportFailure | Code::AllBrokersDown)
+        );
+        if !is_silence || Instant::now() + patience > deadline {
+            return Err(world_error(doing, error));
+        }
+        patience *= 2;
+    }
 }
 
 /// Asks again while a leader or coordinator moves or loads, which is so for a moment after a broker's start or a topic's creation.

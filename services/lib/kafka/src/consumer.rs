@@ -16,9 +16,11 @@ use tidegate_flow::{Header, NextOffset, Offset, Origin, Position, Record, Remedy
 
 use crate::callbacks::{Change, ConsumerCallbacks, partitions_of};
 use crate::fault::world_error;
+use crate::held::Held;
 use crate::raw_headers;
 use crate::settings::Settings;
 use crate::stall::Stall;
+use crate::tokens::Tokens;
 
 /// How long questions to the group coordinator may take.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,7 +31,8 @@ const ASK_BROKERS_EVERY: Duration = Duration::from_secs(2);
 
 /// A group member over librdkafka's `BaseConsumer`, classic protocol, cooperative-sticky assignment.
 pub struct GroupConsumer {
-    pub(crate) client: BaseConsumer<ConsumerCallbacks>,
+    pub(crate) client: Held<BaseConsumer<ConsumerCallbacks>>,
+    tokens: Option<Tokens>,
     /// Next offset expected per started partition: tells duplicates of an earlier fetch from new records, and finds a stuck partition.
     expected: HashMap<TopicPartition, NextOffset>,
     /// Given by the group and not started yet; librdkafka's assignment knows only those that were started.
@@ -59,10 +62,12 @@ impl GroupConsumer {
             .member(role, group)
             .create_with_context(ConsumerCallbacks::default())
             .map_err(|error| world_error("making a consumer", error))?;
+        let client = Held::new(settings, client)?;
         let names: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
         client.subscribe(&names).map_err(|error| world_error("subscribing", error))?;
         Ok(GroupConsumer {
             client,
+            tokens: settings.tokens.clone(),
             expected: HashMap::new(),
             given: HashSet::new(),
             asked: Instant::now(),
@@ -156,16 +161,39 @@ impl GroupConsumer {
     fn check_brokers(&mut self) -> Result<(), WorldError> {
         let down = &self.client.context().brokers_down;
         if !down.load(Ordering::Acquire) || self.asked.elapsed() < ASK_BROKERS_EVERY {
-            return if down.load(Ordering::Acquire) { Err(unreachable()) } else { Ok(()) };
+            return if down.load(Ordering::Acquire) {
+                Err(self.unreachable())
+            } else {
+                Ok(())
+            };
         }
         self.asked = Instant::now();
         match self.client.fetch_metadata(Some("tidegate.reachable"), Duration::from_secs(1)) {
             Ok(_) => {
-                down.store(false, Ordering::Release);
+                self.heard();
                 Ok(())
             }
-            Err(_) => Err(unreachable()),
+            Err(_) => Err(self.unreachable()),
         }
+    }
+
+    /// The brokers answer.
+    fn heard(&self) {
+        let callbacks = self.client.context();
+        callbacks.brokers_down.store(false, Ordering::Release);
+        callbacks.refusal.clear();
+    }
+
+    /// Always [`Remedy::Retry`]: who was let in once waits until it is again, and the text says what keeps it out.
+    fn unreachable(&self) -> WorldError {
+        let mut what = "no broker is reachable".to_owned();
+        if let Some(why) = self.client.context().refusal.text() {
+            what = format!("{what}: {why}");
+        }
+        if let Some(why) = self.tokens.as_ref().and_then(Tokens::failure) {
+            what = format!("{what}; no new token: {why}");
+        }
+        WorldError::new(Remedy::Retry, what)
     }
 
     /// A partition that stands still is taken again once; if that does not help somebody must look. Nothing is ever passed over.
@@ -204,10 +232,6 @@ impl GroupConsumer {
         self.client.incremental_unassign(&at)?;
         self.client.incremental_assign(&at)
     }
-}
-
-fn unreachable() -> WorldError {
-    WorldError::new(Remedy::Retry, "no broker is reachable")
 }
 
 impl std::fmt::Debug for GroupConsumer {
@@ -271,7 +295,7 @@ impl Consumer for GroupConsumer {
         if self.ready.is_empty() {
             match records.is_empty() {
                 true => self.check_brokers()?,
-                false => self.client.context().brokers_down.store(false, Ordering::Release),
+                false => self.heard(),
             }
             return Ok(Polled::Records(records));
         }

@@ -14,6 +14,7 @@ use tidegate_flow::{NextOffset, Position, TopicPartition, WorldError};
 use crate::callbacks::ProducerCallbacks;
 use crate::consumer::{GroupConsumer, commit_list};
 use crate::fault::transaction_fault;
+use crate::held::Held;
 use crate::settings::Settings;
 use crate::writer::{CALL_TIMEOUT, deliver, make_producer};
 
@@ -32,7 +33,7 @@ pub enum Delivering {
 /// [`GroupConsumer`] plus producer. The producer has its own polling thread, so delivery reports are served while this thread waits.
 pub struct GroupExchange {
     consumer: GroupConsumer,
-    producer: ThreadedProducer<ProducerCallbacks>,
+    producer: Held<ThreadedProducer<ProducerCallbacks>>,
     settings: Settings,
     delivering: Delivering,
 }

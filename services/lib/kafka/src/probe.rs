@@ -9,8 +9,10 @@ use tidegate_flow::{NextOffset, Remedy, TopicPartition, WorldError};
 use crate::callbacks::ProducerCallbacks;
 use crate::cluster::ClusterClient;
 use crate::fault::world_error;
+use crate::held::Held;
 use crate::scan::PartitionScan;
-use crate::settings::{Settings, TRANSACTION_TIMEOUT};
+use crate::settings::Settings;
+use crate::writer::open_transactions;
 
 /// Whether transactions do what `exactly_once` needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,9 +60,10 @@ fn commit_one_abort_one(settings: &Settings, topic: &str, token: &str, committed
         .producer(Some(&format!("tidegate-probe-{token}")))
         .create_with_context(ProducerCallbacks::default())
         .map_err(|error| world_error("making the probe's producer", error))?;
+    let producer = Held::new(settings, producer)?;
     let step = |doing: &'static str| move |error| world_error(format!("probing transactions: {doing}"), error);
     let patience = Duration::from_secs(10);
-    producer.init_transactions(TRANSACTION_TIMEOUT).map_err(step("opening"))?;
+    open_transactions(&producer, "probing transactions: opening")?;
     for (text, commit) in [(committed, true), (aborted, false)] {
         producer.begin_transaction().map_err(step("beginning"))?;
         let record = BaseRecord::<[u8], str, usize>::with_opaque_to(topic, 0).partition(0).payload(text);

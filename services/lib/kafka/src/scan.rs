@@ -7,8 +7,10 @@ use rdkafka::error::KafkaError;
 use tidegate_flow::ports::Scan;
 use tidegate_flow::{NextOffset, Record, Remedy, TopicPartition, WorldError};
 
+use crate::callbacks::QuestionCallbacks;
 use crate::consumer::{RecordReader, list_of};
 use crate::fault::world_error;
+use crate::held::Held;
 use crate::settings::Settings;
 
 /// How long one call may go without a record before it counts as an outage.
@@ -16,7 +18,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// One consumer that is pointed at one partition after another. Scanning on from where the last call ended costs no new fetch.
 pub struct PartitionScan {
-    client: BaseConsumer,
+    client: Held<BaseConsumer<QuestionCallbacks>>,
     at: Option<(TopicPartition, NextOffset)>,
     reader: RecordReader,
 }
@@ -29,9 +31,11 @@ impl PartitionScan {
         let mut config = settings.reader("scan");
         // librdkafka wants a group to assign partitions by hand; it is never joined and nothing is committed to it.
         config.set("enable.partition.eof", "true").set("group.id", "tidegate-scan");
-        let client = config.create().map_err(|error| world_error("making a client", error))?;
+        let client: BaseConsumer<QuestionCallbacks> = config
+            .create_with_context(QuestionCallbacks::default())
+            .map_err(|error| world_error("making a client", error))?;
         Ok(PartitionScan {
-            client,
+            client: Held::new(settings, client)?,
             at: None,
             reader: RecordReader::default(),
         })
@@ -69,6 +73,7 @@ impl Scan for PartitionScan {
             match self.client.poll(Duration::from_millis(200)) {
                 Some(Ok(message)) => {
                     heard = Instant::now();
+                    self.client.context().refusal.clear();
                     if message_offset(&message) >= until.0 {
                         return Ok(records);
                     }
@@ -88,7 +93,10 @@ impl Scan for PartitionScan {
                         error,
                     ));
                 }
-                Some(Err(error)) => tracing::warn!(%partition, %error, "a read failed; it is tried again"),
+                Some(Err(error)) => match self.client.context().refusal.error(&format!("reading {partition}")) {
+                    Some(refused) => return Err(refused),
+                    None => tracing::warn!(%partition, %error, "a read failed; it is tried again"),
+                },
                 None if heard.elapsed() > SILENCE_MAX => {
                     return Err(WorldError::new(
                         Remedy::Retry,

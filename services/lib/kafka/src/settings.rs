@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 
+use crate::security;
+use crate::tokens::Tokens;
+
 /// How long a group waits for a silent member. Above the transaction timeout, so that a hung commit cannot complete after the
 /// member was removed (franz-go's analysis, `reliability.md` 1.1).
 pub(crate) const SESSION_TIMEOUT: Duration = Duration::from_secs(30);
@@ -13,13 +16,15 @@ pub(crate) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(20);
 /// A record is acknowledged or failed within this time; below the transaction timeout.
 pub(crate) const DELIVERY_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Connection settings of every client.
-#[derive(Debug, Clone, Default)]
+/// Connection settings of every client. `Debug` shows no value of a property.
+#[derive(Clone, Default)]
 pub struct Settings {
     /// `host:port`, comma separated.
     pub brokers: String,
     /// Further librdkafka properties, such as `security.protocol`. Those that we own are refused by [`Settings::check`].
     pub client: BTreeMap<String, String>,
+    /// Who signs in by token; the connection is then TLS with OAUTHBEARER without further words.
+    pub tokens: Option<Tokens>,
 }
 
 /// A property that the user may not set.
@@ -34,6 +39,7 @@ pub struct SettingsError {
 /// Properties that are ours, with the reason that a user reads.
 const OWNED: &[(&str, &str)] = &[
     ("bootstrap.servers", "set it as `brokers`"),
+    ("metadata.broker.list", "set it as `brokers`"),
     ("group.id", "set it as `group`"),
     ("transactional.id", "each worker makes its own"),
     (
@@ -48,6 +54,7 @@ const OWNED: &[(&str, &str)] = &[
     ("auto.offset.reset", "a lost position must halt the partition, not skip records"),
     ("enable.idempotence", "without it a retry could double or reorder records"),
     ("acks", "a record counts only when all in-sync replicas have it"),
+    ("request.required.acks", "a record counts only when all in-sync replicas have it"),
     ("partition.assignment.strategy", "the worker's rebalance protocol depends on it"),
     (
         "group.protocol",
@@ -76,13 +83,13 @@ impl Settings {
     pub fn plain(brokers: impl Into<String>) -> Self {
         Settings {
             brokers: brokers.into(),
-            client: BTreeMap::new(),
+            ..Settings::default()
         }
     }
 
-    /// Refuses properties that are ours, all at once.
+    /// Refuses properties that are ours and those that would take the connection's security away, all at once.
     pub fn check(&self) -> Result<(), Vec<SettingsError>> {
-        let refused: Vec<SettingsError> = OWNED
+        let mut refused: Vec<SettingsError> = OWNED
             .iter()
             .filter(|(property, _)| self.client.contains_key(*property))
             .map(|(property, why)| SettingsError {
@@ -90,6 +97,7 @@ impl Settings {
                 why,
             })
             .collect();
+        refused.extend(security::refusals(&self.client, self.tokens.is_some()));
         if refused.is_empty() { Ok(()) } else { Err(refused) }
     }
 
@@ -103,6 +111,10 @@ impl Settings {
             .set("reconnect.backoff.max.ms", "5000")
             .set("allow.auto.create.topics", "false");
         for (property, value) in &self.client {
+            config.set(property, value);
+        }
+        let certificates = std::env::var("SSL_CERT_FILE").ok().filter(|path| !path.is_empty());
+        for (property, value) in security::defaults(&self.client, self.tokens.is_some(), certificates) {
             config.set(property, value);
         }
         config.set("bootstrap.servers", &self.brokers);
@@ -177,6 +189,16 @@ impl Settings {
     }
 }
 
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings")
+            .field("brokers", &self.brokers)
+            .field("client", &self.client.keys().collect::<Vec<_>>())
+            .field("tokens", &self.tokens)
+            .finish()
+    }
+}
+
 impl std::fmt::Display for SettingsError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "`{}` cannot be set: {}", self.property, self.why)
@@ -196,6 +218,14 @@ mod tests {
         settings.client.insert("isolation.level".into(), "read_uncommitted".into());
         let refused: Vec<String> = settings.check().unwrap_err().into_iter().map(|e| e.property).collect();
         assert_eq!(refused, ["enable.auto.commit", "isolation.level"]);
+    }
+
+    #[test]
+    fn debug_shows_names_and_no_values() {
+        let mut settings = Settings::plain("localhost:9092");
+        settings.client.insert("sasl.password".into(), "hunter2".into());
+        let shown = format!("{settings:?}");
+        assert!(shown.contains("sasl.password") && !shown.contains("hunter2"), "{shown}");
     }
 
     #[test]

@@ -13,14 +13,17 @@ use tidegate_flow::record::Outgoing;
 use crate::callbacks::ProducerCallbacks;
 use crate::exchange::Delivering;
 use crate::fault::{needs_operator, transaction_fault, world_error};
+use crate::held::Held;
 use crate::settings::{DELIVERY_TIMEOUT, Settings, TRANSACTION_TIMEOUT};
 
 /// One attempt of a transactional call; the caller resumes it when it is retriable.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often opening a producer looks whether the brokers refuse us.
+const OPENING_STEP: Duration = Duration::from_secs(4);
 
 /// A producer without a group: what fills raw topics in demo, tests and load.
 pub struct RecordWriter {
-    producer: ThreadedProducer<ProducerCallbacks>,
+    producer: Held<ThreadedProducer<ProducerCallbacks>>,
 }
 
 // === impl RecordWriter ===
@@ -78,7 +81,7 @@ pub(crate) fn deliver(producer: &ThreadedProducer<ProducerCallbacks>, batch: &[O
     Ok(delivery)
 }
 
-pub(crate) fn make_producer(settings: &Settings, delivering: &Delivering) -> Result<ThreadedProducer<ProducerCallbacks>, WorldError> {
+pub(crate) fn make_producer(settings: &Settings, delivering: &Delivering) -> Result<Held<ThreadedProducer<ProducerCallbacks>>, WorldError> {
     let id = match delivering {
         Delivering::Transactional(id) => Some(id.as_str()),
         Delivering::Acknowledged => None,
@@ -87,13 +90,33 @@ pub(crate) fn make_producer(settings: &Settings, delivering: &Delivering) -> Res
         .producer(id)
         .create_with_context(ProducerCallbacks::default())
         .map_err(|error| world_error("making a producer", error))?;
+    let producer = Held::new(settings, producer)?;
     if id.is_some() {
-        producer
-            .init_transactions(TRANSACTION_TIMEOUT)
-            .map_err(|error| world_error("opening the transactional producer", error))?;
+        open_transactions(&producer, "opening the transactional producer")?;
         producer.context().transport_failed.store(false, Ordering::Release);
     }
     Ok(producer)
+}
+
+/// Opens a transactional producer. What timed out is resumed, unless the brokers refuse us: waiting on would only hide why.
+pub(crate) fn open_transactions(producer: &ThreadedProducer<ProducerCallbacks>, doing: &str) -> Result<(), WorldError> {
+    let deadline = Instant::now() + TRANSACTION_TIMEOUT;
+    loop {
+        let error = match producer.init_transactions(OPENING_STEP) {
+            Ok(()) => {
+                producer.context().refusal.clear();
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        if let Some(refused) = producer.context().refusal.error(doing) {
+            return Err(refused);
+        }
+        let resumes = matches!(&error, KafkaError::Transaction(inner) if inner.is_retriable());
+        if !resumes || Instant::now() > deadline {
+            return Err(world_error(doing, error));
+        }
+    }
 }
 
 /// Hands one record to the client; waits while its queue is full, since delivery reports make room.
