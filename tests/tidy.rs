@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const CORE: &[&str] = &["contract", "codec", "check", "flow", "columnar", "objectives", "export", "diff"];
-const SHELLS: &[&str] = &["git", "kafka", "lake", "telemetry", "schemas", "query"];
+const SHELLS: &[&str] = &["git", "kafka", "lake", "telemetry", "schemas", "query", "identity"];
 const ROLES: &[&str] = &["validator", "sink", "sla", "audit"];
 
 /// Libraries that no core crate may have in its tree, not even through another library: runtimes, Kafka, HTTP and store clients.
@@ -31,7 +31,8 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     ("datafusion", &["tidegate-query"]),
     ("schema_registry_converter", &["tidegate-schemas"]),
     ("jsonschema", &["tidegate-check", "tidegate-export", "tidegate-judge-bench"]),
-    ("reqwest", &["tidegate-schemas"]),
+    ("reqwest", &["tidegate-schemas", "tidegate-identity"]),
+    ("hmac", &["tidegate-identity"]),
     ("protox", &["tidegate-codec"]),
     ("prost-reflect", &["tidegate-codec"]),
     ("prometheus", &["tidegate-telemetry"]),
