@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod canary;
 mod refusals;
 mod story;
 mod world;

@@ -51,7 +51,7 @@ fn a_broker_that_is_down_is_waited_for() {
 }
 
 /// Where the role says that it listens; colours of the log are left out.
-fn address(log: &str) -> String {
+pub(crate) fn address(log: &str) -> String {
     let plain: String = log
         .split('\u{1b}')
         .map(|part| {
@@ -66,7 +66,7 @@ fn address(log: &str) -> String {
     rest.split_whitespace().next().unwrap().to_owned()
 }
 
-fn get(address: &str, path: &str) -> (u16, String) {
+pub(crate) fn get(address: &str, path: &str) -> (u16, String) {
     use std::io::{Read as _, Write as _};
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();

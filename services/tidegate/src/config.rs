@@ -1,6 +1,7 @@
 //! The config file, merged with flags and environment, proven before any connection is made.
 
-use std::collections::BTreeMap;
+mod kafka;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use serde::Deserialize;
 use tidegate_validator::{Mode, StartAt};
 
 use crate::cli::RoleArgs;
+use crate::config::kafka::KafkaSection;
 
 /// As written; every key is described in docs/config.md. Unknown keys are refused.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -21,13 +23,6 @@ struct File {
     lake: LakeSection,
     registry: RegistrySection,
     http: Option<String>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct KafkaSection {
-    brokers: Option<String>,
-    client: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -106,15 +101,8 @@ impl Config {
     }
 
     fn merge(file: File, args: &RoleArgs) -> anyhow::Result<Config> {
-        let brokers = args.brokers.clone().or(file.kafka.brokers).unwrap_or_default();
-        let kafka = tidegate_kafka::Settings {
-            brokers,
-            client: file.kafka.client,
-        };
-        kafka.check().map_err(|refused| {
-            let lines: Vec<String> = refused.iter().map(ToString::to_string).collect();
-            anyhow!("kafka.client: {}", lines.join("; "))
-        })?;
+        let brokers = args.brokers.clone().or(file.kafka.brokers.clone()).unwrap_or_default();
+        let kafka = file.kafka.settings(brokers, &tidegate_identity::Variables::from_env())?;
         let contracts = args.contracts.clone().or(file.contracts).context(
             "no contracts are named: set `contracts` in the config file, TIDEGATE_CONTRACTS or --contracts to a directory or Git repository",
         )?;

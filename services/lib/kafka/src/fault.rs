@@ -1,6 +1,7 @@
 //! librdkafka's errors in our words.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::types::RDKafkaConfRes;
 use tidegate_flow::ports::{FaultClass, TransactionFault};
 use tidegate_flow::{Remedy, WorldError};
 
@@ -27,7 +28,18 @@ pub(crate) fn world_error(doing: impl Into<String>, error: KafkaError) -> WorldE
         _ => Remedy::Retry,
     };
     // The client's errors have no causes underneath that their text does not name.
-    WorldError::new(remedy, format!("{}: {error}", doing.into()))
+    WorldError::new(remedy, format!("{}: {}", doing.into(), told(&error)))
+}
+
+/// The client's text, which quotes the values of properties: a misspelt `sasl.password` would show the password.
+fn told(error: &KafkaError) -> String {
+    match error {
+        KafkaError::ClientConfig(kind, _, property, _) => match kind {
+            RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN => format!("the Kafka client knows no property `{property}`; mend kafka.client"),
+            _ => format!("the Kafka client does not take the value of `{property}`; mend kafka.client"),
+        },
+        other => other.to_string(),
+    }
 }
 
 /// Faults that no retry heals.
@@ -50,4 +62,23 @@ pub(crate) fn needs_operator(code: Code) -> bool {
             | Code::InvalidTransactionTimeout
             | Code::SecurityDisabled
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::ClientConfig;
+    use rdkafka::consumer::BaseConsumer;
+
+    use super::*;
+
+    #[test]
+    fn an_error_of_a_property_names_it_and_not_its_value() {
+        for (property, known) in [("sasl.pasword", false), ("socket.timeout.ms", true)] {
+            let made: Result<BaseConsumer, _> = ClientConfig::new().set(property, "hunter2").create();
+            let error = world_error("making a client", made.err().unwrap());
+            assert_eq!(error.remedy, Remedy::Operator);
+            assert!(error.what.contains(property) && !error.what.contains("hunter2"), "{error}");
+            assert_eq!(error.what.contains("knows no property"), !known);
+        }
+    }
 }

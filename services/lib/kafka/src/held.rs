@@ -4,9 +4,8 @@
     reason = "rdkafka 0.39 sets tokens only from a client's own poll; the C call may come from any thread while the client lives"
 )]
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_char};
 use std::ops::Deref;
-use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::admin::AdminClient;
@@ -86,6 +85,9 @@ impl Slot {
         };
         let text = |text: &str| CString::new(text).map_err(|_| WorldError::new(Remedy::Operator, "a token for Kafka holds a null byte"));
         let (value, principal) = (text(&token.value)?, text(&token.principal)?);
+        let pairs = token.extensions.iter().flat_map(|(name, value)| [text(name), text(value)]);
+        let kept: Vec<CString> = pairs.collect::<Result<_, _>>()?;
+        let mut extensions: Vec<*const c_char> = kept.iter().map(|part| part.as_ptr()).collect();
         let mut said = [0; 512];
         // SAFETY: the slot holds the handle only while its client lives, since the lease is dropped before the client and waits for
         // this lock; strings and buffer outlive the call, which copies them.
@@ -95,8 +97,8 @@ impl Slot {
                 value.as_ptr(),
                 token.expires_at_ms(),
                 principal.as_ptr(),
-                ptr::null_mut(),
-                0,
+                extensions.as_mut_ptr(),
+                extensions.len(),
                 said.as_mut_ptr(),
                 said.len(),
             )

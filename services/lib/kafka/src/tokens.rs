@@ -5,6 +5,7 @@
 //! token's life, and sets it on each client directly; librdkafka takes up the new one when the brokers ask it to sign in again
 //! (KIP-368). Nobody has to poll.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -29,6 +30,8 @@ pub struct Token {
     pub principal: String,
     /// When it ends.
     pub expires_at: SystemTime,
+    /// SASL extensions (RFC 7628, section 3.1), such as Confluent Cloud's `logicalCluster`.
+    pub extensions: BTreeMap<String, String>,
 }
 
 /// Where tokens come from. Called from one thread; may block, with a bound of its own below 30 s.
@@ -61,13 +64,15 @@ struct State {
     /// The last answer was this.
     failure: Option<(Remedy, String)>,
     clients: Vec<Weak<Slot>>,
+    /// A client has asked: nobody is bothered before.
+    wanted: bool,
     ended: bool,
 }
 
 // === impl Tokens ===
 
 impl Tokens {
-    /// Starts asking.
+    /// Makes the thread. It asks once the first client wants a token.
     ///
     /// # Errors
     ///
@@ -92,6 +97,8 @@ impl Tokens {
     pub(crate) fn supply(&self, slot: &Arc<Slot>) -> Result<(), WorldError> {
         let deadline = Instant::now() + FIRST_WITHIN;
         let mut state = self.shared.state();
+        state.wanted = true;
+        self.shared.changed.notify_all();
         loop {
             if let Some(token) = state.token.as_ref().filter(|token| token.expires_at > SystemTime::now()) {
                 slot.set(token)?;
@@ -179,6 +186,15 @@ impl Shared {
 
 fn keep(mut source: impl TokenSource, shared: &Shared) {
     let mut failures = 0;
+    {
+        let mut state = shared.state();
+        while !state.wanted {
+            if state.ended {
+                return;
+            }
+            state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
     loop {
         let answer = source.token();
         failures = if answer.is_ok() { 0 } else { failures + 1 };
@@ -252,6 +268,7 @@ mod tests {
             value: "hunter2".into(),
             principal: "hunter3".into(),
             expires_at: UNIX_EPOCH,
+            extensions: BTreeMap::from([("a".to_owned(), "hunter4".to_owned())]),
         };
         assert!(!format!("{token:?}").contains("hunter"));
     }

@@ -19,7 +19,7 @@ use crate::settings::{DELIVERY_TIMEOUT, Settings, TRANSACTION_TIMEOUT};
 /// One attempt of a transactional call; the caller resumes it when it is retriable.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often opening a producer looks whether the brokers refuse us.
-const OPENING_STEP: Duration = Duration::from_secs(4);
+const OPENING_STEP: Duration = Duration::from_secs(1);
 
 /// A producer without a group: what fills raw topics in demo, tests and load.
 pub struct RecordWriter {

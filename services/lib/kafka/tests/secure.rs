@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -104,6 +105,7 @@ impl TokenSource for Unsigned {
             value: format!("{}.{}.", part(r#"{"alg":"none"}"#), part(&claims)),
             principal: "tidegate".to_owned(),
             expires_at: UNIX_EPOCH + end,
+            extensions: BTreeMap::from([("logicalCluster".to_owned(), "lkc-1".to_owned())]),
         })
     }
 }
