@@ -175,6 +175,8 @@ fn report(client: &'static str, error: &KafkaError, reason: &str, refusal: &Refu
         return;
     }
     match code {
+        // The end of a partition, which scans ask for.
+        Some(RDKafkaErrorCode::PartitionEOF) => {}
         Some(RDKafkaErrorCode::AllBrokersDown) => {
             tracing::warn!(client, reason, "no broker reachable; trying again by itself, nothing is lost");
         }
