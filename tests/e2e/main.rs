@@ -4,6 +4,7 @@
 
 mod canary;
 mod refusals;
+mod rights;
 mod story;
 mod world;
 

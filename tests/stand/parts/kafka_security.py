@@ -15,6 +15,8 @@ from core.errors import PartFailed
 #: Listener -> Kafka's security protocol.
 LISTENERS = {"tls": "SSL", "mtls": "SSL", "sasl": "SASL_SSL", "oauth": "SASL_SSL", "oldtls": "SSL"}
 USER = "tidegate"
+#: Users who may do nothing until a test gives them rights; the same password.
+LIMITED = ("validator", "sink", "audit")
 #: A session of the OAUTHBEARER listener ends after this long, whatever the token says (KIP-368).
 REAUTHENTICATE_MS = 3000
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
@@ -70,10 +72,16 @@ class Secured:
                 ),
             },
         }
+        # Whoever comes in the clear may do everything, so no other test notices that rights are looked at.
+        everything = ("ANONYMOUS", USER, "CN=tidegate client")
         return {
-            f"listener.name.{listener}.{key}": value
-            for listener in LISTENERS
-            for key, value in {**common, **own.get(listener, {})}.items()
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": ";".join(f"User:{name}" for name in everything),
+            **{
+                f"listener.name.{listener}.{key}": value
+                for listener in LISTENERS
+                for key, value in {**common, **own.get(listener, {})}.items()
+            },
         }
 
     def users(self) -> list:
@@ -81,7 +89,8 @@ class Secured:
         return [
             argument
             for mechanism in MECHANISMS if mechanism.startswith("SCRAM")
-            for argument in ("--add-scram", f"{mechanism}=[name={USER},password={self.password}]")
+            for name in (USER, *LIMITED)
+            for argument in ("--add-scram", f"{mechanism}=[name={name},password={self.password}]")
         ]
 
     def java_flags(self) -> list:

@@ -27,8 +27,12 @@ pub(crate) fn world_error(doing: impl Into<String>, error: KafkaError) -> WorldE
         None if matches!(error, KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_)) => Remedy::Operator,
         _ => Remedy::Retry,
     };
+    let advice = match error.rdkafka_error_code() {
+        Some(code) if is_forbidden(code) => "; these credentials lack a right, the list is in docs/operate.md#rights",
+        _ => "",
+    };
     // The client's errors have no causes underneath that their text does not name.
-    WorldError::new(remedy, format!("{}: {}", doing.into(), told(&error)))
+    WorldError::new(remedy, format!("{}: {}{advice}", doing.into(), told(&error)))
 }
 
 /// The client's text, which quotes the values of properties: a misspelt `sasl.password` would show the password.
@@ -42,26 +46,34 @@ fn told(error: &KafkaError) -> String {
     }
 }
 
-/// Faults that no retry heals.
-pub(crate) fn needs_operator(code: Code) -> bool {
+/// We are known and may not.
+pub(crate) fn is_forbidden(code: Code) -> bool {
     matches!(
         code,
         Code::TopicAuthorizationFailed
             | Code::GroupAuthorizationFailed
             | Code::ClusterAuthorizationFailed
             | Code::TransactionalIdAuthorizationFailed
-            | Code::SaslAuthenticationFailed
-            | Code::Authentication
-            | Code::UnknownTopicOrPartition
-            | Code::UnknownTopic
-            | Code::UnknownPartition
-            | Code::InvalidTopic
-            | Code::PolicyViolation
-            | Code::UnsupportedVersion
-            | Code::UnsupportedFeature
-            | Code::InvalidTransactionTimeout
-            | Code::SecurityDisabled
     )
+}
+
+/// Faults that no retry heals.
+pub(crate) fn needs_operator(code: Code) -> bool {
+    is_forbidden(code)
+        || matches!(
+            code,
+            Code::SaslAuthenticationFailed
+                | Code::Authentication
+                | Code::UnknownTopicOrPartition
+                | Code::UnknownTopic
+                | Code::UnknownPartition
+                | Code::InvalidTopic
+                | Code::PolicyViolation
+                | Code::UnsupportedVersion
+                | Code::UnsupportedFeature
+                | Code::InvalidTransactionTimeout
+                | Code::SecurityDisabled
+        )
 }
 
 #[cfg(test)]

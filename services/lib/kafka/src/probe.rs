@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
+use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 use tidegate_flow::ports::{Cluster as _, NewTopic, Scan as _};
 use tidegate_flow::{NextOffset, Remedy, TopicPartition, WorldError};
 
 use crate::callbacks::ProducerCallbacks;
 use crate::cluster::ClusterClient;
-use crate::fault::world_error;
+use crate::fault::{is_forbidden, world_error};
 use crate::held::Held;
 use crate::scan::PartitionScan;
 use crate::settings::Settings;
-use crate::writer::open_transactions;
+use crate::writer::{Unopened, open_transactions};
 
 /// Whether transactions do what `exactly_once` needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,10 +40,10 @@ pub fn probe_transactions(settings: &Settings, topic: &str, token: &str) -> Resu
     let committed = format!("committed-{token}");
     let aborted = format!("aborted-{token}");
     let from = cluster.offsets(topic)?.first().map_or(NextOffset(0), |(_, end)| *end);
-    if let Err(error) = commit_one_abort_one(settings, topic, token, &committed, &aborted) {
-        return match error.remedy {
-            Remedy::Retry => Err(error),
-            _ => Ok(Transactions::Refuted(error.to_string())),
+    if let Err(fault) = commit_one_abort_one(settings, topic, token, &committed, &aborted) {
+        return match fault.error.remedy {
+            Remedy::Operator if !fault.about_us => Ok(Transactions::Refuted(fault.error.to_string())),
+            _ => Err(fault.error),
         };
     }
     let (_, until) = cluster.offsets(topic)?.first().copied().unwrap_or((from, from));
@@ -55,15 +56,36 @@ pub fn probe_transactions(settings: &Settings, topic: &str, token: &str) -> Resu
     })
 }
 
-fn commit_one_abort_one(settings: &Settings, topic: &str, token: &str, committed: &str, aborted: &str) -> Result<(), WorldError> {
+/// What kept the probe from its end.
+struct ProbeFault {
+    error: WorldError,
+    /// It says nothing about what the brokers can do: we are not let in, or may not.
+    about_us: bool,
+}
+
+impl From<WorldError> for ProbeFault {
+    fn from(error: WorldError) -> Self {
+        ProbeFault { error, about_us: true }
+    }
+}
+
+fn commit_one_abort_one(settings: &Settings, topic: &str, token: &str, committed: &str, aborted: &str) -> Result<(), ProbeFault> {
     let producer: ThreadedProducer<ProducerCallbacks> = settings
         .producer(Some(&format!("tidegate-probe-{token}")))
         .create_with_context(ProducerCallbacks::default())
         .map_err(|error| world_error("making the probe's producer", error))?;
     let producer = Held::new(settings, producer)?;
-    let step = |doing: &'static str| move |error| world_error(format!("probing transactions: {doing}"), error);
+    let step = |doing: &'static str| {
+        move |error: KafkaError| ProbeFault {
+            about_us: error.rdkafka_error_code().is_some_and(is_forbidden),
+            error: world_error(format!("probing transactions: {doing}"), error),
+        }
+    };
     let patience = Duration::from_secs(10);
-    open_transactions(&producer, "probing transactions: opening")?;
+    open_transactions(&producer, "probing transactions").map_err(|unopened| match unopened {
+        Unopened::KeptOut(error) => ProbeFault::from(error),
+        Unopened::Failed(error) => step("opening")(error),
+    })?;
     for (text, commit) in [(committed, true), (aborted, false)] {
         producer.begin_transaction().map_err(step("beginning"))?;
         let record = BaseRecord::<[u8], str, usize>::with_opaque_to(topic, 0).partition(0).payload(text);

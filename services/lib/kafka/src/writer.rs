@@ -92,14 +92,25 @@ pub(crate) fn make_producer(settings: &Settings, delivering: &Delivering) -> Res
         .map_err(|error| world_error("making a producer", error))?;
     let producer = Held::new(settings, producer)?;
     if id.is_some() {
-        open_transactions(&producer, "opening the transactional producer")?;
+        let doing = "opening the transactional producer";
+        open_transactions(&producer, doing).map_err(|unopened| match unopened {
+            Unopened::KeptOut(error) => error,
+            Unopened::Failed(error) => world_error(doing, error),
+        })?;
         producer.context().transport_failed.store(false, Ordering::Release);
     }
     Ok(producer)
 }
 
+/// Why a transactional producer does not open.
+pub(crate) enum Unopened {
+    /// The brokers do not let us in; for somebody to mend.
+    KeptOut(WorldError),
+    Failed(KafkaError),
+}
+
 /// Opens a transactional producer. What timed out is resumed, unless the brokers refuse us: waiting on would only hide why.
-pub(crate) fn open_transactions(producer: &ThreadedProducer<ProducerCallbacks>, doing: &str) -> Result<(), WorldError> {
+pub(crate) fn open_transactions(producer: &ThreadedProducer<ProducerCallbacks>, doing: &str) -> Result<(), Unopened> {
     let deadline = Instant::now() + TRANSACTION_TIMEOUT;
     loop {
         let error = match producer.init_transactions(OPENING_STEP) {
@@ -110,11 +121,11 @@ pub(crate) fn open_transactions(producer: &ThreadedProducer<ProducerCallbacks>, 
             Err(error) => error,
         };
         if let Some(refused) = producer.context().refusal.error(doing) {
-            return Err(refused);
+            return Err(Unopened::KeptOut(refused));
         }
         let resumes = matches!(&error, KafkaError::Transaction(inner) if inner.is_retriable());
         if !resumes || Instant::now() > deadline {
-            return Err(world_error(doing, error));
+            return Err(Unopened::Failed(error));
         }
     }
 }

@@ -1,0 +1,249 @@
+//! The list of rights in docs/operate.md is enough: with these ACLs and no others each role does its work.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tidegate_flow::TopicPartition;
+use tidegate_flow::ports::{Cluster as _, NewTopic};
+use tidegate_flow::record::Outgoing;
+use tidegate_kafka::{ClusterClient, RecordWriter, Settings};
+use tidegate_tests::process::{Role, executable};
+use tidegate_tests::stand::Stand;
+
+use crate::world::root;
+
+/// Operations on resources; a resource is an option of Kafka's tool with a name, which may end in `*`.
+type Right = (&'static [&'static str], Vec<(&'static str, String)>);
+
+struct Place {
+    stand: Stand,
+    folder: tempfile::TempDir,
+    name: String,
+}
+
+impl Place {
+    fn new(stand: Stand) -> Place {
+        let place = Place {
+            stand,
+            folder: tempfile::tempdir().unwrap(),
+            name: format!("rights-{}", std::process::id()),
+        };
+        let contract = std::fs::read_to_string(root().join("contracts/shop/orders/v1.odcs.yaml")).unwrap();
+        let bound = contract.replace("physicalName: orders\n", &format!("physicalName: {}\n", place.topic("")));
+        std::fs::create_dir(place.path("contracts")).unwrap();
+        std::fs::write(place.path("contracts").join("orders.odcs.yaml"), bound).unwrap();
+        let config = format!(
+            "kafka:\n  brokers: {}\n  client:\n    security.protocol: sasl_ssl\n    ssl.ca.location: {}\n    sasl.mechanism: SCRAM-SHA-512\n\
+             validator: {{group: {name}-validator, probe_topic: {name}.probe, batch_age_ms: 100}}\n\
+             sink: {{group: {name}-sink, slot_age_ms: 500}}\n",
+            place.stand.text("kafka", "sasl_bootstrap"),
+            place.stand.text("kafka", "ca"),
+            name = place.name,
+        );
+        std::fs::write(place.path("tidegate.yaml"), config).unwrap();
+        let topic = |suffix: &str| NewTopic {
+            topic: place.topic(suffix),
+            partitions: 1,
+            config: Vec::new(),
+        };
+        let topics = ["", ".validated", ".dlq"].map(topic);
+        ClusterClient::connect(&place.everything()).unwrap().create(&topics).unwrap();
+        place
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn topic(&self, suffix: &str) -> String {
+        format!("{}.orders{suffix}", self.name)
+    }
+
+    /// Somebody who may do everything.
+    fn everything(&self) -> Settings {
+        Settings::plain(self.stand.text("kafka", "bootstrap"))
+    }
+
+    /// The list of docs/operate.md but for the transactional ids of the probe.
+    fn rights(&self) -> Vec<(&'static str, Vec<Right>)> {
+        let (source, validated, dead) = (self.topic(""), self.topic(".validated"), self.topic(".dlq"));
+        let topic = |name: &String| ("--topic", name.clone());
+        let (group, probe) = (format!("{}-validator", self.name), format!("{}.probe", self.name));
+        let scan = ("--group", "tidegate-scan".to_owned());
+        vec![
+            (
+                "validator",
+                vec![
+                    (&["Read", "DescribeConfigs"], vec![topic(&source)]),
+                    (&["Write", "DescribeConfigs"], vec![topic(&validated), topic(&dead)]),
+                    (&["Read"], vec![("--group", group.clone())]),
+                    (&["Write"], vec![("--transactional-id", format!("{group}-*"))]),
+                    (&["Read", "Write", "DescribeConfigs", "Create"], vec![topic(&probe)]),
+                    (&["Describe"], vec![scan.clone()]),
+                ],
+            ),
+            (
+                "sink",
+                vec![
+                    (&["Read", "DescribeConfigs"], vec![topic(&validated)]),
+                    (&["Read"], vec![("--group", format!("{}-sink", self.name))]),
+                ],
+            ),
+            (
+                "audit",
+                vec![
+                    (&["Read", "DescribeConfigs"], vec![topic(&source), topic(&validated), topic(&dead)]),
+                    (&["Describe"], vec![("--group", group), scan]),
+                ],
+            ),
+        ]
+    }
+
+    /// Kafka's own tool gives rights.
+    fn give(&self, user: &str, (operations, resources): &Right) {
+        let mut command = Command::new("java");
+        command.args(["-XX:TieredStopAtLevel=1", "-Xmx128m", "-cp"]);
+        command.arg(format!("{}/*", self.stand.text("kafka", "libs")));
+        command.args([
+            "org.apache.kafka.tools.AclCommand",
+            "--bootstrap-server",
+            self.stand.text("kafka", "bootstrap"),
+        ]);
+        command.args(["--add", "--allow-principal", &format!("User:{user}")]);
+        for operation in *operations {
+            command.args(["--operation", operation]);
+        }
+        for (option, name) in resources {
+            match name.strip_suffix('*') {
+                Some(prefix) => command.args([option, prefix, "--resource-pattern-type", "prefixed"]),
+                None => command.args([*option, name]),
+            };
+        }
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{user} {operations:?} {resources:?}: {said}");
+    }
+
+    fn env(&self, user: &str) -> Vec<(String, String)> {
+        [
+            ("TIDEGATE_KAFKA_USERNAME", user.to_owned()),
+            ("TIDEGATE_KAFKA_PASSWORD", self.stand.text("kafka", "password").to_owned()),
+            ("TIDEGATE_CONTRACTS", self.path("contracts").to_str().unwrap().to_owned()),
+            ("TIDEGATE_LAKE", self.path("lake").to_str().unwrap().to_owned()),
+            ("TIDEGATE_HTTP", "127.0.0.1:0".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+    }
+
+    fn start(&self, role: &str, user: &str) -> Role {
+        let config = self.path("tidegate.yaml");
+        Role::start(
+            self.folder.path(),
+            role,
+            &[role, "--config", config.to_str().unwrap()],
+            &self.env(user),
+        )
+    }
+
+    fn run(&self, role: &str, user: &str) -> (i32, String) {
+        let config = self.path("tidegate.yaml");
+        let output = Command::new(executable())
+            .args([role, "--config", config.to_str().unwrap()])
+            .envs(self.env(user))
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        (output.status.code().unwrap_or(-1), said.concat())
+    }
+
+    fn fill(&self) {
+        let valid = std::fs::read_dir(root().join("contracts/shop/orders/tests/valid")).unwrap();
+        let invalid = std::fs::read_dir(root().join("contracts/shop/orders/tests/invalid")).unwrap();
+        let topic: Arc<str> = self.topic("").into();
+        let records: Vec<Outgoing> = valid
+            .chain(invalid)
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+            .map(|path| Outgoing {
+                to: TopicPartition::new(topic.clone(), 0),
+                timestamp: None,
+                key: None,
+                value: Some(Bytes::from(std::fs::read(path).unwrap())),
+                headers: Vec::new(),
+            })
+            .collect();
+        let delivery = RecordWriter::connect(&self.everything()).unwrap().write(&records).unwrap();
+        assert!(delivery.delivered > 3);
+    }
+
+    fn end(&self, suffix: &str) -> i64 {
+        ClusterClient::connect(&self.everything())
+            .unwrap()
+            .offsets(&self.topic(suffix))
+            .unwrap()[0]
+            .1
+            .0
+    }
+}
+
+fn has_rows(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|entries| {
+        entries
+            .map(|entry| entry.unwrap().path())
+            .any(|path| path.extension().is_some_and(|extension| extension == "parquet") || has_rows(&path))
+    })
+}
+
+fn wait(role: &mut Role, what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !done() {
+        role.assert_running();
+        assert!(Instant::now() < deadline, "{what}:\n{}", role.tail());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn the_documented_rights_are_enough() {
+    let Some(stand) = Stand::get() else { return };
+    let place = Place::new(stand);
+    place.fill();
+    // One at a time would take the tool's start each time.
+    std::thread::scope(|scope| {
+        for (user, rights) in place.rights() {
+            let place = &place;
+            scope.spawn(move || rights.iter().for_each(|right| place.give(user, right)));
+        }
+    });
+    // The one that is still missing: the mode is not called impossible for it.
+    let (code, said) = place.run("validate", "validator");
+    assert_eq!(code, 78, "{said}");
+    assert!(
+        said.contains("probing transactions") && said.contains("docs/operate.md#rights") && !said.contains("at_least_once"),
+        "{said}"
+    );
+    place.give(
+        "validator",
+        &(&["Write"], vec![("--transactional-id", "tidegate-probe-*".to_owned())]),
+    );
+
+    let mut validator = place.start("validate", "validator");
+    wait(&mut validator, "outcomes", || place.end(".validated") > 0 && place.end(".dlq") > 0);
+    let mut sink = place.start("sink", "sink");
+    wait(&mut sink, "rows", || has_rows(&place.path("lake")));
+    assert!(validator.stop().success());
+    assert!(sink.stop().success());
+    let (code, said) = place.run("audit", "audit");
+    assert_eq!(code, 0, "{said}");
+    for role in ["validate", "sink"] {
+        let log = std::fs::read_to_string(place.path(&format!("{role}.log"))).unwrap();
+        assert!(!log.contains("AuthorizationFailed") && !log.contains("TopicAuthorization"), "{log}");
+    }
+    // And no more than that: who lands does not judge.
+    let (code, said) = place.run("validate", "sink");
+    assert!(code == 78 && said.contains("no permission"), "{code} {said}");
+}
