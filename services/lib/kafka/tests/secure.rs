@@ -297,21 +297,39 @@ fn a_certificate_for_another_name() {
     assert_kept_out(&settings, &["no trusted connection to the brokers", "the names in `kafka.brokers`"]);
 }
 
+/// OpenSSL's own configuration allows everything, in a process of its own since it is read once: only our suites stand between.
 #[test]
-fn tls_before_1_2_is_not_spoken() {
+fn tls_before_1_2_is_not_spoken_whatever_openssl_is_told() {
+    const CHILD: &str = "TIDEGATE_TEST_LAX_OPENSSL";
     let Some(broker) = Broker::get() else { return };
-    let settings = broker.at("oldtls", &[("security.protocol", "ssl"), ("ssl.ca.location", "ca")]);
-    assert_kept_out(&settings, &["no trusted connection to the brokers", "TLS 1.2 or newer"]);
-    // The listener is there, and the client could: only the suites stand between.
-    let lax: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", &settings.brokers)
-        .set("security.protocol", "ssl")
-        .set("ssl.ca.location", broker.text("ca"))
-        .set("ssl.cipher.suites", "ALL:@SECLEVEL=0")
-        .create()
+    if std::env::var(CHILD).is_ok() {
+        let settings = broker.at("oldtls", &[("security.protocol", "ssl"), ("ssl.ca.location", "ca")]);
+        assert_kept_out(&settings, &["no trusted connection to the brokers", "TLS 1.2 or newer"]);
+        // The listener is there, and a client without our suites gets in.
+        let lax: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", &settings.brokers)
+            .set("security.protocol", "ssl")
+            .set("ssl.ca.location", broker.text("ca"))
+            .create()
+            .unwrap();
+        lax.fetch_metadata(None, Duration::from_secs(10))
+            .expect("the listener speaks TLS 1.1");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("openssl.cnf");
+    let text = "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\nMinProtocol = TLSv1\nCipherString = ALL:@SECLEVEL=0\n";
+    std::fs::write(&config, text).unwrap();
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "tls_before_1_2_is_not_spoken_whatever_openssl_is_told", "--nocapture"])
+        .env(CHILD, "1")
+        .env("OPENSSL_CONF", &config)
+        .output()
         .unwrap();
-    lax.fetch_metadata(None, Duration::from_secs(10))
-        .expect("the listener speaks TLS 1.1");
+    let said = [output.stdout, output.stderr]
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .concat();
+    assert!(output.status.success(), "{said}");
 }
 
 #[test]
