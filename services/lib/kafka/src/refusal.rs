@@ -46,7 +46,12 @@ fn advice(code: Code, reason: &str) -> Option<(&'static str, &'static str)> {
         "check `ssl.ca.location` (who signed their certificates), the names in `kafka.brokers`, our own certificate \
          (`ssl.certificate.location`, `ssl.key.location`), and that they speak TLS 1.2 or newer",
     );
+    // A connection that breaks while signing in has the same code, and heals by itself.
+    let is_broken = ["Broker transport failure", "Timed out", "timed out"]
+        .iter()
+        .any(|text| reason.contains(text));
     match code {
+        Code::Authentication if is_broken => None,
         // librdkafka's own code for all of it; only its text tells them apart.
         Code::Authentication | Code::UnsupportedSASLMechanism if reason.contains("mechanism handshake failed") => Some((
             "the brokers sign in differently",
@@ -73,6 +78,8 @@ mod tests {
         let refusal = Refusal::default();
         assert!(!refusal.note(Some(Code::BrokerTransportFailure), "gone") && !refusal.note(None, "odd"));
         assert!(!refusal.note(Some(Code::BrokerTransportFailure), "SSL routines::unexpected eof while reading"));
+        let broken = "SASL PLAIN mechanism handshake failed: Local: Broker transport failure: broker's supported mechanisms: (n/a)";
+        assert!(!refusal.note(Some(Code::Authentication), broken));
         assert!(refusal.error("asking").is_none());
         assert!(refusal.note(Some(Code::Authentication), "wrong password"));
         let error = refusal.error("asking").unwrap();

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -78,25 +78,35 @@ impl Broker {
 /// Unsigned tokens (RFC 7519, section 6), which Kafka's own validator for tests takes; tells each time that it was asked.
 struct Unsigned {
     life: Duration,
-    /// So many tokens are given; then it fails.
+    /// So many tokens are given; then it fails until `healed`.
     gives: usize,
+    healed: Arc<AtomicBool>,
     asked: Sender<()>,
 }
 
 impl Unsigned {
     fn new(life: Duration, gives: usize) -> (Unsigned, Receiver<()>) {
         let (asked, told) = channel();
-        (Unsigned { life, gives, asked }, told)
+        let healed = Arc::default();
+        (
+            Unsigned {
+                life,
+                gives,
+                healed,
+                asked,
+            },
+            told,
+        )
     }
 }
 
 impl TokenSource for Unsigned {
     fn token(&mut self) -> Result<Token, WorldError> {
         let _ = self.asked.send(());
-        if self.gives == 0 {
+        if self.gives == 0 && !self.healed.load(Ordering::Acquire) {
             return Err(WorldError::new(Remedy::Retry, "the identity service is away"));
         }
-        self.gives -= 1;
+        self.gives = self.gives.saturating_sub(1);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let end = now + self.life;
         let claims = format!(r#"{{"sub":"tidegate","iat":{},"exp":{}}}"#, now.as_secs_f64(), end.as_secs_f64());
@@ -198,6 +208,7 @@ fn assert_kept_out(settings: &Settings, named: &[&str]) {
     let transactional = Delivering::Transactional(unique("kept-out"));
     let joined = GroupExchange::join(settings, "test", &unique("group"), &["any".into()], transactional).unwrap_err();
     for error in [asked, joined] {
+        println!("{error}");
         assert_eq!(error.remedy, Remedy::Operator, "{error}");
         for part in named {
             assert!(error.what.contains(part), "`{part}` is not in: {error}");
@@ -387,4 +398,35 @@ fn without_a_new_token_the_session_ends() {
         ClusterClient::connect(&settings).is_err(),
         "a new client must not begin with a token that has ended"
     );
+}
+
+/// A running member is kept out while there are no tokens, says so, and goes on by itself.
+#[test]
+fn a_member_waits_out_an_identity_service_that_is_away() {
+    let Some(broker) = Broker::get() else { return };
+    let (source, _asked) = Unsigned::new(Duration::from_secs(8), 1);
+    let healed = source.healed.clone();
+    let settings = broker.token(source);
+    let clear = Settings::plain(broker.text("bootstrap"));
+    let topic = topic(&clear, "secure-away");
+    let mut member = read_one(&settings, &topic);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let (mut told, mut seen) = (None, 0);
+    while seen == 0 {
+        assert!(Instant::now() < deadline, "told: {told:?}");
+        match member.poll(10, Duration::from_millis(100)) {
+            Ok(Polled::Records(records)) => seen += records.len(),
+            Ok(other) => panic!("it keeps its partition, the session is longer than this: {other:?}"),
+            Err(error) if told.is_none() && error.what.contains("do not let us in") => {
+                assert_eq!(error.remedy, Remedy::Retry, "{error}");
+                assert!(error.what.contains("no new token: the identity service is away"), "{error}");
+                RecordWriter::connect(&clear).unwrap().write(&[outgoing(&topic, "later")]).unwrap();
+                healed.store(true, Ordering::Release);
+                told = Some(error.what);
+            }
+            Err(error) => assert_eq!(error.remedy, Remedy::Retry, "{error}"),
+        }
+    }
+    assert!(told.is_some(), "it was never kept out");
+    publish(&settings, member, &topic);
 }
