@@ -47,11 +47,11 @@ fn advice(code: Code, reason: &str) -> Option<(&'static str, &'static str)> {
          (`ssl.certificate.location`, `ssl.key.location`), and that they speak TLS 1.2 or newer",
     );
     // A connection that breaks while signing in has the same code, and heals by itself.
-    let is_broken = ["Broker transport failure", "Timed out", "timed out"]
+    let is_broken = ["Broker transport failure", "Timed out", "timed out", "unexpected eof"]
         .iter()
         .any(|text| reason.contains(text));
     match code {
-        Code::Authentication if is_broken => None,
+        Code::Authentication | Code::SSL if is_broken => None,
         // librdkafka's own code for all of it; only its text tells them apart.
         Code::Authentication | Code::UnsupportedSASLMechanism if reason.contains("mechanism handshake failed") => Some((
             "the brokers sign in differently",
@@ -80,6 +80,7 @@ mod tests {
         assert!(!refusal.note(Some(Code::BrokerTransportFailure), "SSL routines::unexpected eof while reading"));
         let broken = "SASL PLAIN mechanism handshake failed: Local: Broker transport failure: broker's supported mechanisms: (n/a)";
         assert!(!refusal.note(Some(Code::Authentication), broken));
+        assert!(!refusal.note(Some(Code::SSL), "SSL routines::unexpected eof while reading"));
         assert!(refusal.error("asking").is_none());
         assert!(refusal.note(Some(Code::Authentication), "wrong password"));
         let error = refusal.error("asking").unwrap();

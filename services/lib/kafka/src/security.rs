@@ -75,7 +75,10 @@ pub(crate) fn defaults(client: &BTreeMap<String, String>, has_tokens: bool, cert
             added.push(("ssl.ca.location", certificates.unwrap_or_else(|| "probe".to_owned())));
         }
     }
-    added.retain(|(property, _)| !client.contains_key(*property) && !(*property == "sasl.mechanism" && mechanism(client).is_some()));
+    added.retain(|(property, _)| match *property {
+        "sasl.mechanism" => mechanism(client).is_none(),
+        property => !client.contains_key(property),
+    });
     added
 }
 

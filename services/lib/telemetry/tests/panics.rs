@@ -32,7 +32,11 @@ fn a_formatted_text_is_not_shown_and_a_literal_is() {
         .env("RUST_BACKTRACE", "full")
         .output()
         .unwrap();
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(output.status.success(), "{said}");
     assert_eq!(said.matches("panicked").count(), 3, "{said}");
     assert!(said.contains("a plain mistake") && said.contains("panics.rs"), "{said}");
