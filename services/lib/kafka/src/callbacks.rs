@@ -161,7 +161,10 @@ impl ProducerContext for ProducerCallbacks {
 
 impl ClientContext for QuestionCallbacks {
     fn error(&self, error: KafkaError, reason: &str) {
-        report("questions", &error, reason, &self.refusal);
+        let code = error.rdkafka_error_code();
+        // Whoever asks is told by the question's own error; each attempt to connect would be a line more.
+        self.refusal.note(code, reason);
+        tracing::debug!(?code, reason, "trouble while asking");
     }
 }
 
@@ -175,8 +178,6 @@ fn report(client: &'static str, error: &KafkaError, reason: &str, refusal: &Refu
         return;
     }
     match code {
-        // The end of a partition, which scans ask for.
-        Some(RDKafkaErrorCode::PartitionEOF) => {}
         Some(RDKafkaErrorCode::AllBrokersDown) => {
             tracing::warn!(client, reason, "no broker reachable; trying again by itself, nothing is lost");
         }
