@@ -6,6 +6,7 @@ mod canary;
 mod refusals;
 mod rights;
 mod story;
+mod token;
 mod world;
 
 use story::{Story, play};

@@ -18,18 +18,19 @@ use crate::world::root;
 /// Operations on resources; a resource is an option of Kafka's tool with a name, which may end in `*`.
 type Right = (&'static [&'static str], Vec<(&'static str, String)>);
 
-struct Place {
+pub(crate) struct Place {
     stand: Stand,
     folder: tempfile::TempDir,
     name: String,
 }
 
 impl Place {
-    fn new(stand: Stand) -> Place {
+    /// Topics, a contract, and a config that signs in by user and password.
+    pub(crate) fn new(stand: Stand, name: &str) -> Place {
         let place = Place {
             stand,
             folder: tempfile::tempdir().unwrap(),
-            name: format!("rights-{}", std::process::id()),
+            name: format!("{name}-{}", std::process::id()),
         };
         let contract = std::fs::read_to_string(root().join("contracts/shop/orders/v1.odcs.yaml")).unwrap();
         let bound = contract.replace("physicalName: orders\n", &format!("physicalName: {}\n", place.topic("")));
@@ -54,7 +55,7 @@ impl Place {
         place
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
         self.folder.path().join(name)
     }
 
@@ -149,6 +150,15 @@ impl Place {
         )
     }
 
+    /// Signed in by the config alone.
+    pub(crate) fn start_with(&self, role: &str, more: &[(&str, &str)]) -> Role {
+        let config = self.path("tidegate.yaml");
+        let mut env = self.env("");
+        env.retain(|(name, _)| !name.starts_with("TIDEGATE_KAFKA_"));
+        env.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Role::start(self.folder.path(), role, &[role, "--config", config.to_str().unwrap()], &env)
+    }
+
     fn run(&self, role: &str, user: &str) -> (i32, String) {
         let config = self.path("tidegate.yaml");
         let output = Command::new(executable())
@@ -160,7 +170,8 @@ impl Place {
         (output.status.code().unwrap_or(-1), said.concat())
     }
 
-    fn fill(&self) {
+    /// The example's events, valid and not.
+    pub(crate) fn fill(&self) {
         let valid = std::fs::read_dir(root().join("contracts/shop/orders/tests/valid")).unwrap();
         let invalid = std::fs::read_dir(root().join("contracts/shop/orders/tests/invalid")).unwrap();
         let topic: Arc<str> = self.topic("").into();
@@ -180,7 +191,7 @@ impl Place {
         assert!(delivery.delivered > 3);
     }
 
-    fn end(&self, suffix: &str) -> i64 {
+    pub(crate) fn end(&self, suffix: &str) -> i64 {
         ClusterClient::connect(&self.everything())
             .unwrap()
             .offsets(&self.topic(suffix))
@@ -198,7 +209,7 @@ fn has_rows(folder: &Path) -> bool {
     })
 }
 
-fn wait(role: &mut Role, what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) fn wait(role: &mut Role, what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !done() {
         role.assert_running();
@@ -210,7 +221,7 @@ fn wait(role: &mut Role, what: &str, mut done: impl FnMut() -> bool) {
 #[test]
 fn the_documented_rights_are_enough() {
     let Some(stand) = Stand::get() else { return };
-    let place = Place::new(stand);
+    let place = Place::new(stand, "rights");
     place.fill();
     // One at a time would take the tool's start each time.
     std::thread::scope(|scope| {
