@@ -51,7 +51,7 @@ output "create_topics" {
 output "config" {
   description = "tidegate.yaml: what Terraform knows of the config file."
   value = yamlencode({
-    kafka     = { brokers = module.kafka.bootstrap_brokers, client = module.kafka.kafka_client }
+    kafka     = { brokers = module.kafka.bootstrap_brokers, client = module.kafka.kafka_client, auth = { kind = "msk_iam" } }
     validator = { group = "tidegate-validator", mode = "exactly_once", probe_topic = module.kafka.topics.probe }
     sink      = { group = "tidegate-sink" }
     lake      = { location = module.lake.location, region = var.region }

@@ -41,7 +41,7 @@ output "service_accounts" {
 output "config" {
   description = "tidegate.yaml: what Terraform knows of the config file."
   value = yamlencode({
-    kafka     = { brokers = module.kafka.bootstrap_brokers, client = module.kafka.kafka_client }
+    kafka     = { brokers = module.kafka.bootstrap_brokers, client = module.kafka.kafka_client, auth = { kind = "entra" } }
     validator = { group = "tidegate-validator", mode = module.kafka.delivery_mode }
     sink      = { group = "tidegate-sink", topic_epoch = 1 }
     lake      = { location = module.lake.location, account = module.lake.account }
