@@ -16,6 +16,7 @@ mod raw_headers;
 mod scan;
 mod settings;
 mod stall;
+mod times;
 mod topic_id;
 mod writer;
 
@@ -25,4 +26,5 @@ pub use exchange::{Delivering, GroupExchange};
 pub use probe::{Transactions, probe_transactions};
 pub use scan::PartitionScan;
 pub use settings::{Settings, SettingsError};
+pub use times::offsets_at;
 pub use writer::RecordWriter;
