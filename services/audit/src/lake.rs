@@ -48,6 +48,15 @@ pub(crate) struct Extent {
 impl Lake {
     /// Reads the chain and lists the files.
     pub(crate) fn open(store: &dyn Store, landed: &[Landed]) -> Result<Lake, WorldError> {
+        Lake::listed(store, landed, |_, _| false)
+    }
+
+    /// As [`Lake::open`]; a file that is not as long as its manifest says counts as changed. For those who do not read files.
+    pub(crate) fn open_with_sizes(store: &dyn Store, landed: &[Landed]) -> Result<Lake, WorldError> {
+        Lake::listed(store, landed, |promised, found| promised != found)
+    }
+
+    fn listed(store: &dyn Store, landed: &[Landed], is_changed: impl Fn(u64, u64) -> bool) -> Result<Lake, WorldError> {
         let mut lake = Lake::default();
         let documents = manifest::read_all(store)?;
         lake.files.manifests_unreadable = documents.unreadable;
@@ -56,11 +65,11 @@ impl Lake {
             landed.any(|each| *each.topic == *topic && each.incarnation.as_deref().is_none_or(|ours| *ours == *id))
         };
         let (mut elsewhere, mut orphaned) = (BTreeSet::new(), BTreeSet::new());
-        let mut promised = BTreeSet::new();
+        let mut promised = BTreeMap::new();
         for manifest in documents.manifests {
             let paths = manifest.files.iter().map(|file| file.path.clone());
             if is_ours(&manifest.claim.topic, &manifest.claim.topic_id) {
-                promised.extend(paths);
+                promised.extend(paths.zip(manifest.files.iter().map(|file| file.bytes)));
                 let at = TopicPartition::new(&*manifest.claim.topic, manifest.claim.partition);
                 lake.slots.entry(at).or_default().push(manifest);
             } else {
@@ -78,7 +87,10 @@ impl Lake {
         }
         // The listing comes after the documents: a file that a manifest names must be in it.
         for object in store.list("lake/")?.into_iter().filter(|object| object.path.ends_with(".parquet")) {
-            if promised.remove(&object.path) {
+            if let Some(bytes) = promised.remove(&object.path) {
+                if is_changed(bytes, object.size) {
+                    lake.files.changed.push(object.path);
+                }
                 continue;
             }
             if elsewhere.contains(&object.path) {
@@ -89,7 +101,7 @@ impl Lake {
                 lake.strays.push(object.path);
             }
         }
-        lake.files.missing.extend(promised);
+        lake.files.missing.extend(promised.into_keys());
         Ok(lake)
     }
 

@@ -140,7 +140,7 @@ fn mark(marks: &mut Marks, record: &Record) {
 }
 
 /// Slots must follow one another, and their own numbers must add up.
-fn check_chain(slots: &[Manifest], ledger: &mut LakeLedger) {
+pub(crate) fn check_chain(slots: &[Manifest], ledger: &mut LakeLedger) {
     for (at, slot) in slots.iter().enumerate() {
         let claim = &slot.claim;
         let follows = match at.checked_sub(1).map(|before| &slots[before].claim) {

@@ -19,6 +19,7 @@ mod likeness;
 mod manifest;
 mod outlet;
 pub mod plan;
+mod quick;
 pub mod report;
 mod rows;
 mod run;
@@ -33,6 +34,7 @@ mod tests;
 
 pub use explain::{Explain, Explained, keyless_tombstone};
 pub use plan::{Mode, Plan, TopicPlan};
+pub use quick::count;
 pub use report::{Report, Row};
 pub use run::{Course, Earlier, Ports, audit, audit_along};
 pub use state::{State, Subject, SubjectTopic};

@@ -42,6 +42,7 @@ pub(crate) struct Claim {
 pub(crate) struct File {
     pub(crate) path: String,
     pub(crate) rows: u64,
+    pub(crate) bytes: u64,
     pub(crate) sha256: String,
 }
 

@@ -19,6 +19,8 @@ pub struct Report {
     pub mode: &'static str,
     /// Source partitions against their outcomes.
     pub sources: Vec<SourceLedger>,
+    /// Source partitions by count, of a quick audit.
+    pub counts: Vec<CountLedger>,
     /// Validated partitions against the lake.
     pub lake: Vec<LakeLedger>,
     /// Files of the lake.
@@ -27,6 +29,8 @@ pub struct Report {
     pub incomplete: Vec<String>,
     /// Whoever watched ended it: the ledgers of some partitions are not there.
     pub was_stopped: bool,
+    /// Records were counted by the manifests, not read.
+    pub is_quick: bool,
     /// Only a part of some partitions was asked for.
     pub is_partial: bool,
 }
@@ -132,6 +136,33 @@ pub struct LakeLedger {
     pub wrong_marks: Examples,
 }
 
+/// One source partition by count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CountLedger {
+    /// Source topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: i32,
+    /// First counted source offset.
+    pub from: i64,
+    /// Counted up to here: past the last source offset that the chain knows.
+    pub until: i64,
+    /// Source offsets between.
+    pub offsets: u64,
+    /// Validated records of them, by the manifests; repeats count once.
+    pub landed: u64,
+    /// Source offsets of them with a dead letter.
+    pub dead_lettered: u64,
+    /// Source offsets behind, which the chain does not know yet.
+    pub uncounted: u64,
+    /// Offsets that are neither. Nothing is proved about these.
+    pub unaccounted: u64,
+    /// Breach: more outcomes than offsets.
+    pub surplus: u64,
+    /// Breach: dead letters of an offset that has one, in `exactly_once`.
+    pub doubled: u64,
+}
+
 /// The files below `lake/`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilesLedger {
@@ -162,7 +193,7 @@ pub struct FilesLedger {
 pub struct Row {
     /// `topic-partition`.
     pub at: String,
-    /// `source` or `lake`.
+    /// `source`, `count` or `lake`.
     pub what: &'static str,
     /// Name and number of each column; names are the same for all rows of one `what`.
     pub cells: Vec<(&'static str, u64)>,
@@ -182,10 +213,12 @@ impl Report {
             version: VERSION,
             mode,
             sources: Vec::new(),
+            counts: Vec::new(),
             lake: Vec::new(),
             files: FilesLedger::default(),
             incomplete: Vec::new(),
             was_stopped: false,
+            is_quick: false,
             is_partial: false,
         }
     }
@@ -197,7 +230,8 @@ impl Report {
 
     /// Nothing is wrong in what was looked at. See [`Report::incomplete`] for what was not.
     fn is_without_findings(&self) -> bool {
-        self.sources.iter().all(SourceLedger::clean) && self.lake.iter().all(LakeLedger::clean) && self.files.clean()
+        let counts = self.counts.iter().all(CountLedger::clean);
+        counts && self.sources.iter().all(SourceLedger::clean) && self.lake.iter().all(LakeLedger::clean) && self.files.clean()
     }
 
     /// 0 clean, 1 findings, 2 could not tell.
@@ -244,6 +278,7 @@ impl Report {
         self.sources
             .iter()
             .map(SourceLedger::row)
+            .chain(self.counts.iter().map(CountLedger::row))
             .chain(self.lake.iter().map(LakeLedger::row))
             .collect()
     }
@@ -376,6 +411,33 @@ impl SourceLedger {
         Row {
             at: format!("{}-{}", self.topic, self.partition),
             what: "source",
+            cells,
+            clean: self.clean(),
+        }
+    }
+}
+
+// === impl CountLedger ===
+
+impl CountLedger {
+    /// No breach.
+    pub fn clean(&self) -> bool {
+        self.surplus == 0 && self.doubled == 0
+    }
+
+    fn row(&self) -> Row {
+        let cells = vec![
+            ("offsets", self.offsets),
+            ("landed", self.landed),
+            ("dead_lettered", self.dead_lettered),
+            ("uncounted", self.uncounted),
+            ("unaccounted", self.unaccounted),
+            ("surplus", self.surplus),
+            ("doubled", self.doubled),
+        ];
+        Row {
+            at: format!("{}-{}", self.topic, self.partition),
+            what: "count",
             cells,
             clean: self.clean(),
         }

@@ -135,8 +135,8 @@ fn ends_of_transactions_and_aborted_records_are_told_apart() {
     assert_eq!(gaps(&report.sources[0]), [("control_or_aborted", 7)]);
     // The end of an idle topic lies past every position: nothing is owed there.
     let report = world.audit_with(true, |topic| {
-        topic.positions.insert(0, NextOffset(29)));
-    };
+        topic.positions.insert(0, NextOffset(29));
+    });
     assert_eq!((report.exit_code(), report.sources[0].pending), (0, 0));
 }
 
@@ -192,8 +192,8 @@ fn retention_is_told_on_either_side() {
     assert_eq!((report.sources[0].from, gaps(&report.sources[0])), (4, vec![("aborted", 2), ("control", 3)]));
     // A range that reaches below is answered as far as there is anything.
     let report = world.audit_with(true, |topic| {
-        topic.ranges.insert(0, (NextOffset(0), NextOffset(10))));
-    };
+        topic.ranges.insert(0, (NextOffset(0), NextOffset(10)));
+    });
     assert_eq!(report.exit_code(), 2);
     assert!(report.incomplete[0].contains("only 4 to"), "{:?}", report.incomplete);
     // The validated topic goes further than its source: nobody can tell what became of the records between.

@@ -328,6 +328,7 @@ pub(crate) struct SlaArgs {
   tidegate audit --config tidegate.yaml                                    everything that is there
   tidegate audit --config tidegate.yaml --state audit.state                the same; interrupted, it goes on where it was
   tidegate audit --config tidegate.yaml --state audit.state --since-last   what came since, for a schedule
+  tidegate audit --config tidegate.yaml --quick                            a count by the lake's manifests, not a proof
   tidegate audit --config tidegate.yaml --offsets orders:0=100..200
   tidegate audit --config tidegate.yaml --from-time 2026-11-21T09:00:00Z --until-time 2026-11-21T10:00:00Z
 
@@ -351,6 +352,9 @@ pub(crate) struct AuditArgs {
     /// Only what the last audit of this --state has not settled; the first one looks at everything.
     #[arg(long, requires = "state")]
     pub(crate) since_last: bool,
+    /// Counts by the lake's manifests and the dead letters instead of reading all records: cheap, and believes the manifests.
+    #[arg(long, conflicts_with_all = ["offsets", "from_time", "until_time", "state"])]
+    pub(crate) quick: bool,
     #[arg(long, default_value = "human")]
     pub(crate) output: Output,
     #[command(flatten)]

@@ -228,6 +228,16 @@ impl World {
         }
     }
 
+    pub(super) fn count(&mut self, watch: &mut dyn Watch) -> Report {
+        let mut scan = self.scan();
+        let ports = Ports {
+            cluster: &mut self.topics,
+            scan: &mut scan,
+            store: Some(&self.lake),
+        };
+        crate::quick::count(&self.plan, ports, watch)
+    }
+
     fn scan(&self) -> Topics {
         Topics {
             records: self.topics.records.clone(),

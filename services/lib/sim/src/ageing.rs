@@ -43,7 +43,11 @@ impl Broker {
 impl crate::log::Log {
     fn compact(&mut self, until: i64) {
         let mut last = HashMap::new();
-        self.each(|offset, entry| drop(entry.key.clone().map(|key| last.insert(key, offset))));
+        self.each(|offset, entry| {
+            if let Some(key) = &entry.key {
+                last.insert(key.clone(), offset);
+            }
+        });
         self.drop_where(until, |offset, key| key.is_none_or(|key| last.get(key) != Some(&offset)));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tidegate_audit::{Course, Earlier, Mode, Plan, Ports, Report, TopicPlan, audit_along};
+use tidegate_audit::{Course, Earlier, Mode, Plan, Ports, Report, TopicPlan, audit_along, count};
 use tidegate_flow::ports::{Cluster as _, Scan, Store};
 use tidegate_flow::{NextOffset, TopicPartition};
 use tidegate_kafka::{ClusterClient, PartitionScan, group_positions, offsets_at};
@@ -95,6 +95,11 @@ fn report(args: &AuditArgs) -> anyhow::Result<Report> {
         store: store.as_deref().map(|store| store as &dyn Store),
     };
     let mut progress = Progress::new(stop_flag(), args.state.as_deref().map(StateFile::new));
+    if args.quick {
+        let report = count(&plan, ports, &mut progress);
+        progress.end()?;
+        return Ok(report);
+    }
     let course = Course {
         uncommitted: Some(&mut uncommitted as &mut dyn Scan),
         earlier,
