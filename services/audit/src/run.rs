@@ -114,11 +114,9 @@ pub(crate) fn audit_with(plan: &Plan, ports: Ports<'_>, explain: &dyn Explain, c
     run.report.lake.splice(0..0, state.lake.iter().map(|done| done.ledger.clone()));
     run.report.is_partial = state.sources.iter().any(|source| source.partial);
     run.unproved();
-    if !run.report.was_stopped {
-        state.finished = true;
-        if let Err(error) = run.watch.keep(&state) {
-            run.report.incomplete.push(format!("the state cannot be kept: {error}"));
-        }
+    state.finished = !run.report.was_stopped;
+    if let Err(error) = run.watch.keep(&state) {
+        run.report.incomplete.push(format!("the state cannot be kept: {error}"));
     }
     Ok(run.report)
 }

@@ -16,7 +16,8 @@ pub trait Watch {
         true
     }
 
-    /// Another part is done. Called every few million records at most; an error ends the audit.
+    /// Another part is done: called after every few million records at most, and once more at the end, also when the audit was stopped.
+    /// An error ends the audit.
     fn keep(&mut self, _state: &State) -> Result<(), WorldError> {
         Ok(())
     }

@@ -97,7 +97,7 @@ fn report(args: &AuditArgs) -> anyhow::Result<Report> {
     let mut progress = Progress::new(stop_flag(), args.state.as_deref().map(StateFile::new));
     if args.quick {
         let report = count(&plan, ports, &mut progress);
-        progress.end()?;
+        progress.end();
         return Ok(report);
     }
     let course = Course {
@@ -108,7 +108,7 @@ fn report(args: &AuditArgs) -> anyhow::Result<Report> {
         ..Course::watched_by(&mut progress)
     };
     let report = audit_along(&plan, ports, &explain, course);
-    progress.end()?;
+    progress.end();
     report.map_err(|why| match &file {
         Some(file) => file.refused(&why),
         None => anyhow::Error::msg(why),

@@ -24,9 +24,8 @@ pub(crate) struct Progress {
     shown: Instant,
     records: u64,
     file: Option<StateFile>,
-    /// Written last, and what has come since.
+    /// When it was last written.
     kept: Option<Instant>,
-    unkept: Option<Vec<u8>>,
 }
 
 // === impl Progress ===
@@ -42,19 +41,14 @@ impl Progress {
             records: 0,
             file,
             kept: None,
-            unkept: None,
         }
     }
 
-    /// Clears the line and writes what is not yet written.
-    pub(crate) fn end(&mut self) -> Result<(), WorldError> {
+    /// Clears the line.
+    pub(crate) fn end(&self) {
         if self.on_terminal {
             // A terminal that is gone is no reason to fail.
             let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
-        match (self.unkept.take(), &self.file) {
-            (Some(bytes), Some(file)) => file.write(&bytes),
-            _ => Ok(()),
         }
     }
 
@@ -87,14 +81,12 @@ impl Watch for Progress {
 
     fn keep(&mut self, state: &State) -> Result<(), WorldError> {
         let Some(file) = &self.file else { return Ok(()) };
-        let bytes = state.to_bytes();
-        if state.finished || self.kept.is_none_or(|kept| kept.elapsed() >= KEPT) {
-            self.kept = Some(Instant::now());
-            self.unkept = None;
-            return file.write(&bytes);
+        let is_last = state.finished || self.stop.load(Ordering::Acquire);
+        if !is_last && self.kept.is_some_and(|kept| kept.elapsed() < KEPT) {
+            return Ok(());
         }
-        self.unkept = Some(bytes);
-        Ok(())
+        self.kept = Some(Instant::now());
+        file.write(&state.to_bytes())
     }
 }
 
