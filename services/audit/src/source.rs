@@ -57,6 +57,10 @@ pub(crate) struct Tools<'a, 'r> {
 impl SourceWork {
     /// Does the next part. False when there is none left.
     pub(crate) fn step(&mut self, plan: &SourcePlan, tools: &mut Tools<'_, '_>) -> Result<bool, Halt> {
+        // Nothing is asked for, and finding out where that would be is not free.
+        if plan.partial && plan.windows() == 0 {
+            return Ok(false);
+        }
         let from = plan.partial.then_some(plan.from.0);
         for (track, outlet) in self.tracks.iter_mut().zip(&plan.outlets) {
             track.begin(outlet, &plan.at, from, plan.mode, tools.reading)?;

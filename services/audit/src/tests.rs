@@ -340,6 +340,16 @@ fn a_range_is_audited_alone() {
 }
 
 #[test]
+fn an_empty_range_reads_nothing() {
+    let mut world = World::clean(ExactlyOnce);
+    world.plan.topics[0].ranges.insert(0, (NextOffset(10), NextOffset(10)));
+    let mut keeper = Keeper::default();
+    let report = world.audit_along(&|_: &tidegate_flow::Record| None, &mut keeper, Earlier::Nothing, "none").unwrap();
+    green(&report);
+    assert_eq!(keeper.read, 0);
+}
+
+#[test]
 fn retention_of_an_outcome_topic_is_told_and_proves_nothing() {
     let mut world = World::clean(ExactlyOnce);
     world.retain_from(VALID, 3);
