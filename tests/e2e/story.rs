@@ -191,7 +191,10 @@ fn prove_audit(world: &World) {
     let (code, out, err) = world.run(&["audit", "--output", "json", "--state", state, "--since-last"]);
     assert_eq!(code, 0, "what came since is not clean:\n{out}\n{err}");
     let since: serde_json::Value = serde_json::from_str(&out).unwrap();
-    assert_eq!((&since["files"]["read"], &since["files"]["outside"]), (&0.into(), &whole["files"]["read"]));
+    assert_eq!(
+        (&since["files"]["read"], &since["files"]["outside"]),
+        (&0.into(), &whole["files"]["read"])
+    );
     let (code, _, err) = world.run(&["audit", "--state", state, "--since-last", "--topic", &world.sources()[0]]);
     assert!(code == 2 && err.contains("list of topics"), "{err}");
 }

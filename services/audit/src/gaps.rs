@@ -34,7 +34,9 @@ pub(crate) fn find_aborted(at: &TopicPartition, window: &mut Window, uncommitted
         }
     }
     for (from, until) in stretches {
-        uncommitted.stream(at, NextOffset(from), NextOffset(until), |record| window.aborted(record.origin.offset.0))?;
+        uncommitted.stream(at, NextOffset(from), NextOffset(until), |record| {
+            window.aborted(record.origin.offset.0)
+        })?;
     }
     Ok(())
 }

@@ -135,7 +135,9 @@ fn marks_of(slot: &Manifest) -> Marks {
 
 fn mark(marks: &mut Marks, record: &Record) {
     let Some(stamp) = stamp::read(&record.headers) else { return };
-    let last = marks.entry((stamp.origin.at.topic, stamp.origin.at.partition)).or_insert(stamp.origin.offset.0);
+    let last = marks
+        .entry((stamp.origin.at.topic, stamp.origin.at.partition))
+        .or_insert(stamp.origin.offset.0);
     *last = (*last).max(stamp.origin.offset.0);
 }
 

@@ -177,7 +177,11 @@ impl Track {
                     let own = record.origin.offset.0;
                     hull = Some(hull.map_or((own, own + 1), |(from, _)| (from, own + 1)));
                 }
-                piece.span = Some(piece.span.map_or((offset, offset), |(low, high)| (low.min(offset), high.max(offset))));
+                piece.span = Some(
+                    piece
+                        .span
+                        .map_or((offset, offset), |(low, high)| (low.min(offset), high.max(offset))),
+                );
                 window.outcome(offset, outlet.class, outlet.likeness.of_outcome(record));
             })?;
             match next {

@@ -29,7 +29,9 @@ pub fn count(plan: &Plan, mut ports: Ports<'_>, watch: &mut dyn Watch) -> Report
     let mut report = Report::new(plan.mode);
     report.is_quick = true;
     let Some(store) = ports.store else {
-        report.incomplete.push("without a lake there is nothing to count by: audit in full".to_owned());
+        report
+            .incomplete
+            .push("without a lake there is nothing to count by: audit in full".to_owned());
         return report;
     };
     for topic in plan.topics.iter() {
@@ -54,7 +56,12 @@ fn count_topic(
     watch: &mut dyn Watch,
     report: &mut Report,
 ) -> Result<(), Halt> {
-    let id = ports.cluster.topics(std::slice::from_ref(&topic.validated))?.into_iter().next().and_then(|facts| facts.id);
+    let id = ports
+        .cluster
+        .topics(std::slice::from_ref(&topic.validated))?
+        .into_iter()
+        .next()
+        .and_then(|facts| facts.id);
     let landed = Landed {
         topic: topic.validated.clone(),
         incarnation: topic.incarnation.clone().or(id),
@@ -70,7 +77,11 @@ fn count_topic(
         report.lake.push(chain_ledger(&landed_at, slots));
         let counted = match stretch(&at, low, slots) {
             Ok(Some(stretch)) => stretch,
-            Ok(None) => Stretch { from: low.0, until: low.0, records: 0 },
+            Ok(None) => Stretch {
+                from: low.0,
+                until: low.0,
+                records: 0,
+            },
             Err(why) => {
                 report.incomplete.push(format!("{at}: {why}"));
                 continue;
@@ -96,9 +107,10 @@ fn count_topic(
                 true => "retention has removed early dead letters",
                 false => "ends of transactions, aborted records, skips by policy, or losses",
             };
-            report
-                .incomplete
-                .push(format!("{at}: {} offsets are not accounted for ({why}); only an audit in full can tell", ledger.unaccounted));
+            report.incomplete.push(format!(
+                "{at}: {} offsets are not accounted for ({why}); only an audit in full can tell",
+                ledger.unaccounted
+            ));
         }
         report.counts.push(ledger);
     }

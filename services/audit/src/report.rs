@@ -257,17 +257,27 @@ impl Report {
     pub fn findings(&self) -> Vec<String> {
         let line = |at: String, name: &str, examples: &Examples| {
             let first: Vec<String> = examples.first.iter().map(i64::to_string).collect();
-            let more = if examples.count > examples.first.len() as u64 { ", …" } else { "" };
+            let more = if examples.count > examples.first.len() as u64 {
+                ", …"
+            } else {
+                ""
+            };
             (examples.count > 0).then(|| format!("{at}: {} {name}: {}{more}", examples.count, first.join(", ")))
         };
         let sources = self.sources.iter().flat_map(|source| {
             let at = format!("{}-{}", source.topic, source.partition);
-            source.examples().into_iter().filter_map(move |(name, examples)| line(at.clone(), name, examples))
+            source
+                .examples()
+                .into_iter()
+                .filter_map(move |(name, examples)| line(at.clone(), name, examples))
         });
         let lake = self.lake.iter().flat_map(|lake| {
             let at = format!("{}-{} in the lake", lake.topic, lake.partition);
             let invented = (lake.invented > 0).then(|| format!("{at}: {} invented", lake.invented));
-            let others = lake.examples().into_iter().filter_map(move |(name, examples)| line(at.clone(), name, examples));
+            let others = lake
+                .examples()
+                .into_iter()
+                .filter_map(move |(name, examples)| line(at.clone(), name, examples));
             others.chain(invented)
         });
         sources.chain(lake).chain(self.files.findings()).collect()
@@ -493,7 +503,13 @@ impl LakeLedger {
 impl FilesLedger {
     /// No breach.
     pub fn clean(&self) -> bool {
-        let breaches = [&self.unreadable, &self.missing, &self.changed, &self.misfiled, &self.manifests_unreadable];
+        let breaches = [
+            &self.unreadable,
+            &self.missing,
+            &self.changed,
+            &self.misfiled,
+            &self.manifests_unreadable,
+        ];
         breaches.iter().all(|paths| paths.is_empty())
     }
 
@@ -505,7 +521,9 @@ impl FilesLedger {
             ("holds rows of another partition", &self.misfiled),
             ("is no document of the chain", &self.manifests_unreadable),
         ];
-        lists.into_iter().flat_map(|(what, paths)| paths.iter().map(move |path| format!("{path}: {what}")))
+        lists
+            .into_iter()
+            .flat_map(|(what, paths)| paths.iter().map(move |path| format!("{path}: {what}")))
     }
 
     /// Adds what was found in other files.

@@ -87,7 +87,10 @@ impl Rows {
     /// Starts of stretches whose rows name other origins than the records that were met. Rows without a record are not told here.
     pub(crate) fn wrong_origins(&self) -> impl Iterator<Item = i64> {
         let is_wrong = |stretch: &Stretch| stretch.open == 0 && stretch.sum != 0;
-        self.stretches.iter().filter(move |(_, stretch)| is_wrong(stretch)).map(|(at, _)| at * STRETCH)
+        self.stretches
+            .iter()
+            .filter(move |(_, stretch)| is_wrong(stretch))
+            .map(|(at, _)| at * STRETCH)
     }
 
     /// How many rows there are.

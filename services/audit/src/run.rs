@@ -79,7 +79,13 @@ pub fn audit_along(plan: &Plan, ports: Ports<'_>, explain: &dyn Explain, course:
     audit_with(plan, ports, explain, course, &tidegate_columnar::each_identity)
 }
 
-pub(crate) fn audit_with(plan: &Plan, ports: Ports<'_>, explain: &dyn Explain, course: Course<'_>, read: Reader<'_>) -> Result<Report, String> {
+pub(crate) fn audit_with(
+    plan: &Plan,
+    ports: Ports<'_>,
+    explain: &dyn Explain,
+    course: Course<'_>,
+    read: Reader<'_>,
+) -> Result<Report, String> {
     let mut run = Run {
         plan,
         ports,
@@ -110,7 +116,9 @@ pub(crate) fn audit_with(plan: &Plan, ports: Ports<'_>, explain: &dyn Explain, c
     for done in &state.lake {
         run.report.files.merge(&done.files);
     }
-    run.report.sources.extend(state.sources.iter().filter_map(|source| source.ledger.clone()));
+    run.report
+        .sources
+        .extend(state.sources.iter().filter_map(|source| source.ledger.clone()));
     run.report.lake.splice(0..0, state.lake.iter().map(|done| done.ledger.clone()));
     run.report.is_partial = state.sources.iter().any(|source| source.partial);
     run.unproved();
@@ -178,7 +186,12 @@ impl Run<'_, '_, '_> {
     }
 
     fn ask_facts(&mut self) {
-        for topic in self.plan.topics.iter().flat_map(|topic| [&topic.source, &topic.validated, &topic.dead_letters]) {
+        for topic in self
+            .plan
+            .topics
+            .iter()
+            .flat_map(|topic| [&topic.source, &topic.validated, &topic.dead_letters])
+        {
             if self.facts.contains_key(topic) {
                 continue;
             }
@@ -202,7 +215,9 @@ impl Run<'_, '_, '_> {
             mode: self.report.mode.to_owned(),
             range,
             lake: self.ports.store.map(|_| lake),
-            topics: topics.map(|plan| [topic(&plan.source), topic(&plan.validated), topic(&plan.dead_letters)]).collect(),
+            topics: topics
+                .map(|plan| [topic(&plan.source), topic(&plan.validated), topic(&plan.dead_letters)])
+                .collect(),
         }
     }
 
@@ -290,7 +305,9 @@ impl Run<'_, '_, '_> {
         if state.sources[number].ledger.is_some() {
             return Ok(());
         }
-        let Some(mut plan) = self.source_plan(&state.sources[number]) else { return Ok(()) };
+        let Some(mut plan) = self.source_plan(&state.sources[number]) else {
+            return Ok(());
+        };
         let mut lows = [plan.low, plan.outlets[0].low, plan.outlets[1].low];
         loop {
             let mut reading = Reading {
@@ -308,7 +325,9 @@ impl Run<'_, '_, '_> {
                 Err(Halt::Stopped) => return Err(Halt::Stopped),
                 Err(Halt::World(error)) => {
                     // Retention may have gone on meanwhile: then there is less to read, and no error.
-                    let Some(now) = self.source_plan(&state.sources[number]) else { return Ok(()) };
+                    let Some(now) = self.source_plan(&state.sources[number]) else {
+                        return Ok(());
+                    };
                     let now_lows = [now.low, now.outlets[0].low, now.outlets[1].low];
                     if now_lows == lows {
                         self.halted(&plan.at.to_string(), Halt::World(error));
@@ -319,7 +338,11 @@ impl Run<'_, '_, '_> {
             }
         }
         let mut ledger = state.sources[number].work.ledger(&plan);
-        if let Some(highest) = state.sources[number].work.highest().filter(|&highest| highest >= plan.until.0 && !plan.partial) {
+        if let Some(highest) = state.sources[number]
+            .work
+            .highest()
+            .filter(|&highest| highest >= plan.until.0 && !plan.partial)
+        {
             // It may have come since the audit began; if it has not, nobody has written it.
             let end = self.bounds(&plan.at.topic).map(|bounds| bounds_of(&bounds, plan.at.partition).1);
             if end.is_some_and(|end| highest >= end.0) {
@@ -332,7 +355,11 @@ impl Run<'_, '_, '_> {
 
     fn source_plan(&mut self, source: &SourceState) -> Option<SourcePlan> {
         let topic = self.plan.topics.iter().find(|topic| *topic.source == *source.topic)?;
-        let dead = if topic.dead_letters_full { Likeness::Content } else { Likeness::Nothing };
+        let dead = if topic.dead_letters_full {
+            Likeness::Content
+        } else {
+            Likeness::Nothing
+        };
         let low = bounds_of(&self.bounds(&topic.source)?, source.partition).0;
         let mut outlets = Vec::with_capacity(2);
         for ((name, class, likeness), until) in [
@@ -381,7 +408,9 @@ impl Run<'_, '_, '_> {
 
     fn lake(&mut self, state: &mut State, since: Option<&Continuation>, read: Reader<'_>) -> Result<(), Halt> {
         let landed = self.landed();
-        let Some(store) = self.ports.store.filter(|_| !landed.is_empty()) else { return Ok(()) };
+        let Some(store) = self.ports.store.filter(|_| !landed.is_empty()) else {
+            return Ok(());
+        };
         let opened = Lake::open(store, &landed).and_then(|mut lake| lake.read_strays(store, read).map(|()| lake));
         let Some(mut lake) = self.told("lake", opened) else { return Ok(()) };
         let mut asked = BTreeSet::new();
@@ -389,7 +418,11 @@ impl Run<'_, '_, '_> {
             for (partition, bounds) in (0..).zip(self.bounds(&each.topic).unwrap_or_default()) {
                 let at = TopicPartition::new(each.topic.clone(), partition);
                 asked.insert(at.clone());
-                if state.lake.iter().any(|done| *done.ledger.topic == *at.topic && done.ledger.partition == partition) {
+                if state
+                    .lake
+                    .iter()
+                    .any(|done| *done.ledger.topic == *at.topic && done.ledger.partition == partition)
+                {
                     continue;
                 }
                 let extent = self.extent(state, since, &at);
@@ -404,10 +437,7 @@ impl Run<'_, '_, '_> {
             }
         }
         for at in lake.left_over(&asked, &landed) {
-            let all = Extent {
-                from: 0,
-                until: i64::MAX,
-            };
+            let all = Extent { from: 0, until: i64::MAX };
             let (rows, files) = lake.rows(&at, all, store, read, &mut *self.watch)?;
             self.report.files.merge(&files);
             self.report.lake.push(crate::report::LakeLedger {
@@ -427,10 +457,7 @@ impl Run<'_, '_, '_> {
         let is_of = |source: &&SourceState| source.partition == at.partition && topics.iter().any(|topic| *topic.source == *source.topic);
         let sources: Vec<&SourceState> = state.sources.iter().filter(is_of).collect();
         if sources.iter().any(|source| !source.partial) || sources.is_empty() {
-            return Extent {
-                from: 0,
-                until: i64::MAX,
-            };
+            return Extent { from: 0, until: i64::MAX };
         }
         if let Some(&from) = since.and_then(|since| since.landed.get(at)) {
             return Extent { from, until: i64::MAX };
@@ -480,7 +507,9 @@ impl Run<'_, '_, '_> {
                 lines.push(format!("{at}: {count} offsets have no outcome any more: {how}"));
             }
             for (why, count) in &source.untold {
-                lines.push(format!("{at}: {count} records have no outcome, and whether a policy says so cannot be told: {why}"));
+                lines.push(format!(
+                    "{at}: {count} records have no outcome, and whether a policy says so cannot be told: {why}"
+                ));
             }
         }
         for lake in &self.report.lake {

@@ -106,13 +106,7 @@ impl SourceWork {
         self.tracks.iter().filter_map(Track::highest).max()
     }
 
-    fn read_on(
-        &mut self,
-        plan: &SourcePlan,
-        which: usize,
-        window: &mut Window,
-        tools: &mut Tools<'_, '_>,
-    ) -> Result<Option<Piece>, Halt> {
+    fn read_on(&mut self, plan: &SourcePlan, which: usize, window: &mut Window, tools: &mut Tools<'_, '_>) -> Result<Option<Piece>, Halt> {
         let range = (plan.from.0, plan.until.0);
         self.tracks[which].read_on(&plan.outlets[which], &plan.at, range, window, tools.reading)
     }
@@ -124,7 +118,9 @@ impl SourceWork {
             self.tracks[which].mark_known(outlet, &plan.at, &mut window, tools.reading)?;
             // A window that is audited again knows every piece. For others the reader goes on until it is past the window.
             while number == self.windows.len() {
-                let Some(piece) = self.read_on(plan, which, &mut window, tools)? else { break };
+                let Some(piece) = self.read_on(plan, which, &mut window, tools)? else {
+                    break;
+                };
                 self.note_late(plan, piece, number);
                 if piece.span().is_some_and(|(lowest, _)| lowest >= end) {
                     break;
@@ -143,7 +139,9 @@ impl SourceWork {
             },
         };
         let from = NextOffset(start.max(plan.low.0));
-        tools.reading.stream(&plan.at, from, NextOffset(end), |record| settling.settle(record, &mut window, &mut ledger))?;
+        tools.reading.stream(&plan.at, from, NextOffset(end), |record| {
+            settling.settle(record, &mut window, &mut ledger)
+        })?;
         let sight = Sight {
             compacted: plan.compacted,
             uncommitted: tools.uncommitted.is_some(),

@@ -130,11 +130,27 @@ impl State {
     /// Where an audit of what came since begins: at the first offset that was pending or not there yet.
     pub(crate) fn continuation(&self) -> Continuation {
         let at = |topic: &str, partition| TopicPartition::new(topic, partition);
-        let next = |source: &SourceState| source.position.map_or(source.until, |position| position.clamp(source.from, source.until));
-        let landed = |lake: &LakeState| lake.ledger.landed_until.map_or(lake.ledger.from, |landed| landed.min(lake.ledger.until));
+        let next = |source: &SourceState| {
+            source
+                .position
+                .map_or(source.until, |position| position.clamp(source.from, source.until))
+        };
+        let landed = |lake: &LakeState| {
+            lake.ledger
+                .landed_until
+                .map_or(lake.ledger.from, |landed| landed.min(lake.ledger.until))
+        };
         Continuation {
-            sources: self.sources.iter().map(|source| (at(&source.topic, source.partition), next(source))).collect(),
-            landed: self.lake.iter().map(|lake| (at(&lake.ledger.topic, lake.ledger.partition), landed(lake))).collect(),
+            sources: self
+                .sources
+                .iter()
+                .map(|source| (at(&source.topic, source.partition), next(source)))
+                .collect(),
+            landed: self
+                .lake
+                .iter()
+                .map(|lake| (at(&lake.ledger.topic, lake.ledger.partition), landed(lake)))
+                .collect(),
         }
     }
 }
@@ -144,7 +160,8 @@ impl State {
 impl Subject {
     /// Why what was done for this subject is of no use for `wanted`; none when it is. The range counts only for the same audit.
     pub(crate) fn refuses(&self, wanted: &Subject, same_audit: bool) -> Option<String> {
-        let differs = |what: &str, ours: &dyn std::fmt::Debug, theirs: &dyn std::fmt::Debug| Some(format!("{what} was {ours:?} and is {theirs:?}"));
+        let differs =
+            |what: &str, ours: &dyn std::fmt::Debug, theirs: &dyn std::fmt::Debug| Some(format!("{what} was {ours:?} and is {theirs:?}"));
         if self.mode != wanted.mode {
             return differs("the mode", &self.mode, &wanted.mode);
         }

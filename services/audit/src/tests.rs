@@ -344,7 +344,9 @@ fn an_empty_range_reads_nothing() {
     let mut world = World::clean(ExactlyOnce);
     world.plan.topics[0].ranges.insert(0, (NextOffset(10), NextOffset(10)));
     let mut keeper = Keeper::default();
-    let report = world.audit_along(&|_: &tidegate_flow::Record| None, &mut keeper, Earlier::Nothing, "none").unwrap();
+    let report = world
+        .audit_along(&|_: &tidegate_flow::Record| None, &mut keeper, Earlier::Nothing, "none")
+        .unwrap();
     green(&report);
     assert_eq!(keeper.read, 0);
 }
@@ -367,7 +369,12 @@ fn retention_of_an_outcome_topic_is_told_and_proves_nothing() {
     let mut world = World::clean(ExactlyOnce);
     world.retain_from(DEAD, 2);
     let report = world.audit();
-    assert_eq!((report.exit_code(), report.sources[0].unseen["retention"]), (2, 2), "{:#}", report.to_json());
+    assert_eq!(
+        (report.exit_code(), report.sources[0].unseen["retention"]),
+        (2, 2),
+        "{:#}",
+        report.to_json()
+    );
 }
 
 #[test]
@@ -394,7 +401,12 @@ fn retention_before_landing_is_told() {
     }
     world.retain_from(VALID, 11);
     let report = world.audit();
-    assert_eq!((report.exit_code(), report.lake[0].removed_before_landing), (2, 3), "{:#}", report.to_json());
+    assert_eq!(
+        (report.exit_code(), report.lake[0].removed_before_landing),
+        (2, 3),
+        "{:#}",
+        report.to_json()
+    );
 }
 
 #[test]
@@ -419,7 +431,12 @@ fn compaction_of_an_outcome_topic_proves_nothing() {
     world.remove(VALID, 5);
     world.slot(1, 5, 8, &[6, 7], 0);
     let report = world.audit();
-    assert_eq!((report.exit_code(), report.sources[0].unseen["compaction"]), (2, 1), "{:#}", report.to_json());
+    assert_eq!(
+        (report.exit_code(), report.sources[0].unseen["compaction"]),
+        (2, 1),
+        "{:#}",
+        report.to_json()
+    );
 }
 
 #[test]
@@ -435,14 +452,24 @@ fn a_group_that_began_late_owes_nothing_before() {
     assert_eq!(red(&world.audit()).0.missing.count, 7);
     world.plan.topics[0].starts_late = true;
     let report = world.audit();
-    assert_eq!((red(&report).0.missing.first.as_slice(), report.sources[0].skipped["start_at_latest"]), ([8].as_slice(), 6));
+    assert_eq!(
+        (
+            red(&report).0.missing.first.as_slice(),
+            report.sources[0].skipped["start_at_latest"]
+        ),
+        ([8].as_slice(), 6)
+    );
 }
 
 #[test]
 fn an_outcome_in_another_partition_is_red() {
     let mut world = World::clean(ExactlyOnce);
     world.outcome(DEAD, 1, |record| {
-        let origin = record.headers.iter_mut().find(|header| &*header.name == tidegate_flow::stamp::ORIGIN).unwrap();
+        let origin = record
+            .headers
+            .iter_mut()
+            .find(|header| &*header.name == tidegate_flow::stamp::ORIGIN)
+            .unwrap();
         *origin = Header::text(tidegate_flow::stamp::ORIGIN, "raw:1:1");
     });
     assert_eq!(red(&world.audit()).0.misplaced.first, [2]);
@@ -452,7 +479,11 @@ fn an_outcome_in_another_partition_is_red() {
 fn an_outcome_past_the_end_of_the_source_is_invented() {
     let mut world = World::clean(ExactlyOnce);
     world.outcome(DEAD, 1, |record| {
-        let origin = record.headers.iter_mut().find(|header| &*header.name == tidegate_flow::stamp::ORIGIN).unwrap();
+        let origin = record
+            .headers
+            .iter_mut()
+            .find(|header| &*header.name == tidegate_flow::stamp::ORIGIN)
+            .unwrap();
         *origin = Header::text(tidegate_flow::stamp::ORIGIN, "raw:0:777");
     });
     assert_eq!(red(&world.audit()).0.invented.first, [777]);
@@ -570,7 +601,9 @@ fn a_state_of_something_else_is_refused() {
         assert!(refused.contains("mode"), "{refused}");
     }
     world.plan.mode = ExactlyOnce;
-    let refused = world.audit_along(&none, &mut keeper, Earlier::Unfinished(state), "other").unwrap_err();
+    let refused = world
+        .audit_along(&none, &mut keeper, Earlier::Unfinished(state), "other")
+        .unwrap_err();
     assert!(refused.contains("range"), "{refused}");
 }
 
@@ -596,9 +629,14 @@ fn the_next_audit_begins_where_the_last_one_ended() {
     world.plan.topics[0].positions.insert(0, NextOffset(14));
     let state = keeper.states.pop().unwrap();
     let mut keeper = Keeper::default();
-    let report = world.audit_along(&none, &mut keeper, Earlier::Since(state.clone()), "since").unwrap();
+    let report = world
+        .audit_along(&none, &mut keeper, Earlier::Since(state.clone()), "since")
+        .unwrap();
     let (source, lake) = red(&report);
-    assert_eq!((source.from, source.visible, source.missing.first.as_slice()), (10, 4, [12].as_slice()));
+    assert_eq!(
+        (source.from, source.visible, source.missing.first.as_slice()),
+        (10, 4, [12].as_slice())
+    );
     assert_eq!((lake.from, lake.records, lake.missing.first.as_slice()), (8, 3, [9].as_slice()));
     assert_eq!((report.files.read, report.files.outside), (1, 2));
     assert!(keeper.read < all, "{} of {all}", keeper.read);
@@ -642,7 +680,10 @@ fn a_count_comes_out_even_and_finds_what_does_not() {
     assert_eq!(keeper.read, 2, "only dead letters are read");
     // More than there are offsets, or the same dead letter again: breaches.
     world.slot(2, 8, 10, &[8], 1);
-    assert_eq!((world.count(&mut keeper).exit_code(), world.count(&mut keeper).counts[0].surplus), (1, 2));
+    assert_eq!(
+        (world.count(&mut keeper).exit_code(), world.count(&mut keeper).counts[0].surplus),
+        (1, 2)
+    );
     let mut world = World::clean(ExactlyOnce);
     world.dead(3);
     assert_eq!(world.count(&mut keeper).counts[0].doubled, 1);
@@ -656,7 +697,12 @@ fn a_count_comes_out_even_and_finds_what_does_not() {
     let mut world = World::clean(ExactlyOnce);
     world.retain_from(RAW, 3);
     let report = world.count(&mut keeper);
-    assert_eq!((report.exit_code(), report.counts[0].from, report.counts[0].offsets), (0, 6, 4), "{:#}", report.to_json());
+    assert_eq!(
+        (report.exit_code(), report.counts[0].from, report.counts[0].offsets),
+        (0, 6, 4),
+        "{:#}",
+        report.to_json()
+    );
 }
 
 /// What is not accounted for is never called clean, nor a loss.
@@ -686,7 +732,10 @@ fn a_lie_of_the_manifests_is_found_in_full() {
     green(&world.count(&mut Keeper::default()));
     let report = world.audit();
     let (source, lake) = red(&report);
-    assert_eq!((source.missing.first.as_slice(), lake.surplus.first.as_slice()), ([2].as_slice(), [0].as_slice()));
+    assert_eq!(
+        (source.missing.first.as_slice(), lake.surplus.first.as_slice()),
+        ([2].as_slice(), [0].as_slice())
+    );
 }
 
 impl World {

@@ -77,7 +77,10 @@ impl World {
 
     fn uncommitted(&self) -> Vec<Record> {
         let end = self.broker.cluster().offsets("raw").unwrap()[0].1;
-        self.broker.uncommitted_scan().scan(&at("raw"), NextOffset(0), end, usize::MAX).unwrap()
+        self.broker
+            .uncommitted_scan()
+            .scan(&at("raw"), NextOffset(0), end, usize::MAX)
+            .unwrap()
     }
 
     fn audit(&self) -> Report {
@@ -160,7 +163,11 @@ fn what_compaction_removed_is_told_and_no_invention() {
     let events: Vec<Outgoing> = ["a", "b", "a", "c", "a", "b"].iter().map(|key| event(key, Some("x"))).collect();
     world.write(&events, true);
     world.validate(&world.committed(), "raw.validated");
-    assert_eq!(gaps(&world.audit().sources[0]), [("compaction", 1)], "the end of the transaction may be that, too");
+    assert_eq!(
+        gaps(&world.audit().sources[0]),
+        [("compaction", 1)],
+        "the end of the transaction may be that, too"
+    );
     world.broker.compact(&at("raw"), NextOffset(6));
     let report = world.audit();
     let source = &report.sources[0];
@@ -189,7 +196,10 @@ fn retention_is_told_on_either_side() {
     world.broker.expire(&at("raw"), NextOffset(4));
     let report = world.audit();
     assert!(report.clean(), "{:#}", report.to_json());
-    assert_eq!((report.sources[0].from, gaps(&report.sources[0])), (4, vec![("aborted", 2), ("control", 3)]));
+    assert_eq!(
+        (report.sources[0].from, gaps(&report.sources[0])),
+        (4, vec![("aborted", 2), ("control", 3)])
+    );
     // A range that reaches below is answered as far as there is anything.
     let report = world.audit_with(true, |topic| {
         topic.ranges.insert(0, (NextOffset(0), NextOffset(10)));
@@ -199,7 +209,12 @@ fn retention_is_told_on_either_side() {
     // The validated topic goes further than its source: nobody can tell what became of the records between.
     world.broker.expire(&at("raw.validated"), NextOffset(10));
     let report = world.audit();
-    assert_eq!((report.exit_code(), report.sources[0].unseen["retention"] > 0), (2, true), "{:#}", report.to_json());
+    assert_eq!(
+        (report.exit_code(), report.sources[0].unseen["retention"] > 0),
+        (2, true),
+        "{:#}",
+        report.to_json()
+    );
     assert_eq!(report.sources[0].missing.count, 0);
 }
 
@@ -238,6 +253,9 @@ fn a_range_reads_only_its_stretch_of_the_outcomes() {
     course.window = 64;
     let report = audit_along(&plan, ports, &keyless_tombstone, course).unwrap();
     let source = &report.sources[0];
-    assert_eq!((source.visible, source.validated, source.missing.first.as_slice()), (10, 9, [lost.0].as_slice()));
+    assert_eq!(
+        (source.visible, source.validated, source.missing.first.as_slice()),
+        (10, 9, [lost.0].as_slice())
+    );
     assert!(watch.0 < 3_000, "{} records were read for ten", watch.0);
 }

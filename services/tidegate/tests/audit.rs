@@ -69,7 +69,14 @@ impl World {
         ];
         cluster.create(&topics).unwrap();
         let transactional = Delivering::Transactional(format!("{raw}-producer"));
-        let exchange = GroupExchange::join(&settings, "test", &format!("{raw}-group"), std::slice::from_ref(&raw), transactional).unwrap();
+        let exchange = GroupExchange::join(
+            &settings,
+            "test",
+            &format!("{raw}-group"),
+            std::slice::from_ref(&raw),
+            transactional,
+        )
+        .unwrap();
         World {
             scan: PartitionScan::connect(&settings).unwrap(),
             settings,
@@ -91,7 +98,9 @@ impl World {
 
     fn committed(&mut self) -> Vec<Record> {
         let (low, end) = self.cluster.offsets(&self.raw).unwrap()[0];
-        self.scan.scan(&TopicPartition::new(self.raw.clone(), 0), low, end, usize::MAX).unwrap()
+        self.scan
+            .scan(&TopicPartition::new(self.raw.clone(), 0), low, end, usize::MAX)
+            .unwrap()
     }
 
     /// What a validator writes for these records.
@@ -138,7 +147,11 @@ fn compaction_is_told_from_aborted_records_and_from_breaches() {
     let Some(settings) = brokers() else { return };
     let mut world = World::new(settings);
     let raw = world.raw.clone();
-    let keyed = |from: i64| (from..from + 20).map(|n| event(&raw, &format!("k{}", n % 4), &n.to_string(), 1_000 + n)).collect();
+    let keyed = |from: i64| {
+        (from..from + 20)
+            .map(|n| event(&raw, &format!("k{}", n % 4), &n.to_string(), 1_000 + n))
+            .collect()
+    };
     world.transaction(keyed(0), true);
     world.transaction((0..3).map(|n| event(&raw, "never", &n.to_string(), 1_050)).collect(), false);
     world.transaction(keyed(100), true);
@@ -152,8 +165,15 @@ fn compaction_is_told_from_aborted_records_and_from_breaches() {
 
     let at = TopicPartition::new(raw.clone(), 0);
     // The end of a transaction has the time of its commit, which is today.
-    let time = |millis| offsets_at(&world.settings, std::slice::from_ref(&at), millis).unwrap()[0].1.map(|next| next.0);
-    assert_eq!((time(0), time(1_005), time(1_100), time(i64::MAX / 2)), (Some(0), Some(5), Some(20), None));
+    let time = |millis| {
+        offsets_at(&world.settings, std::slice::from_ref(&at), millis).unwrap()[0]
+            .1
+            .map(|next| next.0)
+    };
+    assert_eq!(
+        (time(0), time(1_005), time(1_100), time(i64::MAX / 2)),
+        (Some(0), Some(5), Some(20), None)
+    );
 
     // The newest segment is never compacted: each record makes another one.
     let mut producer = RecordWriter::connect(&world.settings).unwrap();
@@ -162,12 +182,23 @@ fn compaction_is_told_from_aborted_records_and_from_breaches() {
     while world.committed().iter().filter(|record| record.origin.offset.0 < 46).count() > 10 {
         assert!(Instant::now() < deadline, "nothing was compacted");
         number += 1;
-        producer.write(&[event(&raw, &format!("tick{number}"), "x", 10_000 + number)]).unwrap();
+        producer
+            .write(&[event(&raw, &format!("tick{number}"), "x", 10_000 + number)])
+            .unwrap();
         std::thread::sleep(Duration::from_millis(500));
     }
-    let ticks: Vec<Record> = world.committed().into_iter().filter(|record| record.origin.offset.0 >= 46).collect();
+    let ticks: Vec<Record> = world
+        .committed()
+        .into_iter()
+        .filter(|record| record.origin.offset.0 >= 46)
+        .collect();
     let report = world.audit();
-    assert_eq!(report.sources[0].missing.count, ticks.len() as u64, "what is there owes its outcome: {:#}", report.to_json());
+    assert_eq!(
+        report.sources[0].missing.count,
+        ticks.len() as u64,
+        "what is there owes its outcome: {:#}",
+        report.to_json()
+    );
     world.validate(&ticks);
     let report = world.audit();
     let source = &report.sources[0];

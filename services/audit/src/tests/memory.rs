@@ -85,7 +85,10 @@ impl Cluster for Endless {
 
 impl Scan for Endless {
     fn scan(&mut self, at: &TopicPartition, from: NextOffset, until: NextOffset, records_max: usize) -> Result<Vec<Record>, WorldError> {
-        Ok((from.0..until.0).filter_map(|offset| Endless::record(&at.topic, offset)).take(records_max).collect())
+        Ok((from.0..until.0)
+            .filter_map(|offset| Endless::record(&at.topic, offset))
+            .take(records_max)
+            .collect())
     }
 }
 
@@ -100,7 +103,12 @@ impl Store for Endless {
 
     /// A file's bytes are the number of its slot.
     fn get(&self, path: &str) -> Result<Option<Bytes>, WorldError> {
-        let number: i64 = path.rsplit('/').next().and_then(|name| name.split('.').next()).and_then(|name| name.parse().ok()).unwrap();
+        let number: i64 = path
+            .rsplit('/')
+            .next()
+            .and_then(|name| name.split('.').next())
+            .and_then(|name| name.parse().ok())
+            .unwrap();
         if path.starts_with("lake/") {
             return Ok(Some(Bytes::from(number.to_string())));
         }
@@ -127,7 +135,10 @@ impl Store for Endless {
             "chain/" => format!("chain/{number:010}.manifest.json"),
             _ => format!("lake/{number:010}.parquet"),
         };
-        let object = |number| ObjectFacts { path: name(number), size: 1 };
+        let object = |number| ObjectFacts {
+            path: name(number),
+            size: 1,
+        };
         Ok((0..self.slots()).map(object).collect())
     }
 }
@@ -166,15 +177,35 @@ fn a_count_reads_a_hundredth() {
     let ports = || (Some(&world as &dyn Store), super::world::Keeper::default());
     let (store, mut quick) = ports();
     let begun = std::time::Instant::now();
-    let report = crate::quick::count(&plan, Ports { cluster: &mut cluster, scan: &mut scan, store }, &mut quick);
+    let report = crate::quick::count(
+        &plan,
+        Ports {
+            cluster: &mut cluster,
+            scan: &mut scan,
+            store,
+        },
+        &mut quick,
+    );
     let quickly = begun.elapsed();
     let count = &report.counts[0];
-    assert_eq!((count.landed + count.dead_lettered, count.unaccounted, count.uncounted), (99_900, 99, 1));
+    assert_eq!(
+        (count.landed + count.dead_lettered, count.unaccounted, count.uncounted),
+        (99_900, 99, 1)
+    );
     let (store, mut full) = ports();
     let begun = std::time::Instant::now();
-    let ports = Ports { cluster: &mut cluster, scan: &mut scan, store };
+    let ports = Ports {
+        cluster: &mut cluster,
+        scan: &mut scan,
+        store,
+    };
     audit_with(&plan, ports, &|_: &Record| None, Course::watched_by(&mut full), &rows).unwrap();
-    eprintln!("{} records in {quickly:?}, {} in {:?} in full", quick.read, full.read, begun.elapsed());
+    eprintln!(
+        "{} records in {quickly:?}, {} in {:?} in full",
+        quick.read,
+        full.read,
+        begun.elapsed()
+    );
     assert!(quick.read * 100 < full.read, "{} of {}", quick.read, full.read);
 }
 

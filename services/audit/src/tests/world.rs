@@ -12,9 +12,9 @@ use tidegate_flow::ports::{Cluster, Created, NewTopic, ObjectFacts, Scan, Store,
 use tidegate_flow::stamp::JudgedBy;
 use tidegate_flow::{Header, NextOffset, Offset, Origin, Record, Remedy, TopicPartition, WorldError};
 
+use crate::explain::Explain;
 use crate::plan::{Mode, Plan, TopicPlan};
 use crate::report::Report;
-use crate::explain::Explain;
 use crate::run::{Course, Earlier, Ports, audit_along, audit_with};
 use crate::state::State;
 use crate::watch::{Unwatched, Watch};
@@ -159,9 +159,16 @@ impl World {
     pub(super) fn manifest(&mut self, seq: u64, start: i64, end: i64, rows: u64, skipped: u64, files: &serde_json::Value) {
         let claim = json!({"version": 1, "topic": VALID, "topic_id": "id-1", "partition": 0, "seq": seq, "start": start, "end": end,
             "records": rows + skipped, "rows": rows, "skips": {"shadow": skipped}, "unknown_to_audit": true});
-        let last = (0..end).filter(|&offset| self.is_visible(offset)).map(|offset| self.source_of(offset)).max();
-        let marks: Vec<_> = last.iter().map(|last| json!({"topic": RAW, "partition": 0, "last_offset": last})).collect();
-        let text = json!({"version": 1, "claim": claim, "files": files, "sources": marks, "committed_at": "2026-01-01T00:00:00Z"}).to_string();
+        let last = (0..end)
+            .filter(|&offset| self.is_visible(offset))
+            .map(|offset| self.source_of(offset))
+            .max();
+        let marks: Vec<_> = last
+            .iter()
+            .map(|last| json!({"topic": RAW, "partition": 0, "last_offset": last}))
+            .collect();
+        let text =
+            json!({"version": 1, "claim": claim, "files": files, "sources": marks, "committed_at": "2026-01-01T00:00:00Z"}).to_string();
         self.put(&format!("chain/valid-id-1/00000/{seq:010}.manifest.json"), text);
     }
 
@@ -212,7 +219,13 @@ impl World {
         self.audit_along(explain, &mut Unwatched, Earlier::Nothing, "all").unwrap()
     }
 
-    pub(super) fn audit_along(&mut self, explain: &dyn Explain, watch: &mut dyn Watch, earlier: Earlier, range: &str) -> Result<Report, String> {
+    pub(super) fn audit_along(
+        &mut self,
+        explain: &dyn Explain,
+        watch: &mut dyn Watch,
+        earlier: Earlier,
+        range: &str,
+    ) -> Result<Report, String> {
         let mut scan = self.scan();
         self.topics.policy.clone_from(&self.policy);
         let ports = Ports {

@@ -63,7 +63,9 @@ impl Scan for UncommittedScan {
         records_max: usize,
     ) -> Result<Vec<Record>, WorldError> {
         let mut records = Vec::new();
-        self.0.lock().read(partition, from, records_max, Isolation::Uncommitted, &mut records);
+        self.0
+            .lock()
+            .read(partition, from, records_max, Isolation::Uncommitted, &mut records);
         records.retain(|record| record.origin.offset.0 < until.0);
         Ok(records)
     }

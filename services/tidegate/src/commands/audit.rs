@@ -144,14 +144,19 @@ fn ranges(
             let range = |(at, bounds): (&TopicPartition, &(NextOffset, NextOffset))| {
                 let stretch = stretches.iter().find(|stretch| is_about(stretch, at));
                 let range = match stretch {
-                    Some(stretch) => (stretch.from.map_or(bounds.0, NextOffset), stretch.until.map_or(bounds.1, NextOffset)),
+                    Some(stretch) => (
+                        stretch.from.map_or(bounds.0, NextOffset),
+                        stretch.until.map_or(bounds.1, NextOffset),
+                    ),
                     None => (bounds.1, bounds.1),
                 };
                 (at.partition, range)
             };
             let mut ranges: BTreeMap<_, _> = all.map(range).collect();
             // One that does not exist is told by the audit.
-            let ours = stretches.iter().filter(|stretch| partitions.first().is_none_or(|at| at.topic == stretch.topic));
+            let ours = stretches
+                .iter()
+                .filter(|stretch| partitions.first().is_none_or(|at| at.topic == stretch.topic));
             for partition in ours.filter_map(|stretch| stretch.partition) {
                 ranges.entry(partition).or_insert((NextOffset(0), NextOffset(0)));
             }
@@ -159,13 +164,18 @@ fn ranges(
         }
         Asked::Times { from, until } => {
             let at_time = |millis: Option<i64>| match millis {
-                Some(millis) => Ok(Some(offsets_at(&config.kafka, partitions, millis)?.into_iter().collect::<BTreeMap<_, _>>())),
+                Some(millis) => Ok(Some(
+                    offsets_at(&config.kafka, partitions, millis)?
+                        .into_iter()
+                        .collect::<BTreeMap<_, _>>(),
+                )),
                 None => anyhow::Ok(None),
             };
             let (starts, ends) = (at_time(*from)?, at_time(*until)?);
             let range = |(at, bounds): (&TopicPartition, &(NextOffset, NextOffset))| {
                 // Nothing of that time or later: the range is at the end.
-                let offset = |of: &BTreeMap<_, Option<NextOffset>>| of.get(at).copied().flatten().unwrap_or(bounds.1).clamp(bounds.0, bounds.1);
+                let offset =
+                    |of: &BTreeMap<_, Option<NextOffset>>| of.get(at).copied().flatten().unwrap_or(bounds.1).clamp(bounds.0, bounds.1);
                 let start = starts.as_ref().map_or(bounds.0, offset);
                 (at.partition, (start, ends.as_ref().map_or(bounds.1, offset).max(start)))
             };

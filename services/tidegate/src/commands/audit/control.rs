@@ -69,7 +69,11 @@ impl ControlRecords {
     }
 
     fn control(&self, writer: &Writer, record: &Record, value: &[u8]) -> Explained {
-        let headers: Vec<(&str, Option<&[u8]>)> = record.headers.iter().map(|header| (&*header.name, header.value.as_deref())).collect();
+        let headers: Vec<(&str, Option<&[u8]>)> = record
+            .headers
+            .iter()
+            .map(|header| (&*header.name, header.value.as_deref()))
+            .collect();
         let Ok(opened) = framing::open_value(&writer.accepted, &headers, value) else {
             return Explained::Nothing;
         };
@@ -88,7 +92,9 @@ impl ControlRecords {
         let unwrapped = match opened.framed {
             Framed::Json(bytes) => cdc::read_json(format, bytes, &headers, blocks, texts),
             Framed::Avro { schema: named, datum } => {
-                let Some(need) = SchemaNeed::named_by(named) else { return Explained::Nothing };
+                let Some(need) = SchemaNeed::named_by(named) else {
+                    return Explained::Nothing;
+                };
                 schema = match self.known(&need) {
                     Ok(Some(schema)) => schema,
                     Ok(None) => return Explained::Nothing,
@@ -217,10 +223,15 @@ mod tests {
         let asked = record(HEARTBEAT, Some("k"), Some(value));
         let explain = |schemas| explainer(HEARTBEAT, "debezium", "[avro, json]", schemas).explain(&asked);
         assert_eq!(explain(known), CONTROL);
-        let Explained::Untold(why) = explain(none()) else { panic!("a registry is needed") };
+        let Explained::Untold(why) = explain(none()) else {
+            panic!("a registry is needed")
+        };
         assert!(why.contains("registry.url"), "{why}");
         let json = explainer(HEARTBEAT, "debezium", "[json]", none());
-        assert_eq!(json.explain(&record(HEARTBEAT, Some("k"), Some(b"{\"ts_ms\":1}".to_vec()))), CONTROL);
+        assert_eq!(
+            json.explain(&record(HEARTBEAT, Some("k"), Some(b"{\"ts_ms\":1}".to_vec()))),
+            CONTROL
+        );
         assert_eq!(json.explain(&record(HEARTBEAT, Some("k"), Some(b"{".to_vec()))), Explained::Nothing);
         assert_eq!(json.explain(&record("plain", None, None)), Explained::Nothing, "no change topic");
     }
@@ -231,10 +242,18 @@ mod tests {
         let maxwell = b"{\"type\":\"table-create\",\"database\":\"d\",\"table\":\"t\",\"ts\":1,\"sql\":\"create table t (id int)\"}";
         for (cdc, value) in [("dms", &dms[..]), ("maxwell", &maxwell[..])] {
             let explainer = explainer("changes", cdc, "[json]", none());
-            assert_eq!(explainer.explain(&record("changes", Some("k"), Some(value.to_vec()))), CONTROL, "{cdc}");
+            assert_eq!(
+                explainer.explain(&record("changes", Some("k"), Some(value.to_vec()))),
+                CONTROL,
+                "{cdc}"
+            );
             let skipped = Explained::Skipped(Skip::TombstoneKeyless);
             assert_eq!(explainer.explain(&record("changes", None, None)), skipped);
-            assert_eq!(explainer.explain(&record("changes", Some("k"), None)), Explained::Nothing, "a tombstone passes");
+            assert_eq!(
+                explainer.explain(&record("changes", Some("k"), None)),
+                Explained::Nothing,
+                "a tombstone passes"
+            );
         }
     }
 }

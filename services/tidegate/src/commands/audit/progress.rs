@@ -91,7 +91,10 @@ impl Watch for Progress {
 }
 
 fn records_line(at: &TopicPartition, next: NextOffset, until: NextOffset, records: u64, rate: u64) -> String {
-    format!("audit: {at} offset {} of {}; {records} records read, {rate} a second", next.0, until.0)
+    format!(
+        "audit: {at} offset {} of {}; {records} records read, {rate} a second",
+        next.0, until.0
+    )
 }
 
 #[cfg(test)]

@@ -14,10 +14,7 @@ pub(crate) enum Asked {
     /// These offsets of source topics, and nothing else.
     Offsets(Vec<Stretch>),
     /// Records with these timestamps, milliseconds since the epoch; the end does not count in.
-    Times {
-        from: Option<i64>,
-        until: Option<i64>,
-    },
+    Times { from: Option<i64>, until: Option<i64> },
     /// What the audit before has not settled.
     SinceLast,
 }
@@ -43,7 +40,10 @@ impl Asked {
             return Ok(Asked::SinceLast);
         }
         if !args.offsets.is_empty() {
-            let stretches = args.offsets.iter().map(|text| Stretch::parse(text).with_context(|| format!("--offsets {text}")));
+            let stretches = args
+                .offsets
+                .iter()
+                .map(|text| Stretch::parse(text).with_context(|| format!("--offsets {text}")));
             return Ok(Asked::Offsets(stretches.collect::<anyhow::Result<_>>()?));
         }
         if args.from_time.is_none() && args.until_time.is_none() {
@@ -131,7 +131,18 @@ mod tests {
 
     #[test]
     fn what_is_no_stretch_is_refused() {
-        for text in ["", "orders", "orders:0", "orders=5", "=1..2", "orders:x=1..2", "orders:-1=1..2", "orders=-1..2", "orders=2..1", "orders=a..b"] {
+        for text in [
+            "",
+            "orders",
+            "orders:0",
+            "orders=5",
+            "=1..2",
+            "orders:x=1..2",
+            "orders:-1=1..2",
+            "orders=-1..2",
+            "orders=2..1",
+            "orders=a..b",
+        ] {
             assert!(Stretch::parse(text).is_err(), "{text}");
         }
     }

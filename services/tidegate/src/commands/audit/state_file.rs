@@ -41,7 +41,13 @@ impl StateFile {
         let written = std::fs::File::create(&beside)
             .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
             .and_then(|()| std::fs::rename(&beside, &self.path));
-        written.map_err(|error| WorldError::caused(Remedy::Operator, format!("{}: cannot be written: {error}", self.path.display()), error))
+        written.map_err(|error| {
+            WorldError::caused(
+                Remedy::Operator,
+                format!("{}: cannot be written: {error}", self.path.display()),
+                error,
+            )
+        })
     }
 }
 
@@ -56,7 +62,10 @@ mod tests {
         assert!(file.read().unwrap().is_none());
         file.write(b"{}").unwrap();
         let refused = file.read().unwrap_err().to_string();
-        assert!(refused.contains("audit.state") && refused.contains("no state of an audit"), "{refused}");
+        assert!(
+            refused.contains("audit.state") && refused.contains("no state of an audit"),
+            "{refused}"
+        );
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
         let nowhere = StateFile::new(&folder.path().join("no/such/folder"));
         assert_eq!(nowhere.write(b"{}").unwrap_err().remedy, Remedy::Operator);
