@@ -183,8 +183,20 @@ fn reason(record: &Record) -> &'static str {
 }
 
 fn prove_audit(world: &World) {
-    let (code, out, err) = world.run(&["audit", "--output", "json"]);
+    let state = world.folder.path().join("audit.state");
+    let state = state.to_str().unwrap();
+    let (code, out, err) = world.run(&["audit", "--output", "json", "--state", state]);
     assert_eq!(code, 0, "the audit is not clean:\n{out}\n{err}");
+    let whole: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let (code, out, err) = world.run(&["audit", "--output", "json", "--state", state, "--since-last"]);
+    assert_eq!(code, 0, "what came since is not clean:\n{out}\n{err}");
+    let since: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (&since["files"]["read"], &since["files"]["outside"]),
+        (&0.into(), &whole["files"]["read"])
+    );
+    let (code, _, err) = world.run(&["audit", "--state", state, "--since-last", "--topic", &world.sources()[0]]);
+    assert!(code == 2 && err.contains("list of topics"), "{err}");
 }
 
 /// DuckDB counts over the plain glob what was validated once, less what the manifests say makes no row.

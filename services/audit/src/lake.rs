@@ -1,7 +1,4 @@
-//! The lake against the validated topics.
-//!
-//! All files are read once; for each validated partition a set of offsets with a row remains, and a sum of hashes that ties rows to
-//! origins. Then the topic is read once and held against both, slot by slot.
+//! What the lake holds: the chain's documents, and the rows of the files, a partition at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,20 +6,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tidegate_columnar::Identity;
-use tidegate_flow::ports::{Scan, Store};
-use tidegate_flow::{NextOffset, Offset, Origin, Record, TopicPartition, WorldError, stamp};
+use tidegate_flow::ports::Store;
+use tidegate_flow::{TopicPartition, WorldError};
 
-use crate::bits::Bits;
-use crate::likeness::origin_hash;
-use crate::manifest::{self, Manifest};
-use crate::report::{Examples, FilesLedger, LakeLedger};
-use crate::stream::stream;
+use crate::manifest::{self, File, Manifest};
+use crate::report::FilesLedger;
+use crate::rows::Rows;
+use crate::stream::Halt;
+use crate::watch::Watch;
 
-/// Offsets that share one sum of hashes.
-const STRETCH: i64 = 1024;
-
-/// Reads the identities out of a file's bytes.
-pub(crate) type Reader<'a> = &'a dyn Fn(Bytes) -> Result<Vec<Identity>, String>;
+/// Hands out the identities of a file's rows; how many there were.
+pub(crate) type Reader<'a> = &'a dyn Fn(Bytes, &mut dyn FnMut(&Identity)) -> Result<u64, String>;
 
 /// A validated topic whose lake is audited; `incarnation` as the chain's documents name it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,246 +25,173 @@ pub(crate) struct Landed {
     pub(crate) incarnation: Option<Arc<str>>,
 }
 
-/// What the lake holds of the audited topics.
+/// The chain's documents of the audited topics, and files that no manifest names.
 #[derive(Debug, Default)]
 pub(crate) struct Lake {
     slots: BTreeMap<TopicPartition, Vec<Manifest>>,
-    rows: BTreeMap<TopicPartition, Rows>,
-    origins: BTreeMap<TopicPartition, Bits>,
+    strays: Vec<String>,
+    /// Rows of strays, once they were read.
+    stray_rows: BTreeMap<TopicPartition, Rows>,
+    /// About all files that belong to no partition, and those that are missing.
+    pub(crate) files: FilesLedger,
 }
 
-#[derive(Debug, Default)]
-struct Rows {
-    offsets: Bits,
-    stretches: BTreeMap<i64, Stretch>,
-    doubled: Examples,
-    doubled_origin: Examples,
-}
-
-/// Rows whose record was not met yet: how many, and the sum of their hashes.
-#[derive(Debug, Default)]
-struct Stretch {
-    open: u64,
-    sum: u64,
+/// What part of a partition's rows is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Extent {
+    pub(crate) from: i64,
+    pub(crate) until: i64,
 }
 
 // === impl Lake ===
 
 impl Lake {
-    /// Reads chain and files.
-    pub(crate) fn read(store: &dyn Store, landed: &[Landed], read: Reader<'_>, files: &mut FilesLedger) -> Result<Lake, WorldError> {
+    /// Reads the chain and lists the files.
+    pub(crate) fn open(store: &dyn Store, landed: &[Landed]) -> Result<Lake, WorldError> {
+        Lake::listed(store, landed, |_, _| false)
+    }
+
+    /// As [`Lake::open`]; a file that is not as long as its manifest says counts as changed. For those who do not read files.
+    pub(crate) fn open_with_sizes(store: &dyn Store, landed: &[Landed]) -> Result<Lake, WorldError> {
+        Lake::listed(store, landed, |promised, found| promised != found)
+    }
+
+    fn listed(store: &dyn Store, landed: &[Landed], is_changed: impl Fn(u64, u64) -> bool) -> Result<Lake, WorldError> {
         let mut lake = Lake::default();
-        let (manifests, unreadable) = manifest::read_all(store)?;
-        files.manifests_unreadable = unreadable;
-        let mut elsewhere = BTreeSet::new();
+        let documents = manifest::read_all(store)?;
+        lake.files.manifests_unreadable = documents.unreadable;
+        let is_ours = |topic: &str, id: &str| {
+            let mut landed = landed.iter();
+            landed.any(|each| *each.topic == *topic && each.incarnation.as_deref().is_none_or(|ours| *ours == *id))
+        };
+        let (mut elsewhere, mut orphaned) = (BTreeSet::new(), BTreeSet::new());
         let mut promised = BTreeMap::new();
-        for manifest in manifests {
-            let ours = landed.iter().any(|each| {
-                *each.topic == *manifest.claim.topic && each.incarnation.as_deref().is_none_or(|id| *id == *manifest.claim.topic_id)
-            });
-            if !ours {
-                elsewhere.extend(manifest.files.into_iter().map(|file| file.path));
-                continue;
+        for manifest in documents.manifests {
+            let paths = manifest.files.iter().map(|file| file.path.clone());
+            if is_ours(&manifest.claim.topic, &manifest.claim.topic_id) {
+                promised.extend(paths.zip(manifest.files.iter().map(|file| file.bytes)));
+                let at = TopicPartition::new(&*manifest.claim.topic, manifest.claim.partition);
+                lake.slots.entry(at).or_default().push(manifest);
+            } else {
+                elsewhere.extend(paths);
             }
-            promised.extend(manifest.files.iter().map(|file| (file.path.clone(), file.clone())));
-            let at = TopicPartition::new(&*manifest.claim.topic, manifest.claim.partition);
-            lake.slots.entry(at).or_default().push(manifest);
         }
         lake.slots.values_mut().for_each(|slots| slots.sort_by_key(|slot| slot.claim.seq));
-        // The listing comes after the manifests: a file that a manifest names must be in it.
-        for object in store.list("lake/")?.into_iter().filter(|object| object.path.ends_with(".parquet")) {
-            if elsewhere.contains(&object.path) {
-                files.elsewhere += 1;
+        for claim in documents.claims {
+            if is_ours(&claim.topic, &claim.topic_id) {
                 continue;
             }
-            let promise = promised.remove(&object.path);
-            let Some(bytes) = store.get(&object.path)? else {
-                files.missing.push(object.path);
-                continue;
-            };
-            let unlike = promise
-                .as_ref()
-                .is_some_and(|promise| promise.sha256 != hex(&Sha256::digest(&bytes)));
-            let identities = match read(bytes) {
-                Ok(identities) => identities,
-                Err(why) => {
-                    files.unreadable.push(format!("{}: {why}", object.path));
-                    continue;
-                }
-            };
-            files.read += 1;
-            files.rows += identities.len() as u64;
-            if unlike || promise.is_some_and(|promise| promise.rows != identities.len() as u64) {
-                files.changed.push(object.path);
-            }
-            identities.iter().for_each(|identity| lake.take(identity));
+            let is_known = landed.iter().any(|each| *each.topic == *claim.topic);
+            let of = if is_known { &mut orphaned } else { &mut elsewhere };
+            of.extend(claim.files.into_iter().map(|file| file.path));
         }
-        files.missing.extend(promised.into_keys());
+        // The listing comes after the documents: a file that a manifest names must be in it.
+        for object in store.list("lake/")?.into_iter().filter(|object| object.path.ends_with(".parquet")) {
+            if let Some(bytes) = promised.remove(&object.path) {
+                if is_changed(bytes, object.size) {
+                    lake.files.changed.push(object.path);
+                }
+                continue;
+            }
+            if elsewhere.contains(&object.path) {
+                lake.files.elsewhere += 1;
+            } else if orphaned.contains(&object.path) {
+                lake.files.orphaned += 1;
+            } else {
+                lake.strays.push(object.path);
+            }
+        }
+        lake.files.missing.extend(promised.into_keys());
         Ok(lake)
     }
 
-    fn take(&mut self, identity: &Identity) {
-        let rows = self
-            .rows
-            .entry(TopicPartition::new(identity.topic.clone(), identity.partition))
-            .or_default();
-        let origin = Origin {
-            at: TopicPartition::new(identity.source_topic.clone(), identity.source_partition),
-            offset: Offset(identity.source_offset),
-        };
-        if rows.offsets.insert(identity.offset) {
-            let stretch = rows.stretches.entry(identity.offset / STRETCH).or_default();
-            stretch.open += 1;
-            stretch.sum = stretch.sum.wrapping_add(origin_hash(identity.offset, &origin));
-        } else {
-            rows.doubled.add(identity.offset);
-        }
-        if !self.origins.entry(origin.at).or_default().insert(identity.source_offset) {
-            rows.doubled_origin.add(identity.source_offset);
-        }
+    /// Slots of a partition in the order of the chain.
+    pub(crate) fn slots(&self, at: &TopicPartition) -> &[Manifest] {
+        self.slots.get(at).map_or(&[], Vec::as_slice)
     }
 
-    /// Holds one validated partition against the lake.
-    pub(crate) fn audit(
+    /// Reads the files that no manifest names: those of the slots under way, and what should not be there.
+    pub(crate) fn read_strays(&mut self, store: &dyn Store, read: Reader<'_>) -> Result<(), WorldError> {
+        for path in std::mem::take(&mut self.strays) {
+            let rows = &mut self.stray_rows;
+            read_file(store, &path, None, read, &mut self.files, &mut |identity| {
+                let at = TopicPartition::new(identity.topic.clone(), identity.partition);
+                rows.entry(at).or_default().take(identity);
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The rows of one partition, and what was found about its files. Rows of slots outside of the extent are not read.
+    pub(crate) fn rows(
         &mut self,
         at: &TopicPartition,
-        from: NextOffset,
-        until: NextOffset,
-        scan: &mut dyn Scan,
-    ) -> Result<LakeLedger, WorldError> {
-        let mut rows = self.rows.remove(at).unwrap_or_default();
-        let slots = self.slots.remove(at).unwrap_or_default();
-        let mut ledger = LakeLedger {
-            topic: at.topic.to_string(),
-            partition: at.partition,
-            ..LakeLedger::default()
-        };
-        check_chain(&slots, &mut ledger);
-        let mut counts = vec![Count::default(); slots.len()];
-        let origins = &self.origins;
-        let (mut slot, mut matched) = (0, 0_u64);
-        stream(scan, at, from, until, |record| {
-            let offset = record.origin.offset.0;
-            let with_row = rows.offsets.contains(offset);
-            matched += u64::from(with_row);
-            if with_row {
-                let stretch = rows.stretches.entry(offset / STRETCH).or_default();
-                stretch.open -= 1;
-                // Without a stamp the sum cannot come out even, which is right: the row claims an origin.
-                let origin = stamp::read(&record.headers).map(|stamp| stamp.origin);
-                stretch.sum = stretch.sum.wrapping_sub(origin.map_or(0, |origin| origin_hash(offset, &origin)));
+        extent: Extent,
+        store: &dyn Store,
+        read: Reader<'_>,
+        watch: &mut dyn Watch,
+    ) -> Result<(Rows, FilesLedger), Halt> {
+        let mut rows = self.stray_rows.remove(at).unwrap_or_default();
+        let mut files = FilesLedger::default();
+        let slots = self.slots(at);
+        let touches = |slot: &&Manifest| slot.claim.start < extent.until && slot.claim.end > extent.from;
+        let inside: Vec<&File> = slots.iter().filter(touches).flat_map(|slot| &slot.files).collect();
+        files.outside = (slots.iter().map(|slot| slot.files.len()).sum::<usize>() - inside.len()) as u64;
+        for (number, file) in inside.iter().enumerate() {
+            // It is told as missing already.
+            if self.files.missing.contains(&file.path) {
+                continue;
             }
-            while slots.get(slot).is_some_and(|slot| slot.claim.end <= offset) {
-                slot += 1;
-            }
-            match slots.get(slot) {
-                None => ledger.pending += 1,
-                // Before the chain or in a hole of it.
-                Some(next) if offset < next.claim.start => {
-                    ledger.records += 1;
-                    ledger.rows += u64::from(with_row);
-                    ledger.missing.add_many(offset, u64::from(!with_row));
+            let mut is_misfiled = false;
+            read_file(store, &file.path, Some(file), read, &mut files, &mut |identity| {
+                if *identity.topic == *at.topic && identity.partition == at.partition {
+                    rows.take(identity);
+                } else {
+                    is_misfiled = true;
                 }
-                Some(_) => {
-                    counts[slot].records += 1;
-                    counts[slot].rows += u64::from(with_row);
-                    if !with_row && !explains_itself(record, origins) {
-                        counts[slot].unexplained += 1;
-                        ledger.missing.add(offset);
-                    }
-                }
+            })?;
+            if is_misfiled {
+                files.misfiled.push(file.path.clone());
             }
-        })?;
-        for (slot, count) in slots.iter().zip(counts) {
-            settle(slot, count, from, &mut ledger);
-        }
-        // Rows of records that retention has removed from the topic lie below its first offset.
-        ledger.invented = rows.offsets.len() - matched - rows.offsets.count_below(from.0);
-        for (at, stretch) in rows.stretches {
-            // Rows without a record are told above.
-            if stretch.open == 0 && stretch.sum != 0 {
-                ledger.wrong_origin.add(at * STRETCH);
+            if !watch.files(at, number + 1, inside.len()) {
+                return Err(Halt::Stopped);
             }
         }
-        ledger.doubled = std::mem::take(&mut rows.doubled);
-        ledger.doubled_origin = std::mem::take(&mut rows.doubled_origin);
-        Ok(ledger)
+        Ok((rows, files))
+    }
+
+    /// Partitions of these topics that hold slots or rows and were not asked for.
+    pub(crate) fn left_over(&mut self, asked: &BTreeSet<TopicPartition>, landed: &[Landed]) -> Vec<TopicPartition> {
+        let all: BTreeSet<&TopicPartition> = self.slots.keys().chain(self.stray_rows.keys()).collect();
+        let is_ours = |at: &&TopicPartition| landed.iter().any(|each| each.topic == at.topic) && !asked.contains(*at);
+        all.into_iter().filter(is_ours).cloned().collect()
     }
 }
 
-impl Lake {
-    /// Rows of partitions that were not audited, for these topics: their partitions do not exist.
-    pub(crate) fn left_over(&self, landed: &[Landed]) -> Vec<LakeLedger> {
-        let ours = self.rows.iter().filter(|(at, _)| landed.iter().any(|each| each.topic == at.topic));
-        ours.map(|(at, rows)| LakeLedger {
-            topic: at.topic.to_string(),
-            partition: at.partition,
-            invented: rows.offsets.len(),
-            ..LakeLedger::default()
-        })
-        .collect()
-    }
-}
-
-/// Slots must follow one another, and their own numbers must add up.
-fn check_chain(slots: &[Manifest], ledger: &mut LakeLedger) {
-    for (at, slot) in slots.iter().enumerate() {
-        let claim = &slot.claim;
-        let follows = match at.checked_sub(1).map(|before| &slots[before].claim) {
-            Some(before) => claim.seq == before.seq + 1 && claim.start == before.end && claim.topic_id == before.topic_id,
-            None => claim.seq == 0,
-        };
-        let skipped: u64 = claim.skips.values().sum();
-        let written: u64 = slot.files.iter().map(|file| file.rows).sum();
-        if !follows || claim.start >= claim.end || claim.rows != written || claim.records != claim.rows + skipped {
-            ledger.chain_breaks.add(claim.start);
+fn read_file(
+    store: &dyn Store,
+    path: &str,
+    promise: Option<&File>,
+    read: Reader<'_>,
+    files: &mut FilesLedger,
+    each: &mut dyn FnMut(&Identity),
+) -> Result<(), WorldError> {
+    let Some(bytes) = store.get(path)? else {
+        files.missing.push(path.to_owned());
+        return Ok(());
+    };
+    let unlike = promise.is_some_and(|promise| promise.sha256 != hex(&Sha256::digest(&bytes)));
+    match read(bytes, each) {
+        Ok(rows) => {
+            files.read += 1;
+            files.rows += rows;
+            if unlike || promise.is_some_and(|promise| promise.rows != rows) {
+                files.changed.push(path.to_owned());
+            }
         }
+        Err(why) => files.unreadable.push(format!("{path}: {why}")),
     }
-    ledger.landed_until = slots.last().map(|slot| slot.claim.end);
-}
-
-/// Records of one slot as the topic shows them.
-#[derive(Debug, Clone, Copy, Default)]
-struct Count {
-    records: u64,
-    rows: u64,
-    /// Without a row, and nothing about the record says why.
-    unexplained: u64,
-}
-
-/// Whether a record without a row shows itself why it has none: only a proposed contract judged it, it is a tombstone, or its source
-/// record has a row already. What the manifests count is held against this, not believed.
-fn explains_itself(record: &Record, origins: &BTreeMap<TopicPartition, Bits>) -> bool {
-    let Some(stamp) = stamp::read(&record.headers) else { return false };
-    !stamp.enforced
-        || record.value.is_none()
-        || origins
-            .get(&stamp.origin.at)
-            .is_some_and(|seen| seen.contains(stamp.origin.offset.0))
-}
-
-fn settle(slot: &Manifest, count: Count, from: NextOffset, ledger: &mut LakeLedger) {
-    let claim = &slot.claim;
-    let Count {
-        records,
-        rows: with_row,
-        unexplained,
-    } = count;
-    ledger.records += records;
-    ledger.rows += with_row;
-    // Retention has removed records of this slot: only what is left can be held against it.
-    if claim.start < from.0 {
-        return;
-    }
-    for (policy, count) in &claim.skips {
-        *ledger.skipped.entry(policy.clone()).or_default() += count;
-    }
-    let accounted = with_row + claim.skips.values().sum::<u64>();
-    // Unexplained ones are told by offset above, whatever the manifest counts.
-    ledger
-        .missing
-        .add_many(claim.start, (records - unexplained).saturating_sub(accounted));
-    ledger.surplus.add_many(claim.start, accounted.saturating_sub(records));
+    Ok(())
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -5,28 +5,37 @@
 //! named reason to have none, with the same bytes, and when the lake has one row for each validated record less the skips that the
 //! manifests count.
 //!
-//! Memory: about 40 MB for the window of source offsets under work, and three bits a validated record for the lake.
-//! Start at [`plan`], then [`audit`](fn@audit) and [`report`].
+//! Memory: about 40 MB for the window of source offsets under work, and three bits a validated record for one partition of the lake at a
+//! time. Start at [`plan`], then [`audit`](fn@audit) and [`report`].
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 mod bits;
 mod explain;
+mod gaps;
 mod lake;
+mod landing;
 mod likeness;
 mod manifest;
-mod outcomes;
+mod outlet;
 pub mod plan;
+mod quick;
 pub mod report;
+mod rows;
 mod run;
 mod source;
+mod state;
 mod stream;
+mod watch;
 mod window;
 
 #[cfg(test)]
 mod tests;
 
-pub use explain::keyless_tombstone;
+pub use explain::{Explain, Explained, keyless_tombstone};
 pub use plan::{Mode, Plan, TopicPlan};
+pub use quick::count;
 pub use report::{Report, Row};
-pub use run::{Ports, audit};
+pub use run::{Course, Earlier, Ports, audit, audit_along};
+pub use state::{State, Subject, SubjectTopic};
+pub use watch::{Unwatched, Watch};

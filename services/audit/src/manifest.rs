@@ -1,7 +1,7 @@
 //! The chain's manifests, as far as an audit needs them. `schemas/formats/manifest.schema.json` describes them; this reader takes nothing
 //! from the code that writes them, and passes over fields that it does not know.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use tidegate_flow::WorldError;
@@ -10,6 +10,7 @@ use tidegate_flow::ports::Store;
 /// Folder of claims and manifests.
 const CHAIN: &str = "chain/";
 const MANIFEST: &str = ".manifest.json";
+const CLAIM: &str = ".claim.json";
 /// The newest format that is understood.
 const VERSION: u32 = 1;
 
@@ -19,6 +20,7 @@ pub(crate) struct Manifest {
     pub(crate) version: u32,
     pub(crate) claim: Claim,
     pub(crate) files: Vec<File>,
+    pub(crate) sources: Vec<Mark>,
 }
 
 /// What the slot is.
@@ -40,22 +42,66 @@ pub(crate) struct Claim {
 pub(crate) struct File {
     pub(crate) path: String,
     pub(crate) rows: u64,
+    pub(crate) bytes: u64,
     pub(crate) sha256: String,
 }
 
-/// Reads every manifest. What cannot be read is named in the second list.
-pub(crate) fn read_all(store: &dyn Store) -> Result<(Vec<Manifest>, Vec<String>), WorldError> {
-    let (mut read, mut unreadable) = (Vec::new(), Vec::new());
-    for object in store.list(CHAIN)?.into_iter().filter(|object| object.path.ends_with(MANIFEST)) {
-        let parsed = store
-            .get(&object.path)?
-            .and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok());
-        match parsed.filter(|manifest| manifest.version <= VERSION) {
-            Some(manifest) => read.push(manifest),
-            None => unreadable.push(object.path),
+/// The last offset of a source partition up to the end of the slot.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Mark {
+    pub(crate) topic: String,
+    pub(crate) partition: i32,
+    pub(crate) last_offset: i64,
+}
+
+/// A claim without a manifest: the next slot, or what a topic left behind that is gone.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct OpenClaim {
+    version: u32,
+    pub(crate) topic: String,
+    pub(crate) topic_id: String,
+    pub(crate) files: Vec<ClaimedFile>,
+}
+
+/// A file that a claim announces.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct ClaimedFile {
+    pub(crate) path: String,
+}
+
+/// What lies below `chain/`.
+#[derive(Debug, Default)]
+pub(crate) struct Documents {
+    pub(crate) manifests: Vec<Manifest>,
+    /// Claims without a manifest.
+    pub(crate) claims: Vec<OpenClaim>,
+    /// Paths of what cannot be read.
+    pub(crate) unreadable: Vec<String>,
+}
+
+/// Reads every manifest, and every claim that has none. What vanishes between listing and reading was never there: documents are only
+/// ever created.
+pub(crate) fn read_all(store: &dyn Store) -> Result<Documents, WorldError> {
+    let paths: BTreeSet<String> = store.list(CHAIN)?.into_iter().map(|object| object.path).collect();
+    let mut documents = Documents::default();
+    for path in &paths {
+        if path.ends_with(MANIFEST) {
+            let parsed = store.get(path)?.and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok());
+            match parsed.filter(|manifest| manifest.version <= VERSION) {
+                Some(manifest) => documents.manifests.push(manifest),
+                None => documents.unreadable.push(path.clone()),
+            }
+        } else if let Some(slot) = path.strip_suffix(CLAIM)
+            && !paths.contains(&format!("{slot}{MANIFEST}"))
+        {
+            let parsed = store.get(path)?.and_then(|bytes| serde_json::from_slice::<OpenClaim>(&bytes).ok());
+            match parsed.filter(|claim| claim.version <= VERSION) {
+                Some(claim) => documents.claims.push(claim),
+                None => documents.unreadable.push(path.clone()),
+            }
         }
     }
-    Ok((read, unreadable))
+    Ok(documents)
 }
 
 #[cfg(test)]
@@ -65,7 +111,7 @@ mod tests {
     #[test]
     fn the_published_sample_is_understood() {
         let manifest: Manifest = serde_json::from_str(include_str!("../../../schemas/formats/manifest.v1.json")).unwrap();
-        assert_eq!(manifest.version, VERSION);
+        assert_eq!((manifest.version, manifest.sources.len()), (VERSION, 1));
         let claim = &manifest.claim;
         assert!(claim.start < claim.end && !claim.topic_id.is_empty());
         assert_eq!(claim.rows + claim.skips.values().sum::<u64>(), claim.records);
@@ -76,5 +122,11 @@ mod tests {
                 .iter()
                 .all(|file| file.path.starts_with("lake/") && file.sha256.len() == 64)
         );
+    }
+
+    #[test]
+    fn the_published_claim_is_understood() {
+        let claim: OpenClaim = serde_json::from_str(include_str!("../../../schemas/formats/claim.v1.json")).unwrap();
+        assert!(claim.version == VERSION && claim.files.iter().all(|file| file.path.starts_with("lake/")));
     }
 }

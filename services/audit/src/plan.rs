@@ -34,7 +34,9 @@ pub struct TopicPlan {
     pub dead_letters: Arc<str>,
     /// Dead letters hold the original bytes; false where a policy masks them or keeps a reference.
     pub dead_letters_full: bool,
-    /// Source offsets to audit, by partition; a partition that is not named is audited from its first offset to its end.
+    /// Source offsets to audit, by partition; a partition that is not named is audited from its first offset to its end. Of a partition
+    /// that is named, only the stretch of the outcome topics is read that holds the outcomes of the range by order, and only the
+    /// slots of the lake that hold these.
     pub ranges: BTreeMap<i32, (NextOffset, NextOffset)>,
     /// What the validator's group has committed, by partition. An offset from there on without an outcome is pending, not missing.
     /// Must have been read before the audit begins. Without a position everything up to the end must be settled.
@@ -43,6 +45,8 @@ pub struct TopicPlan {
     pub landed: bool,
     /// `topic_id` in the chain's documents; none takes the id that the cluster tells, and all documents of the topic where it tells none.
     pub incarnation: Option<Arc<str>>,
+    /// The validator's group began with what came after it: offsets before the first outcome have none.
+    pub starts_late: bool,
 }
 
 // === impl TopicPlan ===
@@ -59,6 +63,7 @@ impl TopicPlan {
             positions: BTreeMap::new(),
             landed: true,
             incarnation: None,
+            starts_late: false,
         }
     }
 }

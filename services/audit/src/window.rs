@@ -1,6 +1,6 @@
 //! What is known of each source offset in a window: flags and the hash of its first outcome.
 
-/// Most offsets of a window: nine bytes each.
+/// Offsets of a window unless told otherwise: nine bytes each.
 pub(crate) const WINDOW: i64 = 1 << 22;
 
 const VALID: u8 = 1;
@@ -8,6 +8,7 @@ const DEAD: u8 = 1 << 1;
 const AGAIN: u8 = 1 << 2;
 const UNLIKE: u8 = 1 << 3;
 const SEEN: u8 = 1 << 4;
+const ABORTED: u8 = 1 << 5;
 
 /// Kind of an outcome record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,13 +92,34 @@ impl Window {
             .is_some_and(|at| self.hashes[at] == hash && self.flags[at] & UNLIKE == 0)
     }
 
-    /// Offsets with an outcome and without a visible source record.
-    pub(crate) fn invented(&self) -> impl Iterator<Item = i64> {
-        let invented = |flags: u8| flags & (VALID | DEAD) != 0 && flags & SEEN == 0;
+    /// Only a reader of uncommitted records sees a record at this offset.
+    pub(crate) fn aborted(&mut self, offset: i64) {
+        if let Some(at) = self.at(offset) {
+            self.flags[at] |= ABORTED;
+        }
+    }
+
+    /// Whether [`Window::aborted`] was said of the offset.
+    pub(crate) fn is_aborted(&self, offset: i64) -> bool {
+        self.at(offset).is_some_and(|at| self.flags[at] & ABORTED != 0)
+    }
+
+    /// Offsets without a visible source record.
+    pub(crate) fn unseen(&self) -> impl Iterator<Item = i64> {
         (self.start..)
             .zip(&self.flags)
-            .filter(move |&(_, &flags)| invented(flags))
+            .filter(|&(_, &flags)| flags & SEEN == 0)
             .map(|(offset, _)| offset)
+    }
+
+    /// First offset of the window.
+    pub(crate) fn start(&self) -> i64 {
+        self.start
+    }
+
+    /// Offset after the last one.
+    pub(crate) fn end(&self) -> i64 {
+        self.start + i64::try_from(self.flags.len()).expect("a window fits into memory")
     }
 
     fn at(&self, offset: i64) -> Option<usize> {
@@ -147,12 +169,16 @@ mod tests {
     }
 
     #[test]
-    fn outcomes_without_a_source_are_invented() {
+    fn what_is_unseen_is_told_apart() {
         let mut window = Window::new(5, 9);
         window.outcome(5, Class::Valid, 1);
         window.outcome(7, Class::Dead, 1);
         window.seen(5);
         window.seen(6);
-        assert_eq!(window.invented().collect::<Vec<_>>(), [7]);
+        window.aborted(8);
+        window.aborted(9);
+        assert_eq!(window.unseen().collect::<Vec<_>>(), [7, 8]);
+        assert!(!window.is_aborted(7) && window.is_aborted(8) && !window.is_aborted(9));
+        assert_eq!((window.start(), window.end()), (5, 9));
     }
 }

@@ -324,10 +324,37 @@ pub(crate) struct SlaArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate audit --config tidegate.yaml                                    everything that is there
+  tidegate audit --config tidegate.yaml --state audit.state                the same; interrupted, it goes on where it was
+  tidegate audit --config tidegate.yaml --state audit.state --since-last   what came since, for a schedule
+  tidegate audit --config tidegate.yaml --quick                            a count by the lake's manifests, not a proof
+  tidegate audit --config tidegate.yaml --offsets orders:0=100..200
+  tidegate audit --config tidegate.yaml --from-time 2026-11-21T09:00:00Z --until-time 2026-11-21T10:00:00Z
+
+Reads only (--state aside). Exit 0: clean; 1: a breach; 2: misuse, or something could not be looked at.")]
 pub(crate) struct AuditArgs {
     /// Only these source topics; default: every topic that a contract binds.
     #[arg(long = "topic")]
     pub(crate) topics: Vec<String>,
+    /// Only these source offsets, the end not counted in; either end may be left out. May be repeated.
+    #[arg(long, value_name = "TOPIC[:PARTITION]=FROM..UNTIL", conflicts_with_all = ["topics", "from_time", "until_time", "since_last"])]
+    pub(crate) offsets: Vec<String>,
+    /// Only source records from this time on (RFC 3339), by the timestamps that Kafka has indexed.
+    #[arg(long, value_name = "TIME", conflicts_with = "since_last")]
+    pub(crate) from_time: Option<String>,
+    /// Only source records before the first one of this time or later.
+    #[arg(long, value_name = "TIME", conflicts_with = "since_last")]
+    pub(crate) until_time: Option<String>,
+    /// Keeps progress in this file: an audit that was interrupted goes on from it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Only what the last audit of this --state has not settled; the first one looks at everything.
+    #[arg(long, requires = "state")]
+    pub(crate) since_last: bool,
+    /// Counts by the lake's manifests and the dead letters instead of reading all records: cheap, and believes the manifests.
+    #[arg(long, conflicts_with_all = ["offsets", "from_time", "until_time", "state"])]
+    pub(crate) quick: bool,
     #[arg(long, default_value = "human")]
     pub(crate) output: Output,
     #[command(flatten)]

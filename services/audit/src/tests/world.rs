@@ -6,16 +6,18 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use tidegate_check::Skip;
 use tidegate_columnar::arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
 use tidegate_columnar::{Footer, Identity, WriterSettings, encode, fixed};
 use tidegate_flow::ports::{Cluster, Created, NewTopic, ObjectFacts, Scan, Store, TopicFacts};
 use tidegate_flow::stamp::JudgedBy;
 use tidegate_flow::{Header, NextOffset, Offset, Origin, Record, Remedy, TopicPartition, WorldError};
 
+use crate::explain::Explain;
 use crate::plan::{Mode, Plan, TopicPlan};
 use crate::report::Report;
-use crate::run::{Ports, audit, audit_with};
+use crate::run::{Course, Earlier, Ports, audit_along, audit_with};
+use crate::state::State;
+use crate::watch::{Unwatched, Watch};
 
 pub(super) const RAW: &str = "raw";
 pub(super) const VALID: &str = "valid";
@@ -26,6 +28,10 @@ pub(super) struct World {
     pub(super) plan: Plan,
     /// Files are Parquet; otherwise text lines that tests can change.
     pub(super) parquet: bool,
+    /// Source offsets that are merged at a time: few, so that every test crosses seams.
+    pub(super) window: i64,
+    /// `cleanup.policy` of all topics.
+    pub(super) policy: Option<String>,
     pub(super) topics: Topics,
     lake: Lake,
 }
@@ -35,6 +41,7 @@ pub(super) struct Topics {
     pub(super) records: BTreeMap<Arc<str>, Vec<Record>>,
     low: BTreeMap<Arc<str>, i64>,
     broken: bool,
+    policy: Option<String>,
 }
 
 #[derive(Default)]
@@ -54,6 +61,8 @@ impl World {
                 topics: vec![TopicPlan::new(RAW, VALID, DEAD)],
             },
             parquet: false,
+            window: 4,
+            policy: Some("delete".to_owned()),
             topics,
             lake: Lake::default(),
         }
@@ -138,10 +147,28 @@ impl World {
         self.manifest(seq, start, end, rows.len() as u64, skipped, &files);
     }
 
+    /// A claim of an incarnation of the validated topic, with a file of its own; nobody commits it.
+    pub(super) fn claim(&mut self, id: &str, start: i64, rows: &[i64]) {
+        let path = format!("lake/orders/order/v1/date=2026-01-02/valid-{id}-0-{start:020}.parquet");
+        let lines: Vec<String> = rows.iter().map(|&offset| format!("{offset} {}", self.source_of(offset))).collect();
+        self.put(&path, lines.join("\n"));
+        let text = json!({"version": 1, "topic": VALID, "topic_id": id, "partition": 0, "files": [{"path": path}]}).to_string();
+        self.put(&format!("chain/valid-{id}/00000/0000000009.claim.json"), text);
+    }
+
     pub(super) fn manifest(&mut self, seq: u64, start: i64, end: i64, rows: u64, skipped: u64, files: &serde_json::Value) {
         let claim = json!({"version": 1, "topic": VALID, "topic_id": "id-1", "partition": 0, "seq": seq, "start": start, "end": end,
             "records": rows + skipped, "rows": rows, "skips": {"shadow": skipped}, "unknown_to_audit": true});
-        let text = json!({"version": 1, "claim": claim, "files": files, "committed_at": "2026-01-01T00:00:00Z"}).to_string();
+        let last = (0..end)
+            .filter(|&offset| self.is_visible(offset))
+            .map(|offset| self.source_of(offset))
+            .max();
+        let marks: Vec<_> = last
+            .iter()
+            .map(|last| json!({"topic": RAW, "partition": 0, "last_offset": last}))
+            .collect();
+        let text =
+            json!({"version": 1, "claim": claim, "files": files, "sources": marks, "committed_at": "2026-01-01T00:00:00Z"}).to_string();
         self.put(&format!("chain/valid-id-1/00000/{seq:010}.manifest.json"), text);
     }
 
@@ -185,24 +212,57 @@ impl World {
     }
 
     pub(super) fn audit(&mut self) -> Report {
-        self.audit_explained(&|_| None)
+        self.audit_explained(&|_: &Record| None)
     }
 
-    pub(super) fn audit_explained(&mut self, explain: &dyn Fn(&Record) -> Option<Skip>) -> Report {
-        let mut scan = Topics {
-            records: self.topics.records.clone(),
-            low: self.topics.low.clone(),
-            broken: self.topics.broken,
-        };
+    pub(super) fn audit_explained(&mut self, explain: &dyn Explain) -> Report {
+        self.audit_along(explain, &mut Unwatched, Earlier::Nothing, "all").unwrap()
+    }
+
+    pub(super) fn audit_along(
+        &mut self,
+        explain: &dyn Explain,
+        watch: &mut dyn Watch,
+        earlier: Earlier,
+        range: &str,
+    ) -> Result<Report, String> {
+        let mut scan = self.scan();
+        self.topics.policy.clone_from(&self.policy);
         let ports = Ports {
             cluster: &mut self.topics,
             scan: &mut scan,
             store: Some(&self.lake),
         };
+        let mut course = Course::watched_by(watch);
+        (course.window, course.earlier, course.range) = (self.window, earlier, range.to_owned());
         match self.parquet {
-            true => audit(&self.plan, ports, explain),
-            false => audit_with(&self.plan, ports, explain, &read_lines),
+            true => audit_along(&self.plan, ports, explain, course),
+            false => audit_with(&self.plan, ports, explain, course, &read_lines),
         }
+    }
+
+    pub(super) fn count(&mut self, watch: &mut dyn Watch) -> Report {
+        let mut scan = self.scan();
+        let ports = Ports {
+            cluster: &mut self.topics,
+            scan: &mut scan,
+            store: Some(&self.lake),
+        };
+        crate::quick::count(&self.plan, ports, watch)
+    }
+
+    fn scan(&self) -> Topics {
+        Topics {
+            records: self.topics.records.clone(),
+            low: self.topics.low.clone(),
+            broken: self.topics.broken,
+            policy: None,
+        }
+    }
+
+    fn is_visible(&self, offset: i64) -> bool {
+        let record = self.topics.records[VALID].get(offset as usize);
+        record.is_some_and(|record| record.origin.at.partition == 0)
     }
 
     fn next(&self, topic: &str) -> Origin {
@@ -248,7 +308,7 @@ fn parquet(rows: &[(i64, i64)]) -> Vec<u8> {
 }
 
 /// In place of Parquet: a line `<validated offset> <source offset>` for each row.
-fn read_lines(bytes: Bytes) -> Result<Vec<Identity>, String> {
+fn read_lines(bytes: Bytes, each: &mut dyn FnMut(&Identity)) -> Result<u64, String> {
     let text = std::str::from_utf8(&bytes).map_err(|error| error.to_string())?;
     let identity = |line: &str| -> Option<Identity> {
         let (offset, source) = line.split_once(' ')?;
@@ -263,9 +323,33 @@ fn read_lines(bytes: Bytes) -> Result<Vec<Identity>, String> {
             snapshot: "c0ffee".into(),
         })
     };
-    text.lines()
-        .map(|line| identity(line).ok_or_else(|| "not a row".to_owned()))
-        .collect()
+    let mut rows = 0;
+    for line in text.lines() {
+        each(&identity(line).ok_or_else(|| "not a row".to_owned())?);
+        rows += 1;
+    }
+    Ok(rows)
+}
+
+/// Keeps every state, and stops the audit when it has seen so much.
+#[derive(Default)]
+pub(super) struct Keeper {
+    pub(super) states: Vec<State>,
+    pub(super) read: usize,
+    pub(super) stop_after: Option<usize>,
+}
+
+impl Watch for Keeper {
+    fn records(&mut self, _: &TopicPartition, _: NextOffset, _: NextOffset, count: usize) -> bool {
+        self.read += count;
+        self.stop_after.is_none_or(|limit| self.read < limit)
+    }
+
+    fn keep(&mut self, state: &State) -> Result<(), WorldError> {
+        // As a file would: what is not in the document is lost.
+        self.states.push(State::parse(&state.to_bytes()).unwrap());
+        Ok(())
+    }
 }
 
 impl Topics {
@@ -282,7 +366,7 @@ impl Cluster for Topics {
                 topic: name.clone(),
                 id: Some("id-1".into()),
                 partitions: 1,
-                cleanup_policy: None,
+                cleanup_policy: self.policy.clone(),
             })
             .collect())
     }
@@ -301,6 +385,9 @@ impl Scan for Topics {
     fn scan(&mut self, at: &TopicPartition, from: NextOffset, until: NextOffset, _: usize) -> Result<Vec<Record>, WorldError> {
         if self.broken {
             return Err(WorldError::new(Remedy::Retry, "broker is down"));
+        }
+        if from.0 < self.low.get(&at.topic).copied().unwrap_or(0) {
+            return Err(WorldError::new(Remedy::Operator, "out of range"));
         }
         let range = from.0 as usize..until.0 as usize;
         // Three at a time, so that batches have seams.

@@ -43,7 +43,7 @@ pub enum SchemaNeed {
 
 impl SchemaNeed {
     /// The schema that a frame names; none where the frame leaves it to the contract.
-    pub(crate) fn named_by(schema: SchemaRef) -> Option<SchemaNeed> {
+    pub fn named_by(schema: SchemaRef) -> Option<SchemaNeed> {
         Some(match schema {
             SchemaRef::Id(id) => SchemaNeed::Id(id),
             SchemaRef::Guid(guid) => SchemaNeed::Guid(guid),

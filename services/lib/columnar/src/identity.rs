@@ -45,6 +45,14 @@ const COLUMNS: [&str; 8] = [
 
 /// The identities of a file's rows, in file order. An error says why the bytes are not a file of the lake.
 pub fn read_identities(bytes: Bytes) -> Result<Vec<Identity>, String> {
+    let mut identities = Vec::new();
+    each_identity(bytes, &mut |identity| identities.push(identity.clone()))?;
+    Ok(identities)
+}
+
+/// As [`read_identities`], a thousand or so at a time: a file's rows are never in memory together. How many there were; some may have been
+/// handed out before an error.
+pub fn each_identity(bytes: Bytes, each: &mut dyn FnMut(&Identity)) -> Result<u64, String> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|error| format!("not a parquet file: {error}"))?;
     let declared = builder.metadata().file_metadata().num_rows();
     let mask = ProjectionMask::columns(builder.parquet_schema(), COLUMNS);
@@ -52,16 +60,21 @@ pub fn read_identities(bytes: Bytes) -> Result<Vec<Identity>, String> {
         .with_projection(mask)
         .build()
         .map_err(|error| format!("parquet file cannot be read: {error}"))?;
-    let mut identities = Vec::new();
+    let (mut count, mut identities) = (0_u64, Vec::<Identity>::new());
     for batch in reader {
+        // The last one of the batch before is still there: it shares its texts.
+        let known = identities.len();
         take(
             &batch.map_err(|error| format!("parquet file is damaged: {error}"))?,
             &mut identities,
         )?;
+        count += (identities.len() - known) as u64;
+        identities[known..].iter().for_each(&mut *each);
+        identities.drain(..identities.len().saturating_sub(1));
     }
-    match i64::try_from(identities.len()) == Ok(declared) {
-        true => Ok(identities),
-        false => Err(format!("the footer says {declared} rows, the file holds {}", identities.len())),
+    match u64::try_from(declared) == Ok(count) {
+        true => Ok(count),
+        false => Err(format!("the footer says {declared} rows, the file holds {count}")),
     }
 }
 

@@ -13,7 +13,7 @@ pub mod rows;
 pub mod schema;
 
 pub use describe::parquet_message;
-pub use identity::{Identity, read_identities, row_count};
+pub use identity::{Identity, each_identity, read_identities, row_count};
 pub use parquet::{EncodeError, Footer, WriterSettings, encode};
 pub use rows::{Admitted, RowBuilder, RowFault, RowMeta};
 pub use schema::{Layout, LayoutError, fixed};

@@ -234,7 +234,7 @@ fn ask<T>(
 }
 
 /// Asks again while a leader or coordinator moves or loads, which is so for a moment after a broker's start or a topic's creation.
-fn settled<T>(mut ask: impl FnMut() -> Result<T, KafkaError>) -> Result<T, KafkaError> {
+pub(crate) fn settled<T>(mut ask: impl FnMut() -> Result<T, KafkaError>) -> Result<T, KafkaError> {
     use RDKafkaErrorCode as Code;
     let is_moving = |code| {
         matches!(

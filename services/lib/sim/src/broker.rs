@@ -260,7 +260,7 @@ impl State {
         self.topics.get(&at.topic)?.partitions.get(usize::try_from(at.partition).ok()?)
     }
 
-    fn log_mut(&mut self, at: &TopicPartition) -> Option<&mut Log> {
+    pub(crate) fn log_mut(&mut self, at: &TopicPartition) -> Option<&mut Log> {
         self.topics
             .get_mut(&at.topic)?
             .partitions
@@ -426,7 +426,7 @@ impl Cluster for BrokerCluster {
         Ok(topic
             .partitions
             .iter()
-            .map(|log| (NextOffset(0), NextOffset(log.stable_end())))
+            .map(|log| (NextOffset(log.first()), NextOffset(log.stable_end())))
             .collect())
     }
 

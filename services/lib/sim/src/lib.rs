@@ -4,6 +4,7 @@
 //! cooperative rebalances. It implements the ports of `tidegate-flow`, so the very `run` functions of the roles work on it unchanged.
 //! It is not a network server and keeps nothing on disk.
 
+mod ageing;
 mod broker;
 mod clock;
 mod group;
@@ -14,6 +15,7 @@ mod store;
 pub mod traffic;
 pub mod variety;
 
+pub use ageing::UncommittedScan;
 pub use broker::{Broker, BrokerCluster, BrokerScan, TransactionalWriter, Writer};
 pub use clock::ManualClock;
 pub use member::{BrokerConsumer, BrokerExchange};

@@ -39,6 +39,8 @@ pub(crate) struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     entries: Vec<Entry>,
+    /// Offset of the first entry that retention has left.
+    first: i64,
 }
 
 // === impl Log ===
@@ -68,6 +70,32 @@ impl Log {
         });
     }
 
+    /// The first offset that is left.
+    pub(crate) fn first(&self) -> i64 {
+        self.first
+    }
+
+    /// Everything before is gone.
+    pub(crate) fn expire(&mut self, before: i64) {
+        self.first = before.clamp(self.first, self.stable_end());
+    }
+
+    /// Every committed record with its offset.
+    pub(crate) fn each(&self, mut take: impl FnMut(i64, &Entry)) {
+        let committed = (0..).zip(&self.entries).filter(|(_, entry)| entry.fate == Fate::Committed);
+        committed.for_each(|(offset, entry)| take(offset, entry));
+    }
+
+    /// Leaves nothing of decided records before `until` that `goes` names, nor of aborted ones; their offsets stay taken.
+    pub(crate) fn drop_where(&mut self, until: i64, mut goes: impl FnMut(i64, Option<&Bytes>) -> bool) {
+        let until = until.min(self.stable_end());
+        for (offset, entry) in (0..until).zip(&mut self.entries) {
+            if entry.fate == Fate::Aborted || entry.fate == Fate::Committed && goes(offset, entry.key.as_ref()) {
+                entry.fate = Fate::Control;
+            }
+        }
+    }
+
     /// The last stable offset: everything before it is decided.
     pub(crate) fn stable_end(&self) -> i64 {
         self.entries
@@ -82,6 +110,7 @@ impl Log {
             Isolation::Committed => self.stable_end(),
             Isolation::Uncommitted => self.entries.len() as i64,
         };
+        let from = from.max(self.first);
         let mut next = from;
         let mut taken = 0;
         for offset in from..end {

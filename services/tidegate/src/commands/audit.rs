@@ -1,21 +1,31 @@
 //! `tidegate audit`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tidegate_audit::{Mode, Plan, Ports, Report, TopicPlan, audit, keyless_tombstone};
-use tidegate_check::Skip;
-use tidegate_codec::cdc;
-use tidegate_flow::ports::{Cluster as _, Store};
-use tidegate_flow::{Record, TopicPartition};
-use tidegate_kafka::{ClusterClient, PartitionScan, group_positions};
-use tidegate_validator::Settings;
+use tidegate_audit::{Course, Earlier, Mode, Plan, Ports, Report, TopicPlan, audit_along, count};
+use tidegate_flow::ports::{Cluster as _, Scan, Store};
+use tidegate_flow::{NextOffset, TopicPartition};
+use tidegate_kafka::{ClusterClient, PartitionScan, group_positions, offsets_at};
+use tidegate_validator::{Settings, StartAt};
 
 use crate::cli::{AuditArgs, Output};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::screen::say;
+use crate::signals::stop_flag;
 use crate::table::table;
 use crate::wiring::contracts::LiveContracts;
+
+mod control;
+mod progress;
+mod range;
+mod state_file;
+
+pub(crate) use control::ControlRecords;
+use progress::Progress;
+use range::{Asked, Stretch};
+use state_file::StateFile;
 
 pub(crate) fn run(args: &AuditArgs) -> Exit {
     match report(args) {
@@ -31,21 +41,33 @@ pub(crate) fn run(args: &AuditArgs) -> Exit {
 }
 
 fn report(args: &AuditArgs) -> anyhow::Result<Report> {
+    let asked = Asked::of(args)?;
     let config = Config::load(&args.role)?;
     config.require_brokers()?;
+    let file = args.state.as_deref().map(StateFile::new);
+    let earlier = earlier(file.as_ref(), &asked)?;
     let contracts = LiveContracts::open(&config.contracts).map_err(anyhow::Error::msg)?;
     let snapshot = contracts.current();
-    let topics: Vec<Arc<str>> = match args.topics.as_slice() {
-        [] => snapshot.topics(),
-        named => named.iter().map(|topic| Arc::from(topic.as_str())).collect(),
+    let mut topics: Vec<Arc<str>> = match (&asked, args.topics.as_slice()) {
+        (Asked::Offsets(stretches), _) => stretches.iter().map(|stretch| stretch.topic.clone()).collect(),
+        (_, []) => snapshot.topics(),
+        (_, named) => named.iter().map(|topic| Arc::from(topic.as_str())).collect(),
     };
+    topics.sort();
+    topics.dedup();
     let mut cluster = ClusterClient::connect(&config.kafka)?;
     let mut plan = plan(&config.validator, &topics);
     for topic in &mut plan.topics {
         topic.landed = config.lake.is_some();
+        topic.starts_late = config.validator.start_at == StartAt::Latest;
+        let facts = cluster.topics(std::slice::from_ref(&topic.validated))?;
+        if facts.first().is_some_and(|facts| facts.id.is_none()) {
+            // As the sink names what it lands where the brokers have no ids.
+            topic.incarnation = config.sink.topic_epoch.map(|epoch| format!("epoch={epoch}").into());
+        }
         // The group's positions first: what comes while the audit runs is pending, not missing.
-        let count = i32::try_from(cluster.offsets(&topic.source)?.len())?;
-        let partitions: Vec<TopicPartition> = (0..count)
+        let bounds = cluster.offsets(&topic.source)?;
+        let partitions: Vec<TopicPartition> = (0..i32::try_from(bounds.len())?)
             .map(|partition| TopicPartition {
                 topic: topic.source.clone(),
                 partition,
@@ -57,6 +79,7 @@ fn report(args: &AuditArgs) -> anyhow::Result<Report> {
                 topic.positions.insert(at.partition, next);
             }
         }
+        topic.ranges = ranges(&asked, &config, &partitions, &bounds)?;
     }
     let store = config
         .lake
@@ -64,13 +87,105 @@ fn report(args: &AuditArgs) -> anyhow::Result<Report> {
         .map(|lake| tidegate_lake::open(&lake.location, &lake.options))
         .transpose()?;
     let mut scan = PartitionScan::connect(&config.kafka)?;
-    let cdc = cdc_topics(&snapshot);
+    let mut uncommitted = PartitionScan::connect_uncommitted(&config.kafka)?;
+    let explain = ControlRecords::new(&snapshot.snapshot, super::schemas(&config)?);
     let ports = Ports {
         cluster: &mut cluster,
         scan: &mut scan,
         store: store.as_deref().map(|store| store as &dyn Store),
     };
-    Ok(audit(&plan, ports, &|record| explain(&cdc, record)))
+    let mut progress = Progress::new(stop_flag(), args.state.as_deref().map(StateFile::new));
+    if args.quick {
+        let report = count(&plan, ports, &mut progress);
+        progress.end();
+        return Ok(report);
+    }
+    let course = Course {
+        uncommitted: Some(&mut uncommitted as &mut dyn Scan),
+        earlier,
+        lake: config.lake.as_ref().map_or_else(String::new, |lake| lake.location.clone()),
+        range: asked.words(),
+        ..Course::watched_by(&mut progress)
+    };
+    let report = audit_along(&plan, ports, &explain, course);
+    progress.end();
+    report.map_err(|why| match &file {
+        Some(file) => file.refused(&why),
+        None => anyhow::Error::msg(why),
+    })
+}
+
+/// What the file says about how to go on.
+fn earlier(file: Option<&StateFile>, asked: &Asked) -> anyhow::Result<Earlier> {
+    let Some(state) = file.map(StateFile::read).transpose()?.flatten() else {
+        return Ok(Earlier::Nothing);
+    };
+    Ok(match (state.finished, asked) {
+        (false, _) => {
+            tracing::info!("going on with the audit that was interrupted");
+            Earlier::Unfinished(state)
+        }
+        (true, Asked::SinceLast) => Earlier::Since(state),
+        (true, _) => Earlier::Nothing,
+    })
+}
+
+/// The source offsets that are asked for, where it is not all of them.
+fn ranges(
+    asked: &Asked,
+    config: &Config,
+    partitions: &[TopicPartition],
+    bounds: &[(NextOffset, NextOffset)],
+) -> anyhow::Result<BTreeMap<i32, (NextOffset, NextOffset)>> {
+    let all = partitions.iter().zip(bounds);
+    match asked {
+        Asked::All | Asked::SinceLast => Ok(BTreeMap::new()),
+        Asked::Offsets(stretches) => {
+            let range = |(at, bounds): (&TopicPartition, &(NextOffset, NextOffset))| {
+                let stretch = stretches.iter().find(|stretch| is_about(stretch, at));
+                let range = match stretch {
+                    Some(stretch) => (
+                        stretch.from.map_or(bounds.0, NextOffset),
+                        stretch.until.map_or(bounds.1, NextOffset),
+                    ),
+                    None => (bounds.1, bounds.1),
+                };
+                (at.partition, range)
+            };
+            let mut ranges: BTreeMap<_, _> = all.map(range).collect();
+            // One that does not exist is told by the audit.
+            let ours = stretches
+                .iter()
+                .filter(|stretch| partitions.first().is_none_or(|at| at.topic == stretch.topic));
+            for partition in ours.filter_map(|stretch| stretch.partition) {
+                ranges.entry(partition).or_insert((NextOffset(0), NextOffset(0)));
+            }
+            Ok(ranges)
+        }
+        Asked::Times { from, until } => {
+            let at_time = |millis: Option<i64>| match millis {
+                Some(millis) => Ok(Some(
+                    offsets_at(&config.kafka, partitions, millis)?
+                        .into_iter()
+                        .collect::<BTreeMap<_, _>>(),
+                )),
+                None => anyhow::Ok(None),
+            };
+            let (starts, ends) = (at_time(*from)?, at_time(*until)?);
+            let range = |(at, bounds): (&TopicPartition, &(NextOffset, NextOffset))| {
+                // Nothing of that time or later: the range is at the end.
+                let offset =
+                    |of: &BTreeMap<_, Option<NextOffset>>| of.get(at).copied().flatten().unwrap_or(bounds.1).clamp(bounds.0, bounds.1);
+                let start = starts.as_ref().map_or(bounds.0, offset);
+                (at.partition, (start, ends.as_ref().map_or(bounds.1, offset).max(start)))
+            };
+            Ok(all.map(range).collect())
+        }
+    }
+}
+
+fn is_about(stretch: &Stretch, at: &TopicPartition) -> bool {
+    stretch.topic == at.topic && stretch.partition.is_none_or(|partition| partition == at.partition)
 }
 
 /// The topics of a deployment, audited in full.
@@ -86,37 +201,15 @@ pub(crate) fn plan(settings: &Settings, topics: &[Arc<str>]) -> Plan {
     Plan { mode, topics }
 }
 
-/// Topics whose records are change events.
-pub(crate) fn cdc_topics(snapshot: &tidegate_validator::JudgingSnapshot) -> Vec<Arc<str>> {
-    let bindings = snapshot.snapshot.bindings.iter();
-    bindings
-        .filter(|(_, binding)| binding.default.object().settings.cdc.is_some())
-        .map(|(topic, _)| topic.clone())
-        .collect()
-}
-
-/// Why a source record may have no outcome: only what can be read off the record itself.
-pub(crate) fn explain(cdc: &[Arc<str>], record: &Record) -> Option<Skip> {
-    if !cdc.contains(&record.origin.at.topic) {
-        return None;
-    }
-    keyless_tombstone(record).or_else(|| is_control(record).then_some(Skip::CdcControl))
-}
-
-/// Debezium's own records in JSON: heartbeats, transactions, schema changes.
-fn is_control(record: &Record) -> bool {
-    let Some(value) = &record.value else { return false };
-    cdc::unwrap_json(value, &mut cdc::SchemaBlockCache::default())
-        .is_ok_and(|unwrapped| cdc::control_kind(&record.origin.at.topic, &unwrapped).is_some())
-}
-
 /// Prints a report.
 pub(crate) fn show(report: &Report, output: Output) {
     if output == Output::Json {
         say(format_args!("{}", report.to_json()));
         return;
     }
-    let rows = report.rows().into_iter().map(|row| {
+    // Of a range that names a few partitions the others have nothing to say.
+    let is_worth_a_line = |row: &tidegate_audit::Row| !row.clean || row.cells.iter().any(|(_, count)| *count > 0) || !report.is_partial;
+    let rows = report.rows().into_iter().filter(is_worth_a_line).map(|row| {
         let cells: Vec<String> = row
             .cells
             .iter()
@@ -131,6 +224,9 @@ pub(crate) fn show(report: &Report, output: Output) {
         ]
     });
     say(format_args!("{}", table(["", "partition", "what", "ledger"], rows)));
+    for finding in report.findings() {
+        say(format_args!("{finding}"));
+    }
     for why in &report.incomplete {
         say(format_args!("incomplete: {why}"));
     }

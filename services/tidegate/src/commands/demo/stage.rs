@@ -19,6 +19,7 @@ use super::backend::Backend;
 use super::display;
 use super::setup::{PAYMENT_SCHEMA, Places, prepare};
 use crate::cli::DemoArgs;
+use crate::commands::audit::ControlRecords;
 use crate::commands::{audit as audit_command, sla as sla_command};
 use crate::screen::say;
 use crate::signals::stop_flag;
@@ -349,14 +350,14 @@ impl Stage {
             "\nAudit: source offsets against validated topics, dead letters and lake rows"
         ));
         let plan = audit_command::plan(&self.validator, &self.sources);
-        let cdc = audit_command::cdc_topics(&self.contracts.current());
+        let explain = ControlRecords::new(&self.contracts.current().snapshot, self.schemas.clone());
         let (mut cluster, mut scan) = (self.backend.cluster()?, self.backend.scan()?);
         let ports = Ports {
             cluster: &mut *cluster,
             scan: &mut *scan,
             store: Some(&*self.store),
         };
-        let report = audit(&plan, ports, &|record| audit_command::explain(&cdc, record));
+        let report = audit(&plan, ports, &explain);
         audit_command::show(&report, crate::cli::Output::Human);
         display::next_steps(args, places);
         Ok(planted == found && report.clean())

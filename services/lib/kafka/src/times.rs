@@ -1,0 +1,41 @@
+//! From times to offsets.
+
+use std::time::Duration;
+
+use rdkafka::Offset as KafkaOffset;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use tidegate_flow::{NextOffset, TopicPartition, WorldError};
+
+use crate::cluster::settled;
+use crate::consumer::list_of;
+use crate::fault::world_error;
+use crate::settings::Settings;
+
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The first offset of each partition whose record has this timestamp (milliseconds since the epoch) or a later one; none where there is
+/// none.
+pub fn offsets_at(
+    settings: &Settings,
+    partitions: &[TopicPartition],
+    millis: i64,
+) -> Result<Vec<(TopicPartition, Option<NextOffset>)>, WorldError> {
+    let asking = |error| world_error("asking for the offsets of a time", error);
+    let reader: BaseConsumer = settings.reader("times").create().map_err(asking)?;
+    // Kafka asks with the time in the offset's place.
+    let wanted: Vec<(TopicPartition, NextOffset)> = partitions.iter().map(|at| (at.clone(), NextOffset(millis))).collect();
+    let list = list_of(&wanted)?;
+    let answer = settled(|| reader.offsets_for_times(list.clone(), QUESTION_TIMEOUT)).map_err(asking)?;
+    answer
+        .elements()
+        .iter()
+        .map(|element| {
+            element.error().map_err(asking)?;
+            let next = match element.offset() {
+                KafkaOffset::Offset(offset) => Some(NextOffset(offset)),
+                _ => None,
+            };
+            Ok((TopicPartition::new(element.topic(), element.partition()), next))
+        })
+        .collect()
+}
