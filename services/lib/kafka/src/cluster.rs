@@ -198,7 +198,7 @@ pub fn group_positions(
 
 /// Asks until there is an answer, a refusal by the brokers, or no time left. While the brokers keep a client out, its questions only
 /// time out; what it tells beside them is read here.
-fn ask<T>(
+pub(crate) fn ask<T>(
     reader: &BaseConsumer<QuestionCallbacks>,
     doing: &str,
     question: impl Fn(&BaseConsumer<QuestionCallbacks>, Duration) -> Result<T, KafkaError>,

@@ -29,7 +29,7 @@ pub struct PartitionScan {
 impl PartitionScan {
     /// Makes the client; connecting happens at the first scan.
     pub fn connect(settings: &Settings) -> Result<PartitionScan, WorldError> {
-        PartitionScan::made(settings.reader("scan"))
+        PartitionScan::made(settings, settings.reader("scan"))
     }
 
     /// As [`PartitionScan::connect`], seeing aborted records and those of open transactions, too. For telling what a gap in the offsets
@@ -37,10 +37,10 @@ impl PartitionScan {
     pub fn connect_uncommitted(settings: &Settings) -> Result<PartitionScan, WorldError> {
         let mut config = settings.reader("scan-uncommitted");
         config.set("isolation.level", "read_uncommitted");
-        PartitionScan::made(config)
+        PartitionScan::made(settings, config)
     }
 
-    fn made(mut config: ClientConfig) -> Result<PartitionScan, WorldError> {
+    fn made(settings: &Settings, mut config: ClientConfig) -> Result<PartitionScan, WorldError> {
         // librdkafka wants a group to assign partitions by hand; it is never joined and nothing is committed to it.
         config.set("enable.partition.eof", "true").set("group.id", "tidegate-scan");
         let client: BaseConsumer<QuestionCallbacks> = config

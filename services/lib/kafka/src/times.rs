@@ -1,17 +1,15 @@
 //! From times to offsets.
 
-use std::time::Duration;
-
 use rdkafka::Offset as KafkaOffset;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use tidegate_flow::{NextOffset, TopicPartition, WorldError};
 
-use crate::cluster::settled;
+use crate::callbacks::QuestionCallbacks;
+use crate::cluster::{ask, settled};
 use crate::consumer::list_of;
 use crate::fault::world_error;
+use crate::held::Held;
 use crate::settings::Settings;
-
-const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The first offset of each partition whose record has this timestamp (milliseconds since the epoch) or a later one; none where there is
 /// none.
@@ -21,11 +19,17 @@ pub fn offsets_at(
     millis: i64,
 ) -> Result<Vec<(TopicPartition, Option<NextOffset>)>, WorldError> {
     let asking = |error| world_error("asking for the offsets of a time", error);
-    let reader: BaseConsumer = settings.reader("times").create().map_err(asking)?;
+    let reader: BaseConsumer<QuestionCallbacks> = settings
+        .reader("times")
+        .create_with_context(QuestionCallbacks::default())
+        .map_err(asking)?;
+    let reader = Held::new(settings, reader)?;
     // Kafka asks with the time in the offset's place.
     let wanted: Vec<(TopicPartition, NextOffset)> = partitions.iter().map(|at| (at.clone(), NextOffset(millis))).collect();
     let list = list_of(&wanted)?;
-    let answer = settled(|| reader.offsets_for_times(list.clone(), QUESTION_TIMEOUT)).map_err(asking)?;
+    let answer = ask(&reader, "asking for the offsets of a time", |reader, patience| {
+        settled(|| reader.offsets_for_times(list.clone(), patience))
+    })?;
     answer
         .elements()
         .iter()
