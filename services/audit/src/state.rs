@@ -238,7 +238,7 @@ mod tests {
             let refused = State::parse(changed.as_bytes()).unwrap_err();
             assert!(refused.contains(why), "{refused}");
         }
-        assert!(State::parse(b"{").is_err() && State::parse(text[..text.len() / 2].as_bytes()).is_err());
+        assert!(State::parse(b"{").is_err() && State::parse(&text.as_bytes()[..text.len() / 2]).is_err());
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl Store for Endless {
         }
         let (start, end) = (number * SLOT, (number + 1) * SLOT);
         let with_row = || (start..end).filter(|&offset| offset % DEAD != 0 && !is_marker(offset));
-        let (rows, last) = (with_row().count(), with_row().last().unwrap());
+        let (rows, last) = (with_row().count(), with_row().next_back().unwrap());
         let sha: String = <sha2::Sha256 as sha2::Digest>::digest(number.to_string())
             .iter()
             .map(|byte| format!("{byte:02x}"))
