@@ -49,6 +49,9 @@ pub struct Brokers {
     pub of_roles: String,
 }
 
+/// First offset and end of each partition of some topics.
+pub type Ends = Vec<(Arc<str>, Vec<(NextOffset, NextOffset)>)>;
+
 /// One deployment; its servers are the stand's and perhaps a broker of its own.
 #[derive(Debug)]
 pub struct World {
@@ -251,24 +254,30 @@ impl World {
 
     /// Whether no record of these topics lies behind what the group has committed.
     pub fn is_settled(&self, role: &str, topics: &[Arc<str>]) -> anyhow::Result<bool> {
-        Ok(self.unsettled(role, topics)?.is_empty())
+        Ok(self.behind(role, &self.ends(topics)?)?.is_empty())
     }
 
-    /// Partitions with records behind what the group has committed.
-    pub fn unsettled(&self, role: &str, topics: &[Arc<str>]) -> anyhow::Result<Vec<TopicPartition>> {
-        let mut scan = PartitionScan::connect(&self.kafka)?;
+    /// First offset and end of every partition, now.
+    pub fn ends(&self, topics: &[Arc<str>]) -> anyhow::Result<Ends> {
         let mut cluster = self.cluster();
-        let mut unsettled = Vec::new();
-        for topic in topics {
-            let ends = cluster.offsets(topic)?;
+        topics.iter().map(|topic| Ok((topic.clone(), cluster.offsets(topic)?))).collect()
+    }
+
+    /// Partitions with records before these ends and behind what the group has committed.
+    pub fn behind(&self, role: &str, ends: &Ends) -> anyhow::Result<Vec<TopicPartition>> {
+        let mut scan = PartitionScan::connect(&self.kafka)?;
+        let mut behind = Vec::new();
+        for (topic, ends) in ends {
             for (at, next) in self.positions(role, std::slice::from_ref(topic))? {
                 let (low, end) = ends[usize::try_from(at.partition)?];
-                if !scan.scan(&at, next.unwrap_or(low), end, 1)?.is_empty() {
-                    unsettled.push(at);
+                let next = next.unwrap_or(low);
+                // What is left may be nothing but marks of transactions.
+                if next < end && !scan.scan(&at, next, end, 1)?.is_empty() {
+                    behind.push(at);
                 }
             }
         }
-        Ok(unsettled)
+        Ok(behind)
     }
 
     /// The group of a role.

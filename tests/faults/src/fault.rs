@@ -50,6 +50,30 @@ const STIR: u64 = 200;
 // === impl Fault ===
 
 impl Fault {
+    /// Its name without the place where it strikes.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Fault::Kill(_) => "validator killed",
+            Fault::Freeze(_) => "validator frozen past its session",
+            Fault::Stop(_) => "validator stopped in the middle",
+            Fault::StopTwice(_) => "validator stopped twice",
+            Fault::Lose(Step(Moment::Request, _)) => "request lost",
+            Fault::Lose(Step(Moment::Answer, _)) => "answer lost",
+            Fault::Delay(_) => "answer delayed",
+            Fault::LateEnd => "end of a transaction delivered late",
+            Fault::SameId => "transactional id used by another",
+            Fault::Storm => "validator joined and left",
+            Fault::Rolling => "rolling restart",
+            Fault::BrokerDies(_) => "broker killed",
+            Fault::BrokersAway => "all brokers away",
+            Fault::UpstreamAborts => "aborted upstream",
+            Fault::KillSink => "sink killed",
+            Fault::Store(Weather::Refusing) => "store refused connections",
+            Fault::Store(Weather::Still) => "store hung",
+            Fault::Store(_) => "store's answers lost",
+        }
+    }
+
     /// Brings it about and takes it away again. Whoever must be there afterwards is.
     pub fn strike(self, scene: &mut Scene) {
         match self {
@@ -76,7 +100,7 @@ impl Fault {
                 let victim = scene.workers.remove(0);
                 victim.signal("TERM");
                 caught.go_on();
-                assert_in_good_order(victim);
+                ended_in_good_order(victim, Role::ended);
                 scene.start_worker();
             }
             Fault::StopTwice(step) => {
@@ -90,10 +114,11 @@ impl Fault {
             Fault::Lose(step) => scene.catch(step).lose(),
             Fault::Delay(step) => {
                 let caught = scene.catch(step);
-                let resuming = "has no answer yet; resuming it";
-                let before = count(&scene.workers[0], resuming);
+                // The end of a transaction is asked for again, anything else is given up.
+                let patience = |worker: &Role| count(worker, "has no answer yet; resuming it") + count(worker, "a batch was aborted");
+                let before = patience(&scene.workers[0]);
                 let victim = &scene.workers[0];
-                wait("the client's patience to end", &mut [], || Ok(count(victim, resuming) > before));
+                wait("the client's patience to end", &mut [], || Ok(patience(victim) > before));
                 caught.go_on();
             }
             Fault::LateEnd => late_end(scene),
@@ -107,20 +132,20 @@ impl Fault {
                         Ok(count(&guest, "partitions assigned") > 0)
                     });
                     scene.produce(STIR);
-                    assert_in_good_order(guest);
+                    ended_in_good_order(guest, Role::stop);
                 }
             }
             Fault::Rolling => {
                 for _ in 0..scene.workers.len() {
                     scene.start_worker();
                     scene.produce(STIR);
-                    assert_in_good_order(scene.workers.remove(0));
+                    ended_in_good_order(scene.workers.remove(0), Role::stop);
                     scene.produce(STIR);
                 }
             }
             Fault::BrokerDies(step) => {
                 let caught = scene.catch(step);
-                let mut broker = scene.broker.lock().unwrap();
+                let mut broker = scene.broker();
                 broker.kill();
                 caught.lose();
                 broker.up();
@@ -128,7 +153,7 @@ impl Fault {
             Fault::BrokersAway => {
                 let lost = "no broker is reachable";
                 let before: Vec<usize> = scene.workers.iter().map(|worker| count(worker, lost)).collect();
-                let mut broker = scene.broker.lock().unwrap();
+                let mut broker = scene.broker();
                 broker.kill();
                 wait("everybody to notice", &mut [], || {
                     Ok(scene
@@ -196,7 +221,7 @@ fn upstream_aborts(scene: &mut Scene) {
     let delivering = Delivering::Transactional(client.clone());
     let mut upstream = GroupExchange::join(&scene.world.kafka, "upstream", &client, &topics, delivering).unwrap();
     for commits in [false, true, false, false, true] {
-        let events = scene.producing.draw(STIR);
+        let events = scene.producing.lock().unwrap().draw(STIR);
         upstream.begin().unwrap();
         let records: Vec<_> = events.iter().map(|event| event.record.clone()).collect();
         assert_eq!(upstream.send(records).unwrap().delivered, events.len());
@@ -204,22 +229,19 @@ fn upstream_aborts(scene: &mut Scene) {
         scene.produce(STIR);
         if commits {
             upstream.commit_transaction().unwrap();
-            scene.producing.expect(events);
+            scene.producing.lock().unwrap().expect(events);
         } else {
             upstream.abort_transaction().unwrap();
         }
     }
 }
 
-fn assert_in_good_order(role: Role) {
-    let name = role.name().to_owned();
-    let log = role.log_path();
-    let status = role.stop();
-    assert!(
-        status.success(),
-        "{name} ends with {status} when it is asked to stop\n{}",
-        std::fs::read_to_string(log).unwrap_or_default()
-    );
+/// Ends a role, which must say that all is well.
+pub(crate) fn ended_in_good_order(role: Role, end: impl FnOnce(Role) -> std::process::ExitStatus) {
+    let (name, log) = (role.name().to_owned(), role.log_path());
+    let status = end(role);
+    let said = || std::fs::read_to_string(&log).unwrap_or_default();
+    assert!(status.success(), "{name} ends with {status} when it is asked to stop\n{}", said());
 }
 
 fn count(role: &Role, words: &str) -> usize {

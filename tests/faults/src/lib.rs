@@ -10,6 +10,7 @@ mod fault;
 mod frame;
 mod proxy;
 mod scene;
+mod soak;
 mod together;
 
 pub use broker::{Broker, segment};
@@ -17,4 +18,5 @@ pub use fault::Fault;
 pub use frame::Request;
 pub use proxy::{Moment, Proxy, Step, Weather};
 pub use scene::Scene;
+pub use soak::{Plan, RECOVERY_MAX, Soaked, soak};
 pub use together::{Story, together};

@@ -1,6 +1,7 @@
 //! The deployment that faults strike.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tidegate_tests::planted::{Producing, Proof, prove_audit, prove_topics};
 use tidegate_tests::process::Role;
@@ -9,21 +10,21 @@ use tidegate_tests::wait::wait;
 use tidegate_tests::world::{Shape, World};
 
 use crate::broker::Broker;
-use crate::proxy::{Caught, Proxy, Speech, Step, Weather};
+use crate::fault::{Fault, ended_in_good_order};
+use crate::proxy::{Caught, Proxy, Speech, Step};
 
 /// Validators, perhaps a sink, traffic, and everything between them and their servers.
 #[derive(Debug)]
 pub struct Scene {
     /// Topics, groups, contracts, lake.
     pub world: World,
-    /// Traffic.
-    pub producing: Producing,
+    /// Traffic; the soak has it written by a thread of its own, too.
+    pub producing: Arc<Mutex<Producing>>,
     /// Running validators; faults strike the first.
     pub workers: Vec<Role>,
     /// The running sink.
     pub sink: Option<Role>,
-    /// The broker, for faults that break it.
-    pub broker: Arc<Mutex<Broker>>,
+    broker: Arc<Mutex<Broker>>,
     /// Between roles and broker; shared by all scenes of a broker, which tell their clients apart.
     pub proxy: Arc<Proxy>,
     /// Between the sink and its store.
@@ -41,7 +42,7 @@ impl Scene {
         let endpoint = stand.text("s3", "endpoint").trim_start_matches("http://");
         let store = Proxy::start(endpoint.parse().expect("the stand's servers are on loopback"), Speech::Bytes);
         let (addresses, proxy) = {
-            let broker = broker.lock().unwrap();
+            let broker = broker.lock().unwrap_or_else(PoisonError::into_inner);
             (broker.addresses(), broker.proxy.clone())
         };
         let shape = Shape {
@@ -54,7 +55,7 @@ impl Scene {
         };
         let world = World::new(stand.clone(), shape);
         Scene {
-            producing: Producing::new(&world, seed),
+            producing: Arc::new(Mutex::new(Producing::new(&world, seed))),
             world,
             workers: Vec::new(),
             sink: None,
@@ -64,6 +65,11 @@ impl Scene {
             storms: 3,
             started: 0,
         }
+    }
+
+    /// The broker, for as long as nobody else breaks it. What another story has failed with is not about this one.
+    pub fn broker(&self) -> MutexGuard<'_, Broker> {
+        self.broker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One more validator.
@@ -81,7 +87,7 @@ impl Scene {
 
     /// Writes events.
     pub fn produce(&mut self, events: u64) {
-        self.producing.write(events);
+        self.producing.lock().unwrap().write(events);
     }
 
     /// Catches a step of the first validator, which gets something to do.
@@ -92,36 +98,73 @@ impl Scene {
         trap.caught()
     }
 
-    /// Waits until every event has its outcome.
+    /// Waits until every event that is there now has its outcome.
     pub fn settle(&mut self) {
         let world = &self.world;
+        let mut ends = None;
         let mut workers: Vec<&mut Role> = self.workers.iter_mut().chain(self.sink.as_mut()).collect();
-        wait("every outcome", &mut workers, || world.is_settled("validator", &world.sources()));
+        wait("every outcome", &mut workers, || {
+            if ends.is_none() {
+                ends = Some(world.ends(&world.sources())?);
+            }
+            Ok(world.behind("validator", ends.as_ref().expect("asked above"))?.is_empty())
+        });
     }
 
     /// Settles, and proves that every event has its outcome, once and unchanged.
     pub fn prove(&mut self) -> Proof {
         self.settle();
-        let located = self.producing.located(&self.world);
-        assert_eq!(located.len() as u64, self.producing.written(), "the sources hold what was written");
+        let producing = self.producing.lock().unwrap();
+        let located = producing.located(&self.world);
+        assert_eq!(located.len() as u64, producing.written(), "the sources hold what was written");
+        drop(producing);
         let proof = prove_topics(&self.world, &located);
         prove_audit(&self.world);
         proof
     }
 
-    /// Proves, stops everybody, who must end in good order, and proves again with the lake.
-    pub fn end(mut self) -> Proof {
-        self.proxy.set(Weather::Clear);
+    /// Settles, stops everybody, who must end in good order, and proves what is left behind.
+    pub fn end(self) -> Proof {
+        self.finish().prove()
+    }
+
+    /// Settles and stops everybody, who must end in good order.
+    pub fn finish(mut self) -> Scene {
         self.settle();
         for worker in self.workers.drain(..) {
-            let name = worker.name().to_owned();
-            assert!(worker.stop().success(), "{name} ends in good order");
+            ended_in_good_order(worker, Role::stop);
         }
-        if let Some(mut sink) = self.sink.take() {
+        if let Some(sink) = &mut self.sink {
             let world = &self.world;
-            wait("every row", &mut [&mut sink], || world.is_settled("sink", &world.validated()));
-            assert!(sink.stop().success(), "the sink ends in good order");
+            wait("every row", &mut [sink], || world.is_settled("sink", &world.validated()));
         }
-        self.prove()
+        if let Some(sink) = self.sink.take() {
+            ended_in_good_order(sink, Role::stop);
+        }
+        self
+    }
+
+    /// Brings faults about, one after another, and proves after each that nothing was lost, doubled or misjudged.
+    /// `TIDEGATE_FAULT=<words>` plays those whose names hold the words.
+    pub fn play(&mut self, faults: &[Fault]) {
+        let wanted = std::env::var("TIDEGATE_FAULT").unwrap_or_default();
+        for fault in faults.iter().filter(|fault| format!("{fault:?}").contains(&wanted)) {
+            let begun = Instant::now();
+            fault.strike(self);
+            let struck = begun.elapsed();
+            self.produce(100);
+            let proof = self.prove();
+            eprintln!("{fault:?}: struck in {struck:.1?}, proved after {:.1?}: {proof:?}", begun.elapsed());
+        }
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for role in self.workers.iter().chain(self.sink.as_ref()) {
+                eprintln!("--- {}\n{}", role.name(), role.tail());
+            }
+        }
     }
 }

@@ -15,15 +15,13 @@ mod held;
 mod probe;
 mod raw_headers;
 mod refusal;
+mod refused;
 mod scan;
 mod security;
 mod settings;
 mod stall;
-<<<<<<< HEAD
 mod tokens;
-=======
 mod times;
->>>>>>> f8e6e735f5181a410aa3841e52bf10543e52855a
 mod topic_id;
 mod writer;
 
@@ -33,9 +31,6 @@ pub use exchange::{Delivering, GroupExchange};
 pub use probe::{Transactions, probe_transactions};
 pub use scan::PartitionScan;
 pub use settings::{Settings, SettingsError};
-<<<<<<< HEAD
 pub use tokens::{Token, TokenSource, Tokens};
-=======
 pub use times::offsets_at;
->>>>>>> f8e6e735f5181a410aa3841e52bf10543e52855a
 pub use writer::RecordWriter;
