@@ -24,8 +24,8 @@ pub enum Fault {
     Lose(Step),
     /// F2, F4: an answer comes after the client has stopped waiting for it.
     Delay(Step),
-    /// F4: the end of a transaction arrives a second time, while the next one is open.
-    LateEnd,
+    /// F4: a request of a transaction arrives a second time, while the next one is open.
+    Late(Request),
     /// F11: somebody else uses a validator's transactional id.
     SameId,
     /// F6, F7: validators join and leave, one after the other.
@@ -60,7 +60,7 @@ impl Fault {
             Fault::Lose(Step(Moment::Request, _)) => "request lost",
             Fault::Lose(Step(Moment::Answer, _)) => "answer lost",
             Fault::Delay(_) => "answer delayed",
-            Fault::LateEnd => "end of a transaction delivered late",
+            Fault::Late(_) => "request delivered late",
             Fault::SameId => "transactional id used by another",
             Fault::Storm => "validator joined and left",
             Fault::Rolling => "rolling restart",
@@ -121,7 +121,7 @@ impl Fault {
                 wait("the client's patience to end", &mut [], || Ok(patience(victim) > before));
                 caught.go_on();
             }
-            Fault::LateEnd => late_end(scene),
+            Fault::Late(request) => late(scene, request),
             Fault::SameId => same_id(scene),
             Fault::Storm => {
                 for _ in 0..scene.storms {
@@ -184,15 +184,22 @@ impl Fault {
     }
 }
 
-/// The commit is asked for, the connection breaks, the client asks again and gets its answer; the first request is still on its way.
-fn late_end(scene: &mut Scene) {
-    let late = scene.catch(Step(Moment::Request, Request::EndTxn)).keep();
-    let next = scene.catch(Step(Moment::Request, Request::AddOffsetsToTxn));
+/// A request is sent, its connection breaks, the client sends it again and gets its answer; the first one is still on its way.
+fn late(scene: &mut Scene, request: Request) {
+    let late = scene.catch(Step(Moment::Request, request)).keep();
+    // Of the next transaction: its positions may be added by now.
+    let next = scene.catch(Step(Moment::Answer, Request::AddOffsetsToTxn));
     let answer = late.deliver().expect("the broker answers");
     next.go_on();
-    // Versions below 3 that librdkafka speaks: correlation, throttle time, error.
-    let code = i16::from_be_bytes([answer[8], answer[9]]);
-    assert_ne!(code, 0, "the late request ended a transaction that was not meant");
+    let at = match request {
+        // Version 1: correlation, throttle time, error.
+        Request::EndTxn => 8,
+        // Version 3: the error of the last partition, and three empty lists of tagged fields.
+        Request::TxnOffsetCommit => answer.len() - 5,
+        _ => unreachable!("nothing else can harm the next transaction"),
+    };
+    let code = i16::from_be_bytes([answer[at], answer[at + 1]]);
+    assert_ne!(code, 0, "a late {request:?} was taken for one of the transaction that is open now");
 }
 
 fn same_id(scene: &mut Scene) {

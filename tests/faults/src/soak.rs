@@ -125,7 +125,7 @@ fn draw(rng: &mut Rng, left: Duration) -> Fault {
         0 | 1 => Fault::Lose(step),
         2 => Fault::Stop(step),
         3 => Fault::StopTwice(step),
-        4 => Fault::LateEnd,
+        4 => Fault::Late([Request::EndTxn, Request::TxnOffsetCommit][rng.usize(..2)]),
         5 => Fault::SameId,
         6 => Fault::UpstreamAborts,
         7 => Fault::KillSink,

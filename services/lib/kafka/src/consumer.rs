@@ -23,6 +23,7 @@ use crate::scan::PartitionScan;
 use crate::settings::Settings;
 use crate::stall::Stall;
 use crate::tokens::Tokens;
+use crate::topic_id::topic_id;
 
 /// How long questions to the group coordinator may take.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -433,6 +434,10 @@ impl Consumer for GroupConsumer {
             .fetch_watermarks(&partition.topic, partition.partition, QUESTION_TIMEOUT)
             .map_err(|error| world_error(format!("asking for the offsets of {partition}"), error))?;
         Ok((NextOffset(low), NextOffset(end)))
+    }
+
+    fn topic_id(&mut self, topic: &str) -> Option<Arc<str>> {
+        topic_id(self.client.client(), topic, QUESTION_TIMEOUT).map(Into::into)
     }
 
     fn close(&mut self) {

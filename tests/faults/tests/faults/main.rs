@@ -59,7 +59,8 @@ fn faults_of_a_running_deployment() {
         Fault::Lose(Step(TO_BROKER, Request::EndTxn)),
         Fault::Lose(Step(TO_CLIENT, Request::EndTxn)),
         Fault::Delay(Step(TO_CLIENT, Request::EndTxn)),
-        Fault::LateEnd,
+        Fault::Late(Request::EndTxn),
+        Fault::Late(Request::TxnOffsetCommit),
         Fault::SameId,
     ];
     let members = [
@@ -76,11 +77,12 @@ fn faults_of_a_running_deployment() {
         Fault::Store(Weather::Still),
         Fault::Store(Weather::LosingAnswers),
     ];
-    let groups: [(&str, &[Fault], usize); 3] = [("network", &network, 1), ("members", &members, 2), ("store", &store, 1)];
-    let stories = groups.into_iter().map(|(name, faults, workers)| {
+    // Of a worker alone every partition is in every transaction; of several each must have one to give and to get.
+    let groups: [(&str, &[Fault], usize, i32); 3] = [("network", &network, 1, 2), ("members", &members, 2, 6), ("store", &store, 1, 2)];
+    let stories = groups.into_iter().map(|(name, faults, workers, partitions)| {
         let (stand, broker) = (stand.clone(), broker.clone());
         let story = move || {
-            let mut scene = Scene::new(&stand, &broker, &["orders"], 2, 2);
+            let mut scene = Scene::new(&stand, &broker, &["orders"], partitions, 2);
             for _ in 0..workers {
                 scene.start_worker();
             }
