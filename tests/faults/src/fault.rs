@@ -215,7 +215,7 @@ fn same_id(scene: &mut Scene) {
     )
     .unwrap();
     other.begin().unwrap();
-    let fenced = "the producer is lost; making a new one";
+    let fenced = "fenced by a newer instance";
     let before = count(&scene.workers[0], fenced);
     scene.produce(STIR);
     let victim = &scene.workers[0];

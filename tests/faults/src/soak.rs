@@ -72,27 +72,30 @@ pub fn soak(stand: &Stand, plan: Plan) -> Soaked {
         });
         // Ends the traffic also when a breach unwinds.
         let _stopping = Stopping(&stop);
-        // One death is always there to be measured.
-        let mut next = Fault::Kill(Step(Moment::Request, Request::EndTxn));
         loop {
-            eprintln!("{:>5.0} s  {next:?}", begun.elapsed().as_secs_f32());
-            *faults.entry(next.kind()).or_default() += 1;
-            next.strike(&mut scene);
-            if let Fault::Kill(_) = next {
+            let left = plan.length.saturating_sub(begun.elapsed());
+            // One death is always there to be measured.
+            let is_last = left.is_zero();
+            if is_last && !recoveries.is_empty() {
+                break;
+            }
+            let fault = match is_last {
+                true => Fault::Kill(Step(Moment::Request, Request::EndTxn)),
+                false => draw(&mut rng, left),
+            };
+            eprintln!("{:>5.0} s  {fault:?}", begun.elapsed().as_secs_f32());
+            *faults.entry(fault.kind()).or_default() += 1;
+            fault.strike(&mut scene);
+            if let Fault::Kill(_) = fault {
                 let died = Instant::now();
                 scene.settle();
                 recoveries.push(died.elapsed());
                 assert!(
                     died.elapsed() <= RECOVERY_MAX,
-                    "{next:?}: {:.1?} until everything went on",
+                    "{fault:?}: {:.1?} until everything went on",
                     died.elapsed()
                 );
             }
-            let left = plan.length.saturating_sub(begun.elapsed());
-            if left.is_zero() {
-                break;
-            }
-            next = draw(&mut rng, left);
         }
     });
 

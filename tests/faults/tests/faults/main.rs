@@ -74,7 +74,6 @@ fn faults_of_a_running_deployment() {
     let store = [
         Fault::KillSink,
         Fault::Store(Weather::Refusing),
-        Fault::Store(Weather::Still),
         Fault::Store(Weather::LosingAnswers),
     ];
     // Of a worker alone every partition is in every transaction; of several each must have one to give and to get.
@@ -86,7 +85,10 @@ fn faults_of_a_running_deployment() {
             for _ in 0..workers {
                 scene.start_worker();
             }
-            scene.start_sink();
+            // The lake makes each proof longer; where the store is not in it the other stories have no sink.
+            if name == "store" {
+                scene.start_sink();
+            }
             scene.produce(500);
             scene.settle();
             scene.play(faults);

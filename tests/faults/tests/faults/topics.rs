@@ -68,10 +68,6 @@ impl Corrupt {
         let worker = &mut self.scene.workers[0];
         let log = worker.log_path();
         let said = |words: &str| std::fs::read_to_string(&log).unwrap().contains(words);
-        wait("the stall to be told", &mut [worker], || {
-            Ok(said("there are records and none comes"))
-        });
-        let worker = &mut self.scene.workers[0];
         wait("the partition to be halted", &mut [worker], || Ok(said("probably a corrupt batch")));
         let source = world.sources()[0].clone();
         assert!(said(&format!("{source}-0: there are records at {}", self.at)), "the place is told");
@@ -81,10 +77,7 @@ impl Corrupt {
             self.at,
             "what could be read before it has its outcome, and nothing was passed over"
         );
-        let end = world.cluster().offsets(&source).unwrap()[1].1;
-        wait("the other partition", &mut [], || {
-            Ok(world.positions("validator", &world.sources())?[1].1 == Some(end))
-        });
+        wait_for_the_other_partition(&self.scene);
         let (code, out, err) = world.run(&["audit"]);
         assert!(code == 2 && out.contains("incomplete"), "{code}\n{out}\n{err}");
     }
@@ -124,13 +117,7 @@ fn retention(mut scene: Scene) {
         before[0].1.unwrap().0
     );
     says(&scene.workers[0], &lost);
-    let world = &scene.world;
-    wait("the other partition", &mut [], || {
-        Ok(world
-            .behind("validator", &world.ends(&world.sources())?)?
-            .iter()
-            .all(|at| at.partition == 0))
-    });
+    wait_for_the_other_partition(&scene);
     let positions = scene.world.positions("validator", &scene.world.sources()).unwrap();
     assert_eq!(positions[0].1, before[0].1, "nothing was passed over by itself");
     tidegate_tests::planted::prove_audit(&scene.world);
@@ -157,19 +144,21 @@ fn retention(mut scene: Scene) {
     tidegate_tests::planted::prove_audit(&scene.world);
 }
 
-/// F19: the topic is another one of the same name when the validator comes back.
+/// F19: the topic is another one of the same name when the validator comes back, and the brokers have deleted the group's positions with
+/// the old one.
 fn recreated_while_stopped(mut scene: Scene) {
     scene.start_worker();
     scene.produce(300);
     scene.settle();
     assert!(scene.workers.remove(0).stop().success());
     recreate(&mut scene);
-    // More than there were, so that the old positions look as good as any.
     scene.produce(600);
     let before = outcomes(&scene);
-    scene.start_worker();
-    says(&scene.workers[0], "the topic was deleted and created again");
-    assert!(scene.workers.remove(0).stop().success());
+    let (code, _, err) = scene.world.run(&["validate"]);
+    assert!(
+        code == 78 && err.contains("The source was deleted and created again"),
+        "{code}: {err}"
+    );
     assert_eq!(outcomes(&scene), before, "nothing of the new topic was judged");
 }
 
@@ -288,6 +277,15 @@ fn partitions_differ(scene: Scene) {
 
 fn admin(scene: &Scene, main_class: &str, args: &[&str]) {
     scene.broker().admin(main_class, args);
+}
+
+/// The first partition is in trouble; the second goes on to its end.
+fn wait_for_the_other_partition(scene: &Scene) {
+    let world = &scene.world;
+    let end = world.cluster().offsets(&world.sources()[0]).unwrap()[1].1;
+    wait("the other partition", &mut [], || {
+        Ok(world.positions("validator", &world.sources())?[1].1 == Some(end))
+    });
 }
 
 fn says(role: &Role, words: &str) {

@@ -11,7 +11,7 @@ use tidegate_tests::stand::Stand;
 fn a_short_soak_is_clean() {
     let Some(stand) = Stand::get() else { return };
     let plan = Plan {
-        length: Duration::from_secs(45),
+        length: Duration::from_secs(30),
         seed: 5,
         rate: 300,
     };
