@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use tidegate_tests::planted::{Proof, prove_lake};
 use tidegate_tests::stand::Stand;
+use tidegate_tests::wait::wait;
 
 use crate::broker::Broker;
 use crate::fault::Fault;
@@ -15,7 +16,7 @@ use crate::frame::Request;
 use crate::proxy::{Moment, Step, Weather};
 use crate::scene::Scene;
 
-/// After a kill -9 every record that was there has its outcome within this time, with default settings.
+/// After a kill -9 every partition commits its next outcome within this time, with default settings.
 pub const RECOVERY_MAX: Duration = Duration::from_secs(60);
 
 /// What the soak is asked for.
@@ -36,7 +37,7 @@ pub struct Soaked {
     pub faults: BTreeMap<&'static str, u64>,
     /// What became of the events.
     pub proof: Proof,
-    /// After each kill -9, when everything that was there had its outcome.
+    /// After each kill -9, when every partition had committed its next outcome.
     pub recoveries: Vec<Duration>,
     /// The audit's table.
     pub ledger: String,
@@ -109,6 +110,20 @@ pub fn soak(stand: &Stand, plan: Plan) -> Soaked {
         recoveries,
         ledger,
     }
+}
+
+/// From now until every partition has committed one more outcome. There is traffic for all of them.
+fn recovery(scene: &Scene) -> Duration {
+    let begun = Instant::now();
+    let world = &scene.world;
+    let positions = || world.positions("validator", &world.sources());
+    let mut before = None;
+    wait("every partition to go on", &mut [], || {
+        let now = positions()?;
+        let before = before.get_or_insert_with(|| now.clone());
+        Ok(now.iter().zip(before.iter()).all(|(now, before)| now.1 > before.1))
+    });
+    begun.elapsed()
 }
 
 /// The next fault; one that waits for a session to end only while there is time for it.

@@ -77,7 +77,7 @@ fn faults_of_a_running_deployment() {
         Fault::Store(Weather::LosingAnswers),
     ];
     // Of a worker alone every partition is in every transaction; of several each must have one to give and to get.
-    let groups: [(&str, &[Fault], usize, i32); 3] = [("network", &network, 1, 2), ("members", &members, 2, 6), ("store", &store, 1, 2)];
+    let groups: [(&str, &[Fault], usize, i32); 3] = [("network", &network, 1, 2), ("members", &members, 2, 3), ("store", &store, 1, 2)];
     let stories = groups.into_iter().map(|(name, faults, workers, partitions)| {
         let (stand, broker) = (stand.clone(), broker.clone());
         let story = move || {
@@ -113,7 +113,6 @@ fn brokers_that_die() {
     scene.play(&[
         Fault::BrokerDies(Step(TO_BROKER, Request::EndTxn)),
         Fault::BrokerDies(Step(TO_CLIENT, Request::EndTxn)),
-        Fault::BrokerDies(Step(TO_CLIENT, Request::Produce)),
         Fault::BrokersAway,
     ]);
     scene.end();

@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use tidegate_faults::{Broker, Scene, Story, segment};
 use tidegate_flow::ports::{Cluster as _, NewTopic};
+use tidegate_flow::record::Outgoing;
+use tidegate_kafka::RecordWriter;
 use tidegate_sim::traffic::{Expected, Planted};
+use tidegate_tests::planted::{prove_audit, prove_topics};
 use tidegate_tests::process::Role;
 use tidegate_tests::stand::Stand;
 use tidegate_tests::wait::wait;
@@ -39,6 +42,7 @@ pub(crate) fn stories<'a>(stand: &'a Stand, broker: &'a Arc<Mutex<Broker>>) -> V
         ),
         ("too large".to_owned(), Box::new(move || too_large(scene(17)))),
         ("partitions differ".to_owned(), Box::new(move || partitions_differ(scene(18)))),
+        ("proofs are red".to_owned(), Box::new(move || proofs_are_red(scene(19)))),
     ]
 }
 
@@ -106,10 +110,7 @@ fn retention(mut scene: Scene) {
     scene.produce(300);
     let source = scene.world.sources()[0].clone();
     let until = before[0].1.unwrap().0 + 100;
-    let file = scene.world.folder.path().join("delete.json");
-    let request = format!(r#"{{"partitions":[{{"topic":"{source}","partition":0,"offset":{until}}}],"version":1}}"#);
-    std::fs::write(&file, request).unwrap();
-    admin(&scene, DELETE_RECORDS, &["--offset-json-file", file.to_str().unwrap()]);
+    delete_records(&scene, &source, 0, until);
     scene.workers[0].signal("CONT");
     says(&scene.workers[0], "is outside of what the broker still holds");
     let lost = format!(
@@ -120,7 +121,7 @@ fn retention(mut scene: Scene) {
     wait_for_the_other_partition(&scene);
     let positions = scene.world.positions("validator", &scene.world.sources()).unwrap();
     assert_eq!(positions[0].1, before[0].1, "nothing was passed over by itself");
-    tidegate_tests::planted::prove_audit(&scene.world);
+    prove_audit(&scene.world);
 
     // What the manual says: the group's position is set on purpose while no validator runs.
     assert!(scene.workers.remove(0).stop().success());
@@ -141,7 +142,7 @@ fn retention(mut scene: Scene) {
     scene.start_worker();
     scene.settle();
     assert!(scene.workers.remove(0).stop().success());
-    tidegate_tests::planted::prove_audit(&scene.world);
+    prove_audit(&scene.world);
 }
 
 /// F19: the topic is another one of the same name when the validator comes back, and the brokers have deleted the group's positions with
@@ -273,6 +274,48 @@ fn partitions_differ(scene: Scene) {
     let (code, _, err) = scene.world.run(&["validate"]);
     assert_eq!(code, 78, "{err}");
     assert!(err.contains(&topic) && err.contains('3') && err.contains('2'), "{err}");
+}
+
+/// What the other stories rest on: a lost outcome and a doubled one are found by the proof and by the audit, each by itself.
+fn proofs_are_red(mut scene: Scene) {
+    scene.start_worker();
+    scene.produce(300);
+    assert_eq!(scene.prove().outcomes, 300);
+    assert!(scene.workers.remove(0).stop().success());
+    let validated = scene.world.validated()[0].clone();
+    let breach = |scene: &Scene, word: &str| {
+        let located = scene.producing.lock().unwrap().located(&scene.world);
+        let proof = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| prove_topics(&scene.world, &located)));
+        assert!(proof.is_err(), "the proof does not see what is {word}");
+        let (code, out, err) = scene.world.run(&["audit"]);
+        assert!(code == 1 && out.contains(word), "{word}: {code}\n{out}\n{err}");
+    };
+
+    let one = scene
+        .world
+        .read(&validated)
+        .into_iter()
+        .find(|record| record.origin.at.partition == 1)
+        .unwrap();
+    let again = Outgoing {
+        to: one.origin.at.clone(),
+        timestamp: one.timestamp,
+        key: one.key,
+        value: one.value,
+        headers: one.headers,
+    };
+    let delivery = RecordWriter::connect(&scene.world.kafka).unwrap().write(&[again]).unwrap();
+    assert_eq!(delivery.delivered, 1);
+    breach(&scene, "doubled");
+    delete_records(&scene, &validated, 0, 10);
+    breach(&scene, "missing");
+}
+
+fn delete_records(scene: &Scene, topic: &str, partition: i32, until: i64) {
+    let file = scene.world.folder.path().join("delete.json");
+    let request = format!(r#"{{"partitions":[{{"topic":"{topic}","partition":{partition},"offset":{until}}}],"version":1}}"#);
+    std::fs::write(&file, request).unwrap();
+    admin(scene, DELETE_RECORDS, &["--offset-json-file", file.to_str().unwrap()]);
 }
 
 fn admin(scene: &Scene, main_class: &str, args: &[&str]) {
