@@ -75,3 +75,8 @@ image-root folder:
 # Simulate: `just sim 2000`, `just sim 1 --first 41 --trace`; see tests/sim/README.md.
 sim *args:
     cargo run --quiet --locked --profile sim -p tidegate-simulation --bin simulate -- {{ args }}
+
+# Faults over a running deployment: `just soak 30`, `just soak 5 --seed 7`; see tests/faults/README.md.
+soak minutes="10" *args:
+    cargo build --locked -p tidegate -p tidegate-faults
+    python3 tests/stand/stand.py run --parts kafka,s3,registry,readers -- "$CARGO_TARGET_DIR/debug/soak" {{ minutes }} {{ args }}

@@ -13,9 +13,9 @@ use tidegate_flow::{Header, NextOffset, Record, TopicPartition};
 use tidegate_kafka::{ClusterClient, PartitionScan, RecordWriter, Settings};
 use tidegate_tests::process::{Role, executable};
 use tidegate_tests::stand::Stand;
+use tidegate_tests::world::root;
 
 use crate::refusals::{address, get};
-use crate::world::root;
 
 /// In every planted value, followed by where it was planted. Shaped like a key of AWS, so that scanners of others would see it, too.
 const CANARY: &str = "AKIAQ7CANARY2SECRET";

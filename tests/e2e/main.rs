@@ -7,7 +7,6 @@ mod refusals;
 mod rights;
 mod story;
 mod token;
-mod world;
 
 use story::{Story, play};
 

@@ -1,13 +1,12 @@
 //! What bad input gets: a refusal that names the place and the fix, before anything is touched.
 
 use tidegate_tests::stand::Stand;
-
-use crate::world::World;
+use tidegate_tests::world::{Shape, World};
 
 #[test]
 fn topics_that_do_not_fit_are_refused_with_a_sentence() {
     let Some(stand) = Stand::get() else { return };
-    let world = World::new(stand, "s3", "exactly_once");
+    let world = World::new(stand, Shape::whole("s3", "exactly_once"));
     let text = std::fs::read_to_string(world.config()).unwrap();
     std::fs::write(
         world.config(),
@@ -25,7 +24,7 @@ fn topics_that_do_not_fit_are_refused_with_a_sentence() {
 #[test]
 fn a_broker_that_is_down_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
-    let contracts = crate::world::root().join("contracts");
+    let contracts = tidegate_tests::world::root().join("contracts");
     let contracts = contracts.to_str().unwrap();
     let env = [];
     let args = [

@@ -12,8 +12,7 @@ use tidegate_flow::record::Outgoing;
 use tidegate_kafka::{ClusterClient, RecordWriter, Settings};
 use tidegate_tests::process::{Role, executable};
 use tidegate_tests::stand::Stand;
-
-use crate::world::root;
+use tidegate_tests::world::root;
 
 /// Operations on resources; a resource is an option of Kafka's tool with a name, which may end in `*`.
 type Right = (&'static [&'static str], Vec<(&'static str, String)>);

@@ -32,10 +32,16 @@ pub fn executable() -> PathBuf {
 impl Role {
     /// Starts a role; its log goes to a file of `folder`.
     pub fn start(folder: &Path, name: &str, args: &[&str], env: &[(String, String)]) -> Role {
+        Role::start_in(Path::new("."), folder, name, args, env)
+    }
+
+    /// The same with another working directory.
+    pub fn start_in(directory: &Path, folder: &Path, name: &str, args: &[&str], env: &[(String, String)]) -> Role {
         let log = folder.join(format!("{name}.log"));
         let out = File::create(&log).expect("the test's folder is writable");
         let child = Command::new(executable())
             .args(args)
+            .current_dir(directory)
             .envs(env.iter().cloned())
             .stdin(Stdio::null())
             .stdout(out.try_clone().expect("a file can be shared"))
@@ -49,6 +55,13 @@ impl Role {
         }
     }
 
+    /// Sends a signal by its name, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status();
+        assert!(sent.expect("kill is there").success(), "{} is gone", self.name);
+    }
+
     /// SIGKILL.
     pub fn kill(mut self) {
         self.child.kill().expect("it is ours");
@@ -56,20 +69,32 @@ impl Role {
     }
 
     /// Asks to stop and waits for the end.
-    pub fn stop(mut self) -> ExitStatus {
+    pub fn stop(self) -> ExitStatus {
+        // One that has just ended by itself shows how below.
         let id = self.child.id().to_string();
         Command::new("kill").args(["-TERM", &id]).status().expect("kill is there");
+        self.ended()
+    }
+
+    /// Asks to stop until it has ended, whatever it is about.
+    pub fn stop_at_once(mut self) -> ExitStatus {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while self.child.try_wait().expect("it is ours").is_none() {
+            assert!(Instant::now() < deadline, "{} does not end:\n{}", self.name, self.tail());
+            self.signal("TERM");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.ended()
+    }
+
+    /// Waits for its end.
+    pub fn ended(mut self) -> ExitStatus {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             if let Some(status) = self.child.try_wait().expect("it is ours") {
                 return status;
             }
-            assert!(
-                Instant::now() < deadline,
-                "{} does not stop on SIGTERM:\n{}",
-                self.name,
-                self.tail()
-            );
+            assert!(Instant::now() < deadline, "{} does not end:\n{}", self.name, self.tail());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -81,9 +106,24 @@ impl Role {
         }
     }
 
+    /// Its log so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Where its log is.
+    pub fn log_path(&self) -> PathBuf {
+        self.log.clone()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The end of its log.
     pub fn tail(&self) -> String {
-        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let text = self.log();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
     }

@@ -39,6 +39,7 @@ impl Worker<'_> {
         for stop in &blocked {
             self.hold(&stop.at, &stop.error)?;
         }
+        self.hold_recreated(&mut decided)?;
         loop {
             match self.attempt(&decided)? {
                 Attempt::Committed => {

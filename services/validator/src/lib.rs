@@ -8,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 pub mod dead_letter;
+mod first_time;
 mod flush;
 mod judging;
 pub mod ledger;
@@ -19,6 +20,7 @@ pub mod run;
 pub mod settings;
 pub mod startup;
 
+pub use first_time::check_first_time;
 pub use parts::{Contracts, JudgingSnapshot, Meter, Parts, Schemas};
 pub use run::run;
 pub use settings::{Mode, Settings, StartAt};

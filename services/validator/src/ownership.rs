@@ -1,5 +1,6 @@
 //! The partitions that a worker owns: where each begins, which snapshot judges it, when it waits, how it is read again.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tidegate_flow::ports::Committed;
@@ -7,10 +8,14 @@ use tidegate_flow::{NextOffset, Position, Remedy, TopicPartition, WorldError};
 
 use crate::flush::waits_on;
 use crate::ledger::Note;
+use crate::outcome::Decided;
 use crate::parts::JudgingSnapshot;
 use crate::publish::{Cause, Published, publish};
 use crate::run::Worker;
 use crate::settings::{Mode, StartAt};
+
+/// How often the brokers are asked whether topics are still the same.
+const ASK_IDS_MICROS: i64 = 1_000_000;
 
 /// One partition that we own.
 #[derive(Debug)]
@@ -129,15 +134,35 @@ impl Worker<'_> {
     fn other_incarnation(&self, committed: &Committed) -> Option<WorldError> {
         let recorded = Note::read(&committed.metadata)?.t?;
         let present = self.settings.topic_ids.get(&committed.at.topic)?;
-        (recorded != **present).then(|| {
-            let what = format!(
-                "{}: the topic was deleted and created again since position {} was committed; set the group's offset on purpose, \
-                 with the validators stopped",
-                committed.at,
-                committed.next.map_or(0, |next| next.0)
-            );
-            WorldError::new(Remedy::Operator, what)
-        })
+        (recorded != **present).then(|| created_again(&committed.at, committed.next.map_or(0, |next| next.0)))
+    }
+
+    /// Holds partitions whose topic is another one by now: what was read of it is not what follows the committed position. The brokers are
+    /// asked after the batch was read and before anything of it leaves, at most once a second.
+    pub(crate) fn hold_recreated(&mut self, decided: &mut Vec<Decided>) -> Result<(), WorldError> {
+        let now = self.parts.clock.now_micros();
+        if (now - self.ids_asked_at).abs() >= ASK_IDS_MICROS {
+            self.ids_asked_at = now;
+            let topics: BTreeSet<Arc<str>> = decided.iter().map(|one| one.record.origin.at.topic.clone()).collect();
+            for topic in topics {
+                let Some(begun) = self.settings.topic_ids.get(&topic) else {
+                    continue;
+                };
+                match self.parts.exchange.topic_id(&topic) {
+                    Some(present) if present != *begun => drop(self.recreated.insert(topic)),
+                    Some(_) => drop(self.recreated.remove(&topic)),
+                    None => {}
+                }
+            }
+        }
+        let is_held = |at: &TopicPartition| self.recreated.contains(&at.topic);
+        let held: BTreeSet<TopicPartition> = decided.iter().map(|one| one.record.origin.at.clone()).filter(is_held).collect();
+        decided.retain(|one| !held.contains(&one.record.origin.at));
+        for at in held {
+            let committed = self.partitions.get(&at).map_or(0, |owned| owned.committed.0);
+            self.hold(&at, &created_again(&at, committed))?;
+        }
+        Ok(())
     }
 
     /// The recorded snapshot, and the range that must still be judged by it. In at_least_once the records between the committed
@@ -276,6 +301,14 @@ impl Worker<'_> {
         }
         Ok(())
     }
+}
+
+fn created_again(at: &TopicPartition, committed: i64) -> WorldError {
+    let what = format!(
+        "{at}: the topic was deleted and created again since position {committed} was committed; set the group's offset on purpose, \
+         with the validators stopped"
+    );
+    WorldError::new(Remedy::Operator, what)
 }
 
 fn micros(duration: std::time::Duration) -> i64 {

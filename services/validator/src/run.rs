@@ -1,6 +1,6 @@
 //! The loop. All state between two polls is here; [`crate::ownership`] is about partitions, [`crate::flush`] about batches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -35,6 +35,8 @@ pub fn run<'a>(settings: &'a Settings, parts: Parts<'a>, stop: &'a AtomicBool) -
         failures: 0,
         judged_at: 0,
         looked_at: 0,
+        recreated: BTreeSet::new(),
+        ids_asked_at: 0,
         judging_micros: 0,
         waiting: Vec::new(),
         trouble: None,
@@ -74,6 +76,10 @@ pub(crate) struct Worker<'a> {
     pub(crate) judged_at: i64,
     /// When newer contracts were looked for, without a batch.
     pub(crate) looked_at: i64,
+    /// Topics that are others than those that we began with.
+    pub(crate) recreated: BTreeSet<Arc<str>>,
+    /// When the brokers were last asked for topic ids.
+    pub(crate) ids_asked_at: i64,
     /// What judging the last batch took.
     pub(crate) judging_micros: i64,
     /// Given to us by the group, not started yet: where they begin could not be found out.

@@ -58,6 +58,10 @@ pub trait Consumer {
     fn commit(&mut self, positions: &[Position]) -> Result<(), WorldError>;
     /// First offset and end offset (last stable) of a partition.
     fn watermarks(&mut self, partition: &TopicPartition) -> Result<(NextOffset, NextOffset), WorldError>;
+    /// Kafka's id of a topic right now (KIP-516); none where the brokers have none or do not tell.
+    fn topic_id(&mut self, _topic: &str) -> Option<Arc<str>> {
+        None
+    }
     /// Leaves the group.
     fn close(&mut self);
 }

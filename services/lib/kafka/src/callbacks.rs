@@ -150,7 +150,8 @@ impl ProducerContext for ProducerCallbacks {
             }
             Err((error, record)) => {
                 let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
-                tracing::warn!(topic = record.topic(), partition = record.partition(), %code, "a record was not delivered");
+                // Whoever sent the batch warns once; a batch is thousands of these.
+                tracing::debug!(topic = record.topic(), partition = record.partition(), %code, "a record was not delivered");
                 self.refused.lock().expect("no panic happens while it is held").push((index, code));
             }
         }

@@ -10,7 +10,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
-use tidegate_flow::ports::{Committed, Consumer, Polled};
+use tidegate_flow::ports::{Committed, Consumer, Polled, Scan as _};
 use tidegate_flow::record::UNREADABLE_NAME;
 use tidegate_flow::{Header, NextOffset, Offset, Origin, Position, Record, Remedy, TopicPartition, WorldError};
 
@@ -18,9 +18,12 @@ use crate::callbacks::{Change, ConsumerCallbacks, partitions_of};
 use crate::fault::world_error;
 use crate::held::Held;
 use crate::raw_headers;
+use crate::refused::Refused;
+use crate::scan::PartitionScan;
 use crate::settings::Settings;
 use crate::stall::Stall;
 use crate::tokens::Tokens;
+use crate::topic_id::topic_id;
 
 /// How long questions to the group coordinator may take.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,6 +45,9 @@ pub struct GroupConsumer {
     paused: HashSet<TopicPartition>,
     /// Restarted because they stood still, and not moved since.
     restarted: HashMap<TopicPartition, NextOffset>,
+    /// Positions that were refused although they are in range.
+    refused: Refused,
+    settings: Settings,
     ready: VecDeque<Polled>,
     reader: RecordReader,
 }
@@ -73,6 +79,8 @@ impl GroupConsumer {
             asked: Instant::now(),
             paused: HashSet::new(),
             restarted: HashMap::new(),
+            refused: Refused::default(),
+            settings: settings.clone(),
             ready: VecDeque::new(),
             reader: RecordReader::default(),
         })
@@ -104,6 +112,7 @@ impl GroupConsumer {
             self.expected.remove(partition);
             self.given.remove(partition);
             self.restarted.remove(partition);
+            self.refused.forget(partition);
             self.paused.remove(partition);
             self.client.context().positioned(partition);
         }
@@ -112,15 +121,7 @@ impl GroupConsumer {
     /// A poll error: which partition is it about, and can it go on?
     fn judge_error(&mut self, error: KafkaError) -> Result<Option<Polled>, WorldError> {
         match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => match self.find_out_of_range() {
-                Some(stuck) => Ok(Some(stuck)),
-                // In range by now, or the brokers did not tell: whatever stopped is started again where it was.
-                None => {
-                    tracing::warn!("a position was refused and is in range now; reading on from where each partition was");
-                    let positions: Vec<_> = self.expected.iter().map(|(at, next)| (at.clone(), *next)).collect();
-                    self.seek(&positions).map(|()| None)
-                }
-            },
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => Ok(self.examine_positions()),
             // The group takes care of these by itself; the next poll brings the rebalance.
             Some(RDKafkaErrorCode::PollExceeded | RDKafkaErrorCode::FencedInstanceId) => Ok(None),
             _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => Err(world_error("reading", error)),
@@ -135,8 +136,10 @@ impl GroupConsumer {
     }
 
     /// librdkafka does not say which partition is out of range, so the positions are compared with what the broker holds.
-    fn find_out_of_range(&mut self) -> Option<Polled> {
-        for (partition, expected) in &self.expected {
+    fn examine_positions(&mut self) -> Option<Polled> {
+        let mut behind = Vec::new();
+        // Those that are paused are known already, or nothing is asked for them.
+        for (partition, expected) in self.expected.iter().filter(|(at, _)| !self.paused.contains(at)) {
             let Ok((low, end)) = self
                 .client
                 .fetch_watermarks(&partition.topic, partition.partition, QUESTION_TIMEOUT)
@@ -151,8 +154,33 @@ impl GroupConsumer {
                 );
                 return Some(Polled::Stuck(partition.clone(), WorldError::new(Remedy::Operator, what)));
             }
+            if expected.0 < end {
+                behind.push((partition.clone(), *expected, NextOffset(end)));
+            }
         }
-        None
+        // In range by now, or the brokers did not tell: whatever stopped is started again where it was.
+        let now = Instant::now();
+        self.refused.ask(now);
+        let standing: Vec<_> = behind.iter().map(|(at, next, _)| (at.clone(), *next)).collect();
+        let stood = self.refused.see(&standing, now);
+        behind
+            .into_iter()
+            .filter(|(at, next, _)| stood.contains(&(at.clone(), *next)))
+            .find(|(at, next, end)| self.cannot_be_read(at, *next, *end))
+            .map(|(at, next, _)| Polled::Stuck(at.clone(), unreadable(&at, next)))
+    }
+
+    /// Asks a reader that has nothing to do with this one.
+    fn cannot_be_read(&self, at: &TopicPartition, next: NextOffset, end: NextOffset) -> bool {
+        let read = PartitionScan::connect(&self.settings).and_then(|mut scan| scan.scan(at, next, end, 1));
+        read.is_err_and(|error| error.remedy == Remedy::Operator)
+    }
+
+    fn read_anew(&mut self) -> Result<(), WorldError> {
+        tracing::warn!("a position was refused and is in range now; reading on from where each partition was");
+        let read = self.expected.iter().filter(|(at, _)| !self.paused.contains(at));
+        let positions: Vec<_> = read.map(|(at, next)| (at.clone(), *next)).collect();
+        self.seek(&positions)
     }
 }
 
@@ -215,11 +243,8 @@ impl GroupConsumer {
                     }
                 }
                 Stall::Unreadable => {
-                    let what = format!(
-                        "{at}: there are records at {} and none can be read: probably a corrupt batch",
-                        expected.0
-                    );
-                    self.ready.push_back(Polled::Stuck(at, WorldError::new(Remedy::Operator, what)));
+                    let error = unreadable(&at, expected);
+                    self.ready.push_back(Polled::Stuck(at, error));
                 }
             }
         }
@@ -234,6 +259,14 @@ impl GroupConsumer {
     }
 }
 
+fn unreadable(at: &TopicPartition, standing: NextOffset) -> WorldError {
+    let what = format!(
+        "{at}: there are records at {} and none can be read: probably a corrupt batch",
+        standing.0
+    );
+    WorldError::new(Remedy::Operator, what)
+}
+
 impl std::fmt::Debug for GroupConsumer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("GroupConsumer")
@@ -246,6 +279,9 @@ impl Consumer for GroupConsumer {
     fn poll(&mut self, records_max: usize, wait: Duration) -> Result<Polled, WorldError> {
         self.take_changes();
         self.take_stalled();
+        if self.refused.is_due(Instant::now()) {
+            self.read_anew()?;
+        }
         if let Some(polled) = self.ready.pop_front() {
             return Ok(polled);
         }
@@ -398,6 +434,10 @@ impl Consumer for GroupConsumer {
             .fetch_watermarks(&partition.topic, partition.partition, QUESTION_TIMEOUT)
             .map_err(|error| world_error(format!("asking for the offsets of {partition}"), error))?;
         Ok((NextOffset(low), NextOffset(end)))
+    }
+
+    fn topic_id(&mut self, topic: &str) -> Option<Arc<str>> {
+        topic_id(self.client.client(), topic, QUESTION_TIMEOUT).map(Into::into)
     }
 
     fn close(&mut self) {

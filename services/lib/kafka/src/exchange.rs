@@ -18,8 +18,9 @@ use crate::held::Held;
 use crate::settings::Settings;
 use crate::writer::{CALL_TIMEOUT, deliver, make_producer};
 
-/// A commit or abort slower than this may leave a duplicate of its request under way.
-const QUICK: Duration = Duration::from_secs(1);
+/// A call that took this long may have sent a request twice, of which one is still under way. Below the time that the client waits before
+/// it sends anything again ([`crate::settings::RESENT_AFTER`], less a fifth): a connection that is broken by its other side is reported to nobody.
+const QUICK: Duration = Duration::from_millis(300);
 
 /// How outcomes are delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct GroupExchange {
     producer: Held<ThreadedProducer<ProducerCallbacks>>,
     settings: Settings,
     delivering: Delivering,
+    /// A call of the open transaction was not quick.
+    in_doubt: bool,
 }
 
 // === impl GroupExchange ===
@@ -56,6 +59,7 @@ impl GroupExchange {
             producer,
             settings: settings.clone(),
             delivering,
+            in_doubt: false,
         })
     }
 
@@ -64,7 +68,7 @@ impl GroupExchange {
         let begun = Instant::now();
         call().map_err(|error| transaction_fault(doing, &error))?;
         let transport_failed = self.producer.context().transport_failed.swap(false, Ordering::AcqRel);
-        Ok(begun.elapsed() < QUICK && !transport_failed)
+        Ok(begun.elapsed() < QUICK && !transport_failed && !self.in_doubt)
     }
 }
 
@@ -79,6 +83,7 @@ impl std::fmt::Debug for GroupExchange {
 
 impl Exchange for GroupExchange {
     fn begin(&mut self) -> Result<(), TransactionFault> {
+        self.in_doubt = false;
         self.producer
             .begin_transaction()
             .map_err(|error| transaction_fault("beginning a transaction", &error))
@@ -102,9 +107,11 @@ impl Exchange for GroupExchange {
                 operator: true,
             });
         };
-        self.producer
-            .send_offsets_to_transaction(&list, &group, CALL_TIMEOUT)
-            .map_err(|error| transaction_fault("adding source positions to the transaction", &error))
+        let begun = Instant::now();
+        let sent = self.producer.send_offsets_to_transaction(&list, &group, CALL_TIMEOUT);
+        // A second request with these positions, arriving in the next transaction, would put them back.
+        self.in_doubt |= begun.elapsed() >= QUICK;
+        sent.map_err(|error| transaction_fault("adding source positions to the transaction", &error))
     }
 
     fn commit_transaction(&mut self) -> Result<bool, TransactionFault> {
@@ -160,7 +167,22 @@ impl Consumer for GroupExchange {
         self.consumer.watermarks(partition)
     }
 
+    fn topic_id(&mut self, topic: &str) -> Option<Arc<str>> {
+        self.consumer.topic_id(topic)
+    }
+
     fn close(&mut self) {
         self.consumer.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::RESENT_AFTER;
+
+    #[test]
+    fn what_was_sent_twice_is_never_quick() {
+        assert!(QUICK < RESENT_AFTER * 4 / 5, "librdkafka waits a fifth less at the least");
     }
 }

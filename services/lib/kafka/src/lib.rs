@@ -15,6 +15,7 @@ mod held;
 mod probe;
 mod raw_headers;
 mod refusal;
+mod refused;
 mod scan;
 mod security;
 mod settings;

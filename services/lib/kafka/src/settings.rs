@@ -16,6 +16,10 @@ pub(crate) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(20);
 /// A record is acknowledged or failed within this time; below the transaction timeout.
 pub(crate) const DELIVERY_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// A producer sends a request again no sooner than this after it has failed, less a fifth (librdkafka's jitter). So a call that sent
+/// something twice is told by its length.
+pub(crate) const RESENT_AFTER: Duration = Duration::from_millis(500);
+
 /// Connection settings of every client. `Debug` shows no value of a property.
 #[derive(Clone, Default)]
 pub struct Settings {
@@ -74,6 +78,11 @@ const OWNED: &[(&str, &str)] = &[
     ("allow.auto.create.topics", "a misspelt topic must not come into being"),
     ("check.crcs", "corrupt batches must be noticed"),
     ("enable.partition.eof", "used by scans"),
+    ("retry.backoff.ms", "tells a commit that was asked for twice from one that was not"),
+    (
+        "retry.backoff.max.ms",
+        "tells a commit that was asked for twice from one that was not",
+    ),
 ];
 
 // === impl Settings ===
@@ -169,7 +178,9 @@ impl Settings {
             // Only the brokers know what a topic takes; librdkafka's own 1,000,000 bytes would refuse records that they accept.
             .set("message.max.bytes", "1000000000")
             .set("queue.buffering.max.messages", "200000")
-            .set("queue.buffering.max.kbytes", "262144");
+            .set("queue.buffering.max.kbytes", "262144")
+            .set("retry.backoff.ms", RESENT_AFTER.as_millis().to_string())
+            .set("retry.backoff.max.ms", "1000");
         for (property, value) in [("linger.ms", "5"), ("compression.type", "lz4")] {
             if !self.client.contains_key(property) {
                 config.set(property, value);

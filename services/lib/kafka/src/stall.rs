@@ -11,7 +11,7 @@ use rdkafka::Statistics;
 use tidegate_flow::TopicPartition;
 
 /// A partition that stands still for so long is stalled.
-const STALLED_AFTER: Duration = Duration::from_secs(60);
+pub(crate) const STALLED_AFTER: Duration = Duration::from_secs(60);
 
 /// Why a partition stands still.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

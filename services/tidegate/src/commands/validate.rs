@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use tidegate_flow::WorldError;
-use tidegate_kafka::{ClusterClient, Delivering, GroupExchange, Transactions, probe_transactions};
+use tidegate_flow::ports::TopicFacts;
+use tidegate_flow::{TopicPartition, WorldError};
+use tidegate_kafka::{ClusterClient, Delivering, GroupExchange, PartitionScan, Transactions, group_positions, probe_transactions};
 use tidegate_telemetry::metrics::DeliveryMode;
 use tidegate_telemetry::{Health, Metrics, Server};
-use tidegate_validator::{Mode, Parts, startup};
+use tidegate_validator::{Mode, Parts, check_first_time, startup};
 
 use crate::cli::RoleArgs;
 use crate::config::Config;
@@ -40,6 +41,7 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
 
     let mut cluster = ClusterClient::connect(&config.kafka)?;
     let facts = super::patiently(&clock, &health, || startup::check_topics(&mut cluster, &config.validator, &topics))?;
+    super::patiently(&clock, &health, || first_time(config, &mut cluster, &facts, &topics))?;
     let mut settings = config.validator.clone();
     settings.topic_ids = facts.into_iter().filter_map(|fact| Some((fact.topic, fact.id?))).collect();
     let mode = config.validator.mode;
@@ -80,4 +82,25 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
     tracing::info!("stopped");
     drop(server);
     result
+}
+
+/// Where the group has no position nothing may have been judged before.
+fn first_time(config: &Config, cluster: &mut ClusterClient, facts: &[TopicFacts], sources: &[Arc<str>]) -> Result<(), WorldError> {
+    let partitions: Vec<TopicPartition> = facts
+        .iter()
+        .filter(|fact| sources.contains(&fact.topic))
+        .flat_map(|fact| {
+            (0..fact.partitions).map(|partition| TopicPartition {
+                topic: fact.topic.clone(),
+                partition,
+            })
+        })
+        .collect();
+    let positions = group_positions(&config.kafka, &config.validator_group, &partitions)?;
+    let without: Vec<TopicPartition> = positions.into_iter().filter(|(_, next)| next.is_none()).map(|(at, _)| at).collect();
+    if without.is_empty() {
+        return Ok(());
+    }
+    let mut scan = PartitionScan::connect(&config.kafka)?;
+    check_first_time(cluster, &mut scan, &config.validator, &config.validator_group, &without)
 }

@@ -1,0 +1,146 @@
+//! A group without a position begins at the first record, which is right only where nothing was judged before.
+//!
+//! Brokers delete a group's positions with the topic, and when nobody used the group for long. To begin anew then would give records
+//! second outcomes under identities that are taken, and who reads behind us would pass over the new ones as repeats.
+
+use tidegate_flow::ports::{Cluster, Scan};
+use tidegate_flow::{NextOffset, Remedy, TopicPartition, WorldError, stamp};
+
+use crate::settings::Settings;
+
+/// So many offsets at the end of an outcome topic are looked at first; more, where none of them is stamped with the source.
+const LAST: i64 = 64;
+/// And no more than so many.
+const LAST_MAX: i64 = 65_536;
+
+/// Refuses source partitions that the group has no position for, although their outcome topics hold outcomes of them. Ask before the
+/// group is joined: whoever judges commits a position first.
+pub fn check_first_time(
+    cluster: &mut dyn Cluster,
+    scan: &mut dyn Scan,
+    settings: &Settings,
+    group: &str,
+    without_position: &[TopicPartition],
+) -> Result<(), WorldError> {
+    let mut problems = Vec::new();
+    for at in without_position {
+        for topic in [settings.validated(&at.topic), settings.dead_letters(&at.topic)] {
+            let ends = cluster.offsets(&topic)?;
+            let Some(&(low, end)) = usize::try_from(at.partition).ok().and_then(|index| ends.get(index)) else {
+                continue;
+            };
+            let out = TopicPartition {
+                topic: topic.clone(),
+                partition: at.partition,
+            };
+            if let Some(offset) = last_outcome(scan, at, &out, low, end)? {
+                problems.push(format!("{at}: {out} holds its outcomes up to {offset}"));
+            }
+        }
+    }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let what = format!(
+        "group {group} has no position for partitions that were judged before: {}. The source was deleted and created again, or the group's \
+         positions are gone. Beginning anew would give records a second outcome: set the group's offsets on purpose; if the source is \
+         another one, make its outcome topics anew, too",
+        problems.join("; ")
+    );
+    Err(WorldError::new(Remedy::Operator, what))
+}
+
+/// The source offset of the last outcome of `source` in an outcome partition.
+fn last_outcome(
+    scan: &mut dyn Scan,
+    source: &TopicPartition,
+    out: &TopicPartition,
+    low: NextOffset,
+    end: NextOffset,
+) -> Result<Option<i64>, WorldError> {
+    let mut back = LAST;
+    loop {
+        let from = NextOffset((end.0 - back).max(low.0));
+        let records = scan.scan(out, from, end, usize::MAX)?;
+        let origins = records.iter().filter_map(|record| Some(stamp::read(&record.headers)?.origin));
+        if let Some(last) = origins.filter(|origin| origin.at == *source).last() {
+            return Ok(Some(last.offset.0));
+        }
+        if from == low || back >= LAST_MAX {
+            return Ok(None);
+        }
+        back *= 32;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tidegate_flow::ports::{NewTopic, TopicFacts};
+    use tidegate_flow::{Offset, Origin, Record};
+
+    use super::*;
+
+    /// One partition of each outcome topic; only the validated one may hold something.
+    struct Outcomes(Vec<Record>);
+
+    impl Cluster for Outcomes {
+        fn topics(&mut self, _: &[Arc<str>]) -> Result<Vec<TopicFacts>, WorldError> {
+            unreachable!("not asked")
+        }
+
+        fn offsets(&mut self, topic: &str) -> Result<Vec<(NextOffset, NextOffset)>, WorldError> {
+            let end = if topic == "t.validated" { self.0.len() as i64 } else { 0 };
+            Ok(vec![(NextOffset(0), NextOffset(end))])
+        }
+
+        fn create(&mut self, _: &[NewTopic]) -> Result<(), WorldError> {
+            unreachable!("not asked")
+        }
+    }
+
+    struct Reading(Vec<Record>);
+
+    impl Scan for Reading {
+        fn scan(&mut self, _: &TopicPartition, from: NextOffset, until: NextOffset, _: usize) -> Result<Vec<Record>, WorldError> {
+            let range = usize::try_from(from.0).unwrap()..usize::try_from(until.0).unwrap();
+            Ok(self.0.get(range).unwrap_or_default().to_vec())
+        }
+    }
+
+    fn outcome(of: &str, offset: i64) -> Record {
+        let at = TopicPartition::new(of, 0);
+        let origin = Origin {
+            at,
+            offset: Offset(offset),
+        };
+        let mut headers = Vec::new();
+        stamp::JudgedBy::new(None, "commit", "1", 0).stamp(&mut headers, &origin);
+        Record {
+            origin,
+            timestamp: None,
+            key: None,
+            value: None,
+            headers,
+        }
+    }
+
+    fn check(records: Vec<Record>) -> Result<(), String> {
+        let settings = Settings::default();
+        let without = [TopicPartition::new("t", 0)];
+        check_first_time(&mut Outcomes(records.clone()), &mut Reading(records), &settings, "g", &without).map_err(|error| error.what)
+    }
+
+    #[test]
+    fn a_group_without_a_position_begins_only_where_nothing_was_judged() {
+        assert_eq!(check(Vec::new()), Ok(()));
+        let others = |count: i64| (0..count).map(|offset| outcome("other", offset));
+        assert_eq!(check(others(500).collect()), Ok(()), "a topic that several sources share");
+        let mine_before = std::iter::once(outcome("t", 41)).chain(others(500)).collect();
+        for found in [vec![outcome("t", 40), outcome("t", 41)], mine_before] {
+            let what = check(found).unwrap_err();
+            assert!(what.contains("t-0: t.validated-0 holds its outcomes up to 41"), "{what}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The deployment that faults strike.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tidegate_tests::planted::{Producing, Proof, prove_audit, prove_topics};
+use tidegate_tests::process::Role;
+use tidegate_tests::stand::Stand;
+use tidegate_tests::wait::wait;
+use tidegate_tests::world::{Shape, World};
+
+use crate::broker::Broker;
+use crate::fault::{Fault, ended_in_good_order};
+use crate::proxy::{Caught, Proxy, Speech, Step};
+
+/// Validators, perhaps a sink, traffic, and everything between them and their servers.
+#[derive(Debug)]
+pub struct Scene {
+    /// Topics, groups, contracts, lake.
+    pub world: World,
+    /// Traffic; the soak has it written by a thread of its own, too.
+    pub producing: Arc<Mutex<Producing>>,
+    /// Running validators; faults strike the first.
+    pub workers: Vec<Role>,
+    /// The running sink.
+    pub sink: Option<Role>,
+    broker: Arc<Mutex<Broker>>,
+    /// Between roles and broker; shared by all scenes of a broker, which tell their clients apart.
+    pub proxy: Arc<Proxy>,
+    /// Between the sink and its store.
+    pub store: Proxy,
+    /// Guests of one [`crate::Fault::Storm`].
+    pub storms: usize,
+    started: usize,
+}
+
+// === impl Scene ===
+
+impl Scene {
+    /// Topics and contracts; nothing runs yet.
+    pub fn new(stand: &Stand, broker: &Arc<Mutex<Broker>>, topics: &'static [&'static str], partitions: i32, seed: u64) -> Scene {
+        let endpoint = stand.text("s3", "endpoint").trim_start_matches("http://");
+        let store = Proxy::start(endpoint.parse().expect("the stand's servers are on loopback"), Speech::Bytes);
+        let (addresses, proxy) = {
+            let broker = broker.lock().unwrap_or_else(PoisonError::into_inner);
+            (broker.addresses(), broker.proxy.clone())
+        };
+        let shape = Shape {
+            topics,
+            partitions,
+            sink: "  slot_rows: 500\n  slot_age_ms: 1000\n",
+            brokers: Some(addresses),
+            store_endpoint: Some(format!("http://{}", store.address())),
+            ..Shape::whole("s3", "exactly_once")
+        };
+        let world = World::new(stand.clone(), shape);
+        Scene {
+            producing: Arc::new(Mutex::new(Producing::new(&world, seed))),
+            world,
+            workers: Vec::new(),
+            sink: None,
+            broker: broker.clone(),
+            proxy,
+            store,
+            storms: 3,
+            started: 0,
+        }
+    }
+
+    /// The broker, for as long as nobody else breaks it. What another story has failed with is not about this one.
+    pub fn broker(&self) -> MutexGuard<'_, Broker> {
+        self.broker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One more validator.
+    pub fn start_worker(&mut self) {
+        self.started += 1;
+        self.workers
+            .push(self.world.start(&format!("validator-{}", self.started), "validate"));
+    }
+
+    /// The sink.
+    pub fn start_sink(&mut self) {
+        self.started += 1;
+        self.sink = Some(self.world.start(&format!("sink-{}", self.started), "sink"));
+    }
+
+    /// Writes events.
+    pub fn produce(&mut self, events: u64) {
+        self.producing.lock().unwrap().write(events);
+    }
+
+    /// Catches a step of the first validator, which gets something to do.
+    pub fn catch(&mut self, step: Step) -> Caught {
+        let client = self.world.client_id(self.workers[0].name());
+        let trap = self.proxy.trap(&client, step, 0);
+        self.produce(200);
+        trap.caught()
+    }
+
+    /// Waits until every event that is there now has its outcome.
+    pub fn settle(&mut self) {
+        let world = &self.world;
+        let mut ends = None;
+        let mut workers: Vec<&mut Role> = self.workers.iter_mut().chain(self.sink.as_mut()).collect();
+        wait("every outcome", &mut workers, || {
+            if ends.is_none() {
+                ends = Some(world.ends(&world.sources())?);
+            }
+            Ok(world.behind("validator", ends.as_ref().expect("asked above"))?.is_empty())
+        });
+    }
+
+    /// Settles, and proves that every event has its outcome, once and unchanged.
+    pub fn prove(&mut self) -> Proof {
+        self.settle();
+        let producing = self.producing.lock().unwrap();
+        let located = producing.located(&self.world);
+        assert_eq!(located.len() as u64, producing.written(), "the sources hold what was written");
+        drop(producing);
+        let proof = prove_topics(&self.world, &located);
+        prove_audit(&self.world);
+        proof
+    }
+
+    /// Settles, stops everybody, who must end in good order, and proves what is left behind.
+    pub fn end(self) -> Proof {
+        self.finish().prove()
+    }
+
+    /// Settles and stops everybody, who must end in good order.
+    pub fn finish(mut self) -> Scene {
+        self.settle();
+        for worker in self.workers.drain(..) {
+            ended_in_good_order(worker, Role::stop);
+        }
+        if let Some(sink) = &mut self.sink {
+            let world = &self.world;
+            wait("every row", &mut [sink], || world.is_settled("sink", &world.validated()));
+        }
+        if let Some(sink) = self.sink.take() {
+            ended_in_good_order(sink, Role::stop);
+        }
+        self
+    }
+
+    /// Brings faults about, one after another, and proves after each that nothing was lost, doubled or misjudged.
+    /// `TIDEGATE_FAULT=<words>` plays those whose names hold the words.
+    pub fn play(&mut self, faults: &[Fault]) {
+        let wanted = std::env::var("TIDEGATE_FAULT").unwrap_or_default();
+        for fault in faults.iter().filter(|fault| format!("{fault:?}").contains(&wanted)) {
+            let begun = Instant::now();
+            fault.strike(self);
+            let struck = begun.elapsed();
+            self.produce(100);
+            let proof = self.prove();
+            eprintln!("{fault:?}: struck in {struck:.1?}, proved after {:.1?}: {proof:?}", begun.elapsed());
+        }
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for role in self.workers.iter().chain(self.sink.as_ref()) {
+                eprintln!("--- {}\n{}", role.name(), role.tail());
+            }
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Traffic whose outcome is known, and the proof that each event got it, once and unchanged.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::Bytes;
+use tidegate_check::Reason;
+use tidegate_flow::record::{Outgoing, header_text};
+use tidegate_flow::{Origin, Record, TopicPartition, stamp};
+use tidegate_kafka::RecordWriter;
+use tidegate_sim::traffic::{Expected, Planted, Route, Traffic};
+
+use crate::readers::duckdb;
+use crate::world::World;
+
+/// Topic, partition, key and value: what a partition holds twice has the same outcome each time.
+type Content = (TopicPartition, Option<Bytes>, Option<Bytes>);
+
+/// Writes events and remembers what must become of each, by its content.
+#[derive(Debug)]
+pub struct Producing {
+    traffic: Traffic,
+    writer: RecordWriter,
+    planted: HashMap<Content, Planted>,
+    written: u64,
+    orders_only: bool,
+}
+
+/// What became of the events.
+#[derive(Debug, Clone, Copy)]
+pub struct Proof {
+    /// Events in the sources.
+    pub events: usize,
+    /// Of them, with an outcome.
+    pub outcomes: usize,
+    /// Outcomes that were there again, identical (`at_least_once`).
+    pub repeated: usize,
+}
+
+/// A source record and what must become of it.
+#[derive(Debug)]
+pub struct Located {
+    /// As it lies in the source topic.
+    pub record: Record,
+    /// What must become of it.
+    pub expected: Expected,
+    /// Valid, and makes no row of its own.
+    pub rowless: bool,
+}
+
+// === impl Producing ===
+
+impl Producing {
+    /// One idempotent producer keeps the order of a partition; one event in 30 is faulty.
+    pub fn new(world: &World, seed: u64) -> Producing {
+        let route = Route {
+            prefix: world.prefix.clone(),
+            partitions: world.partitions(),
+            payment_schema: world.payment_schema,
+            fault_every: 30,
+        };
+        Producing {
+            traffic: Traffic::new(route, seed),
+            writer: RecordWriter::connect(&world.kafka).unwrap(),
+            planted: HashMap::new(),
+            written: 0,
+            orders_only: world.sources().len() == 1,
+        }
+    }
+
+    /// Events that are not written yet, and not expected either.
+    pub fn draw(&mut self, events: u64) -> Vec<Planted> {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let now = i64::try_from(now.as_micros()).unwrap();
+        let draw = |_| match self.orders_only {
+            true => self.traffic.next_order(now),
+            false => self.traffic.next(now),
+        };
+        (0..events).map(draw).collect()
+    }
+
+    /// Writes so many events and waits until the brokers have them.
+    pub fn write(&mut self, events: u64) {
+        let mut left = events;
+        while left > 0 {
+            let batch = self.draw(left.min(10_000));
+            left -= batch.len() as u64;
+            self.write_these(batch);
+        }
+    }
+
+    /// Writes these events.
+    pub fn write_these(&mut self, batch: Vec<Planted>) {
+        let records: Vec<Outgoing> = batch.iter().map(|event| event.record.clone()).collect();
+        match self.writer.write(&records) {
+            Ok(delivery) => assert_eq!(delivery.delivered, records.len(), "{:?}", delivery.refused.first()),
+            // Nothing is given up by the client while the brokers are away; it only takes longer.
+            Err(_) => while self.writer.write(&[]).is_err() {},
+        }
+        self.expect(batch);
+    }
+
+    /// Somebody else has written these.
+    pub fn expect(&mut self, batch: Vec<Planted>) {
+        self.written += batch.len() as u64;
+        let by_content = |event: Planted| {
+            let record = &event.record;
+            ((record.to.clone(), record.key.clone(), record.value.clone()), event)
+        };
+        self.planted.extend(batch.into_iter().map(by_content));
+    }
+
+    /// Events that the sources must hold by now.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Every record that the sources hold, with what must become of it.
+    pub fn located(&self, world: &World) -> BTreeMap<Origin, Located> {
+        let mut located = BTreeMap::new();
+        for source in world.sources() {
+            for record in world.read(&source) {
+                let content = (record.origin.at.clone(), record.key.clone(), record.value.clone());
+                let planted = self.planted.get(&content);
+                let planted = planted.unwrap_or_else(|| panic!("{:?} was never written", record.origin));
+                let found = Located {
+                    expected: planted.expected,
+                    rowless: planted.rowless,
+                    record,
+                };
+                located.insert(found.record.origin.clone(), found);
+            }
+        }
+        located
+    }
+}
+
+// === proofs ===
+
+/// Every event has its outcome and no other, byte for byte; in at_least_once it may be there again, identical.
+pub fn prove_topics(world: &World, planted: &BTreeMap<Origin, Located>) -> Proof {
+    let mut found: BTreeMap<Origin, Expected> = BTreeMap::new();
+    let mut repeated = 0;
+    for source in world.sources() {
+        for (topic, valid) in [(format!("{source}.validated"), true), (format!("{source}.dlq"), false)] {
+            for record in world.read(&topic) {
+                let origin = stamp::read(&record.headers).expect("every outcome is stamped").origin;
+                let event = planted
+                    .get(&origin)
+                    .unwrap_or_else(|| panic!("{topic}: {origin:?} was never written"));
+                assert_unchanged(&record, event);
+                let outcome = match valid {
+                    true => Expected::Valid,
+                    false => Expected::DeadLetter(reason(&record)),
+                };
+                if let Some(earlier) = found.insert(origin.clone(), outcome) {
+                    assert_eq!(earlier, outcome, "{origin:?} got two classes");
+                    assert_eq!(world.mode(), "at_least_once", "{origin:?} is doubled");
+                    repeated += 1;
+                }
+            }
+        }
+    }
+    for (origin, event) in planted {
+        match event.expected {
+            Expected::Skipped(_) => assert!(!found.contains_key(origin), "{origin:?} should have been skipped"),
+            expected => assert_eq!(found.get(origin), Some(&expected), "{origin:?}"),
+        }
+    }
+    Proof {
+        events: planted.len(),
+        outcomes: found.len(),
+        repeated,
+    }
+}
+
+fn assert_unchanged(record: &Record, event: &Located) {
+    let original = &event.record;
+    assert_eq!(
+        (&record.key, &record.value, record.timestamp),
+        (&original.key, &original.value, original.timestamp)
+    );
+    assert_eq!(record.headers[..original.headers.len()], original.headers[..]);
+    assert_eq!(record.origin.at.partition, original.origin.at.partition);
+}
+
+fn reason(record: &Record) -> &'static str {
+    Reason::from_name(header_text(&record.headers, stamp::REASON).unwrap())
+        .unwrap()
+        .as_str()
+}
+
+/// The audit finds nothing, and nothing that it could not look at.
+pub fn prove_audit(world: &World) {
+    let (code, out, err) = world.run(&["audit", "--output", "json"]);
+    assert_eq!(code, 0, "the audit is not clean:\n{out}\n{err}");
+}
+
+/// DuckDB counts over the plain glob what was validated once, less what the manifests say makes no row.
+pub fn prove_lake(world: &World, planted: &BTreeMap<Origin, Located>) {
+    let store = world.lake();
+    let folder = world.folder.path().join("copy");
+    for object in store.list("lake/").unwrap() {
+        let path = folder.join(&object.path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, store.get(&object.path).unwrap().unwrap()).unwrap();
+    }
+    let mut skipped: BTreeMap<String, u64> = BTreeMap::new();
+    for object in store
+        .list("chain/")
+        .unwrap()
+        .iter()
+        .filter(|object| object.path.ends_with(".manifest.json"))
+    {
+        let manifest: serde_json::Value = serde_json::from_slice(&store.get(&object.path).unwrap().unwrap()).unwrap();
+        for (policy, count) in manifest["claim"]["skips"].as_object().into_iter().flatten() {
+            *skipped.entry(policy.clone()).or_default() += count.as_u64().unwrap();
+        }
+    }
+    let valid = planted.values().filter(|event| event.expected == Expected::Valid).count() as u64;
+    let rowless = planted
+        .values()
+        .filter(|event| event.expected == Expected::Valid && event.rowless)
+        .count() as u64;
+    assert_eq!(skipped.get("tombstone_after_delete").copied().unwrap_or(0), rowless, "{skipped:?}");
+    let sql = "SELECT count(*), count(DISTINCT (_tidegate_source_topic, _tidegate_source_partition, _tidegate_source_offset)) \
+               FROM read_parquet('copy/lake/**/*.parquet', union_by_name = true)";
+    let rows = duckdb(&world.stand, world.folder.path(), sql);
+    assert_eq!(rows[0][0], valid - rowless, "rows under the plain glob");
+    assert_eq!(rows[0][1], valid - rowless, "rows of different source records");
+    let sql = "SELECT count(*) FROM read_parquet('copy/lake/orders/**/*.parquet') WHERE total IS NULL OR placed_at IS NULL";
+    assert_eq!(
+        duckdb(&world.stand, world.folder.path(), sql)[0][0],
+        0,
+        "required columns hold values"
+    );
+}
