@@ -9,12 +9,14 @@
 
 pub mod dead_letter;
 mod flush;
+mod hands;
 mod judging;
 pub mod ledger;
 pub mod outcome;
 mod ownership;
 pub mod parts;
 pub mod publish;
+pub mod quarantine;
 pub mod run;
 pub mod settings;
 pub mod startup;

@@ -74,6 +74,11 @@ impl Decided {
         }
     }
 
+    /// Whether it was set aside because processes died of it.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.class() == Class::DeadLetter(Reason::CrashSuspect)
+    }
+
     /// The record that leaves, to the same partition number; none when it is skipped.
     pub fn outgoing(&self, settings: &Settings, failed_at: &str) -> Option<Outgoing> {
         let source = &self.record.origin.at;
