@@ -301,7 +301,14 @@ impl Stage {
         self.write_record(topic, partition, Some(b"k".as_slice().into()), Some(value.into()), Vec::new());
     }
 
-    pub(crate) fn write_record(&self, topic: &str, partition: i32, key: Option<bytes::Bytes>, value: Option<bytes::Bytes>, headers: Vec<Header>) {
+    pub(crate) fn write_record(
+        &self,
+        topic: &str,
+        partition: i32,
+        key: Option<bytes::Bytes>,
+        value: Option<bytes::Bytes>,
+        headers: Vec<Header>,
+    ) {
         let to = TopicPartition::new(topic, partition);
         let record = Outgoing {
             to,
