@@ -279,7 +279,12 @@ impl Worker<'_> {
             if let Some(owned) = self.partitions.get_mut(at) {
                 owned.committed = one.record.origin.offset.next();
                 owned.noted = one.commit.clone();
+                let was_quarantined = owned.watch.is_quarantined();
                 owned.watch.passed(owned.committed, records, one.is_given_up());
+                if was_quarantined && !owned.watch.is_quarantined() {
+                    tracing::info!(partition = %at, next = owned.committed.0, "out of quarantine");
+                    self.parts.meter.quarantined(at, false);
+                }
             }
         }
         self.parts.meter.committed(decided.len(), self.judging_micros);

@@ -8,7 +8,6 @@ use crate::flush::waits_on;
 use crate::judging::Blocked;
 use crate::ledger::Note;
 use crate::outcome::Decided;
-use crate::ownership::names;
 use crate::publish::{Cause, Published, publish};
 use crate::quarantine::{Crashes, Facing};
 use crate::run::Worker;
@@ -195,13 +194,16 @@ impl Worker<'_> {
 
     /// Says which partitions were begun in vain before.
     pub(crate) fn tell_watched(&self, partitions: &[TopicPartition]) {
-        let watched: Vec<TopicPartition> = partitions
-            .iter()
-            .filter(|at| self.partitions.get(*at).is_some_and(|owned| owned.watch.attempt() > 1))
-            .cloned()
-            .collect();
-        if !watched.is_empty() {
-            tracing::warn!(partitions = %names(&watched), "former owners ended without getting on here; going on with smaller batches");
+        for at in partitions {
+            let Some(owned) = self.partitions.get(at).filter(|owned| owned.watch.attempt() > 1) else {
+                continue;
+            };
+            let is_quarantined = owned.watch.is_quarantined();
+            self.parts.meter.quarantined(at, is_quarantined);
+            tracing::warn!(
+                partition = %at, next = owned.committed.0, former_starts = owned.watch.attempt() - 1, is_quarantined,
+                "former owners ended here without getting on; its records go in smaller batches, in quarantine one by one"
+            );
         }
     }
 }

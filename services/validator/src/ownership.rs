@@ -169,7 +169,9 @@ impl Worker<'_> {
         self.forget_batch_of(partitions);
         self.waiting.retain(|at| !partitions.contains(at));
         for at in partitions {
-            self.partitions.remove(at);
+            if self.partitions.remove(at).is_some_and(|owned| owned.watch.is_quarantined()) {
+                self.parts.meter.quarantined(at, false);
+            }
             self.parts.meter.released(at);
         }
         tracing::info!(partitions = %names(partitions), lost, "partitions given up");

@@ -192,6 +192,7 @@ impl Worker<'_> {
 
     fn report(&self) {
         let held = self.partitions.values().filter(|owned| owned.held_until.is_some()).count();
+        self.parts.meter.buffered(self.batch_bytes);
         let all = !self.partitions.is_empty() && held == self.partitions.len();
         let ready = match &self.trouble {
             Some(what) => Err(what.as_str()),
