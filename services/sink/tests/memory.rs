@@ -146,7 +146,7 @@ impl tidegate_sink::Metrics for Numbers {
     fn file(&self, _: &str, _: &str, rows: u64, _: u64) {
         self.rows.fetch_add(rows, Ordering::AcqRel);
     }
-    fn skipped(&self, _: &TopicPartition, _: SkipPolicy, _: u64) {}
+    fn skipped(&self, _: &str, _: SkipPolicy, _: u64) {}
     fn retried(&self, _: &TopicPartition) {}
     fn oldest_open(&self, _: Duration) {}
     fn open_bytes(&self, bytes: usize) {
