@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tidegate_check::input::Known;
 use tidegate_check::{Reason, SchemaLookup, SchemaNeed, Skip};
 use tidegate_contract::{ContractFile, ContractRef, Severity, Snapshot};
-use tidegate_flow::ports::{Clock, Cluster, Committed, Consumer, Delivery, Exchange, NewTopic, Polled, Scan, TransactionFault};
+use tidegate_flow::ports::{Clock, Cluster, Committed, Consumer, Delivery, Exchange, NewTopic, Polled, Refusal, Scan, TransactionFault};
 use tidegate_flow::record::{Outgoing, header_text};
 use tidegate_flow::{Header, NextOffset, Position, Record, Remedy, TopicPartition, WorldError, stamp};
 use tidegate_sim::{Broker, BrokerExchange};
@@ -38,6 +38,8 @@ pub(crate) struct Stage {
     pub(crate) at_send: Option<AtSend>,
     /// Takes memory and time as a client does.
     pub(crate) copies: bool,
+    /// Larger records are refused by the brokers: bytes of key, value and headers.
+    pub(crate) record_max: usize,
 }
 
 /// What a registry knows, and what becomes of who asks.
@@ -170,7 +172,25 @@ impl Exchange for Pair<'_> {
             assert!(queue.iter().all(|copy| copy.len() < usize::MAX));
             batch.iter_mut().for_each(|one| one.value = None);
         }
-        self.inner.send(batch)
+        let large = |one: &Outgoing| {
+            let headers = one
+                .headers
+                .iter()
+                .map(|header| header.name.len() + header.value.as_ref().map_or(0, |value| value.len()));
+            let of = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, |bytes| bytes.len());
+            of(&one.key) + of(&one.value) + headers.sum::<usize>() > self.stage.record_max
+        };
+        let refused: Vec<usize> = (0..batch.len()).filter(|&index| large(&batch[index])).collect();
+        if refused.is_empty() {
+            return self.inner.send(batch);
+        }
+        let taken = batch.iter().filter(|one| !large(one)).cloned().collect();
+        let mut delivery = self.inner.send(taken)?;
+        delivery.refused = refused
+            .into_iter()
+            .map(|index| (index, Refusal::TooLarge, "message too large".to_owned()))
+            .collect();
+        Ok(delivery)
     }
 
     fn send_offsets(&mut self, positions: &[Position]) -> Result<(), TransactionFault> {
@@ -294,6 +314,7 @@ impl Stage {
             empty_commits: AtomicUsize::new(0),
             at_send: None,
             copies: false,
+            record_max: usize::MAX,
         }
     }
 
@@ -402,6 +423,7 @@ impl Stage {
         tidegate_validator::ledger::Note::read(&committed[0].metadata).expect("our own note")
     }
 
+    /// What stands in a topic.
     pub(crate) fn read(&self, topic: &str) -> Vec<Record> {
         let ends = self.broker.cluster().offsets(topic).unwrap();
         let one = |partition: usize| {
