@@ -357,7 +357,7 @@ impl Worker<'_> {
                 }
                 Some(outcome) => one.outcome = outcome,
                 None => {
-                    let what = "is too large even as a dead letter; raise max.message.bytes of the dead-letter topic";
+                    let what = "is too large even as a dead letter without its value; raise max.message.bytes of the dead-letter topic";
                     stuck.push((at, offset, what));
                 }
             }
