@@ -205,7 +205,7 @@ fn snapshot() -> Arc<Snapshot> {
 }
 
 fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(240);
+    let deadline = Instant::now() + Duration::from_secs(600);
     while !condition() {
         assert!(Instant::now() < deadline, "{what} did not come in time");
         std::thread::sleep(Duration::from_millis(1));

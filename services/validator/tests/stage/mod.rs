@@ -46,6 +46,8 @@ pub(crate) struct Stage {
 #[derive(Default)]
 pub(crate) struct Registry {
     pub(crate) schemas: HashMap<u32, Known>,
+    /// By the names that the corpus gives them.
+    pub(crate) others: HashMap<String, Known>,
     /// Looking this one up ends the process, so many times.
     pub(crate) poison: Option<u32>,
     pub(crate) doses: AtomicI64,
@@ -77,8 +79,20 @@ impl SchemaLookup for Registry {
         }
         match need {
             SchemaNeed::Id(id) => self.schemas.get(id).cloned().unwrap_or(Known::Unknown),
-            _ => Known::Unknown,
+            other => self.others.get(&name(other)).cloned().unwrap_or(Known::Unknown),
         }
+    }
+}
+
+fn name(need: &SchemaNeed) -> String {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    match need {
+        SchemaNeed::Id(id) => id.to_string(),
+        SchemaNeed::Guid(guid) => format!("guid:{}", hex(guid)),
+        SchemaNeed::Glue(uuid) => format!("glue:{}", hex(uuid)),
+        SchemaNeed::GlobalId(id) => format!("global:{id}"),
+        SchemaNeed::ContentId(id) => format!("content:{id}"),
+        SchemaNeed::File { file, message } => format!("file:{file}:{message}"),
     }
 }
 
@@ -354,7 +368,7 @@ impl Stage {
         std::thread::scope(|scope| {
             let worker = scope.spawn(|| self.work(&stop));
             let _stop = Stop(&stop);
-            let deadline = Instant::now() + Duration::from_secs(120);
+            let deadline = Instant::now() + Duration::from_secs(600);
             while !done(self) && !worker.is_finished() {
                 assert!(
                     Instant::now() < deadline,
