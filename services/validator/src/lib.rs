@@ -14,6 +14,7 @@ mod judging;
 pub mod ledger;
 pub mod outcome;
 mod ownership;
+mod parking;
 pub mod parts;
 pub mod publish;
 pub mod quarantine;

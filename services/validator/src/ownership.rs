@@ -66,7 +66,7 @@ impl Worker<'_> {
 
     fn begin_at(&mut self, partitions: &[TopicPartition]) -> Result<Vec<(TopicPartition, NextOffset)>, WorldError> {
         let mut starts = Vec::with_capacity(partitions.len());
-        let mut begun = Vec::new();
+        let (mut begun, mut unreadable) = (Vec::new(), Vec::new());
         for committed in self.parts.exchange.committed(partitions)? {
             if let Some(error) = self.other_incarnation(&committed) {
                 self.parts.meter.held(&committed.at, true, &error.what);
@@ -80,6 +80,10 @@ impl Worker<'_> {
             });
             let (noted, pinned) = self.judged_until_now(&committed, next, end);
             let watch = self.watch(&committed, next, end);
+            if watch.is_unreadable() && self.trying.as_ref() != Some(&committed.at) {
+                unreadable.push((watch.attempt(), committed.at));
+                continue;
+            }
             if committed.next.is_none() || watch.is_counting() {
                 let crashes = watch.note();
                 begun.push(Position {
@@ -103,6 +107,8 @@ impl Worker<'_> {
         }
         // Whoever owns the partition next begins at the same record, also if nothing is committed until then, and knows of this start.
         self.commit_notes(&begun)?;
+        self.park(unreadable);
+        self.trying = None;
         Ok(starts)
     }
 
@@ -168,6 +174,7 @@ impl Worker<'_> {
         self.parts.meter.given_up(partitions.len(), lost);
         self.forget_batch_of(partitions);
         self.waiting.retain(|at| !partitions.contains(at));
+        self.parked.retain(|at, _| !partitions.contains(at));
         for at in partitions {
             if self.partitions.remove(at).is_some_and(|owned| owned.watch.is_quarantined()) {
                 self.parts.meter.quarantined(at, false);
@@ -269,7 +276,7 @@ impl Worker<'_> {
     }
 }
 
-fn micros(duration: std::time::Duration) -> i64 {
+pub(crate) fn micros(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX / 2)
 }
 

@@ -10,13 +10,15 @@
 //!   batch, and a note in front of it says which.
 //! - A record is given up only if two processes died with it alone in hand. Whoever else died is innocent: it is judged again.
 //! - What does not look like the fault of single records halts the partition instead: several suspects in a row with nothing passing in
-//!   between, a process that dies of giving up, or, where outcomes cannot be taken back, a record that may have left already.
+//!   between, a process that dies of giving up, nobody ever coming to have a record in hand ([`crate::parking`]), or, where outcomes cannot be taken back, a record that may have left already.
 
 use serde::{Deserialize, Serialize};
 use tidegate_flow::NextOffset;
 
 /// Processes that must die with a record alone in hand before it is given up: one may have been killed by anybody.
 const DEATHS_MAX: u32 = 2;
+/// Starts in quarantine without a record in hand, after which a partition is not read at once any more.
+const UNREADABLE_MIN: u32 = 3;
 /// So many records go one by one at least, also where less may have been in hand: suspects tend to come together.
 const LEFT_MIN: usize = 10;
 /// Records given up in a row. Behind these it is not about single records any more.
@@ -170,6 +172,8 @@ impl Watch {
         self.alone = None;
         self.suspects = if given_up { self.suspects.saturating_add(1) } else { 0 };
         self.left = self.left.saturating_sub(records);
+        // It can be read, whoever died of what.
+        self.attempt = self.attempt.min(self.restarts_max.saturating_add(1));
         if self.left == 0 || next >= self.end {
             self.attempt = 0;
             self.suspects = 0;
@@ -189,6 +193,11 @@ impl Watch {
     /// Whether records go one by one, each alone in its batch.
     pub(crate) fn is_quarantined(&self) -> bool {
         self.attempt > self.restarts_max
+    }
+
+    /// Whether reading itself seems to kill: in quarantine, and process after process ended without having had a record alone in hand.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        self.attempt > self.restarts_max + UNREADABLE_MIN && self.alone.is_none() && self.suspects == 0
     }
 
     /// Starts in a row.

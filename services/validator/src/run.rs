@@ -33,6 +33,8 @@ pub fn run<'a>(settings: &'a Settings, parts: Parts<'a>, stop: &'a AtomicBool) -
         aside: Vec::new(),
         alone_next: false,
         is_abandoned: false,
+        parked: BTreeMap::new(),
+        trying: None,
         counted: BTreeMap::new(),
         batch_bytes: 0,
         batch_since: 0,
@@ -74,6 +76,10 @@ pub(crate) struct Worker<'a> {
     pub(crate) alone_next: bool,
     /// A commit was left without an answer because the worker stops: nothing more goes through this producer.
     pub(crate) is_abandoned: bool,
+    /// Ours, and not read before this time (microseconds since the epoch), see [`crate::parking`].
+    pub(crate) parked: BTreeMap<TopicPartition, i64>,
+    /// The parked partition whose turn it is.
+    pub(crate) trying: Option<TopicPartition>,
     /// What was last noted of this process's own starts.
     pub(crate) counted: BTreeMap<TopicPartition, Option<Crashes>>,
     /// Bytes of the batch: keys, values, headers.
@@ -102,6 +108,7 @@ impl Worker<'_> {
     fn turn(&mut self) -> Result<(), WorldError> {
         self.trouble = None;
         self.release_healed()?;
+        self.take_parked();
         if !self.waiting.is_empty() {
             self.start_waiting()?;
         }

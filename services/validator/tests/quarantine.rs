@@ -189,6 +189,43 @@ fn i20_a_process_that_dies_of_sending_halts_the_partition_and_the_others_go_on()
     }
 }
 
+/// A batch that kills whoever unpacks it (I19) never brings a record in hand: its partition is put off, and the others go on.
+#[test]
+fn i19_a_partition_that_kills_whoever_reads_it_is_parked() {
+    for mode in MODES {
+        let mut stage = stage(mode);
+        stage.registry.poison = None;
+        stage.bomb = Some(at());
+        stage.settings.operator_retry_after = std::time::Duration::from_millis(400);
+        (0..20).for_each(|n| {
+            stage.write("events", 0, good(n));
+            stage.write("events", 1, good(n));
+            stage.write("others", 0, good(n));
+        });
+        let others = |stage: &Stage| {
+            stage
+                .positions()
+                .iter()
+                .all(|(of, committed, end)| *of == at() || committed == end || *end == 0)
+        };
+        let deaths = deaths(&stage, others);
+        assert!((6..=12).contains(&deaths), "{deaths}");
+        assert_eq!(stage.broker.committed(GROUP, &at()), Some(NextOffset(0)), "nothing of it is lost");
+        let held = stage
+            .held
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|(of, operator, why)| *of == at() && *operator && why.contains("before a record was in hand"));
+        assert!(held, "somebody is told");
+        // With more memory it is just read.
+        stage.bomb = None;
+        stage.run_through();
+        assert_eq!(stage.outcomes("events").len(), 40);
+        assert_eq!(stage.note(&at()).c, None);
+    }
+}
+
 /// Nothing is paid for it while partitions move: one commit for each takeover.
 #[test]
 fn a_healthy_worker_pays_one_commit_for_a_takeover() {

@@ -38,6 +38,8 @@ pub(crate) struct Stage {
     pub(crate) at_send: Option<AtSend>,
     /// Takes memory and time as a client does.
     pub(crate) copies: bool,
+    /// Whoever reads this partition ends, before a record comes.
+    pub(crate) bomb: Option<TopicPartition>,
     /// Larger records are refused by the brokers: bytes of key, value and headers.
     pub(crate) record_max: usize,
 }
@@ -164,6 +166,7 @@ struct Pair<'a> {
     stage: &'a Stage,
     inner: BrokerExchange,
     sent: usize,
+    reads_bomb: bool,
 }
 
 impl Exchange for Pair<'_> {
@@ -228,6 +231,9 @@ impl Exchange for Pair<'_> {
 
 impl Consumer for Pair<'_> {
     fn poll(&mut self, records_max: usize, wait: Duration) -> Result<Polled, WorldError> {
+        if self.reads_bomb {
+            die();
+        }
         let records_max = if self.stage.copies {
             records_max.min(POLL_RECORDS)
         } else {
@@ -243,6 +249,7 @@ impl Consumer for Pair<'_> {
     }
 
     fn start(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<(), WorldError> {
+        self.reads_bomb |= positions.iter().any(|(at, _)| Some(at) == self.stage.bomb.as_ref());
         self.inner.start(positions)
     }
 
@@ -328,6 +335,7 @@ impl Stage {
             empty_commits: AtomicUsize::new(0),
             at_send: None,
             copies: false,
+            bomb: None,
             record_max: usize::MAX,
         }
     }
@@ -396,6 +404,7 @@ impl Stage {
             stage: self,
             inner: BrokerExchange::join(&self.broker, GROUP, &self.topics, transactional),
             sent: 0,
+            reads_bomb: false,
         };
         let parts = Parts {
             exchange: &mut exchange,
