@@ -46,8 +46,13 @@ pub(crate) enum Work {
     Gathering(Gather),
     /// Re-reading the range of a claim that has no manifest yet.
     Following(Box<Claim>, Gather),
-    /// A slot on its way into the store. `placed`: its claim is known to hold the position.
-    Closing { closed: Box<Closed>, placed: bool, why: Close },
+    /// A slot on its way into the store. `placed`: its claim is known to hold the position. `bytes`: what its rows take in memory.
+    Closing {
+        closed: Box<Closed>,
+        placed: bool,
+        why: Close,
+        bytes: usize,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +61,8 @@ pub(crate) enum Hold {
     None,
     /// Tries again at that time (microseconds since the epoch). `operator`: somebody has to do something before it can succeed.
     Retry { at: i64, operator: bool },
+    /// Reads on when others have let go of memory.
+    Memory,
     /// Tries again when the snapshot is another one.
     Version { commit: Arc<str> },
     /// Only a restart after somebody looked.
@@ -83,11 +90,12 @@ impl Lane {
         }
     }
 
-    /// Bytes of rows in memory.
+    /// Bytes of rows in memory, also of a slot that waits for the store.
     pub(crate) fn bytes(&self) -> usize {
         match &self.work {
             Work::Gathering(gather) | Work::Following(_, gather) => gather.fill().bytes,
-            Work::Idle | Work::Closing { .. } => 0,
+            Work::Closing { bytes, .. } => *bytes,
+            Work::Idle => 0,
         }
     }
 

@@ -12,8 +12,9 @@ use crate::document::Writer;
 use crate::lane::{Hold, Lane, Work};
 use crate::metrics::Metrics;
 use crate::rulings::Rulings;
-use crate::slot::{Close, Limits, over_budget};
+use crate::slot::{Close, Limits};
 
+mod memory;
 mod steps;
 
 /// How the sink behaves.
@@ -214,19 +215,8 @@ impl Worker<'_, '_> {
             self.settle_step(&mut lane, step);
             self.lanes.insert(at, lane);
         }
-        while let Some(at) = self.over_budget().filter(|_| !self.stop.load(Ordering::SeqCst)) {
-            let Some(mut lane) = self.lanes.remove(&at) else { break };
-            let step = self.close(&mut lane, Close::Budget);
-            self.settle_step(&mut lane, step);
-            self.lanes.insert(at, lane);
-        }
+        self.keep_within_budget();
         self.tell(now);
-    }
-
-    /// The largest slot that may close, when all open ones together are too large.
-    fn over_budget(&self) -> Option<TopicPartition> {
-        let open = self.lanes.values().filter(|lane| matches!(lane.work, Work::Gathering(_)));
-        over_budget(&self.settings.limits, open.map(|lane| (lane.at.clone(), lane.bytes())))
     }
 
     /// What a step that failed means for the lane.

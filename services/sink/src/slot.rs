@@ -13,7 +13,7 @@ pub struct Limits {
     pub age_max: Duration,
     /// Files of a slot.
     pub buckets_max: usize,
-    /// Bytes of all open slots; past it the largest closes first.
+    /// Bytes of all slots in memory, also of those that wait for the store; past it the largest closes first, and then nothing more is read.
     pub bytes_total_max: usize,
 }
 
@@ -93,16 +93,41 @@ pub fn decide(limits: &Limits, fill: &Fill, now: i64) -> Option<Close> {
     }
 }
 
-/// Which slot must go so that all fit: the largest, or none.
-pub fn over_budget<K>(limits: &Limits, open: impl Iterator<Item = (K, usize)>) -> Option<K> {
-    let (mut total, mut largest) = (0_usize, None::<(K, usize)>);
-    for (key, bytes) in open {
-        total = total.saturating_add(bytes);
-        if largest.as_ref().is_none_or(|(_, most)| bytes > *most) {
-            largest = Some((key, bytes));
+/// When all slots together are too much, and when there is room again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pressure {
+    max: usize,
+    /// Slots close until all together are no more than this.
+    pub(crate) until: usize,
+}
+
+// === impl Pressure ===
+
+impl Pressure {
+    /// While partitions are paused for memory, a quarter of it becomes free before they go on.
+    pub(crate) fn of(limits: &Limits, is_pressed: bool) -> Pressure {
+        let max = limits.bytes_total_max;
+        Pressure {
+            max,
+            until: if is_pressed { max - max / 4 } else { max },
         }
     }
-    largest.filter(|_| total > limits.bytes_total_max).map(|(key, _)| key)
+
+    /// Nothing more may be read.
+    pub(crate) fn begins(self, held: usize) -> bool {
+        held > self.max
+    }
+
+    /// Reading may go on.
+    pub(crate) fn ends(self, held: usize) -> bool {
+        held <= self.until
+    }
+}
+
+/// Which of the open slots must go when `total` is more than `until`: the largest, or none.
+pub(crate) fn over_budget<K>(total: usize, until: usize, open: impl Iterator<Item = (K, usize)>) -> Option<K> {
+    let largest = open.reduce(|most, one| if one.1 > most.1 { one } else { most });
+    largest.filter(|_| total > until).map(|(key, _)| key)
 }
 
 #[cfg(test)]
@@ -132,12 +157,25 @@ mod tests {
 
     #[test]
     fn the_largest_goes_only_when_all_are_too_many() {
+        assert_eq!(over_budget(100, 100, [("a", 40), ("b", 60)].into_iter()), None);
+        assert_eq!(over_budget(102, 100, [("a", 40), ("b", 61), ("c", 1)].into_iter()), Some("b"));
+        assert_eq!(
+            over_budget(900, 100, std::iter::empty::<(u8, usize)>()),
+            None,
+            "what waits for the store cannot close again"
+        );
+    }
+
+    #[test]
+    fn pressure_begins_past_the_budget_and_ends_well_below_it() {
         let limits = Limits {
             bytes_total_max: 100,
             ..Limits::default()
         };
-        assert_eq!(over_budget(&limits, [("a", 40), ("b", 60)].into_iter()), None);
-        assert_eq!(over_budget(&limits, [("a", 40), ("b", 61), ("c", 1)].into_iter()), Some("b"));
-        assert_eq!(over_budget(&limits, std::iter::empty::<(u8, usize)>()), None);
+        let calm = Pressure::of(&limits, false);
+        assert!(!calm.begins(100) && calm.begins(101));
+        let pressed = Pressure::of(&limits, true);
+        assert_eq!(pressed.until, 75);
+        assert!(pressed.ends(75) && !pressed.ends(76));
     }
 }

@@ -11,6 +11,7 @@ use tidegate_validator::{Mode, StartAt};
 
 use crate::cli::RoleArgs;
 use crate::config::kafka::KafkaSection;
+use crate::memory::Shares;
 
 /// As written; every key is described in docs/config.md. Unknown keys are refused.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -22,6 +23,7 @@ struct File {
     sink: SinkSection,
     lake: LakeSection,
     registry: RegistrySection,
+    memory: MemorySection,
     http: Option<String>,
 }
 
@@ -36,6 +38,7 @@ struct ValidatorSection {
     probe_topic: Option<String>,
     batch_records: Option<usize>,
     batch_age_ms: Option<u64>,
+    crash_restarts: Option<u32>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -63,6 +66,12 @@ struct LakeSection {
 struct RegistrySection {
     url: Option<String>,
     files: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct MemorySection {
+    budget_mib: Option<u64>,
 }
 
 /// Proven configuration.
@@ -102,21 +111,25 @@ impl Config {
 
     fn merge(file: File, args: &RoleArgs) -> anyhow::Result<Config> {
         let brokers = args.brokers.clone().or(file.kafka.brokers.clone()).unwrap_or_default();
-        let kafka = file.kafka.settings(brokers, &tidegate_identity::Variables::from_env())?;
+        let shares = Shares::of(file.memory.budget_mib)?;
+        let mut kafka = file.kafka.settings(brokers, &tidegate_identity::Variables::from_env())?;
+        for (property, value) in shares.client() {
+            kafka.client.entry(property.to_owned()).or_insert(value);
+        }
         let contracts = args.contracts.clone().or(file.contracts).context(
             "no contracts are named: set `contracts` in the config file, TIDEGATE_CONTRACTS or --contracts to a directory or Git repository",
         )?;
         Ok(Config {
             kafka,
             contracts,
-            validator: validator(&file.validator, args)?,
+            validator: validator(&file.validator, &shares, args)?,
             validator_group: args
                 .group
                 .clone()
                 .or_else(|| file.validator.group.clone())
                 .unwrap_or_else(|| "tidegate-validator".to_owned()),
             probe_topic: file.validator.probe_topic.clone().unwrap_or_else(|| "tidegate.probe".to_owned()),
-            sink: sink(&file.sink)?,
+            sink: sink(&file.sink, &shares)?,
             sink_group: args.group.clone().or(file.sink.group).unwrap_or_else(|| "tidegate-sink".to_owned()),
             lake: args.lake.clone().or(file.lake.location.clone()).map(|location| {
                 let mut options = tidegate_lake::LakeOptions::from_env();
@@ -170,7 +183,7 @@ fn parse(text: &str) -> Result<File, String> {
     })
 }
 
-fn validator(section: &ValidatorSection, args: &RoleArgs) -> anyhow::Result<tidegate_validator::Settings> {
+fn validator(section: &ValidatorSection, shares: &Shares, args: &RoleArgs) -> anyhow::Result<tidegate_validator::Settings> {
     let mode = match args.mode.as_deref().or(section.mode.as_deref()) {
         None | Some("exactly_once") => Mode::ExactlyOnce,
         Some("at_least_once") => Mode::AtLeastOnce,
@@ -184,6 +197,7 @@ fn validator(section: &ValidatorSection, args: &RoleArgs) -> anyhow::Result<tide
     let mut settings = tidegate_validator::Settings {
         mode,
         start_at,
+        batch_bytes_max: shares.batch,
         ..tidegate_validator::Settings::default()
     };
     if let Some(template) = &section.validated_topic {
@@ -213,10 +227,16 @@ fn validator(section: &ValidatorSection, args: &RoleArgs) -> anyhow::Result<tide
         }
         settings.batch_age_max = Duration::from_millis(age);
     }
+    if let Some(restarts) = section.crash_restarts {
+        if restarts == 0 {
+            bail!("validator.crash_restarts: must be at least 1");
+        }
+        settings.crash_restarts_max = restarts;
+    }
     Ok(settings)
 }
 
-fn sink(section: &SinkSection) -> anyhow::Result<tidegate_sink::Settings> {
+fn sink(section: &SinkSection, shares: &Shares) -> anyhow::Result<tidegate_sink::Settings> {
     for (key, value) in [
         ("slot_rows", section.slot_rows),
         ("slot_bytes", section.slot_bytes),
@@ -230,10 +250,18 @@ fn sink(section: &SinkSection) -> anyhow::Result<tidegate_sink::Settings> {
         topic_epoch: section.topic_epoch,
         ..tidegate_sink::Settings::default()
     };
+    settings.limits.bytes_total_max = shares.slots;
+    settings.limits.bytes_max = shares.slot;
     if let Some(rows) = section.slot_rows {
         settings.limits.rows_max = rows as _;
     }
     if let Some(bytes) = section.slot_bytes {
+        if bytes > shares.slot as u64 {
+            bail!(
+                "sink.slot_bytes: {bytes} is more than an eighth of memory.budget_mib ({} bytes); lower it, or raise memory.budget_mib",
+                shares.slot
+            );
+        }
         settings.limits.bytes_max = bytes as _;
     }
     if let Some(age) = section.slot_age_ms {

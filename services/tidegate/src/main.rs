@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod config;
 mod exit;
+mod memory;
 mod screen;
 mod signals;
 mod table;

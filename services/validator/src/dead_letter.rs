@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 use tidegate_check::{Reason, Violation};
 use tidegate_contract::Severity;
 use tidegate_flow::stamp::{self, JudgedBy};
@@ -18,6 +19,8 @@ pub enum Diagnosis {
     Full,
     /// Identity, contract, reason: what a replay and the audit need.
     Trimmed,
+    /// As that, and in the place of the value its size and SHA-256: it stays where the origin says, as long as the source keeps it.
+    Reference,
 }
 
 /// The headers of a dead letter: the producer's own first, as they came, then ours.
@@ -36,14 +39,28 @@ pub fn headers(
     if let Some(detail) = first.detail {
         headers.push(Header::text(stamp::DETAIL, detail.as_str()));
     }
-    if diagnosis == Diagnosis::Trimmed {
-        return headers;
+    match diagnosis {
+        Diagnosis::Full => {}
+        Diagnosis::Trimmed => return headers,
+        Diagnosis::Reference => {
+            reference(&mut headers, record.value.as_deref().unwrap_or_default());
+            return headers;
+        }
     }
     headers.push(Header::text(stamp::RULES, rules(violations)));
     headers.push(Header::text(stamp::ERRORS, errors_json(violations, cut)));
     headers.push(Header::text(stamp::FAILED_AT, failed_at));
     connect_headers(&mut headers, &record.origin, first);
     headers
+}
+
+fn reference(headers: &mut Vec<Header>, value: &[u8]) {
+    let mut sha256 = String::with_capacity(64);
+    for byte in Sha256::digest(value) {
+        let _ = write!(sha256, "{byte:02x}");
+    }
+    headers.push(Header::text(stamp::VALUE_SHA256, sha256));
+    headers.push(Header::text(stamp::VALUE_BYTES, value.len().to_string()));
 }
 
 /// The violation that names the dead letter: the first of severity error.

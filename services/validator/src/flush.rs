@@ -8,8 +8,9 @@ use std::time::Duration;
 use tidegate_contract::{ContractRef, Location};
 use tidegate_flow::ports::Clock;
 use tidegate_flow::record::Outgoing;
-use tidegate_flow::{NextOffset, Position, Remedy, TopicPartition, WorldError};
+use tidegate_flow::{Position, Remedy, TopicPartition, WorldError};
 
+use crate::hands::Alone;
 use crate::judging::Blocked;
 use crate::outcome::{Class, Decided, Outcome};
 use crate::ownership::names;
@@ -35,18 +36,35 @@ impl Worker<'_> {
             return Ok(());
         }
         self.switch_snapshot();
-        let (mut decided, blocked) = self.decide();
+        let answer = match self.take_in_hand() {
+            None => self.go_through(None).map(drop),
+            Some(place) => match self.face(place)? {
+                None => Ok(()),
+                Some(alone) => self.go_through(Some(&alone)).map(|is_through| {
+                    if !is_through {
+                        self.lay_down(&alone);
+                    }
+                }),
+            },
+        };
+        self.take_up_again();
+        answer
+    }
+
+    /// Judges and publishes what is in hand; whether all of it is committed.
+    fn go_through(&mut self, alone: Option<&Alone>) -> Result<bool, WorldError> {
+        let (mut decided, blocked) = self.decide(alone);
         for stop in &blocked {
             self.hold(&stop.at, &stop.error)?;
         }
         self.hold_recreated(&mut decided)?;
         loop {
-            match self.attempt(&decided)? {
+            match self.attempt(&decided, alone)? {
                 Attempt::Committed => {
                     self.committed(&decided);
-                    return Ok(());
+                    return Ok(!decided.is_empty());
                 }
-                Attempt::Rewound => return Ok(()),
+                Attempt::Rewound => return Ok(false),
                 Attempt::TooLarge(indexes) => self.shrink(&mut decided, &indexes)?,
             }
         }
@@ -65,13 +83,21 @@ impl Worker<'_> {
 
     /// Judges the batch in order. A record that cannot be judged now holds its partition from there on. Of each partition one batch
     /// holds records of one snapshot only; what another one judges stays for the next batch.
-    fn decide(&mut self) -> (Vec<Decided>, Vec<Blocked>) {
+    fn decide(&mut self, alone: Option<&Alone>) -> (Vec<Decided>, Vec<Blocked>) {
         let now = self.parts.clock.now_micros();
         self.bench.begin_batch();
         let mut decided: Vec<Decided> = Vec::with_capacity(self.batch.len());
         let mut blocked: Vec<Blocked> = Vec::new();
         let mut later = Vec::new();
         let mut used: HashMap<TopicPartition, Arc<str>> = HashMap::new();
+        if alone.is_some_and(|alone| alone.is_given_up) {
+            for record in std::mem::take(&mut self.batch) {
+                match self.give_up(record) {
+                    Ok(one) => decided.push(one),
+                    Err(stop) => blocked.push(*stop),
+                }
+            }
+        }
         for record in std::mem::take(&mut self.batch) {
             let at = &record.origin.at;
             if blocked.iter().any(|stop| stop.at == *at) {
@@ -122,12 +148,12 @@ impl Worker<'_> {
         (decided, blocked)
     }
 
-    fn attempt(&mut self, decided: &[Decided]) -> Result<Attempt, WorldError> {
+    fn attempt(&mut self, decided: &[Decided], alone: Option<&Alone>) -> Result<Attempt, WorldError> {
         if decided.is_empty() {
             return Ok(Attempt::Committed);
         }
         let positions = self.positions_after(decided);
-        if let Err(error) = self.note_snapshots(decided) {
+        if let Err(error) = self.note_snapshots(decided).and_then(|()| self.note_leaving(alone)) {
             return self
                 .failed(&positions, &error.what, error.remedy == Remedy::Operator)
                 .map(|()| Attempt::Rewound);
@@ -142,6 +168,7 @@ impl Worker<'_> {
             Published::Abandoned => {
                 tracing::warn!("stopping in the middle of a commit; the brokers finish or abort it, and the next owner asks the group");
                 self.batch.clear();
+                self.is_abandoned = true;
                 Ok(Attempt::Rewound)
             }
             Published::Aborted(cause) => {
@@ -153,17 +180,28 @@ impl Worker<'_> {
 
     /// The next position of each partition of a batch, with the snapshot that judged it.
     fn positions_after(&self, decided: &[Decided]) -> Vec<Position> {
-        let mut next: BTreeMap<&TopicPartition, (NextOffset, &Arc<str>)> = BTreeMap::new();
-        for one in decided {
-            next.insert(&one.record.origin.at, (one.record.origin.offset.next(), &one.commit));
-        }
-        next.into_iter()
-            .map(|(at, (next, commit))| Position {
-                at: at.clone(),
-                next,
-                metadata: self.note(at, commit),
+        self.last_of_each(decided)
+            .map(|(at, (one, records))| {
+                let next = one.record.origin.offset.next();
+                let owned = self.partitions.get(at);
+                let crashes = owned.and_then(|owned| owned.watch.note_behind(next, records, one.is_given_up()));
+                Position {
+                    at: at.clone(),
+                    next,
+                    metadata: self.note_with(at, &one.commit, crashes),
+                }
             })
             .collect()
+    }
+
+    /// The last record of each partition, and how many there are of it.
+    fn last_of_each<'d>(&self, decided: &'d [Decided]) -> impl Iterator<Item = (&'d TopicPartition, (&'d Decided, usize))> + use<'d> {
+        let mut last: BTreeMap<&TopicPartition, (&Decided, usize)> = BTreeMap::new();
+        for one in decided {
+            let records = last.get(&one.record.origin.at).map_or(0, |(_, records)| *records);
+            last.insert(&one.record.origin.at, (one, records + 1));
+        }
+        last.into_iter()
     }
 
     /// In at_least_once the snapshot that judges must be recorded in the group before anything judged by it leaves: after a crash it
@@ -189,7 +227,7 @@ impl Worker<'_> {
                 Some(Position {
                     at: (*at).clone(),
                     next,
-                    metadata: self.note(at, commit),
+                    metadata: self.note_with(at, commit, self.crashes(at)),
                 })
             })
             .collect();
@@ -238,14 +276,16 @@ impl Worker<'_> {
     fn committed(&mut self, decided: &[Decided]) {
         self.failures = 0;
         self.records_max = (self.records_max * 2).min(self.settings.batch_records_max);
-        let mut last: BTreeMap<&TopicPartition, &Decided> = BTreeMap::new();
-        for one in decided {
-            last.insert(&one.record.origin.at, one);
-        }
-        for (at, one) in last {
+        for (at, (one, records)) in self.last_of_each(decided) {
             if let Some(owned) = self.partitions.get_mut(at) {
                 owned.committed = one.record.origin.offset.next();
                 owned.noted = one.commit.clone();
+                let was_quarantined = owned.watch.is_quarantined();
+                owned.watch.passed(owned.committed, records, one.is_given_up());
+                if was_quarantined && !owned.watch.is_quarantined() {
+                    tracing::info!(partition = %at, next = owned.committed.0, "out of quarantine");
+                    self.parts.meter.quarantined(at, false);
+                }
             }
         }
         self.parts.meter.committed(decided.len(), self.judging_micros);
@@ -281,7 +321,7 @@ impl Worker<'_> {
 
     /// A batch failed for a reason outside of it that names no record. Smaller batches follow, until what fails stands alone and only
     /// its partition waits.
-    fn failed(&mut self, positions: &[Position], what: &str, operator: bool) -> Result<(), WorldError> {
+    pub(crate) fn failed(&mut self, positions: &[Position], what: &str, operator: bool) -> Result<(), WorldError> {
         self.failures += 1;
         self.rewind(positions)?;
         tracing::warn!(
@@ -318,7 +358,7 @@ impl Worker<'_> {
                 }
                 Some(outcome) => one.outcome = outcome,
                 None => {
-                    let what = "is too large even as a dead letter; raise max.message.bytes of the dead-letter topic";
+                    let what = "is too large even as a dead letter without its value; raise max.message.bytes of the dead-letter topic";
                     stuck.push((at, offset, what));
                 }
             }

@@ -135,6 +135,23 @@ impl Bench {
         })
     }
 
+    /// The outcome of a record that processes died of: set aside unread. `Err`: a contract of its topic halts in front of a dead letter, and
+    /// nobody knows whose event it is.
+    pub(crate) fn crash_suspect(&mut self, record: Record, snapshot: &JudgingSnapshot, now: i64) -> Result<Decided, Box<Blocked>> {
+        if let Some(contract) = snapshot.halting(&record.origin.at.topic) {
+            return Err(halt(record, contract, Reason::CrashSuspect, ""));
+        }
+        Ok(Decided {
+            record,
+            outcome: refused(Reason::CrashSuspect, "crash"),
+            contract: None,
+            judged: JudgedBy::new(None, snapshot.commit(), ENGINE_VERSION, now),
+            commit: snapshot.commit().clone(),
+            halts: false,
+            shadow: None,
+        })
+    }
+
     fn stamp(&mut self, topic: &Arc<str>, judge: &ObjectPlan, snapshot: &JudgingSnapshot, now: i64) -> JudgedBy {
         let commit = snapshot.commit();
         let key = (topic.clone(), judge.contract.clone(), judge.object.clone(), commit.clone(), now);

@@ -1,8 +1,11 @@
-//! The text beside a committed position, version 1: which snapshot judged, and which incarnation of the topic the position is about.
+//! The text beside a committed position, version 1: which snapshot judged, which incarnation of the topic the position is about, and how
+//! often the partition was begun in vain.
 
 use serde::{Deserialize, Serialize};
 
-/// `{"v":1,"s":"<commit>","t":"<topic id>"}`; Event Hubs allows 1,024 bytes.
+use crate::quarantine::Crashes;
+
+/// `{"v":1,"s":"<commit>","t":"<topic id>","c":{..}}`; Event Hubs allows 1,024 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// Format version.
@@ -12,6 +15,9 @@ pub struct Note {
     /// Kafka's id of the topic, where the brokers have one: positions of a topic that was deleted and created again mean nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub t: Option<String>,
+    /// Starts that came to nothing; none while the partition moves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub c: Option<Crashes>,
 }
 
 // === impl Note ===
@@ -23,6 +29,7 @@ impl Note {
             v: 1,
             s: commit.to_owned(),
             t: topic_id.map(str::to_owned),
+            c: None,
         }
     }
 

@@ -10,12 +10,15 @@
 pub mod dead_letter;
 mod first_time;
 mod flush;
+mod hands;
 mod judging;
 pub mod ledger;
 pub mod outcome;
 mod ownership;
+mod parking;
 pub mod parts;
 pub mod publish;
+pub mod quarantine;
 pub mod run;
 pub mod settings;
 pub mod startup;

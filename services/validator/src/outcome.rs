@@ -74,6 +74,17 @@ impl Decided {
         }
     }
 
+    /// Whether its value stays behind.
+    fn is_reference(&self) -> bool {
+        let reference = Diagnosis::Reference;
+        matches!(&self.outcome, Outcome::DeadLetter { diagnosis, .. } if *diagnosis == reference)
+    }
+
+    /// Whether it was set aside because processes died of it.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.class() == Class::DeadLetter(Reason::CrashSuspect)
+    }
+
     /// The record that leaves, to the same partition number; none when it is skipped.
     pub fn outgoing(&self, settings: &Settings, failed_at: &str) -> Option<Outgoing> {
         let source = &self.record.origin.at;
@@ -100,7 +111,7 @@ impl Decided {
             },
             timestamp: self.record.timestamp,
             key: self.record.key.clone(),
-            value: self.record.value.clone(),
+            value: self.record.value.clone().filter(|_| !self.is_reference()),
             headers,
         })
     }
@@ -145,6 +156,15 @@ impl Decided {
                 violations: violations.clone(),
                 cut: *cut,
                 diagnosis: Diagnosis::Trimmed,
+            }),
+            Outcome::DeadLetter {
+                violations,
+                cut,
+                diagnosis: Diagnosis::Trimmed,
+            } if self.record.value.is_some() => Some(Outcome::DeadLetter {
+                violations: violations.clone(),
+                cut: *cut,
+                diagnosis: Diagnosis::Reference,
             }),
             Outcome::DeadLetter { .. } | Outcome::Skipped(_) => None,
         }

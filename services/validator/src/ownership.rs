@@ -6,11 +6,10 @@ use std::sync::Arc;
 use tidegate_flow::ports::Committed;
 use tidegate_flow::{NextOffset, Position, Remedy, TopicPartition, WorldError};
 
-use crate::flush::waits_on;
 use crate::ledger::Note;
 use crate::outcome::Decided;
 use crate::parts::JudgingSnapshot;
-use crate::publish::{Cause, Published, publish};
+use crate::quarantine::Watch;
 use crate::run::Worker;
 use crate::settings::{Mode, StartAt};
 
@@ -28,6 +27,8 @@ pub(crate) struct Owned {
     pub(crate) pinned: Option<Pinned>,
     /// Waiting for a bad world to heal: not fetched until then (microseconds since the epoch).
     pub(crate) held_until: Option<i64>,
+    /// Starts before this one that came to nothing.
+    pub(crate) watch: Watch,
 }
 
 /// How records that may already have left were judged.
@@ -57,6 +58,7 @@ impl Worker<'_> {
             Ok(()) => {
                 self.parts.meter.assigned(waiting.len());
                 tracing::info!(partitions = %names(&waiting), "partitions assigned");
+                self.tell_watched(&waiting);
             }
             Err(error) if error.remedy == Remedy::Retry => {
                 self.wait_out(&error);
@@ -69,7 +71,7 @@ impl Worker<'_> {
 
     fn begin_at(&mut self, partitions: &[TopicPartition]) -> Result<Vec<(TopicPartition, NextOffset)>, WorldError> {
         let mut starts = Vec::with_capacity(partitions.len());
-        let mut first_time = Vec::new();
+        let (mut begun, mut unreadable) = (Vec::new(), Vec::new());
         for committed in self.parts.exchange.committed(partitions)? {
             if let Some(error) = self.other_incarnation(&committed) {
                 self.parts.meter.held(&committed.at, true, &error.what);
@@ -82,12 +84,19 @@ impl Worker<'_> {
                 StartAt::Latest => end,
             });
             let (noted, pinned) = self.judged_until_now(&committed, next, end);
-            if committed.next.is_none() {
-                first_time.push(Position {
+            let watch = self.watch(&committed, next, end);
+            if watch.is_unreadable() && self.trying.as_ref() != Some(&committed.at) {
+                unreadable.push((watch.attempt(), committed.at));
+                continue;
+            }
+            if committed.next.is_none() || watch.is_counting() {
+                let crashes = watch.note();
+                begun.push(Position {
                     at: committed.at.clone(),
                     next,
-                    metadata: self.note(&committed.at, &noted),
+                    metadata: self.note_with(&committed.at, &noted, crashes.clone()),
                 });
+                self.counted.insert(committed.at.clone(), crashes);
             }
             self.partitions.insert(
                 committed.at.clone(),
@@ -96,38 +105,24 @@ impl Worker<'_> {
                     noted,
                     pinned,
                     held_until: None,
+                    watch,
                 },
             );
             starts.push((committed.at, next));
         }
-        // Whoever owns the partition next begins at the same record, also if nothing is committed until then.
-        self.commit_first(&first_time)?;
+        // Whoever owns the partition next begins at the same record, also if nothing is committed until then, and knows of this start.
+        self.commit_notes(&begun)?;
+        self.park(unreadable);
+        self.trying = None;
         Ok(starts)
     }
 
-    /// Commits where partitions begin that the group has never committed. In a transaction, as any position in `exactly_once`: who was
-    /// away since it asked, and is back in the group, must not put back what the next owner has committed by now.
-    fn commit_first(&mut self, positions: &[Position]) -> Result<(), WorldError> {
-        if positions.is_empty() {
-            return Ok(());
-        }
-        let (meter, clock, stop) = (self.parts.meter, self.parts.clock, self.stop);
-        let go_on = |what: &str| waits_on(meter, clock, stop, what);
-        let (remedy, what) = match publish(self.parts.exchange, self.settings.mode, Vec::new(), positions, &go_on)? {
-            Published::Committed => return Ok(()),
-            Published::Aborted(Cause::Refused { what, operator: true }) => (Remedy::Operator, what),
-            Published::Aborted(Cause::Refused { what, operator: false }) => (Remedy::Retry, what),
-            Published::Aborted(_) => (Remedy::Retry, "partitions were lost before they began".to_owned()),
-            Published::Unknown | Published::Abandoned => {
-                (Remedy::Retry, "no answer to the first positions; asking the group again".to_owned())
-            }
-        };
-        Err(WorldError::new(remedy, what))
-    }
-
-    /// What is committed beside a position.
-    pub(crate) fn note(&self, at: &TopicPartition, commit: &str) -> String {
-        Note::new(commit, self.settings.topic_ids.get(&at.topic).map(|id| &**id)).write()
+    /// What the note tells of former owners.
+    fn watch(&self, committed: &Committed, next: NextOffset, end: NextOffset) -> Watch {
+        let noted = Note::read(&committed.metadata).and_then(|note| note.c);
+        let own = self.counted.get(&committed.at).and_then(Option::as_ref);
+        let limits = (self.settings.batch_records_max, self.settings.crash_restarts_max);
+        Watch::begin(noted.as_ref(), own, (next, end), limits, tidegate_check::ENGINE_VERSION)
     }
 
     /// Why the committed position is not about the topic that is there now; its offsets began anew.
@@ -204,8 +199,11 @@ impl Worker<'_> {
         self.parts.meter.given_up(partitions.len(), lost);
         self.forget_batch_of(partitions);
         self.waiting.retain(|at| !partitions.contains(at));
+        self.parked.retain(|at, _| !partitions.contains(at));
         for at in partitions {
-            self.partitions.remove(at);
+            if self.partitions.remove(at).is_some_and(|owned| owned.watch.is_quarantined()) {
+                self.parts.meter.quarantined(at, false);
+            }
             self.parts.meter.released(at);
         }
         tracing::info!(partitions = %names(partitions), lost, "partitions given up");
@@ -311,7 +309,7 @@ fn created_again(at: &TopicPartition, committed: i64) -> WorldError {
     WorldError::new(Remedy::Operator, what)
 }
 
-fn micros(duration: std::time::Duration) -> i64 {
+pub(crate) fn micros(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX / 2)
 }
 

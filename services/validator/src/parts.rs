@@ -60,6 +60,10 @@ pub trait Meter: Send + Sync {
     fn held(&self, at: &TopicPartition, operator: bool, why: &str);
     /// A partition goes on, or went to somebody else.
     fn released(&self, at: &TopicPartition);
+    /// The records of a partition go one by one, because processes died with some of them in hand; or no longer.
+    fn quarantined(&self, _at: &TopicPartition, _is: bool) {}
+    /// Bytes of records in the open batch.
+    fn buffered(&self, _bytes: usize) {}
     /// Partitions came; or went, in good order or `lost`.
     fn assigned(&self, partitions: usize);
     /// See [`Meter::assigned`].

@@ -11,6 +11,7 @@ use tidegate_flow::{Record, Remedy, TopicPartition, WorldError};
 use crate::judging::Bench;
 use crate::ownership::Owned;
 use crate::parts::{JudgingSnapshot, Parts};
+use crate::quarantine::Crashes;
 use crate::settings::Settings;
 
 /// A poll never waits longer than this, so that stop requests and healed partitions are noticed.
@@ -29,6 +30,12 @@ pub fn run<'a>(settings: &'a Settings, parts: Parts<'a>, stop: &'a AtomicBool) -
         bench: Bench::new(),
         partitions: BTreeMap::new(),
         batch: Vec::new(),
+        aside: Vec::new(),
+        alone_next: false,
+        is_abandoned: false,
+        parked: BTreeMap::new(),
+        trying: None,
+        counted: BTreeMap::new(),
         batch_bytes: 0,
         batch_since: 0,
         records_max: settings.batch_records_max,
@@ -51,6 +58,7 @@ pub fn run<'a>(settings: &'a Settings, parts: Parts<'a>, stop: &'a AtomicBool) -
         "stopping: publishing what is open, then leaving the group"
     );
     worker.flush()?;
+    worker.leave_no_count();
     worker.parts.exchange.close();
     Ok(())
 }
@@ -64,6 +72,18 @@ pub(crate) struct Worker<'a> {
     /// In order, so that the same events make the same calls.
     pub(crate) partitions: BTreeMap<TopicPartition, Owned>,
     pub(crate) batch: Vec<Record>,
+    /// What the attempt under way does not take in hand ([`crate::hands`]); empty between two.
+    pub(crate) aside: Vec<Record>,
+    /// Whose turn it is where partitions are in quarantine.
+    pub(crate) alone_next: bool,
+    /// A commit was left without an answer because the worker stops: nothing more goes through this producer.
+    pub(crate) is_abandoned: bool,
+    /// Ours, and not read before this time (microseconds since the epoch), see [`crate::parking`].
+    pub(crate) parked: BTreeMap<TopicPartition, i64>,
+    /// The parked partition whose turn it is.
+    pub(crate) trying: Option<TopicPartition>,
+    /// What was last noted of this process's own starts.
+    pub(crate) counted: BTreeMap<TopicPartition, Option<Crashes>>,
     /// Bytes of the batch: keys, values, headers.
     pub(crate) batch_bytes: usize,
     /// When the first record of the batch came, microseconds since the epoch.
@@ -94,6 +114,7 @@ impl Worker<'_> {
     fn turn(&mut self) -> Result<(), WorldError> {
         self.trouble = None;
         self.release_healed()?;
+        self.take_parked();
         if !self.waiting.is_empty() {
             self.start_waiting()?;
         }
@@ -108,6 +129,10 @@ impl Worker<'_> {
             Err(error) => return Err(error),
         }
         if self.is_due() {
+            self.flush()?;
+        }
+        // What a flush leaves for the next one counts, too: nothing more is taken while it is too much.
+        while self.batch_bytes >= self.settings.batch_bytes_max && !self.is_stopping() {
             self.flush()?;
         }
         self.look_for_contracts();
@@ -166,7 +191,8 @@ impl Worker<'_> {
     /// Drops what the batch holds of these partitions.
     pub(crate) fn forget_batch_of(&mut self, partitions: &[TopicPartition]) {
         self.batch.retain(|record| !partitions.contains(&record.origin.at));
-        self.batch_bytes = self.batch.iter().map(bytes_of).sum();
+        self.aside.retain(|record| !partitions.contains(&record.origin.at));
+        self.batch_bytes = self.batch.iter().chain(&self.aside).map(bytes_of).sum();
     }
 
     /// Counts, logs and waits a moment. The loop goes on afterwards.
@@ -179,6 +205,7 @@ impl Worker<'_> {
 
     fn report(&self) {
         let held = self.partitions.values().filter(|owned| owned.held_until.is_some()).count();
+        self.parts.meter.buffered(self.batch_bytes);
         let all = !self.partitions.is_empty() && held == self.partitions.len();
         let ready = match &self.trouble {
             Some(what) => Err(what.as_str()),

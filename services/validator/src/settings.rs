@@ -42,6 +42,8 @@ pub struct Settings {
     pub batch_bytes_max: usize,
     /// A batch closes this long after its first record came.
     pub batch_age_max: Duration,
+    /// So often a partition may be begun in vain at one place before its records go one by one ([`crate::quarantine`]).
+    pub crash_restarts_max: u32,
     /// A partition whose cause of trouble heals by itself is tried again after this long.
     pub retry_after: Duration,
     /// A partition that waits for somebody is tried again after this long, so that it goes on alone once that is done.
@@ -73,6 +75,7 @@ impl Default for Settings {
             batch_records_max: 10_000,
             batch_bytes_max: 32 << 20,
             batch_age_max: Duration::from_millis(500),
+            crash_restarts_max: 3,
             retry_after: Duration::from_secs(5),
             operator_retry_after: Duration::from_secs(60),
         }

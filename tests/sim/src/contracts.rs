@@ -10,6 +10,9 @@ use tidegate_validator::JudgingSnapshot;
 /// The id under which the payments' schema is registered.
 pub(crate) const SCHEMA: u32 = 7;
 
+/// Whoever looks this one up dies of it.
+pub(crate) const POISON: u32 = 666;
+
 const ORDERS: &str = include_str!("../../../contracts/shop/orders/v1.odcs.yaml");
 const PAYMENTS: &str = include_str!("../../../contracts/payments/payments/v1.odcs.yaml");
 const CUSTOMERS: &str = include_str!("../../../contracts/crm/customers/v1.odcs.yaml");

@@ -35,6 +35,8 @@ pub enum Fault {
     F29,
     F31,
     F32,
+    /// Of the list of hostile inputs.
+    I20,
 }
 
 /// One row of the table.
@@ -144,6 +146,11 @@ pub const TABLE: &[Row] = &[
     ),
     row(Fault::F31, 0.04, "SIGTERM, sometimes twice; rolling restart (drawn every second)"),
     row(Fault::F32, 0.01, "throttled: a call takes seconds"),
+    row(
+        Fault::I20,
+        0.06,
+        "a record that kills whoever judges it (never drawn: it outlasts the trouble of a seed)",
+    ),
 ];
 
 /// The faults of one seed: which are on, until when, and how often each struck.
@@ -177,7 +184,7 @@ impl Faults {
     pub fn drawn(rng: &mut Rng) -> Faults {
         let share = [0.1, 0.3, 0.6][rng.usize(..3)];
         let mut on = BTreeMap::new();
-        for row in TABLE {
+        for row in TABLE.iter().filter(|row| row.fault != Fault::I20) {
             if rng.f64() < share {
                 on.insert(row.fault, row.likely * [0.5, 1.0, 3.0][rng.usize(..3)]);
             }

@@ -13,7 +13,7 @@ use tidegate_validator::parts::Chosen;
 
 use crate::contracts::Registry;
 use crate::ports::exchange::is_large;
-use crate::traffic::TOPICS;
+use crate::traffic::{TOPICS, poison};
 use crate::world::{VALIDATORS, World};
 
 type Place = (TopicPartition, Offset);
@@ -198,6 +198,8 @@ impl Oracle<'_> {
         let now = header_text(&record.headers, stamp::JUDGE).and_then(|judge| judge.rsplit('/').next()?.parse().ok());
         let alone = now.and_then(|now| self.alone(source, &stamp.commit, now));
         let is_right = match (&alone, is_valid) {
+            // Nobody can judge it and live, and nothing else is given up.
+            _ if source.value == Some(poison()) => !is_valid && reason == "crash_suspect",
             (Some(Ok(())), true) => true,
             (Some(Ok(())), false) => reason == "size_violation" && is_large(&self.world.faults, place.1.0),
             (Some(Err(reasons)), false) => reasons.contains(reason),

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tidegate_flow::TopicPartition;
 use tidegate_flow::ports::{Cluster, NewTopic};
 use tidegate_flow::record::Outgoing;
 use tidegate_sim::traffic::{Route, Traffic};
 
-use crate::contracts::SCHEMA;
+use crate::contracts::{POISON, SCHEMA};
 use crate::fault::Fault;
 use crate::world::World;
 
@@ -54,6 +55,10 @@ pub(crate) fn schedule(world: &Arc<World>, seed: u64) {
         if world.strikes_at(Fault::F29, 3.0) {
             record.timestamp = world.schedule.draw(|rng| [Some(0), Some(-1), Some(LAST), None][rng.usize(..4)]);
         }
+        let likely = world.faults.likely(Fault::I20);
+        if likely > 0.0 && &*record.to.topic == "payments" && world.schedule.draw(|rng| rng.f64()) < likely {
+            record.value = Some(poison());
+        }
         waiting.push(record);
         if world.schedule.draw(|rng| rng.u8(..3)) == 0 {
             upstream += 1;
@@ -62,6 +67,14 @@ pub(crate) fn schedule(world: &Arc<World>, seed: u64) {
     }
     upstream += 1;
     write(world, world.plan.load, waiting, upstream);
+}
+
+/// A record that names the schema which kills.
+pub(crate) fn poison() -> Bytes {
+    let mut bytes = vec![0];
+    bytes.extend(POISON.to_be_bytes());
+    bytes.push(2);
+    bytes.into()
 }
 
 fn write(world: &Arc<World>, at: Duration, records: Vec<Outgoing>, number: u32) {

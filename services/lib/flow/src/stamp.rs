@@ -36,6 +36,10 @@ pub const DETAIL: &str = "tidegate.detail";
 pub const RULES: &str = "tidegate.rules";
 /// Compact JSON list of all violations, at most 8 KiB.
 pub const ERRORS: &str = "tidegate.errors";
+/// SHA-256 in hex of a value that was left out because the dead letter would be too large with it; the value is at the origin.
+pub const VALUE_SHA256: &str = "tidegate.value-sha256";
+/// How many bytes that value has.
+pub const VALUE_BYTES: &str = "tidegate.value-bytes";
 /// When it failed, RFC 3339 in UTC.
 pub const FAILED_AT: &str = "tidegate.failed-at";
 

@@ -52,6 +52,25 @@ pub fn read_commit(path: &Path, commit: &str, folder: &str) -> Result<Reading, W
     Ok(reading)
 }
 
+/// Whether `commit` is `earlier` or has it among its ancestors. A commit that is no longer there is nobody's ancestor.
+pub fn comes_after(path: &Path, commit: &str, earlier: &str) -> Result<bool, WorldError> {
+    let repository = open(path)?;
+    let (Some(commit), Some(earlier)) = (full_id(commit), full_id(earlier)) else {
+        return Ok(false);
+    };
+    if repository.find_commit(earlier).is_err() {
+        return Ok(false);
+    }
+    let what = || format!("cannot read the history of {}", path.display());
+    let walk = repository.rev_walk([commit]).all();
+    for ancestor in walk.map_err(|error| caused(Remedy::Retry, what(), error))? {
+        if ancestor.map_err(|error| caused(Remedy::Retry, what(), error))?.id == earlier {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn open(path: &Path) -> Result<Repository, WorldError> {
     let opened = gix::open::Options::isolated().open(path);
     let repository = opened.map_err(|error| caused(Remedy::Operator, format!("cannot open the repository {}", path.display()), error))?;

@@ -9,7 +9,7 @@ use tidegate_flow::{Remedy, WorldError};
 
 use crate::directory::read_directory;
 use crate::reading::Reading;
-use crate::repository::{is_repository, read_commit, resolve};
+use crate::repository::{comes_after, is_repository, read_commit, resolve};
 
 /// A plain directory or a reference of a local Git repository.
 #[derive(Debug)]
@@ -89,6 +89,7 @@ impl ContractSource {
                 diagnostics: diagnostics.clone(),
             });
         }
+        self.refuse_going_back(&commit)?;
         let reading = match (reading, &self.place) {
             (Some(reading), _) => reading,
             (None, Place::Repository { path, folder, .. }) => read_commit(path, &commit, folder)?,
@@ -108,6 +109,24 @@ impl ContractSource {
                 Ok(LoadOutcome::Refused { commit, diagnostics })
             }
         }
+    }
+
+    /// A branch that was rewritten or put back would bring contracts back that were replaced on purpose, and nobody may notice.
+    fn refuse_going_back(&self, commit: &str) -> Result<(), WorldError> {
+        let (Place::Repository { path, reference, .. }, Some(current)) = (&self.place, &self.current) else {
+            return Ok(());
+        };
+        if comes_after(path, commit, &current.commit)? {
+            return Ok(());
+        }
+        let what = format!(
+            "{} of {} is at {commit}, which does not come after {}: it was put back or rewritten, and the contracts in force stay; to go back use \
+             `git revert`, or restart to take it as it is",
+            reference.as_deref().unwrap_or("HEAD"),
+            path.display(),
+            current.commit
+        );
+        Err(WorldError::new(Remedy::Operator, what))
     }
 
     /// The last good snapshot; none before the first.

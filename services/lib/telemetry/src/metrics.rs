@@ -91,7 +91,10 @@ struct Shared {
     schema_requests: IntCounterVec,
     partition_paused: IntGaugeVec,
     partition_halted: IntGaugeVec,
+    partition_quarantined: IntGaugeVec,
     partition_lag: IntGaugeVec,
+    buffer_bytes: IntGaugeVec,
+    buffer_budget: IntGaugeVec,
     thread_busy: CounterVec,
 }
 
@@ -180,6 +183,23 @@ impl Metrics {
         partition_gauge(&self.shared.partition_halted, at, i64::from(halted));
     }
 
+    /// The records of a partition go one by one, because processes died there (or no longer).
+    pub fn partition_quarantined(&self, at: &TopicPartition, quarantined: bool) {
+        partition_gauge(&self.shared.partition_quarantined, at, i64::from(quarantined));
+    }
+
+    /// Bytes of records in a role's buffers.
+    pub fn buffered(&self, role: &'static str, bytes: usize) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.shared.buffer_bytes.with_label_values(&[role]).set(bytes);
+    }
+
+    /// How many bytes a role's buffers may hold.
+    pub fn buffer_budget(&self, role: &'static str, bytes: usize) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.shared.buffer_budget.with_label_values(&[role]).set(bytes);
+    }
+
     /// Records between the position and the end of a partition.
     pub fn partition_lag(&self, at: &TopicPartition, records: i64) {
         partition_gauge(&self.shared.partition_lag, at, records);
@@ -190,6 +210,7 @@ impl Metrics {
         for gauge in [
             &self.shared.partition_paused,
             &self.shared.partition_halted,
+            &self.shared.partition_quarantined,
             &self.shared.partition_lag,
         ] {
             // An error only says that there was no such series.
@@ -237,10 +258,25 @@ impl Shared {
                 "1 while a partition is stopped and needs an operator",
                 partition,
             ),
+            partition_quarantined: meter.gauge_vec(
+                "partition_quarantined",
+                "1 while the records of a partition go one by one, because processes died with some of them in hand",
+                partition,
+            ),
             partition_lag: meter.gauge_vec(
                 "partition_lag_records",
                 "Records between position and end of a partition",
                 partition,
+            ),
+            buffer_bytes: meter.gauge_vec(
+                "buffer_bytes",
+                "Bytes of records in memory: the open batch of a validator, all slots of a sink",
+                &["role"],
+            ),
+            buffer_budget: meter.gauge_vec(
+                "buffer_budget_bytes",
+                "Bytes that these buffers may hold before batches and slots close early and partitions are paused",
+                &["role"],
             ),
             thread_busy: meter.seconds_vec("thread_busy_seconds_total", "Time that worker threads were not waiting", &["role"]),
         }

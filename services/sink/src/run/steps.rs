@@ -131,7 +131,7 @@ impl Worker<'_, '_> {
     }
 
     /// Lets the consumer read on from the lane's position.
-    fn release(&mut self, lane: &mut Lane) -> Step {
+    pub(super) fn release(&mut self, lane: &mut Lane) -> Step {
         let positions = [(lane.at.clone(), lane.position)];
         lane.stale = true;
         // A pause that was asked for when the partition was already another's may outlive that, so a new lane resumes too.
@@ -249,7 +249,9 @@ impl Worker<'_, '_> {
         };
         match std::mem::replace(&mut lane.work, Work::Idle) {
             Work::Gathering(gather) => {
+                let bytes = gather.fill().bytes;
                 lane.work = Work::Closing {
+                    bytes,
                     closed: Box::new(gather.close(closing)),
                     placed: false,
                     why,
@@ -257,6 +259,7 @@ impl Worker<'_, '_> {
             }
             Work::Following(claim, gather) => {
                 closing.writer = claim.writer;
+                let bytes = gather.fill().bytes;
                 let mut closed = gather.close(closing);
                 if let Some(what) = closed.claim.disagreement(&claim) {
                     return Err(Trouble::Halt(format!(
@@ -266,6 +269,7 @@ impl Worker<'_, '_> {
                 }
                 closed.claim = *claim;
                 lane.work = Work::Closing {
+                    bytes,
                     closed: Box::new(closed),
                     placed: true,
                     why,
@@ -278,7 +282,7 @@ impl Worker<'_, '_> {
 
     /// Claim, write, commit, as far as they are not done.
     pub(super) fn settle(&mut self, lane: &mut Lane) -> Step {
-        let (Work::Closing { closed, placed, why }, Some(tip)) = (&mut lane.work, &mut lane.tip) else {
+        let (Work::Closing { closed, placed, why, .. }, Some(tip)) = (&mut lane.work, &mut lane.tip) else {
             return Ok(());
         };
         if !*placed {

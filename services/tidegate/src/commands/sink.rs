@@ -48,6 +48,7 @@ fn sink(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -> Re
     let mut rulings = tidegate_sink::SnapshotRulings::new(|| contracts.current().snapshot.clone(), &schemas);
     let mut consumer = GroupConsumer::join(&config.kafka, "sink", &config.sink_group, &validated)?;
     let meter = SinkMeter::new(&metrics, &health);
+    metrics.buffer_budget("sink", config.sink.limits.bytes_total_max);
     tracing::info!(lake = lake.location, topics = validated.len(), "sinking");
     let parts = Parts {
         consumer: &mut consumer,

@@ -71,6 +71,7 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
         GroupExchange::join(&config.kafka, "validator", &config.validator_group, &topics, delivering.clone())
     })?;
     let meter = ValidatorMeter::new(&metrics, &health, "validator");
+    metrics.buffer_budget("validator", settings.batch_bytes_max);
     let parts = Parts {
         exchange: &mut exchange,
         contracts: &mut live,

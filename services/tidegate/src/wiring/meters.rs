@@ -99,6 +99,14 @@ impl tidegate_validator::Meter for ValidatorMeter {
         }
     }
 
+    fn quarantined(&self, at: &TopicPartition, is: bool) {
+        self.metrics.partition_quarantined(at, is);
+    }
+
+    fn buffered(&self, bytes: usize) {
+        self.metrics.buffered("validator", bytes);
+    }
+
     fn assigned(&self, partitions: usize) {
         self.metrics.assigned(partitions);
     }
@@ -162,7 +170,9 @@ impl tidegate_sink::Metrics for SinkMeter {
         self.metrics.oldest_open("", age);
     }
 
-    fn open_bytes(&self, _: usize) {}
+    fn open_bytes(&self, bytes: usize) {
+        self.metrics.buffered("sink", bytes);
+    }
 
     fn halted(&self, partitions: usize) {
         match partitions {

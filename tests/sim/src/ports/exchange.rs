@@ -269,6 +269,9 @@ impl Exchange for ProcessExchange {
                 .draw(|rng| [FaultClass::Retriable, FaultClass::Abortable, FaultClass::Fatal][rng.usize(..3)]);
             if process.world.schedule.draw(|rng| rng.bool()) {
                 let _ = self.inner.send_offsets(positions);
+                if let Some((id, _)) = self.inner.producer() {
+                    process.world.time_transaction(&id);
+                }
             }
             return Err(self.fault(class, "the coordinator moves"));
         }

@@ -12,7 +12,7 @@ use tidegate_flow::{NextOffset, Remedy, TopicPartition, WorldError};
 use tidegate_sim::BrokerCluster;
 use tidegate_validator::{Contracts, JudgingSnapshot, Meter};
 
-use crate::contracts::Registry;
+use crate::contracts::{POISON, Registry};
 use crate::fault::Fault;
 use crate::mutation::Mutation;
 use crate::world::Process;
@@ -132,6 +132,11 @@ impl ProcessSchemas {
 
 impl SchemaLookup for ProcessSchemas {
     fn lookup(&self, need: &SchemaNeed) -> Known {
+        if *need == SchemaNeed::Id(POISON) {
+            self.process.note(format_args!("    judges what kills it"));
+            self.process.world.faults.struck(Fault::I20);
+            self.process.die();
+        }
         match self.asked.lock().expect("not poisoned").contains(&format!("{need:?}")) {
             true => Registry.lookup(need),
             false => Known::NotCached,

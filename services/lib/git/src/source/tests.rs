@@ -65,6 +65,45 @@ fn a_bad_commit_never_replaces_a_good_one() {
     assert_eq!(*source.current().unwrap().commit, *third);
 }
 
+/// I27: what is in force goes forward only.
+#[test]
+fn i27_a_branch_that_is_put_back_or_rewritten_is_refused() {
+    let repo = Repo::new();
+    repo.write("a.odcs.yaml", &contract("1.0.0", "string"));
+    let first = repo.commit();
+    repo.write("a.odcs.yaml", &contract("1.1.0", "string"));
+    let second = repo.commit();
+    let mut source = ContractSource::open(spec(repo.path()), Some("main")).unwrap();
+    assert_eq!(&*loaded(&mut source).commit, second);
+    repo.git(&["reset", "-q", "--hard", &first]);
+    let error = source.load().unwrap_err();
+    assert!(
+        error.remedy == Remedy::Operator && error.what.contains("does not come after"),
+        "{error}"
+    );
+    assert_eq!(&*source.current().unwrap().commit, second, "the good one stays");
+    // A force-push of something else is refused as well.
+    repo.write("a.odcs.yaml", &contract("2.0.0", "string"));
+    repo.commit();
+    assert!(source.load().is_err());
+    repo.git(&["reset", "-q", "--hard", &second]);
+    assert!(matches!(source.load(), Ok(LoadOutcome::Unchanged)));
+    // Forward along a merge is forward.
+    repo.git(&["checkout", "-q", "-b", "side", &first]);
+    repo.write("b.odcs.yaml", &contract("1.0.0", "string").replace("id: ", "id: other-"));
+    repo.commit();
+    repo.git(&["checkout", "-q", "main"]);
+    repo.git(&["merge", "-q", "--no-edit", "side"]);
+    assert_ne!(&*source.current().unwrap().commit, repo.git(&["rev-parse", "main"]));
+    assert!(!matches!(source.load(), Err(_) | Ok(LoadOutcome::Unchanged)));
+    // A restart takes what is there.
+    repo.git(&["reset", "-q", "--hard", &first]);
+    assert_eq!(
+        &*loaded(&mut ContractSource::open(spec(repo.path()), Some("main")).unwrap()).commit,
+        first
+    );
+}
+
 #[test]
 fn a_plain_directory() {
     let folder = tempfile::tempdir().unwrap();

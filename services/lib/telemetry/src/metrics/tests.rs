@@ -39,6 +39,9 @@ fn everything() -> Metrics {
     metrics.world_error(Port::Lake, &WorldError::new(Remedy::Retry, "slow"));
     metrics.partition_paused(&at, true);
     metrics.partition_halted(&at, false);
+    metrics.partition_quarantined(&at, true);
+    metrics.buffered("sink", 900);
+    metrics.buffer_budget("sink", 1_000);
     metrics.partition_lag(&at, 12);
     metrics.thread_busy("validator", 1.5);
     metrics.landed("valid.orders", "orders", 7, 1, 900);
@@ -75,6 +78,9 @@ fn counts_arrive_under_their_labels() {
         "tidegate_snapshot_age_seconds 2.5",
         r#"tidegate_world_errors_total{port="lake",remedy="retry"} 1"#,
         r#"tidegate_partition_lag_records{partition="3",topic="raw.orders"} 12"#,
+        r#"tidegate_partition_quarantined{partition="3",topic="raw.orders"} 1"#,
+        r#"tidegate_buffer_bytes{role="sink"} 900"#,
+        r#"tidegate_buffer_budget_bytes{role="sink"} 1000"#,
         r#"tidegate_objective_status{contract="orders",objective="freshness",status="breached"} 1"#,
         r#"tidegate_objective_status{contract="orders",objective="freshness",status="met"} 0"#,
         r#"tidegate_objective_measured{contract="orders",objective="freshness"} 90"#,
