@@ -114,6 +114,10 @@ impl Judge {
     /// the bytes are, there is a verdict. The same input gives the same verdict, whatever was judged before.
     pub fn judge<R: RowSink>(&mut self, plan: &Plan, input: &Input<'_>, topic: &str, schemas: &dyn SchemaLookup, row: &mut R) -> Verdict {
         self.framing = None;
+        if self.thorough {
+            // Nor anything that was remembered of other events.
+            self.schema_blocks = SchemaBlockCache::new();
+        }
         if let Some(verdict) = verdict_for_status(plan) {
             return verdict;
         }

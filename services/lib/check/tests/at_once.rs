@@ -33,6 +33,7 @@ const PROPERTIES: &str = "
           - {name: kind, logicalType: string, enum: [{value: three}, {value: four}]}
           - {name: code, logicalType: string, logicalTypeOptions: {pattern: \"^[A-Z]{2}$\"}}
           - {name: n, logicalType: integer}
+          - {name: at, logicalType: timestamp}
       - name: lines
         logicalType: array
         logicalTypeOptions: {maxItems: 2}
@@ -94,6 +95,9 @@ const RULES: &[&str] = &[
     "value.who.n > 1",
     "value.n <= value.who.n",
     "has(value.free)",
+    "has(value.at)",
+    "has(value.who)",
+    "has(value.who.at)",
     "value.free != null",
     "value.lines.all(line, line.n > 0)",
     "value.n < 5 || value.flag",
@@ -144,8 +148,9 @@ fn event() -> impl Strategy<Value = String> {
         field("kind", &["\"four\"", "\"three\""], &["\"one\""]),
         field("code", &["\"AB\"", "\"ZZ\""], &["\"A-01\""]),
         field("n", &["2", "3", "100"], &["1", "-1"]),
+        field("at", INSTANTS, ODD_INSTANTS),
     )
-        .prop_map(|(kind, code, n)| format!("\"who\":{{{}}}", listed([kind, code, n])));
+        .prop_map(|(kind, code, n, at)| format!("\"who\":{{{}}}", listed([kind, code, n, at])));
     let first = (
         field("n", &["2", "4", "7"], &["1", "3", "19", "20", "21", "2.0", "\"2\""]),
         field("wide", &["6"], &["0", "5", "1", "9223372036854775807", "9223372036854775808", "-7"]),

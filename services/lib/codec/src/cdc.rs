@@ -32,6 +32,7 @@ mod flat;
 mod habit;
 mod image;
 mod key;
+mod look;
 mod maxwell;
 mod mongo;
 mod overlay;

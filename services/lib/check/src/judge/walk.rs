@@ -13,6 +13,7 @@ use crate::rules::{self, cel};
 use crate::tape::{Captured, Cell, Slot, Tape};
 use crate::verdict::Reason;
 
+mod at_once;
 mod clauses;
 mod containers;
 mod objects;

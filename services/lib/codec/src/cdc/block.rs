@@ -115,7 +115,9 @@ impl SchemaBlockCache {
         // Whole objects end themselves, so equal bytes are the whole block.
         let payload = rest[self.entries[index].text.len()..].strip_prefix(b",\"payload\":")?;
         let base = value.len() - payload.len();
-        let text = std::str::from_utf8(payload.trim_ascii_end().strip_suffix(b"}")?).ok()?;
+        // Of JSON's white space: a form feed is none.
+        let end = payload.iter().rposition(|byte| !b" \n\t\r".contains(byte))?;
+        let text = std::str::from_utf8(payload[..=end].strip_suffix(b"}")?).ok()?;
         self.entries[..=index].rotate_right(1);
         Some(Payload {
             reader: JsonReader::of_text(text, base).below(1),

@@ -14,6 +14,46 @@ pub fn unwrap_avro<'b>(schema: &'b Schema, datum: &'b [u8], base: usize) -> Resu
     walk(&mut AvroRows::new(schema, datum, base))
 }
 
+/// What a field of the envelope is, for whoever reads or looks.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Field {
+    Before,
+    After,
+    Op,
+    Source,
+    Transaction,
+    /// A logical message, or null.
+    Message,
+    /// `ts_ms`; the more exact ones say nothing else.
+    Time,
+    ExactTime,
+    /// Of transaction records.
+    Status,
+    Id,
+    /// Of schema changes.
+    Schema,
+    Other,
+}
+
+/// What a field of `source` is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum SourcePart {
+    Millis,
+    Micros,
+    Nanos,
+    Lsn,
+    Pos,
+    Ordinal,
+    Snapshot,
+    Database,
+    Schema,
+    Table,
+    File,
+    /// As text.
+    Position,
+    Other,
+}
+
 /// What was found at the top of the document.
 #[derive(Default)]
 pub(super) struct Found<'b> {
@@ -218,28 +258,71 @@ pub(super) fn transaction_of(id: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
+// === impl Field ===
+
+impl Field {
+    pub(super) fn of(name: &str) -> Field {
+        // Patterns of bytes become a decision tree, those of text a chain of comparisons.
+        match name.as_bytes() {
+            b"before" => Field::Before,
+            b"after" => Field::After,
+            b"op" => Field::Op,
+            b"source" => Field::Source,
+            b"transaction" => Field::Transaction,
+            b"message" => Field::Message,
+            b"ts_ms" => Field::Time,
+            b"ts_us" | b"ts_ns" => Field::ExactTime,
+            b"status" => Field::Status,
+            b"id" => Field::Id,
+            b"ddl" | b"tableChanges" => Field::Schema,
+            _ => Field::Other,
+        }
+    }
+}
+
+// === impl SourcePart ===
+
+impl SourcePart {
+    pub(super) fn of(name: &str) -> SourcePart {
+        match name.as_bytes() {
+            b"ts_ms" => SourcePart::Millis,
+            b"ts_us" => SourcePart::Micros,
+            b"ts_ns" => SourcePart::Nanos,
+            b"lsn" => SourcePart::Lsn,
+            b"pos" => SourcePart::Pos,
+            b"ord" => SourcePart::Ordinal,
+            b"snapshot" => SourcePart::Snapshot,
+            b"db" => SourcePart::Database,
+            b"schema" => SourcePart::Schema,
+            b"table" | b"collection" => SourcePart::Table,
+            b"file" => SourcePart::File,
+            b"scn" | b"change_lsn" => SourcePart::Position,
+            _ => SourcePart::Other,
+        }
+    }
+}
+
 // === impl Found ===
 
 impl<'b> Found<'b> {
     fn field(&mut self, rows: &mut impl Rows<'b>, key: &str) -> Result<(), DecodeFailure> {
-        // Patterns of bytes become a decision tree, those of text a chain of comparisons.
-        match key.as_bytes() {
-            b"before" => self.before = rows.row(key)?,
-            b"after" => self.after = rows.row(key)?,
-            b"message" => self.message = message(rows)?,
-            b"op" => {
+        match Field::of(key) {
+            Field::Before => self.before = rows.row(key)?,
+            Field::After => self.after = rows.row(key)?,
+            Field::Message => self.message = message(rows)?,
+            Field::Op => {
                 let at = rows.position();
                 self.op = Some(text(rows)?.map_or_else(|| bad(at), Ok)?);
             }
-            b"source" => self.source = Source::read(rows)?,
-            b"transaction" => self.transaction = transaction(rows)?,
-            b"ts_us" | b"ts_ns" => rows.skip()?,
-            key => {
-                match key {
-                    b"ts_ms" => self.ts_ms = true,
-                    b"status" => self.status = true,
-                    b"id" => self.id = true,
-                    b"ddl" | b"tableChanges" => self.ddl = true,
+            Field::Source => self.source = Source::read(rows)?,
+            Field::Transaction => self.transaction = transaction(rows)?,
+            Field::ExactTime => rows.skip()?,
+            other => {
+                match other {
+                    Field::Time => self.ts_ms = true,
+                    Field::Status => self.status = true,
+                    Field::Id => self.id = true,
+                    Field::Schema => self.ddl = true,
                     _ => self.others += 1,
                 }
                 rows.skip()?;
@@ -325,20 +408,20 @@ impl<'b> Source<'b> {
 
 impl<'b> SourceParts<'b> {
     fn field(&mut self, reader: &mut impl Reader<'b>, key: &str) -> Result<(), DecodeFailure> {
-        match key.as_bytes() {
-            b"ts_ms" => self.millis = integer(reader)?,
-            b"ts_us" => self.micros = integer(reader)?,
-            b"ts_ns" => self.nanos = integer(reader)?,
-            b"snapshot" => self.snapshot = snapshot(reader)?,
-            b"db" => self.database = text(reader)?,
-            b"schema" => self.schema = text(reader)?,
-            b"table" | b"collection" => self.table = text(reader)?,
-            b"lsn" => self.lsn = integer(reader)?,
-            b"file" => self.file = text(reader)?,
-            b"pos" => self.pos = integer(reader)?,
-            b"ord" => self.ordinal = integer(reader)?,
-            b"scn" | b"change_lsn" => self.other = text(reader)?,
-            _ => reader.skip()?,
+        match SourcePart::of(key) {
+            SourcePart::Millis => self.millis = integer(reader)?,
+            SourcePart::Micros => self.micros = integer(reader)?,
+            SourcePart::Nanos => self.nanos = integer(reader)?,
+            SourcePart::Snapshot => self.snapshot = snapshot(reader)?,
+            SourcePart::Database => self.database = text(reader)?,
+            SourcePart::Schema => self.schema = text(reader)?,
+            SourcePart::Table => self.table = text(reader)?,
+            SourcePart::Lsn => self.lsn = integer(reader)?,
+            SourcePart::File => self.file = text(reader)?,
+            SourcePart::Pos => self.pos = integer(reader)?,
+            SourcePart::Ordinal => self.ordinal = integer(reader)?,
+            SourcePart::Position => self.other = text(reader)?,
+            SourcePart::Other => reader.skip()?,
         }
         Ok(())
     }

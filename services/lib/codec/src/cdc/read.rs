@@ -59,6 +59,7 @@ pub fn read_json_seeing<'b>(
                 if habit.read(&payload, see, &mut usual).is_some()
                     && let Ok(change) = usual.judge(payload.reader.position())
                 {
+                    habit.keep();
                     return Ok(change);
                 }
                 let text = payload.reader.rest();
