@@ -1,29 +1,25 @@
 //! Hostile input (I1 to I29 of the project's list, in `tests/corpus/README.md`) through the worker: each record gets its outcome, no process
 //! dies, nothing spins, and the record behind it passes. What could cost time or memory runs in a process of its own and is measured.
 //!
-//! I20 is in `quarantine.rs`, I26 and I27 in `services/lib/git`, I30 in `services/sink/tests/names.rs`.
+//! I20 is in `quarantine.rs`, I22 to I25 and I28 (contracts) in `hostile_contracts.rs`, I26 and I27 in `services/lib/git`, I30 in `services/sink/tests/names.rs`.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod stage;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use base64::Engine as _;
 use bytes::Bytes;
 use serde_json::Value;
-use stage::{Stage, contract};
+use stage::measured::{MIB, bounded};
+use stage::{Stage, contract, corpus};
 use tidegate_check::input::Known;
 use tidegate_codec::{avro, protobuf};
-use tidegate_contract::{ContractFile, Snapshot};
 use tidegate_flow::record::header_text;
 use tidegate_flow::{Header, TopicPartition, stamp};
-use tidegate_validator::JudgingSnapshot;
-
-const MIB: usize = 1 << 20;
 
 /// One record, and what must become of it: `valid`, a reason with its detail, or nothing (skipped).
 struct Case {
@@ -90,46 +86,6 @@ const PLAIN: &str = "      - {name: id, logicalType: integer, logicalTypeOptions
 /// Of the text of 2,000 letters in `i9`, by another program.
 const DIGEST: &str = "fae99d0be01a974d3878ba385425cf3f44076b5bba0e9ce67f86805d9c0df8b1";
 const GOOD: &str = r#"{"id":1}"#;
-
-/// Runs in a process of its own, so that what it takes can be told from what others take: at most so many bytes more than it had, and a
-/// minute of processor time without optimisation, where a walk over the square of the input takes hours.
-fn bounded(test: &str, growth_max: usize, body: impl FnOnce()) {
-    const CHILD: &str = "TIDEGATE_HOSTILE_CHILD";
-    if std::env::var(CHILD).as_deref() == Ok(test) {
-        let before = peak();
-        body();
-        let grown = peak() - before;
-        assert!(grown <= growth_max, "{} MiB, at most {} MiB", grown / MIB, growth_max / MIB);
-        let seconds = processor_seconds();
-        assert!(seconds < 60.0, "{seconds} s");
-        return;
-    }
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env(CHILD, test)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
-}
-
-/// The most that the process ever had in memory, bytes.
-fn peak() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
-}
-
-fn processor_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
-    // utime and stime, in hundredths of a second on every Linux that is built today.
-    (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
-}
-
-fn corpus(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus").join(name)
-}
 
 fn frame(id: u32, datum: &[u8]) -> Vec<u8> {
     [&[0][..], &id.to_be_bytes(), datum].concat()
@@ -207,54 +163,6 @@ fn replay(name: &str) {
         assert_eq!(found, said, "{name}, record {offset}");
     }
     assert!(stage.held.lock().unwrap().is_empty());
-}
-
-/// A contract with this property line, as the loader takes it; else what is wrong with it.
-fn loads(property: &str, further: &str) -> Result<(), String> {
-    let (path, text) = contract("events", &format!("    properties:\n      - {property}\n{further}"));
-    loads_text(path, text, &[])
-}
-
-fn loads_text(path: &str, text: String, others: &[(String, String)]) -> Result<(), String> {
-    let mut files = vec![ContractFile { path: path.into(), text }];
-    files.extend(others.iter().map(|(path, text)| ContractFile {
-        path: path.as_str().into(),
-        text: text.clone(),
-    }));
-    let (snapshot, _) = Snapshot::build("c0ffee", &files).map_err(|problems| format!("{problems:?}"))?;
-    JudgingSnapshot::compile(Arc::new(snapshot))
-        .map(drop)
-        .map_err(|problems| format!("{problems:?}"))
-}
-
-/// Contracts of `tests/corpus/refused` by the beginning of their names: each is refused with the code that its first line names.
-fn refused(prefix: &str) -> usize {
-    let schemas: Vec<(String, String)> = std::fs::read_dir(corpus("refused/schemas"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .map(|path| {
-            (
-                format!("schemas/{}", path.file_name().unwrap().to_str().unwrap()),
-                std::fs::read_to_string(&path).unwrap(),
-            )
-        })
-        .collect();
-    let mut count = 0;
-    for entry in std::fs::read_dir(corpus("refused")).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if !name.starts_with(prefix) {
-            continue;
-        }
-        let text = std::fs::read_to_string(&path).unwrap();
-        let codes = text.lines().next().unwrap().trim_start_matches("# refused:").trim().to_owned();
-        let said = loads_text(&name, text, &schemas).expect_err(&name);
-        for code in codes.split_whitespace().map(|code| code.trim_end_matches(',')) {
-            assert!(said.contains(code), "{name}: {code} in {said}");
-        }
-        count += 1;
-    }
-    count
 }
 
 #[test]
@@ -640,118 +548,8 @@ fn i21_change_events() {
 }
 
 #[test]
-fn i22_patterns_that_backtrack_look_around_or_explode() {
-    let pattern = |pattern: &str| {
-        loads(
-            &format!("{{name: s, logicalType: string, logicalTypeOptions: {{pattern: '{pattern}'}}}}"),
-            "",
-        )
-    };
-    let long = "a".repeat(10_240);
-    for (bad, word) in [
-        (r"^(a|a)*\1?$", "back-reference"),
-        ("(?=a)b", "look-ahead"),
-        ("(?<!a)b", "look-behind"),
-        ("a{1000}{1000}", "too large"),
-        (&*long, ""),
-    ] {
-        let said = pattern(bad).expect_err(bad);
-        assert!(said.contains(word), "{said}");
-    }
-    assert_eq!(pattern("^(a|a)*$"), Ok(()));
-    assert!(refused("event-schema-backtracking") + refused("event-schema-huge-pattern") == 2);
-}
-
-#[test]
-fn i23_references_outwards() {
-    assert!(refused("event-schema-remote") + refused("event-schema-file") == 2);
-    let body = "    customProperties:\n      - {property: eventSchema, vendor: tidegate, value: own.json}\n    properties:\n      \
-                - {name: a, logicalType: integer}";
-    for place in [
-        "http://169.254.169.254/latest/meta-data",
-        "https://example.com/x.json",
-        "file:///etc/passwd",
-        "../../../etc/passwd",
-        "//example.com/x.json",
-    ] {
-        let schema = format!(r#"{{"$schema":"https://json-schema.org/draft/2020-12/schema","properties":{{"a":{{"$ref":"{place}"}}}}}}"#);
-        let (path, text) = contract("events", body);
-        let said = loads_text(path, text, &[("schemas/own.json".to_owned(), schema)]).expect_err(place);
-        assert!(said.contains("TG0205"), "{place}: {said}");
-    }
-    for name in ["../own.json", "/etc/passwd", "https://example.com/own.json", "x/../../own.json"] {
-        let (path, text) = contract("events", &body.replace("own.json", name));
-        loads_text(path, text, &[("schemas/own.json".to_owned(), "{}".to_owned())]).expect_err(name);
-    }
-}
-
-#[test]
-fn i24_references_in_circles() {
-    bounded("i24_references_in_circles", 400 * MIB, || {
-        assert!(refused("event-schema-circle") + refused("event-schema-dynamic-circle") + refused("event-schema-deep") == 3);
-        let nested = format!("{}true{}", r#"{"allOf":["#.repeat(10_000), "]}".repeat(10_000));
-        let own = [
-            format!(r#"{{"$schema":"https://json-schema.org/draft/2020-12/schema","allOf":[{nested}]}}"#),
-            r#"{"$schema":"https://json-schema.org/draft/2020-12/schema","properties":{"a":{"$ref":""}},"$ref":""}"#.to_owned(),
-        ];
-        for schema in own {
-            let body = "    customProperties:\n      - {property: eventSchema, vendor: tidegate, value: own.json}\n    properties:\n      \
-                        - {name: a, logicalType: integer}";
-            let (path, text) = contract("events", body);
-            loads_text(path, text, &[("schemas/own.json".to_owned(), schema)]).expect_err("it has no end");
-        }
-    });
-}
-
-#[test]
-fn i25_rules_without_end() {
-    bounded("i25_rules_without_end", 128 * MIB, || {
-        assert!(refused("cel-") > 5);
-        let rule = |text: &str| {
-            let quality = format!("    quality:\n      - {{id: r, type: custom, engine: cel, implementation: \"{text}\"}}");
-            loads("{name: l, logicalType: array, items: {name: n, logicalType: integer}}", &quality)
-        };
-        let nested = "value.l.all(a, ".repeat(6) + "true" + &")".repeat(6);
-        let many = vec!["1 == 1"; 100_000].join(" && ");
-        let deep = "(".repeat(3_000) + "true" + &")".repeat(3_000);
-        let grows = (0..40).fold("'ab'".to_owned(), |text, _| {
-            format!("({text} + {text})").chars().take(5_000).collect()
-        });
-        for bad in [nested, many, deep, grows] {
-            rule(&bad).expect_err("its cost has no bound");
-        }
-    });
+fn i25_rules_that_cost_too_much_for_an_event() {
     replay("cel-budget");
-}
-
-#[test]
-fn i28_yaml_that_bites() {
-    bounded("i28_yaml_that_bites", 128 * MIB, || {
-        let (_, good) = contract("events", "    properties:\n      - {name: s, logicalType: string}");
-        assert_eq!(loads_text("events.odcs.yaml", good.clone(), &[]), Ok(()));
-        let mut bomb = good.clone() + "a: &a [x, x, x, x, x, x, x, x, x, x]\n";
-        for (before, name) in ('a'..='i').zip('b'..='j') {
-            bomb.push_str(&format!("{name}: &{name} [{}]\n", vec![format!("*{before}"); 10].join(", ")));
-        }
-        let tags: String = (0..100_000).map(|at| format!("- !t{at} x\n")).collect();
-        for (bad, word) in [
-            (bomb, "200000 nodes"),
-            (good.clone() + "id: other\n", "twice"),
-            (format!("{good}tags:\n{tags}"), "tag"),
-            (good.replace("version: 1.0.0", "version: !!python/object:os.system x"), "tag"),
-            ("[".repeat(1_000_000), "deeper than 64"),
-        ] {
-            let said = loads_text("events.odcs.yaml", bad, &[]).expect_err(word);
-            assert!(said.contains(word), "{word}: {}", &said[..said.len().min(400)]);
-        }
-        // `no` and `on` are words, not truth values.
-        assert_eq!(
-            loads_text("events.odcs.yaml", good.replace("name: events\nversion", "name: no\nversion"), &[]),
-            Ok(())
-        );
-        let said = loads("{name: s, logicalType: string, required: no}", "").expect_err("no truth value");
-        assert!(said.contains("required"), "{said}");
-    });
 }
 
 /// What a producer writes into names and values comes back in no header of ours.

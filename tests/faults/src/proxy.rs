@@ -191,12 +191,6 @@ impl Trap {
             Err(RecvTimeoutError::Disconnected) => panic!("{}: caught once already", self.what),
         }
     }
-
-    /// Waits until something is caught.
-    pub fn caught(&self) -> Caught {
-        self.within(Duration::from_secs(60))
-            .unwrap_or_else(|| panic!("nothing to catch: {}", self.what))
-    }
 }
 
 // === impl Caught ===

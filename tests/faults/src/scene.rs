@@ -1,7 +1,7 @@
 //! The deployment that faults strike.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tidegate_tests::planted::{Producing, Proof, prove_audit, prove_topics};
 use tidegate_tests::process::Role;
@@ -94,8 +94,14 @@ impl Scene {
     pub fn catch(&mut self, step: Step) -> Caught {
         let client = self.world.client_id(self.workers[0].name());
         let trap = self.proxy.trap(&client, step, 0);
-        self.produce(200);
-        trap.caught()
+        // Whoever just joined may get its partitions behind what was written; then it gets something later.
+        for _ in 0..12 {
+            self.produce(200);
+            if let Some(caught) = trap.within(Duration::from_secs(5)) {
+                return caught;
+            }
+        }
+        panic!("nothing to catch: {step:?} of {client}")
     }
 
     /// Waits until every event that is there now has its outcome.

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -15,6 +16,8 @@ use tidegate_flow::record::{Outgoing, header_text};
 use tidegate_flow::{Header, NextOffset, Position, Record, Remedy, TopicPartition, WorldError, stamp};
 use tidegate_sim::{Broker, BrokerExchange};
 use tidegate_validator::{Contracts, JudgingSnapshot, Meter, Mode, Parts, Schemas, Settings, run};
+
+pub(crate) mod measured;
 
 /// Group of the validators.
 pub(crate) const GROUP: &str = "g";
@@ -487,4 +490,9 @@ pub(crate) fn contract(topic: &str, body: &str) -> (&'static str, String) {
          physicalType: topic\n{body}\n"
     );
     (path, text)
+}
+
+/// A folder of `tests/corpus`.
+pub(crate) fn corpus(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus").join(name)
 }
