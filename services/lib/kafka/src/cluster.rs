@@ -182,18 +182,21 @@ pub fn group_positions(
     let answer = ask(&reader, &doing, |reader, patience| {
         settled(|| reader.committed_offsets(list.clone(), patience))
     })?;
-    answer
-        .elements()
-        .iter()
-        .map(|element| {
-            element.error().map_err(asking)?;
-            let next = match element.offset() {
-                KafkaOffset::Offset(offset) => Some(NextOffset(offset)),
-                _ => None,
-            };
-            Ok((TopicPartition::new(element.topic(), element.partition()), next))
-        })
-        .collect()
+    offsets_of(&answer).map_err(asking)
+}
+
+/// What an answer says of each partition: an offset, or none.
+pub(crate) fn offsets_of(answer: &TopicPartitionList) -> Result<Vec<(TopicPartition, Option<NextOffset>)>, KafkaError> {
+    let elements = answer.elements();
+    let offset = elements.iter().map(|element| {
+        element.error()?;
+        let next = match element.offset() {
+            KafkaOffset::Offset(offset) => Some(NextOffset(offset)),
+            _ => None,
+        };
+        Ok((TopicPartition::new(element.topic(), element.partition()), next))
+    });
+    offset.collect()
 }
 
 /// Asks until there is an answer, a refusal by the brokers, or no time left. While the brokers keep a client out, its questions only

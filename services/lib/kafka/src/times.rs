@@ -1,11 +1,10 @@
 //! From times to offsets.
 
-use rdkafka::Offset as KafkaOffset;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use tidegate_flow::{NextOffset, TopicPartition, WorldError};
 
 use crate::callbacks::QuestionCallbacks;
-use crate::cluster::{ask, settled};
+use crate::cluster::{ask, offsets_of, settled};
 use crate::consumer::list_of;
 use crate::fault::world_error;
 use crate::held::Held;
@@ -30,16 +29,5 @@ pub fn offsets_at(
     let answer = ask(&reader, "asking for the offsets of a time", |reader, patience| {
         settled(|| reader.offsets_for_times(list.clone(), patience))
     })?;
-    answer
-        .elements()
-        .iter()
-        .map(|element| {
-            element.error().map_err(asking)?;
-            let next = match element.offset() {
-                KafkaOffset::Offset(offset) => Some(NextOffset(offset)),
-                _ => None,
-            };
-            Ok((TopicPartition::new(element.topic(), element.partition()), next))
-        })
-        .collect()
+    offsets_of(&answer).map_err(asking)
 }
