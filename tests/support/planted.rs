@@ -1,6 +1,7 @@
 //! Traffic whose outcome is known, and the proof that each event got it, once and unchanged.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tidegate_check::Reason;
@@ -135,6 +136,29 @@ impl Producing {
 }
 
 // === proofs ===
+
+/// Waits until as many events as have outcomes can be seen to have one, or a minute: after a crash of brokers a group's positions may be seen
+/// before the outcomes of the same transaction, since each partition gets its marker by itself.
+pub fn await_outcomes(world: &World, planted: &BTreeMap<Origin, Located>) {
+    let wanted = planted
+        .values()
+        .filter(|event| !matches!(event.expected, Expected::Skipped(_)))
+        .count();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let sources = world.sources();
+        let topics = sources
+            .iter()
+            .flat_map(|source| [format!("{source}.validated"), format!("{source}.dlq")]);
+        let seen: HashSet<Origin> = topics
+            .flat_map(|topic| world.read(&topic))
+            .map(|record| stamp::read(&record.headers).expect("every outcome is stamped").origin)
+            .collect();
+        if seen.len() >= wanted || Instant::now() > deadline {
+            return;
+        }
+    }
+}
 
 /// Every event has its outcome and no other, byte for byte; in at_least_once it may be there again, identical.
 pub fn prove_topics(world: &World, planted: &BTreeMap<Origin, Located>) -> Proof {

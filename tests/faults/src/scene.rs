@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tidegate_tests::planted::{Producing, Proof, prove_audit, prove_topics};
+use tidegate_tests::planted::{Producing, Proof, await_outcomes, prove_audit, prove_topics};
 use tidegate_tests::process::Role;
 use tidegate_tests::stand::Stand;
 use tidegate_tests::wait::wait;
@@ -124,6 +124,7 @@ impl Scene {
         let located = producing.located(&self.world);
         assert_eq!(located.len() as u64, producing.written(), "the sources hold what was written");
         drop(producing);
+        await_outcomes(&self.world, &located);
         let proof = prove_topics(&self.world, &located);
         prove_audit(&self.world);
         proof
