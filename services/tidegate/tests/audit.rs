@@ -22,6 +22,8 @@ struct World {
     scan: PartitionScan,
     raw: Arc<str>,
     exchange: GroupExchange,
+    /// Outcomes written.
+    outcomes: usize,
 }
 
 fn brokers() -> Option<Settings> {
@@ -83,6 +85,7 @@ impl World {
             cluster,
             raw,
             exchange,
+            outcomes: 0,
         }
     }
 
@@ -97,10 +100,27 @@ impl World {
     }
 
     fn committed(&mut self) -> Vec<Record> {
-        let (low, end) = self.cluster.offsets(&self.raw).unwrap()[0];
+        let raw = self.raw.clone();
+        self.committed_to(&raw)
+    }
+
+    fn committed_to(&mut self, topic: &Arc<str>) -> Vec<Record> {
+        let (low, end) = self.cluster.offsets(topic).unwrap()[0];
         self.scan
-            .scan(&TopicPartition::new(self.raw.clone(), 0), low, end, usize::MAX)
+            .scan(&TopicPartition::new(topic.clone(), 0), low, end, usize::MAX)
             .unwrap()
+    }
+
+    /// What is there once so many records can be seen: a transaction is committed before its partitions have their markers.
+    fn seen(&mut self, topic: &Arc<str>, count: usize) -> Vec<Record> {
+        let deadline = Instant::now() + COMPACTED_WITHIN;
+        loop {
+            let records = self.committed_to(topic);
+            if records.len() >= count {
+                return records;
+            }
+            assert!(Instant::now() < deadline, "{} of {count} are seen", records.len());
+        }
     }
 
     /// What a validator writes for these records.
@@ -117,8 +137,11 @@ impl World {
                 headers,
             }
         });
-        let outgoing = outgoing.collect();
+        let outgoing: Vec<Outgoing> = outgoing.collect();
+        self.outcomes += outgoing.len();
         self.transaction(outgoing, true);
+        let outcomes = self.outcomes;
+        self.seen(&topic, outcomes);
     }
 
     fn audit(&mut self) -> Report {
@@ -155,7 +178,7 @@ fn compaction_is_told_from_aborted_records_and_from_breaches() {
     world.transaction(keyed(0), true);
     world.transaction((0..3).map(|n| event(&raw, "never", &n.to_string(), 1_050)).collect(), false);
     world.transaction(keyed(100), true);
-    let records = world.committed();
+    let records = world.seen(&raw, 40);
     assert_eq!(records.len(), 40);
     world.validate(&records);
     let report = world.audit();
