@@ -12,6 +12,8 @@ use crate::settings::Settings;
 const LAST: i64 = 64;
 /// And no more than so many.
 const LAST_MAX: i64 = 65_536;
+/// So many records are held at once.
+const HELD_MAX: usize = 64;
 
 /// Refuses source partitions that the group has no position for, although their outcome topics hold outcomes of them. Ask before the
 /// group is joined: whoever judges commits a position first.
@@ -61,9 +63,15 @@ fn last_outcome(
     let mut back = LAST;
     loop {
         let from = NextOffset((end.0 - back).max(low.0));
-        let records = scan.scan(out, from, end, usize::MAX)?;
-        let origins = records.iter().filter_map(|record| Some(stamp::read(&record.headers)?.origin));
-        if let Some(last) = origins.filter(|origin| origin.at == *source).last() {
+        let (mut next, mut last) = (from, None);
+        loop {
+            let records = scan.scan(out, next, end, HELD_MAX)?;
+            let Some(read) = records.last() else { break };
+            next = NextOffset(read.origin.offset.0 + 1);
+            let origins = records.iter().filter_map(|record| Some(stamp::read(&record.headers)?.origin));
+            last = origins.filter(|origin| origin.at == *source).last().or(last);
+        }
+        if let Some(last) = last {
             return Ok(Some(last.offset.0));
         }
         if from == low || back >= LAST_MAX {
@@ -103,9 +111,18 @@ mod tests {
     struct Reading(Vec<Record>);
 
     impl Scan for Reading {
-        fn scan(&mut self, _: &TopicPartition, from: NextOffset, until: NextOffset, _: usize) -> Result<Vec<Record>, WorldError> {
-            let range = usize::try_from(from.0).unwrap()..usize::try_from(until.0).unwrap();
-            Ok(self.0.get(range).unwrap_or_default().to_vec())
+        fn scan(&mut self, at: &TopicPartition, from: NextOffset, until: NextOffset, most: usize) -> Result<Vec<Record>, WorldError> {
+            assert!(most <= HELD_MAX, "records may be large");
+            let here = (0..until.0).zip(&self.0).skip(usize::try_from(from.0).unwrap()).take(most);
+            Ok(here
+                .map(|(offset, record)| Record {
+                    origin: Origin {
+                        at: at.clone(),
+                        offset: Offset(offset),
+                    },
+                    ..record.clone()
+                })
+                .collect())
         }
     }
 
