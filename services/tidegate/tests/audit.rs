@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use tidegate_audit::{Course, Mode, Plan, Ports, Report, TopicPlan, Unwatched, audit_along, keyless_tombstone};
@@ -13,7 +13,14 @@ use tidegate_flow::stamp::JudgedBy;
 use tidegate_flow::{Record, TopicPartition};
 use tidegate_kafka::{ClusterClient, Delivering, GroupExchange, PartitionScan, RecordWriter, Settings, offsets_at};
 
-/// Cleaners look every fifteen seconds unless a broker is told otherwise.
+/// A cleaner looks every fifteen seconds, and may look at any moment. So that it finds nothing before the test wants it to, all records lie in the
+/// newest segment, which is never compacted, until one comes that is so much later than the first.
+const SEGMENT: Duration = Duration::from_secs(40 * 60);
+/// How long before now the first records are. A transaction's end has the time of its commit, and must not be a segment later.
+const BEFORE: Duration = Duration::from_secs(20 * 60);
+/// How long after now the last ones are: a segment after the first, and within the hour that a broker accepts.
+const AFTER: Duration = Duration::from_secs(50 * 60);
+
 const COMPACTED_WITHIN: Duration = Duration::from_secs(120);
 
 struct World {
@@ -21,6 +28,8 @@ struct World {
     cluster: ClusterClient,
     scan: PartitionScan,
     raw: Arc<str>,
+    /// When the test began, in milliseconds.
+    now: i64,
     exchange: GroupExchange,
     /// Outcomes written.
     outcomes: usize,
@@ -53,11 +62,11 @@ impl World {
     fn new(settings: Settings) -> World {
         let raw: Arc<str> = format!("audit-{}", std::process::id()).into();
         let mut cluster = ClusterClient::connect(&settings).unwrap();
+        let segment = SEGMENT.as_millis().to_string();
         let compacted = [
             ("cleanup.policy", "compact"),
-            ("segment.ms", "100"),
+            ("segment.ms", segment.as_str()),
             ("min.cleanable.dirty.ratio", "0.001"),
-            ("max.compaction.lag.ms", "200"),
         ];
         let topic = |name: String, config: &[(&str, &str)]| NewTopic {
             topic: name,
@@ -84,6 +93,7 @@ impl World {
             settings,
             cluster,
             raw,
+            now: i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap(),
             exchange,
             outcomes: 0,
         }
@@ -170,13 +180,15 @@ fn compaction_is_told_from_aborted_records_and_from_breaches() {
     let Some(settings) = brokers() else { return };
     let mut world = World::new(settings);
     let raw = world.raw.clone();
+    let first = world.now - i64::try_from(BEFORE.as_millis()).unwrap();
+    let last = world.now + i64::try_from(AFTER.as_millis()).unwrap();
     let keyed = |from: i64| {
         (from..from + 20)
-            .map(|n| event(&raw, &format!("k{}", n % 4), &n.to_string(), 1_000 + n))
+            .map(|n| event(&raw, &format!("k{}", n % 4), &n.to_string(), first + n))
             .collect()
     };
     world.transaction(keyed(0), true);
-    world.transaction((0..3).map(|n| event(&raw, "never", &n.to_string(), 1_050)).collect(), false);
+    world.transaction((0..3).map(|n| event(&raw, "never", &n.to_string(), first + 50)).collect(), false);
     world.transaction(keyed(100), true);
     let records = world.seen(&raw, 40);
     assert_eq!(records.len(), 40);
@@ -187,18 +199,18 @@ fn compaction_is_told_from_aborted_records_and_from_breaches() {
     assert_eq!((report.sources[0].gaps["aborted"], report.sources[0].gaps["compaction"]), (3, 3));
 
     let at = TopicPartition::new(raw.clone(), 0);
-    // The end of a transaction has the time of its commit, which is today.
+    // The end of a transaction has the time of its commit, which is later than all of them.
     let time = |millis| {
         offsets_at(&world.settings, std::slice::from_ref(&at), millis).unwrap()[0]
             .1
             .map(|next| next.0)
     };
     assert_eq!(
-        (time(0), time(1_005), time(1_100), time(i64::MAX / 2)),
+        (time(0), time(first + 5), time(first + 200), time(i64::MAX / 2)),
         (Some(0), Some(5), Some(20), None)
     );
 
-    // The newest segment is never compacted: each record makes another one.
+    // A record so much later begins another segment, and what came before may be compacted.
     let mut producer = RecordWriter::connect(&world.settings).unwrap();
     let deadline = Instant::now() + COMPACTED_WITHIN;
     let mut number = 0;
@@ -206,7 +218,7 @@ fn compaction_is_told_from_aborted_records_and_from_breaches() {
         assert!(Instant::now() < deadline, "nothing was compacted");
         number += 1;
         producer
-            .write(&[event(&raw, &format!("tick{number}"), "x", 10_000 + number)])
+            .write(&[event(&raw, &format!("tick{number}"), "x", last + number)])
             .unwrap();
         std::thread::sleep(Duration::from_millis(500));
     }
