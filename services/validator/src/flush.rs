@@ -1,5 +1,6 @@
 //! From the open batch to committed outcomes, or back.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +33,10 @@ enum Attempt {
 impl Worker<'_> {
     /// Publishes the open batch. Afterwards it is empty (committed, or rewound to be read again), or holds what must wait for the next.
     pub(crate) fn flush(&mut self) -> Result<(), WorldError> {
+        if self.is_abandoned {
+            // What is open comes behind records whose end nobody here knows: with their positions it would pass them over.
+            self.batch.clear();
+        }
         if self.batch.is_empty() {
             return Ok(());
         }
@@ -48,6 +53,10 @@ impl Worker<'_> {
             },
         };
         self.take_up_again();
+        // Only now, with nothing in hand: who is killed while it waits is not counted against a record.
+        if let Some(rest) = self.rest.take() {
+            self.parts.clock.sleep(rest);
+        }
         answer
     }
 
@@ -160,15 +169,11 @@ impl Worker<'_> {
         }
         let failed_at = rfc3339(self.judged_at);
         let outgoing: Vec<Outgoing> = decided.iter().filter_map(|one| one.outgoing(self.settings, &failed_at)).collect();
-        let (meter, clock, stop) = (self.parts.meter, self.parts.clock, self.stop);
-        let go_on = |what: &str| waits_on(meter, clock, stop, what);
-        match publish(self.parts.exchange, self.settings.mode, outgoing, &positions, &go_on)? {
+        match self.publish(outgoing, &positions)? {
             Published::Committed => Ok(Attempt::Committed),
             Published::Unknown => self.ask_group(&positions),
             Published::Abandoned => {
                 tracing::warn!("stopping in the middle of a commit; the brokers finish or abort it, and the next owner asks the group");
-                self.batch.clear();
-                self.is_abandoned = true;
                 Ok(Attempt::Rewound)
             }
             Published::Aborted(cause) => {
@@ -176,6 +181,20 @@ impl Worker<'_> {
                 self.aborted(decided, &positions, cause)
             }
         }
+    }
+
+    /// Publishes, and notes whether a call was left without an answer, or a new producer was not waited for, because the worker stops.
+    pub(crate) fn publish(&mut self, outgoing: Vec<Outgoing>, positions: &[Position]) -> Result<Published, WorldError> {
+        let (meter, clock, stop) = (self.parts.meter, self.parts.clock, self.stop);
+        let is_left = Cell::new(false);
+        let go_on = |what: &str| {
+            let goes_on = waits_on(meter, clock, stop, what);
+            is_left.set(!goes_on);
+            goes_on
+        };
+        let published = publish(self.parts.exchange, self.settings.mode, outgoing, positions, &go_on);
+        self.is_abandoned |= is_left.get();
+        published
     }
 
     /// The next position of each partition of a batch, with the snapshot that judged it.
@@ -337,9 +356,7 @@ impl Worker<'_> {
             }
         }
         self.trouble = Some(what.to_owned());
-        self.parts
-            .clock
-            .sleep(self.settings.retry_after.mul_f64(f64::from(self.failures.min(6)) / 6.0));
+        self.rest = Some(self.settings.retry_after.mul_f64(f64::from(self.failures.min(6)) / 6.0));
         Ok(())
     }
 
@@ -373,7 +390,7 @@ impl Worker<'_> {
 }
 
 /// Waits a moment for an answer that has not come; false when the worker is to stop.
-pub(crate) fn waits_on(meter: &dyn crate::parts::Meter, clock: &dyn Clock, stop: &AtomicBool, what: &str) -> bool {
+fn waits_on(meter: &dyn crate::parts::Meter, clock: &dyn Clock, stop: &AtomicBool, what: &str) -> bool {
     meter.turned(Err(what));
     clock.sleep(Duration::from_millis(100));
     !stop.load(Ordering::Acquire)

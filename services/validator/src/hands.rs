@@ -4,11 +4,10 @@ use std::collections::HashMap;
 
 use tidegate_flow::{Position, Record, Remedy, TopicPartition, WorldError};
 
-use crate::flush::waits_on;
 use crate::judging::Blocked;
 use crate::ledger::Note;
 use crate::outcome::Decided;
-use crate::publish::{Cause, Published, publish};
+use crate::publish::{Cause, Published};
 use crate::quarantine::{Crashes, Facing};
 use crate::run::Worker;
 use crate::settings::Mode;
@@ -177,17 +176,12 @@ impl Worker<'_> {
         if self.is_abandoned {
             return Err(WorldError::new(Remedy::Retry, "a commit was left without an answer"));
         }
-        let (meter, clock, stop) = (self.parts.meter, self.parts.clock, self.stop);
-        let go_on = |what: &str| waits_on(meter, clock, stop, what);
-        let (remedy, what) = match publish(self.parts.exchange, self.settings.mode, Vec::new(), positions, &go_on)? {
+        let (remedy, what) = match self.publish(Vec::new(), positions)? {
             Published::Committed => return Ok(()),
             Published::Aborted(Cause::Refused { what, operator: true }) => (Remedy::Operator, what),
             Published::Aborted(Cause::Refused { what, operator: false }) => (Remedy::Retry, what),
             Published::Aborted(_) => (Remedy::Retry, "partitions were lost before their position was noted".to_owned()),
-            answer @ (Published::Unknown | Published::Abandoned) => {
-                self.is_abandoned |= matches!(answer, Published::Abandoned);
-                (Remedy::Retry, "no answer to positions; asking the group again".to_owned())
-            }
+            Published::Unknown | Published::Abandoned => (Remedy::Retry, "no answer to positions; asking the group again".to_owned()),
         };
         Err(WorldError::new(remedy, what))
     }

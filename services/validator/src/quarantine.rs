@@ -8,15 +8,16 @@
 //!   partition has now. Once these are through the count is gone from the notes of ordinary batches, which costs nothing.
 //! - With each start in vain the hand of that partition shrinks tenfold; from [`Watch::is_quarantined`] on it holds one record, alone in its
 //!   batch, and a note in front of it says which.
-//! - A record is given up only if two processes died with it alone in hand. Whoever else died is innocent: it is judged again.
+//! - A record is given up only if three processes died with it alone in hand. Whoever else died is innocent: it is judged again.
 //! - What does not look like the fault of single records halts the partition instead: several suspects in a row with nothing passing in
 //!   between, a process that dies of giving up, nobody ever coming to have a record in hand ([`crate::parking`]), or, where outcomes cannot be taken back, a record that may have left already.
 
 use serde::{Deserialize, Serialize};
 use tidegate_flow::NextOffset;
 
-/// Processes that must die with a record alone in hand before it is given up: one may have been killed by anybody.
-const DEATHS_MAX: u32 = 2;
+/// Processes that must die with a record alone in hand before it is given up: what kills at random kills two of them now and then, over very
+/// many restarts.
+const DEATHS_MAX: u32 = 3;
 /// Starts in quarantine without a record in hand, after which a partition is not read at once any more.
 const UNREADABLE_MIN: u32 = 3;
 /// So many records go one by one at least, also where less may have been in hand: suspects tend to come together.
@@ -227,7 +228,7 @@ impl Watch {
             return Facing::Halt("its outcome may have left before, so that another one would be a second");
         }
         // Nor is one death while giving up the record's doing for sure.
-        if alone.deaths >= 2 * DEATHS_MAX {
+        if alone.deaths >= DEATHS_MAX + 2 {
             return Facing::Halt("and giving it up did, too");
         }
         if self.suspects >= SUSPECTS_MAX {

@@ -40,6 +40,7 @@ pub fn run<'a>(settings: &'a Settings, parts: Parts<'a>, stop: &'a AtomicBool) -
         batch_since: 0,
         records_max: settings.batch_records_max,
         failures: 0,
+        rest: None,
         judged_at: 0,
         looked_at: 0,
         recreated: BTreeSet::new(),
@@ -76,7 +77,7 @@ pub(crate) struct Worker<'a> {
     pub(crate) aside: Vec<Record>,
     /// Whose turn it is where partitions are in quarantine.
     pub(crate) alone_next: bool,
-    /// A commit was left without an answer because the worker stops: nothing more goes through this producer.
+    /// A call was left without an answer because the worker stops: nothing more goes through this producer.
     pub(crate) is_abandoned: bool,
     /// Ours, and not read before this time (microseconds since the epoch), see [`crate::parking`].
     pub(crate) parked: BTreeMap<TopicPartition, i64>,
@@ -92,6 +93,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) records_max: usize,
     /// Batches that failed in a row.
     pub(crate) failures: u32,
+    /// To be waited before the next attempt.
+    pub(crate) rest: Option<Duration>,
     /// When the last batch was judged.
     pub(crate) judged_at: i64,
     /// When newer contracts were looked for, without a batch.

@@ -56,3 +56,20 @@ fn a_pause_does_not_outlive_its_assignment() {
     let outcome = simulate(4003, &Options::default());
     assert_eq!(outcome.wrong, Vec::<String>::new());
 }
+
+/// A worker that stops in the middle of an abort threw away its batch, and not what it had laid aside of a partition that goes in smaller
+/// hands: the last flush committed a position behind a record that had no outcome.
+#[test]
+fn nothing_goes_after_a_transaction_that_was_left() {
+    let outcome = simulate(100_003, &Options::default());
+    assert_eq!(outcome.wrong, Vec::<String>::new());
+}
+
+/// Two kills from outside struck with the same record alone in hand, the first while its batch waited to be tried again.
+#[test]
+fn a_record_that_others_die_with_is_not_given_up() {
+    for seed in [200_490, 203_113] {
+        let outcome = simulate(seed, &Options::default());
+        assert_eq!(outcome.wrong, Vec::<String>::new(), "seed {seed}");
+    }
+}
