@@ -45,6 +45,8 @@ pub(crate) struct Stage {
     pub(crate) bomb: Option<TopicPartition>,
     /// Larger records are refused by the brokers: bytes of key, value and headers.
     pub(crate) record_max: usize,
+    /// Brokers do not take this value, and do not say for what reason, as long as the flag is set.
+    pub(crate) unwelcome: Option<(bytes::Bytes, AtomicBool)>,
 }
 
 /// What a registry knows, and what becomes of who asks.
@@ -200,6 +202,15 @@ impl Exchange for Pair<'_> {
             let of = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, |bytes| bytes.len());
             of(&one.key) + of(&one.value) + headers.sum::<usize>() > self.stage.record_max
         };
+        if let Some((value, is_refused)) = &self.stage.unwelcome
+            && is_refused.load(Ordering::Acquire)
+            && let Some(index) = batch.iter().position(|one| one.value.as_ref() == Some(value))
+        {
+            return Ok(Delivery {
+                delivered: batch.len() - 1,
+                refused: vec![(index, Refusal::Other, "no reason given".to_owned())],
+            });
+        }
         let refused: Vec<usize> = (0..batch.len()).filter(|&index| large(&batch[index])).collect();
         if refused.is_empty() {
             return self.inner.send(batch);
@@ -340,6 +351,7 @@ impl Stage {
             copies: false,
             bomb: None,
             record_max: usize::MAX,
+            unwelcome: None,
         }
     }
 
