@@ -1,6 +1,5 @@
 //! The deployment that faults strike.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +12,7 @@ use tidegate_tests::world::{Shape, World};
 use crate::broker::Broker;
 use crate::fault::{Fault, ended_in_good_order};
 use crate::proxy::{Caught, Proxy, Speech, Step};
+use crate::refuted::{self, prove};
 
 /// Validators, perhaps a sink, traffic, and everything between them and their servers.
 #[derive(Debug)]
@@ -35,39 +35,12 @@ pub struct Scene {
     started: usize,
 }
 
-/// Remembers a proof that failed: a story that did not come about may be tried again, one that lost or doubled something may not.
-struct Refuted;
-
-// === impl Refuted ===
-
-impl Refuted {
-    fn mark() -> Option<PathBuf> {
-        let (run, test) = (std::env::var("NEXTEST_RUN_ID").ok()?, std::env::var("NEXTEST_TEST_NAME").ok()?);
-        Some(std::env::temp_dir().join(format!("tidegate-refuted-{run}-{test}")))
-    }
-
-    fn assert_not() {
-        let mark = Refuted::mark().filter(|mark| mark.exists());
-        assert!(mark.is_none(), "a proof of this story failed in this run: it is not tried again");
-    }
-}
-
-impl Drop for Refuted {
-    fn drop(&mut self) {
-        if std::thread::panicking()
-            && let Some(mark) = Refuted::mark()
-        {
-            let _ = std::fs::write(mark, "");
-        }
-    }
-}
-
 // === impl Scene ===
 
 impl Scene {
     /// Topics and contracts; nothing runs yet.
     pub fn new(stand: &Stand, broker: &Arc<Mutex<Broker>>, topics: &'static [&'static str], partitions: i32, seed: u64) -> Scene {
-        Refuted::assert_not();
+        refuted::assert_not();
         let endpoint = stand.text("s3", "endpoint").trim_start_matches("http://");
         let store = Proxy::start(endpoint.parse().expect("the stand's servers are on loopback"), Speech::Bytes);
         let (addresses, proxy) = {
@@ -149,15 +122,16 @@ impl Scene {
     /// Settles, and proves that every event has its outcome, once and unchanged.
     pub fn prove(&mut self) -> Proof {
         self.settle();
-        let _refuted = Refuted;
-        let producing = self.producing.lock().unwrap();
-        let located = producing.located(&self.world);
-        assert_eq!(located.len() as u64, producing.written(), "the sources hold what was written");
-        drop(producing);
-        await_outcomes(&self.world, &located);
-        let proof = prove_topics(&self.world, &located);
-        prove_audit(&self.world);
-        proof
+        prove(|| {
+            let producing = self.producing.lock().unwrap();
+            let located = producing.located(&self.world);
+            assert_eq!(located.len() as u64, producing.written(), "the sources hold what was written");
+            drop(producing);
+            await_outcomes(&self.world, &located);
+            let proof = prove_topics(&self.world, &located);
+            prove_audit(&self.world);
+            proof
+        })
     }
 
     /// Settles, stops everybody, who must end in good order, and proves what is left behind.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use tidegate_faults::{Broker, Scene, Story, segment};
+use tidegate_faults::{Broker, Scene, Story, prove, segment};
 use tidegate_flow::ports::{Cluster as _, NewTopic};
 use tidegate_flow::record::Outgoing;
 use tidegate_kafka::RecordWriter;
@@ -76,11 +76,13 @@ impl Corrupt {
         let source = world.sources()[0].clone();
         assert!(said(&format!("{source}-0: there are records at {}", self.at)), "the place is told");
         let positions = world.positions("validator", &world.sources()).unwrap();
-        assert_eq!(
-            positions[0].1.unwrap().0,
-            self.at,
-            "what could be read before it has its outcome, and nothing was passed over"
-        );
+        prove(|| {
+            assert_eq!(
+                positions[0].1.unwrap().0,
+                self.at,
+                "what could be read before it has its outcome, and nothing was passed over"
+            );
+        });
         wait_for_the_other_partition(&self.scene);
         let (code, out, err) = world.run(&["audit"]);
         assert!(code == 2 && out.contains("incomplete"), "{code}\n{out}\n{err}");
@@ -121,8 +123,10 @@ fn retention(mut scene: Scene) {
     says(&scene.workers[0], &lost);
     wait_for_the_other_partition(&scene);
     let positions = scene.world.positions("validator", &scene.world.sources()).unwrap();
-    assert_eq!(positions[0].1, before[0].1, "nothing was passed over by itself");
-    prove_audit(&scene.world);
+    prove(|| {
+        assert_eq!(positions[0].1, before[0].1, "nothing was passed over by itself");
+        prove_audit(&scene.world);
+    });
 
     // What the manual says: the group's position is set on purpose while no validator runs.
     assert!(scene.workers.remove(0).stop().success());
@@ -143,7 +147,7 @@ fn retention(mut scene: Scene) {
     scene.start_worker();
     scene.settle();
     assert!(scene.workers.remove(0).stop().success());
-    prove_audit(&scene.world);
+    prove(|| prove_audit(&scene.world));
 }
 
 /// F19: the topic is another one of the same name when the validator comes back, and the brokers have deleted the group's positions with
@@ -161,7 +165,7 @@ fn recreated_while_stopped(mut scene: Scene) {
         code == 78 && err.contains("The source was deleted and created again"),
         "{code}: {err}"
     );
-    assert_eq!(outcomes(&scene), before, "nothing of the new topic was judged");
+    prove(|| assert_eq!(outcomes(&scene), before, "nothing of the new topic was judged"));
 }
 
 /// F19: the same under the eyes of a validator.
@@ -176,7 +180,7 @@ fn recreated_while_running(mut scene: Scene) {
     scene.workers[0].signal("CONT");
     says(&scene.workers[0], "created again");
     assert!(scene.workers.remove(0).stop().success());
-    assert_eq!(outcomes(&scene), before, "nothing of the new topic was judged");
+    prove(|| assert_eq!(outcomes(&scene), before, "nothing of the new topic was judged"));
 }
 
 fn recreate(scene: &mut Scene) {
