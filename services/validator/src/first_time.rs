@@ -3,6 +3,10 @@
 //! Brokers delete a group's positions with the topic, and when nobody used the group for long. To begin anew then would give records
 //! second outcomes under identities that are taken, and who reads behind us would pass over the new ones as repeats.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
 use tidegate_flow::ports::{Cluster, Scan};
 use tidegate_flow::{NextOffset, Remedy, TopicPartition, WorldError, stamp};
 
@@ -25,9 +29,13 @@ pub fn check_first_time(
     without_position: &[TopicPartition],
 ) -> Result<(), WorldError> {
     let mut problems = Vec::new();
+    let mut offsets: HashMap<Arc<str>, Vec<(NextOffset, NextOffset)>> = HashMap::new();
     for at in without_position {
         for topic in [settings.validated(&at.topic), settings.dead_letters(&at.topic)] {
-            let ends = cluster.offsets(&topic)?;
+            let ends = match offsets.entry(topic.clone()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(cluster.offsets(&topic)?),
+            };
             let Some(&(low, end)) = usize::try_from(at.partition).ok().and_then(|index| ends.get(index)) else {
                 continue;
             };
@@ -83,8 +91,6 @@ fn last_outcome(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use tidegate_flow::ports::{NewTopic, TopicFacts};
     use tidegate_flow::{Offset, Origin, Record};
 

@@ -13,6 +13,7 @@ use tidegate_flow::{Position, Remedy, TopicPartition, WorldError};
 
 use crate::hands::Alone;
 use crate::judging::Blocked;
+use crate::ledger::Note;
 use crate::outcome::{Class, Decided, Outcome};
 use crate::ownership::names;
 use crate::publish::{Cause, Published, owns_all, publish};
@@ -67,6 +68,9 @@ impl Worker<'_> {
             self.hold(&stop.at, &stop.error)?;
         }
         self.hold_recreated(&mut decided)?;
+        if decided.is_empty() {
+            return Ok(false);
+        }
         loop {
             match self.attempt(&decided, alone)? {
                 Attempt::Committed => {
@@ -169,7 +173,7 @@ impl Worker<'_> {
         }
         let failed_at = rfc3339(self.judged_at);
         let outgoing: Vec<Outgoing> = decided.iter().filter_map(|one| one.outgoing(self.settings, &failed_at)).collect();
-        match self.publish(outgoing, &positions)? {
+        match self.publish(outgoing, &positions) {
             Published::Committed => Ok(Attempt::Committed),
             Published::Unknown => self.ask_group(&positions),
             Published::Abandoned => {
@@ -184,16 +188,22 @@ impl Worker<'_> {
     }
 
     /// Publishes, and notes whether a call was left without an answer, or a new producer was not waited for, because the worker stops.
-    pub(crate) fn publish(&mut self, outgoing: Vec<Outgoing>, positions: &[Position]) -> Result<Published, WorldError> {
+    pub(crate) fn publish(&mut self, outgoing: Vec<Outgoing>, positions: &[Position]) -> Published {
         let (meter, clock, stop) = (self.parts.meter, self.parts.clock, self.stop);
-        let is_left = Cell::new(false);
+        let (is_left, is_ending) = (Cell::new(false), self.is_ending);
         let go_on = |what: &str| {
-            let goes_on = waits_on(meter, clock, stop, what);
+            let goes_on = !is_ending && waits_on(meter, clock, stop, what);
             is_left.set(!goes_on);
             goes_on
         };
         let published = publish(self.parts.exchange, self.settings.mode, outgoing, positions, &go_on);
         self.is_abandoned |= is_left.get();
+        if matches!(published, Published::Committed) {
+            let noted = positions
+                .iter()
+                .map(|position| (position.at.clone(), Note::read(&position.metadata).and_then(|note| note.c)));
+            self.counted.extend(noted);
+        }
         published
     }
 

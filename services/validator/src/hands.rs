@@ -25,7 +25,8 @@ pub(crate) struct Alone {
 
 impl Worker<'_> {
     /// Leaves in the batch what goes now, and lays the rest aside: a partition that was begun in vain gives fewer records, one in quarantine
-    /// a single record that goes alone. Whole batches and records alone take turns.
+    /// a single record that goes alone. Whole batches and records alone take turns; records that others died with come last, so that what is
+    /// only beside them gets its turn.
     pub(crate) fn take_in_hand(&mut self) -> Option<(TopicPartition, i64)> {
         if self
             .partitions
@@ -35,13 +36,16 @@ impl Worker<'_> {
             return None;
         }
         let mut taken: HashMap<TopicPartition, usize> = HashMap::new();
-        let (mut now, mut later, mut first) = (Vec::new(), Vec::new(), None);
+        let (mut now, mut later, mut first): (Vec<Record>, Vec<Record>, Option<(u32, usize)>) = (Vec::new(), Vec::new(), None);
         for record in std::mem::take(&mut self.batch) {
             let Some(owned) = self.partitions.get(&record.origin.at) else {
                 continue;
             };
             if owned.watch.is_quarantined() {
-                first.get_or_insert(later.len());
+                let deaths = owned.watch.deaths_alone();
+                if first.is_none_or(|(fewest, _)| deaths < fewest) {
+                    first = Some((deaths, later.len()));
+                }
                 later.push(record);
                 continue;
             }
@@ -53,7 +57,9 @@ impl Worker<'_> {
                 later.push(record);
             }
         }
-        let alone = first.filter(|_| now.is_empty() || self.alone_next).map(|index| later.remove(index));
+        let alone = first
+            .filter(|_| now.is_empty() || self.alone_next)
+            .map(|(_, index)| later.remove(index));
         self.alone_next = alone.is_none();
         let Some(record) = alone else {
             self.batch = now;
@@ -102,31 +108,78 @@ impl Worker<'_> {
         match alone.filter(|_| self.settings.mode == Mode::AtLeastOnce) {
             Some(alone) => {
                 let position = self.position_alone(&alone.at, alone.offset, true);
-                self.commit_notes(&[position])
+                self.commit_notes(&[position])?;
+                if let Some(owned) = self.partitions.get_mut(&alone.at) {
+                    owned.watch.leaving(alone.offset);
+                }
+                Ok(())
             }
             None => Ok(()),
         }
     }
 
-    /// The record went back, and the process lives: while it waits, nobody may take it for the one that kills.
+    /// The record went back, and the process lives: while it waits, nobody may take it for the one that kills. Nothing is learned of one that
+    /// was not judged, because it is given up.
     pub(crate) fn lay_down(&mut self, alone: &Alone) {
         let Some(owned) = self.partitions.get_mut(&alone.at) else { return };
-        owned.watch.survived(alone.offset);
+        if !alone.is_given_up {
+            owned.watch.survived(alone.offset);
+        }
         let position = self.position_with(&alone.at, self.crashes(&alone.at));
         if let Err(error) = self.commit_notes(&[position]) {
             tracing::debug!(partition = %alone.at, %error, "the note of a record in hand stays");
         }
     }
 
-    /// Leaving in good order: this start was not in vain.
+    /// Leaving, in good order or for an operator: this start was not in vain.
     pub(crate) fn leave_no_count(&mut self) {
-        let owned = self.partitions.iter().filter(|(_, owned)| owned.watch.is_counting());
-        let positions: Vec<Position> = owned
-            .map(|(at, owned)| self.position_with(at, owned.watch.note_left().filter(|note| note.n > 0)))
-            .collect();
+        let all: Vec<TopicPartition> = self.partitions.keys().cloned().collect();
+        self.take_count_back(all);
+    }
+
+    /// Who is killed or loses the partition while it waits did not die of it.
+    pub(crate) fn uncount_held(&mut self) {
+        let held = self.partitions.iter().filter(|(_, owned)| owned.held_until.is_some());
+        self.take_count_back(held.map(|(at, _)| at.clone()).collect());
+    }
+
+    fn take_count_back(&mut self, mut partitions: Vec<TopicPartition>) {
+        partitions.retain(|at| {
+            let owned = self.partitions.get(at);
+            owned.is_some_and(|owned| owned.watch.is_counting() && !owned.is_uncounted)
+        });
+        let positions: Vec<Position> = partitions.iter().map(|at| self.position_uncounted(at)).collect();
         if let Err(error) = self.commit_notes(&positions) {
             tracing::debug!(%error, "the starts of these partitions stay counted");
+            return;
         }
+        for at in partitions {
+            if let Some(owned) = self.partitions.get_mut(&at) {
+                owned.is_uncounted = true;
+            }
+        }
+    }
+
+    /// Before these are read on: notes their starts again, where they were taken back.
+    pub(crate) fn count_again(&mut self, partitions: &[TopicPartition]) -> Result<(), WorldError> {
+        let mut positions = Vec::new();
+        for at in partitions {
+            if self.partitions.get(at).is_some_and(|owned| owned.is_uncounted) {
+                positions.push(self.position_with(at, self.crashes(at)));
+            }
+        }
+        self.commit_notes(&positions)?;
+        for position in positions {
+            if let Some(owned) = self.partitions.get_mut(&position.at) {
+                owned.is_uncounted = false;
+            }
+        }
+        Ok(())
+    }
+
+    fn position_uncounted(&self, at: &TopicPartition) -> Position {
+        let note = self.partitions.get(at).and_then(|owned| owned.watch.note_left());
+        self.position_with(at, note.filter(|note| note.n > 0 || note.a > 0))
     }
 
     /// What a record becomes that is given up. `Err`: a contract of its topic halts in front of a dead letter.
@@ -176,7 +229,7 @@ impl Worker<'_> {
         if self.is_abandoned {
             return Err(WorldError::new(Remedy::Retry, "a commit was left without an answer"));
         }
-        let (remedy, what) = match self.publish(Vec::new(), positions)? {
+        let (remedy, what) = match self.publish(Vec::new(), positions) {
             Published::Committed => return Ok(()),
             Published::Aborted(Cause::Refused { what, operator: true }) => (Remedy::Operator, what),
             Published::Aborted(Cause::Refused { what, operator: false }) => (Remedy::Retry, what),

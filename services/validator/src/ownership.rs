@@ -13,6 +13,8 @@ use crate::quarantine::Watch;
 use crate::run::Worker;
 use crate::settings::{Mode, StartAt};
 
+/// So many partitions are asked for their ends in vain, one after another, before the others are put off unasked: each takes its time.
+const UNANSWERED_MAX: usize = 3;
 /// How often the brokers are asked whether topics are still the same.
 const ASK_IDS_MICROS: i64 = 1_000_000;
 
@@ -29,6 +31,8 @@ pub(crate) struct Owned {
     pub(crate) held_until: Option<i64>,
     /// Starts before this one that came to nothing.
     pub(crate) watch: Watch,
+    /// It waits, and the group's note does not count this start for as long.
+    pub(crate) is_uncounted: bool,
 }
 
 /// How records that may already have left were judged.
@@ -71,32 +75,42 @@ impl Worker<'_> {
 
     fn begin_at(&mut self, partitions: &[TopicPartition]) -> Result<Vec<(TopicPartition, NextOffset)>, WorldError> {
         let mut starts = Vec::with_capacity(partitions.len());
-        let (mut begun, mut unreadable) = (Vec::new(), Vec::new());
-        for committed in self.parts.exchange.committed(partitions)? {
+        let (mut begun, mut unreadable, mut unanswered) = (Vec::new(), Vec::new(), Vec::new());
+        let all = self.parts.exchange.committed(partitions)?;
+        let explained = self.deaths_alone(&all);
+        for committed in all {
             if let Some(error) = self.other_incarnation(&committed) {
                 self.parts.meter.held(&committed.at, true, &error.what);
                 tracing::error!(partition = %committed.at, why = %error, "partition not started");
                 continue;
             }
-            let (low, end) = self.parts.exchange.watermarks(&committed.at)?;
+            let asked = match unanswered.len() < UNANSWERED_MAX {
+                true => self.parts.exchange.watermarks(&committed.at),
+                false => Err(WorldError::new(Remedy::Retry, "not asked for its end: those of others do not come")),
+            };
+            let (low, end) = match asked {
+                Ok(ends) => ends,
+                Err(error) => {
+                    unanswered.push((committed.at, error));
+                    continue;
+                }
+            };
             let next = committed.next.unwrap_or(match self.settings.start_at {
                 StartAt::Earliest => low,
                 StartAt::Latest => end,
             });
             let (noted, pinned) = self.judged_until_now(&committed, next, end);
             let watch = self.watch(&committed, next, end);
-            if watch.is_unreadable() && self.trying.as_ref() != Some(&committed.at) {
+            if watch.is_unreadable(explained) && self.trying.as_ref() != Some(&committed.at) {
                 unreadable.push((watch.attempt(), committed.at));
                 continue;
             }
             if committed.next.is_none() || watch.is_counting() {
-                let crashes = watch.note();
                 begun.push(Position {
                     at: committed.at.clone(),
                     next,
-                    metadata: self.note_with(&committed.at, &noted, crashes.clone()),
+                    metadata: self.note_with(&committed.at, &noted, watch.note()),
                 });
-                self.counted.insert(committed.at.clone(), crashes);
             }
             self.partitions.insert(
                 committed.at.clone(),
@@ -106,6 +120,7 @@ impl Worker<'_> {
                     pinned,
                     held_until: None,
                     watch,
+                    is_uncounted: false,
                 },
             );
             starts.push((committed.at, next));
@@ -113,8 +128,19 @@ impl Worker<'_> {
         // Whoever owns the partition next begins at the same record, also if nothing is committed until then, and knows of this start.
         self.commit_notes(&begun)?;
         self.park(unreadable);
+        self.put_off(unanswered);
         self.trying = None;
         Ok(starts)
+    }
+
+    /// Deaths that records alone in hand explain, in these partitions and in those that are ours already.
+    fn deaths_alone(&self, committed: &[Committed]) -> u32 {
+        let noted = committed
+            .iter()
+            .filter_map(|one| Note::read(&one.metadata)?.c)
+            .map(|crashes| crashes.a);
+        let ours = self.partitions.values().map(|owned| owned.watch.deaths_alone());
+        noted.chain(ours).sum()
     }
 
     /// What the note tells of former owners.
@@ -136,26 +162,35 @@ impl Worker<'_> {
     /// asked after the batch was read and before anything of it leaves, at most once a second.
     pub(crate) fn hold_recreated(&mut self, decided: &mut Vec<Decided>) -> Result<(), WorldError> {
         let now = self.parts.clock.now_micros();
-        if (now - self.ids_asked_at).abs() >= ASK_IDS_MICROS {
-            self.ids_asked_at = now;
+        // A question without an answer takes its time, so there is one at most.
+        let mut unanswered: BTreeSet<Arc<str>> = BTreeSet::new();
+        if self.ids_asked_at.is_none_or(|asked| (now - asked).abs() >= ASK_IDS_MICROS) {
             let topics: BTreeSet<Arc<str>> = decided.iter().map(|one| one.record.origin.at.topic.clone()).collect();
             for topic in topics {
                 let Some(begun) = self.settings.topic_ids.get(&topic) else {
                     continue;
                 };
-                match self.parts.exchange.topic_id(&topic) {
+                let present = unanswered.is_empty().then(|| self.parts.exchange.topic_id(&topic)).flatten();
+                match present {
                     Some(present) if present != *begun => drop(self.recreated.insert(topic)),
                     Some(_) => drop(self.recreated.remove(&topic)),
-                    None => {}
+                    None => drop(unanswered.insert(topic)),
                 }
             }
+            self.ids_asked_at = unanswered.is_empty().then_some(now);
         }
-        let is_held = |at: &TopicPartition| self.recreated.contains(&at.topic);
+        let is_held = |at: &TopicPartition| self.recreated.contains(&at.topic) || unanswered.contains(&at.topic);
         let held: BTreeSet<TopicPartition> = decided.iter().map(|one| one.record.origin.at.clone()).filter(is_held).collect();
         decided.retain(|one| !held.contains(&one.record.origin.at));
         for at in held {
-            let committed = self.partitions.get(&at).map_or(0, |owned| owned.committed.0);
-            self.hold(&at, &created_again(&at, committed))?;
+            let error = match self.recreated.contains(&at.topic) {
+                true => created_again(&at, self.partitions.get(&at).map_or(0, |owned| owned.committed.0)),
+                false => WorldError::new(
+                    Remedy::Retry,
+                    format!("{at}: the brokers do not say whether the topic is still the same"),
+                ),
+            };
+            self.hold(&at, &error)?;
         }
         Ok(())
     }
@@ -280,6 +315,13 @@ impl Worker<'_> {
             .filter(|(_, owned)| owned.held_until.is_some_and(is_due))
             .map(|(at, owned)| (at.clone(), owned.committed))
             .collect();
+        let partitions: Vec<TopicPartition> = due.iter().map(|(at, _)| at.clone()).collect();
+        if let Err(error) = self.count_again(&partitions) {
+            for at in &partitions {
+                self.hold(at, &error)?;
+            }
+            return Ok(());
+        }
         for (at, committed) in due {
             let one = std::slice::from_ref(&at);
             match self

@@ -5,9 +5,12 @@
 
 use tidegate_flow::ports::{Delivery, Exchange, FaultClass, Refusal, TransactionFault};
 use tidegate_flow::record::Outgoing;
-use tidegate_flow::{Position, Remedy, WorldError};
+use tidegate_flow::{Position, Remedy};
 
 use crate::settings::Mode;
+
+/// So many waits of a tenth of a second before a question is asked again that an operator must answer.
+const OPERATOR_TURNS: usize = 50;
 
 /// What became of a batch.
 #[derive(Debug)]
@@ -43,26 +46,21 @@ pub enum Cause {
 }
 
 /// Publishes a batch. `go_on` is asked while there is no answer (with what is being waited for); it waits a moment, and says false when
-/// the worker is asked to stop. `Err` is for the operator, and only before anything was committed.
+/// the worker is asked to stop.
 pub fn publish(
     exchange: &mut dyn Exchange,
     mode: Mode,
     batch: Vec<Outgoing>,
     positions: &[Position],
     go_on: &dyn Fn(&str) -> bool,
-) -> Result<Published, WorldError> {
+) -> Published {
     match mode {
         Mode::ExactlyOnce => in_transaction(exchange, batch, positions, go_on),
         Mode::AtLeastOnce => acknowledged(exchange, batch, positions, go_on),
     }
 }
 
-fn in_transaction(
-    exchange: &mut dyn Exchange,
-    batch: Vec<Outgoing>,
-    positions: &[Position],
-    go_on: &dyn Fn(&str) -> bool,
-) -> Result<Published, WorldError> {
+fn in_transaction(exchange: &mut dyn Exchange, batch: Vec<Outgoing>, positions: &[Position], go_on: &dyn Fn(&str) -> bool) -> Published {
     if let Err(fault) = exchange.begin() {
         return give_up(exchange, &fault, go_on);
     }
@@ -79,7 +77,7 @@ fn in_transaction(
     }
     match resumed(|| exchange.send_offsets(positions).map(|()| true), go_on) {
         Ok(Some(_)) => {}
-        Ok(None) => return Ok(Published::Abandoned),
+        Ok(None) => return Published::Abandoned,
         Err(fault) => return give_up(exchange, &fault, go_on),
     }
     // A client that was removed from its group joins again in the background, and the positions then go with a generation that is good
@@ -88,19 +86,22 @@ fn in_transaction(
         return abort(exchange, Cause::Lost, go_on);
     }
     match resumed(|| exchange.commit_transaction(), go_on) {
-        Ok(Some(true)) => Ok(Published::Committed),
+        Ok(Some(true)) => Published::Committed,
         // It went through, yet a late duplicate of the request may still arrive and end a later transaction (KIP-890). Nothing that
         // happens from here on makes the batch less committed.
         Ok(Some(false)) => {
-            renewed(exchange, go_on)?;
-            Ok(Published::Committed)
+            renewed(exchange, go_on);
+            Published::Committed
         }
-        Ok(None) => Ok(Published::Abandoned),
+        Ok(None) => Published::Abandoned,
         // Where it had happened all the same, and an earlier answer was lost, there is nothing to abort, and the brokers say so.
         Err(fault) if fault.class == FaultClass::Abortable => match resumed(|| exchange.abort_transaction(), go_on) {
-            Ok(Some(true)) => Ok(Published::Aborted(refused(&fault))),
-            Ok(Some(false)) => renewed(exchange, go_on).map(|_| Published::Aborted(refused(&fault))),
-            Ok(None) => Ok(Published::Abandoned),
+            Ok(Some(true)) => Published::Aborted(refused(&fault)),
+            Ok(Some(false)) => {
+                renewed(exchange, go_on);
+                Published::Aborted(refused(&fault))
+            }
+            Ok(None) => Published::Abandoned,
             Err(fault) => in_doubt(exchange, &fault, go_on),
         },
         Err(fault) => in_doubt(exchange, &fault, go_on),
@@ -109,44 +110,39 @@ fn in_transaction(
 
 /// The commit may or may not have happened. A new producer makes the coordinator finish the old transaction one way; what the group has
 /// committed then tells which.
-fn in_doubt(exchange: &mut dyn Exchange, fault: &TransactionFault, go_on: &dyn Fn(&str) -> bool) -> Result<Published, WorldError> {
+fn in_doubt(exchange: &mut dyn Exchange, fault: &TransactionFault, go_on: &dyn Fn(&str) -> bool) -> Published {
     tracing::warn!(fault = %fault, "a commit has no definite answer; making a new producer and asking the group");
-    Ok(match renewed(exchange, go_on)? {
+    match renewed(exchange, go_on) {
         true => Published::Unknown,
         false => Published::Abandoned,
-    })
+    }
 }
 
-fn acknowledged(
-    exchange: &mut dyn Exchange,
-    batch: Vec<Outgoing>,
-    positions: &[Position],
-    go_on: &dyn Fn(&str) -> bool,
-) -> Result<Published, WorldError> {
+fn acknowledged(exchange: &mut dyn Exchange, batch: Vec<Outgoing>, positions: &[Position], go_on: &dyn Fn(&str) -> bool) -> Published {
     let expected = batch.len();
     let delivery = match exchange.send(batch) {
         Ok(delivery) => delivery,
         Err(fault) => {
-            renewed(exchange, go_on)?;
-            return Ok(Published::Aborted(refused(&fault)));
+            renewed(exchange, go_on);
+            return Published::Aborted(refused(&fault));
         }
     };
     if let Some(cause) = incomplete(&delivery, expected) {
         // The old producer stopped at the first failure, so that what was delivered is a prefix; it takes nothing any more.
-        renewed(exchange, go_on)?;
-        return Ok(Published::Aborted(cause));
+        renewed(exchange, go_on);
+        return Published::Aborted(cause);
     }
     if !owns_all(exchange, positions) {
-        return Ok(Published::Aborted(Cause::Lost));
+        return Published::Aborted(Cause::Lost);
     }
     match exchange.commit(positions) {
-        Ok(()) => Ok(Published::Committed),
+        Ok(()) => Published::Committed,
         Err(error) => {
             let operator = error.remedy == Remedy::Operator;
-            Ok(Published::Aborted(Cause::Refused {
+            Published::Aborted(Cause::Refused {
                 what: error.to_string(),
                 operator,
-            }))
+            })
         }
     }
 }
@@ -174,15 +170,16 @@ fn resumed(
 }
 
 /// Makes a new producer, however long that takes; false when asked to stop first.
-fn renewed(exchange: &mut dyn Exchange, go_on: &dyn Fn(&str) -> bool) -> Result<bool, WorldError> {
+fn renewed(exchange: &mut dyn Exchange, go_on: &dyn Fn(&str) -> bool) -> bool {
     loop {
         match exchange.renew() {
-            Ok(()) => return Ok(true),
-            Err(error) if error.remedy == Remedy::Operator => return Err(error),
+            Ok(()) => return true,
             Err(error) => {
+                // What an operator must mend heals as well, only later: it ran until now, so it will run again.
+                let turns = if error.remedy == Remedy::Retry { 1 } else { OPERATOR_TURNS };
                 tracing::warn!(%error, "no new producer yet; trying again");
-                if !go_on(&error.what) {
-                    return Ok(false);
+                if !(0..turns).all(|_| go_on(&error.what)) {
+                    return false;
                 }
             }
         }
@@ -190,23 +187,23 @@ fn renewed(exchange: &mut dyn Exchange, go_on: &dyn Fn(&str) -> bool) -> Result<
 }
 
 /// Ends a transaction after a fault. Only an abort that is definite leaves a usable producer.
-fn give_up(exchange: &mut dyn Exchange, fault: &TransactionFault, go_on: &dyn Fn(&str) -> bool) -> Result<Published, WorldError> {
+fn give_up(exchange: &mut dyn Exchange, fault: &TransactionFault, go_on: &dyn Fn(&str) -> bool) -> Published {
     let cause = refused(fault);
     if fault.class == FaultClass::Fatal {
         tracing::warn!(fault = %fault, "the producer is lost; making a new one");
-        renewed(exchange, go_on)?;
-        return Ok(Published::Aborted(cause));
+        renewed(exchange, go_on);
+        return Published::Aborted(cause);
     }
     abort(exchange, cause, go_on)
 }
 
-fn abort(exchange: &mut dyn Exchange, cause: Cause, go_on: &dyn Fn(&str) -> bool) -> Result<Published, WorldError> {
+fn abort(exchange: &mut dyn Exchange, cause: Cause, go_on: &dyn Fn(&str) -> bool) -> Published {
     match resumed(|| exchange.abort_transaction(), go_on) {
         Ok(Some(true)) => {}
-        Ok(None) => return Ok(Published::Abandoned),
-        Ok(Some(false)) | Err(_) => drop(renewed(exchange, go_on)?),
+        Ok(None) => return Published::Abandoned,
+        Ok(Some(false)) | Err(_) => drop(renewed(exchange, go_on)),
     }
-    Ok(Published::Aborted(cause))
+    Published::Aborted(cause)
 }
 
 fn refused(fault: &TransactionFault) -> Cause {

@@ -118,7 +118,8 @@ impl Watch {
             watch.suspects = noted.d;
             watch.alone = noted.o.map(|offset| Alone {
                 offset,
-                deaths: noted.a,
+                // What it notes of a record in hand counts itself among the dead.
+                deaths: noted.a.saturating_sub(u32::from(is_own)),
                 left: noted.l,
             });
         }
@@ -143,7 +144,7 @@ impl Watch {
         Crashes {
             n: self.attempt,
             o: Some(offset),
-            a: known.map_or(0, |alone| alone.deaths).saturating_add(1),
+            a: self.deaths_of(offset).saturating_add(1),
             l: leaving || known.is_some_and(|alone| alone.left),
             d: self.suspects,
             e: self.engine.to_owned(),
@@ -181,9 +182,31 @@ impl Watch {
         }
     }
 
-    /// The process has lived through it: whatever killed others, this record alone did not.
+    /// The process has lived through it: whatever killed others, this record alone did not. Its outcome may have left all the same.
     pub(crate) fn survived(&mut self, offset: i64) {
-        self.alone = self.alone.filter(|alone| alone.offset != offset);
+        self.alone = match self.alone {
+            Some(alone) if alone.offset == offset => alone.left.then_some(Alone { deaths: 0, ..alone }),
+            other => other,
+        };
+    }
+
+    /// The record in hand alone was judged, and its outcome is about to leave (`at_least_once`).
+    pub(crate) fn leaving(&mut self, offset: i64) {
+        let deaths = self.deaths_of(offset);
+        self.alone = Some(Alone {
+            offset,
+            deaths,
+            left: true,
+        });
+    }
+
+    /// How many processes died with one of its records alone in hand: so many deaths need no other explanation.
+    pub(crate) fn deaths_alone(&self) -> u32 {
+        self.alone.map_or(0, |alone| alone.deaths)
+    }
+
+    fn deaths_of(&self, offset: i64) -> u32 {
+        self.alone.filter(|alone| alone.offset == offset).map_or(0, |alone| alone.deaths)
     }
 
     /// Whether former starts are counted here.
@@ -196,9 +219,11 @@ impl Watch {
         self.attempt > self.restarts_max
     }
 
-    /// Whether reading itself seems to kill: in quarantine, and process after process ended without having had a record alone in hand.
-    pub(crate) fn is_unreadable(&self) -> bool {
-        self.attempt > self.restarts_max + UNREADABLE_MIN && self.alone.is_none() && self.suspects == 0
+    /// Whether reading itself seems to kill: in quarantine, and process after process ended without having had a record alone in hand, of this
+    /// partition or, so many times, of others.
+    pub(crate) fn is_unreadable(&self, explained: u32) -> bool {
+        let unexplained = self.attempt.saturating_sub(explained);
+        unexplained > self.restarts_max + UNREADABLE_MIN && self.deaths_alone() == 0 && self.suspects == 0
     }
 
     /// Starts in a row.

@@ -10,6 +10,7 @@ use tidegate_flow::{Record, Remedy, TopicPartition, WorldError};
 
 use crate::judging::Bench;
 use crate::ownership::Owned;
+use crate::parking::Parked;
 use crate::parts::{JudgingSnapshot, Parts};
 use crate::quarantine::Crashes;
 use crate::settings::Settings;
@@ -33,6 +34,7 @@ pub fn run<'a>(settings: &'a Settings, parts: Parts<'a>, stop: &'a AtomicBool) -
         aside: Vec::new(),
         alone_next: false,
         is_abandoned: false,
+        is_ending: false,
         parked: BTreeMap::new(),
         trying: None,
         counted: BTreeMap::new(),
@@ -44,24 +46,19 @@ pub fn run<'a>(settings: &'a Settings, parts: Parts<'a>, stop: &'a AtomicBool) -
         judged_at: 0,
         looked_at: 0,
         recreated: BTreeSet::new(),
-        ids_asked_at: 0,
+        ids_asked_at: None,
         judging_micros: 0,
         waiting: Vec::new(),
         trouble: None,
     };
     worker.looked_at = worker.parts.clock.now_micros();
     worker.parts.meter.snapshot(worker.snapshot.commit());
-    while !worker.is_stopping() {
-        worker.turn()?;
-    }
-    tracing::info!(
-        open_records = worker.batch.len(),
-        "stopping: publishing what is open, then leaving the group"
-    );
-    worker.flush()?;
+    let ended = worker.turn_until_stopped();
+    // Nothing is waited for any more where an operator is needed.
+    worker.is_ending = ended.is_err();
     worker.leave_no_count();
     worker.parts.exchange.close();
-    Ok(())
+    ended
 }
 
 pub(crate) struct Worker<'a> {
@@ -79,8 +76,10 @@ pub(crate) struct Worker<'a> {
     pub(crate) alone_next: bool,
     /// A call was left without an answer because the worker stops: nothing more goes through this producer.
     pub(crate) is_abandoned: bool,
-    /// Ours, and not read before this time (microseconds since the epoch), see [`crate::parking`].
-    pub(crate) parked: BTreeMap<TopicPartition, i64>,
+    /// It is over, and no answer is waited for any more.
+    pub(crate) is_ending: bool,
+    /// Ours, and not read before a time, see [`crate::parking`].
+    pub(crate) parked: BTreeMap<TopicPartition, Parked>,
     /// The parked partition whose turn it is.
     pub(crate) trying: Option<TopicPartition>,
     /// What was last noted of this process's own starts.
@@ -101,8 +100,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) looked_at: i64,
     /// Topics that are others than those that we began with.
     pub(crate) recreated: BTreeSet<Arc<str>>,
-    /// When the brokers were last asked for topic ids.
-    pub(crate) ids_asked_at: i64,
+    /// When the brokers last answered for topic ids.
+    pub(crate) ids_asked_at: Option<i64>,
     /// What judging the last batch took.
     pub(crate) judging_micros: i64,
     /// Given to us by the group, not started yet: where they begin could not be found out.
@@ -114,8 +113,20 @@ pub(crate) struct Worker<'a> {
 // === impl Worker ===
 
 impl Worker<'_> {
+    fn turn_until_stopped(&mut self) -> Result<(), WorldError> {
+        while !self.is_stopping() {
+            self.turn()?;
+        }
+        tracing::info!(
+            open_records = self.batch.len(),
+            "stopping: publishing what is open, then leaving the group"
+        );
+        self.flush()
+    }
+
     fn turn(&mut self) -> Result<(), WorldError> {
         self.trouble = None;
+        self.uncount_held();
         self.release_healed()?;
         self.take_parked();
         if !self.waiting.is_empty() {

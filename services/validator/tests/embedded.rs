@@ -589,13 +589,19 @@ fn an_open_range_is_judged_by_the_recorded_snapshot() {
 #[test]
 fn a_topic_made_anew_is_not_read_on_from_the_old_position() {
     let (broker, _, mut settings) = broker_with(300, 4);
-    settings.topic_ids = topics().into_iter().map(|topic| (topic, Arc::from("the-new-one"))).collect();
+    let facts = broker.cluster().topics(&topics()).unwrap();
+    settings.topic_ids = facts.into_iter().filter_map(|fact| Some((fact.topic, fact.id?))).collect();
+    assert_eq!(settings.topic_ids.len(), topics().len());
     let mut before = tidegate_sim::BrokerConsumer::join(&broker, "g", &topics());
     let Polled::Assigned(partitions) = before.poll(1, Duration::ZERO).unwrap() else {
         panic!("a first member gets partitions")
     };
     let noted = |at: &TopicPartition| {
-        let id = if *at.topic == *"orders" { "the-old-one" } else { "the-new-one" };
+        let id = if *at.topic == *"orders" {
+            "the-old-one"
+        } else {
+            &*settings.topic_ids[&at.topic]
+        };
         tidegate_validator::ledger::Note::new("c0ffee", Some(id)).write()
     };
     let notes: Vec<Position> = partitions

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tidegate_flow::ports::{Committed, Consumer, Delivery, Exchange, FaultClass, Polled, Refusal, TransactionFault};
 use tidegate_flow::record::Outgoing;
-use tidegate_flow::{NextOffset, Position, TopicPartition, WorldError};
+use tidegate_flow::{NextOffset, Position, Remedy, TopicPartition, WorldError};
 use tidegate_validator::Mode;
 use tidegate_validator::publish::{Cause, Published, publish};
 
@@ -22,6 +22,8 @@ struct Scripted {
     abort: VecDeque<Result<bool, FaultClass>>,
     /// So many times there is no new producer.
     renew_fails: u32,
+    /// Who can mend that.
+    renew_fails_for: Remedy,
     /// The partition goes while its position is added.
     loses_while_adding: bool,
 }
@@ -37,6 +39,7 @@ impl Scripted {
             commit: VecDeque::new(),
             abort: VecDeque::new(),
             renew_fails: 0,
+            renew_fails_for: Remedy::Retry,
             loses_while_adding: false,
         }
     }
@@ -53,7 +56,6 @@ impl Scripted {
             }],
             &|_| true,
         )
-        .unwrap()
     }
 }
 
@@ -118,7 +120,7 @@ impl Exchange for Scripted {
         self.calls.push("renew");
         if self.renew_fails > 0 {
             self.renew_fails -= 1;
-            return Err(WorldError::new(tidegate_flow::Remedy::Retry, "the coordinator is away"));
+            return Err(WorldError::new(self.renew_fails_for, "the coordinator is away"));
         }
         Ok(())
     }
@@ -206,6 +208,19 @@ fn a_producer_that_cannot_be_renewed_at_once_undoes_no_commit() {
     );
 }
 
+/// A token that is refused for a while, say: it ran until now.
+#[test]
+fn what_an_operator_must_mend_is_waited_for_as_well() {
+    let mut exchange = Scripted {
+        commit: vec![Ok(false)].into(),
+        renew_fails: 2,
+        renew_fails_for: Remedy::Operator,
+        ..Scripted::new()
+    };
+    assert!(matches!(exchange.publish(), Published::Committed));
+    assert_eq!(exchange.calls.iter().filter(|call| **call == "renew").count(), 3);
+}
+
 #[test]
 fn a_stop_in_the_middle_of_a_commit_leaves_everything_as_it_is() {
     let mut exchange = Scripted {
@@ -217,7 +232,7 @@ fn a_stop_in_the_middle_of_a_commit_leaves_everything_as_it_is() {
         next: NextOffset(1),
         metadata: String::new(),
     }];
-    let published = publish(&mut exchange, Mode::ExactlyOnce, vec![outgoing()], &positions, &|_| false).unwrap();
+    let published = publish(&mut exchange, Mode::ExactlyOnce, vec![outgoing()], &positions, &|_| false);
     assert!(matches!(published, Published::Abandoned));
     assert_eq!(exchange.calls, ["begin", "send", "offsets", "commit"]);
 }
@@ -242,7 +257,7 @@ fn too_large_together_says_nothing_about_one_record_unless_it_is_alone() {
         next: NextOffset(1),
         metadata: String::new(),
     }];
-    let published = publish(&mut exchange, Mode::ExactlyOnce, vec![outgoing()], &positions, &|_| true).unwrap();
+    let published = publish(&mut exchange, Mode::ExactlyOnce, vec![outgoing()], &positions, &|_| true);
     assert!(matches!(published, Published::Aborted(Cause::TooLarge(indexes)) if indexes == [0]));
 }
 
@@ -300,7 +315,7 @@ fn a_lost_partition_aborts_before_its_position_is_added() {
         metadata: String::new(),
     }];
     assert!(matches!(
-        publish(&mut exchange, Mode::AtLeastOnce, vec![outgoing()], &positions, &|_| true).unwrap(),
+        publish(&mut exchange, Mode::AtLeastOnce, vec![outgoing()], &positions, &|_| true),
         Published::Aborted(Cause::Lost)
     ));
     assert_eq!(exchange.calls, ["send"], "no plain commit either");
@@ -393,7 +408,7 @@ fn at_least_once_commits_positions_only_after_every_acknowledgement() {
     }];
     let mut exchange = Scripted::new();
     assert!(matches!(
-        publish(&mut exchange, Mode::AtLeastOnce, vec![outgoing()], &positions, &|_| true).unwrap(),
+        publish(&mut exchange, Mode::AtLeastOnce, vec![outgoing()], &positions, &|_| true),
         Published::Committed
     ));
     assert_eq!(exchange.calls, ["send", "plain commit"]);
@@ -402,7 +417,7 @@ fn at_least_once_commits_positions_only_after_every_acknowledgement() {
         ..Scripted::new()
     };
     assert!(matches!(
-        publish(&mut exchange, Mode::AtLeastOnce, vec![outgoing()], &positions, &|_| true).unwrap(),
+        publish(&mut exchange, Mode::AtLeastOnce, vec![outgoing()], &positions, &|_| true),
         Published::Aborted(_)
     ));
     assert_eq!(exchange.calls, ["send", "renew"], "the rest of a failed batch must not leave later");

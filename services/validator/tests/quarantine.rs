@@ -18,13 +18,24 @@ const MODES: [Mode; 2] = [Mode::ExactlyOnce, Mode::AtLeastOnce];
 
 /// `events` judges JSON and Avro frames; frames name schema 666, and asking for that one ends the process.
 fn stage(mode: Mode) -> Stage {
-    let body = "    customProperties:\n      - {property: encodings, vendor: tidegate, value: [json, avro]}\n    \
-                properties:\n      - {name: n, logicalType: integer, required: true}";
-    let mut stage = Stage::new(2, &[contract("events", body), contract("others", body)]);
+    stage_with(mode, "")
+}
+
+/// With more properties of the contract of `events`.
+fn stage_with(mode: Mode, properties: &str) -> Stage {
+    let mut stage = Stage::new(2, &stage_files(properties));
     stage.settings.mode = mode;
     stage.registry.poison = Some(POISON);
     stage.registry.doses = AtomicI64::new(i64::MAX);
     stage
+}
+
+fn stage_files(properties: &str) -> [(&'static str, String); 2] {
+    let body = "    customProperties:\n      - {property: encodings, vendor: tidegate, value: [json, avro]}\n    \
+                properties:\n      - {name: n, logicalType: integer, required: true}";
+    let mut events = contract("events", body);
+    events.1 = events.1.replacen("status: active\n", &format!("status: active\n{properties}"), 1);
+    [events, contract("others", body)]
 }
 
 fn good(n: i64) -> String {
@@ -186,6 +197,65 @@ fn i20_a_process_that_dies_of_sending_halts_the_partition_and_the_others_go_on()
         drop(member);
         stage.run_through();
         assert_eq!(stage.outcomes("events")[&(0, 40)], ["valid"]);
+    }
+}
+
+/// Its dead letter may not leave: the contract of its topic halts in front of one. Then the partition waits, and the processes live.
+#[test]
+fn i20_a_suspect_whose_dead_letter_may_not_leave_costs_no_further_process() {
+    for mode in MODES {
+        let mut stage = stage_with(
+            mode,
+            "customProperties:\n  - {property: onFailure, vendor: tidegate, value: stop}\n",
+        );
+        stage.settings.operator_retry_after = std::time::Duration::from_millis(10);
+        fill(&stage);
+        let is_held = |stage: &Stage| {
+            let held = stage.held.lock().unwrap();
+            held.iter()
+                .any(|(held, operator, why)| *held == at() && *operator && why.contains("crash_suspect"))
+        };
+        deaths(&stage, is_held);
+        for _ in 0..3 {
+            stage.held.lock().unwrap().clear();
+            // Asked again and again.
+            let again = |stage: &Stage| stage.held.lock().unwrap().iter().filter(|(held, ..)| *held == at()).count() > 5;
+            assert!(stage.live(again), "{mode:?}: another process died of it");
+        }
+        assert_eq!(
+            stage.note(&at()).c.map(|crashes| crashes.a),
+            Some(3),
+            "it is still known for what it is"
+        );
+    }
+}
+
+/// Records that kill in several partitions: whatever lies beside them gets its turn before them.
+#[test]
+fn i20_what_lies_beside_several_that_kill_is_never_parked() {
+    for mode in MODES {
+        let mut stage = Stage::new(4, &stage_files(""));
+        stage.settings.mode = mode;
+        stage.settings.operator_retry_after = std::time::Duration::from_millis(300);
+        stage.registry.poison = Some(POISON);
+        stage.registry.doses = AtomicI64::new(i64::MAX);
+        for partition in 0..4 {
+            stage.write("events", partition, poison());
+            for n in 0..150 {
+                stage.write("events", partition, good(n));
+                stage.write("others", partition, good(n));
+            }
+        }
+        let mut deaths = 0;
+        while !stage.live(Stage::is_through) {
+            deaths += 1;
+            assert!(deaths < 40, "{:?}", stage.positions());
+        }
+        let held = stage.held.lock().unwrap();
+        assert!(held.iter().all(|(at, ..)| *at.topic == *"events"), "{mode:?}: {held:?}");
+        let said = stage.outcomes("events");
+        assert!((0..4).all(|partition| said[&(partition, 0)] == ["crash_suspect"]), "{mode:?}");
+        assert_eq!(said.values().filter(|said| *said == &["valid"]).count(), 600);
     }
 }
 

@@ -215,7 +215,8 @@ fn same_id(scene: &mut Scene) {
     )
     .unwrap();
     other.begin().unwrap();
-    let fenced = "fenced by a newer instance";
+    // Brokers say it in more than one way, by what was asked first.
+    let fenced = "the producer is lost; making a new one";
     let before = count(&scene.workers[0], fenced);
     scene.produce(STIR);
     let victim = &scene.workers[0];

@@ -229,6 +229,10 @@ impl State {
         self.next_id
     }
 
+    pub(crate) fn topic_id(&self, topic: &str) -> Option<Arc<str>> {
+        self.topics.get(topic).map(|topic| topic.id.clone())
+    }
+
     pub(crate) fn partitions_of(&self, topics: &[Arc<str>]) -> Vec<TopicPartition> {
         topics
             .iter()

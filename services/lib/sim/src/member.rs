@@ -239,6 +239,10 @@ impl Consumer for BrokerConsumer {
         Ok((NextOffset(0), self.broker.lock().end(partition)))
     }
 
+    fn topic_id(&mut self, topic: &str) -> Option<Arc<str>> {
+        self.broker.lock().topic_id(topic)
+    }
+
     fn close(&mut self) {
         let mut state = self.broker.lock();
         let all = state.group_partitions(&self.group);
@@ -403,6 +407,10 @@ impl Consumer for BrokerExchange {
 
     fn watermarks(&mut self, partition: &TopicPartition) -> Result<(NextOffset, NextOffset), WorldError> {
         self.consumer.watermarks(partition)
+    }
+
+    fn topic_id(&mut self, topic: &str) -> Option<Arc<str>> {
+        self.consumer.topic_id(topic)
     }
 
     fn close(&mut self) {

@@ -97,11 +97,23 @@ fn first_time(config: &Config, cluster: &mut ClusterClient, facts: &[TopicFacts]
             })
         })
         .collect();
-    let positions = group_positions(&config.kafka, &config.validator_group, &partitions)?;
-    let without: Vec<TopicPartition> = positions.into_iter().filter(|(_, next)| next.is_none()).map(|(at, _)| at).collect();
-    if without.is_empty() {
-        return Ok(());
-    }
+    let without = || -> Result<Vec<TopicPartition>, WorldError> {
+        let positions = group_positions(&config.kafka, &config.validator_group, &partitions)?;
+        Ok(positions.into_iter().filter(|(_, next)| next.is_none()).map(|(at, _)| at).collect())
+    };
+    let mut asked = without()?;
     let mut scan = PartitionScan::connect(&config.kafka)?;
-    check_first_time(cluster, &mut scan, &config.validator, &config.validator_group, &without)
+    while !asked.is_empty() {
+        let answer = check_first_time(cluster, &mut scan, &config.validator, &config.validator_group, &asked);
+        if answer.is_ok() {
+            break;
+        }
+        // Another validator may have begun meanwhile: then what was found are its outcomes.
+        let still = without()?;
+        if still.len() == asked.len() {
+            return answer;
+        }
+        asked = still;
+    }
+    Ok(())
 }

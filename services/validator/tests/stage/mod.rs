@@ -47,6 +47,12 @@ pub(crate) struct Stage {
     pub(crate) record_max: usize,
     /// Brokers do not take this value, and do not say for what reason, as long as the flag is set.
     pub(crate) unwelcome: Option<(bytes::Bytes, AtomicBool)>,
+    /// The ends of this partition cannot be had, and whose fault that is; none any more when it is taken away.
+    pub(crate) endless: Mutex<Option<(TopicPartition, Remedy)>>,
+    /// What brokers say to who asks for the id of a topic.
+    pub(crate) topic_id: Mutex<Option<Arc<str>>>,
+    /// The process ends when it polls.
+    pub(crate) dies: AtomicBool,
 }
 
 /// What a registry knows, and what becomes of who asks.
@@ -245,7 +251,7 @@ impl Exchange for Pair<'_> {
 
 impl Consumer for Pair<'_> {
     fn poll(&mut self, records_max: usize, wait: Duration) -> Result<Polled, WorldError> {
-        if self.reads_bomb {
+        if self.reads_bomb || self.stage.dies.load(Ordering::Acquire) {
             die();
         }
         let records_max = if self.stage.copies {
@@ -295,7 +301,14 @@ impl Consumer for Pair<'_> {
     }
 
     fn watermarks(&mut self, partition: &TopicPartition) -> Result<(NextOffset, NextOffset), WorldError> {
-        self.inner.watermarks(partition)
+        match &*self.stage.endless.lock().unwrap() {
+            Some((at, remedy)) if at == partition => Err(WorldError::new(*remedy, format!("{at} has no leader"))),
+            _ => self.inner.watermarks(partition),
+        }
+    }
+
+    fn topic_id(&mut self, _: &str) -> Option<Arc<str>> {
+        self.stage.topic_id.lock().unwrap().clone()
     }
 
     fn close(&mut self) {
@@ -352,6 +365,9 @@ impl Stage {
             bomb: None,
             record_max: usize::MAX,
             unwelcome: None,
+            endless: Mutex::default(),
+            topic_id: Mutex::default(),
+            dies: AtomicBool::new(false),
         }
     }
 
