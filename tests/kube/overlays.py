@@ -21,7 +21,7 @@ COMBINED = (
     ("aws+registry", "aws", "registry"),
 )
 #: What the executable does not have yet; no overlay may include it.
-NOT_YET = {"registry": "tidegate registry serve"}
+NOT_YET: dict[str, str] = {}
 
 
 @dataclass
