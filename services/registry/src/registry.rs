@@ -14,7 +14,7 @@ use crate::routes;
 use crate::webhook::Secret;
 
 /// Commits that stay at hand, the one in force included.
-const RECENT_MAX: usize = 8;
+const RECENT_MAX: usize = 4;
 /// Reasons of a refused commit that are shown.
 const REASONS_MAX: usize = 50;
 

@@ -339,19 +339,19 @@ pub(crate) struct RoleArgs {
 Ends with 69, 75 or 78 as other roles do. What a newer commit is refused for stands in the log and at /v1/health.")]
 pub(crate) struct ServeArgs {
     /// Address of the API.
-    #[arg(long, env = "TIDEGATE_REGISTRY_LISTEN")]
+    #[arg(long, env = "TIDEGATE_CONTRACT_REGISTRY_LISTEN")]
     pub(crate) listen: Option<String>,
     /// File of tokens that are let in: `NAME sha256:HEX` a line.
-    #[arg(long, value_name = "FILE", env = "TIDEGATE_REGISTRY_TOKENS")]
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CONTRACT_REGISTRY_TOKENS_FILE")]
     pub(crate) tokens: Option<PathBuf>,
     /// File with the secret of webhooks at /hooks/git.
-    #[arg(long, value_name = "FILE", env = "TIDEGATE_REGISTRY_WEBHOOK_SECRET")]
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CONTRACT_REGISTRY_WEBHOOK_SECRET_FILE")]
     pub(crate) webhook_secret: Option<PathBuf>,
     /// Certificate chain (PEM); the API then speaks TLS only.
-    #[arg(long, value_name = "FILE", env = "TIDEGATE_REGISTRY_CERTIFICATE")]
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CONTRACT_REGISTRY_CERTIFICATE_FILE")]
     pub(crate) certificate: Option<PathBuf>,
     /// Private key of the certificate (PEM).
-    #[arg(long, value_name = "FILE", env = "TIDEGATE_REGISTRY_KEY")]
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CONTRACT_REGISTRY_KEY_FILE")]
     pub(crate) key: Option<PathBuf>,
     /// Everybody who can reach the address may read.
     #[arg(long)]

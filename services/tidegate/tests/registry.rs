@@ -272,6 +272,47 @@ fn two_validators_follow_what_git_says_and_roll_back() {
 }
 
 #[test]
+fn tls_proves_the_registry_to_who_trusts_its_certificate() {
+    let shop = Shop::new();
+    let commit = shop.push();
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
+        .args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", "key", "-out", "crt"])
+        .current_dir(shop.path())
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let args = ["registry", "serve", "--contracts", "work", "--listen", "127.0.0.1:0", "--certificate", "crt", "--key", "key"];
+    let mut registry = Role::start(shop.path(), "registry", &args, &[]);
+    let port = registry.said("address").rsplit(':').next().unwrap().to_owned();
+    registry.wait("a snapshot", |role| role.log().contains("a new snapshot is in force"));
+    assert_ne!(get(&format!("127.0.0.1:{port}"), "/v1/health").0, 200, "nothing is said without TLS");
+    let url = format!("https://localhost:{port}");
+    let trusted = shop.path().join("crt").display().to_string();
+    let start = |name: &str, env: &[(&str, &str)]| {
+        Role::start(shop.path(), name, &["validate", "--brokers", "127.0.0.1:1", "--contracts", &url], env)
+    };
+    let mut wary = start("wary", &[]);
+    wary.wait("waiting", |role| role.log().contains("waiting for contracts"));
+    let mut worker = start("worker", &[("SSL_CERT_FILE", &trusted)]);
+    let address = worker.said("address");
+    worker.wait("the snapshot", |_| in_force(&address) == commit);
+}
+
+#[test]
+fn lint_says_which_event_schema_lacks_its_id() {
+    let shop = Shop::new();
+    assert_eq!(tidegate(&shop.work(), &["lint", "."]).0, 0);
+    shop.write("schemas/order.avsc", &AVRO.replace("Order", "Bestellung"));
+    let (code, out, _) = tidegate(&shop.work(), &["lint", "."]);
+    assert!(code == 1 && out.contains("TG0157") && out.contains("orders.odcs.yaml:13"), "{code} {out}");
+    let (code, _, err) = tidegate(&shop.work(), &["registry", "ids", ".", "--check"]);
+    assert!(code == 1 && err.contains("orders.odcs.yaml:13"), "{code} {err}");
+    assert_eq!(tidegate(&shop.work(), &["registry", "ids", "."]).0, 0);
+    assert_eq!(tidegate(&shop.work(), &["lint", "."]).0, 0);
+}
+
+#[test]
 fn a_worker_whose_source_is_away_lives_is_not_ready_and_begins_when_it_comes() {
     let shop = Shop::new();
     let commit = shop.push();

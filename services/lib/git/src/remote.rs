@@ -29,7 +29,7 @@ pub(crate) const REMOTE_HEAD: &str = "refs/tidegate/HEAD";
 /// How contract sources are reached.
 #[derive(Debug, Clone)]
 pub struct Access {
-    /// Folder for mirrors; made when it is missing. What is in it can be fetched again.
+    /// Folder for mirrors; made when it is missing. What is in it can be fetched again. Default: the user's cache.
     pub state: PathBuf,
     /// User for https; hosts that look at the token only take any.
     pub user: String,
@@ -88,7 +88,7 @@ impl fmt::Debug for Secret {
 impl Default for Access {
     fn default() -> Self {
         Access {
-            state: std::env::temp_dir().join("tidegate"),
+            state: cache_folder(),
             user: "x-access-token".to_owned(),
             token: None,
             ssh_key: None,
@@ -96,6 +96,13 @@ impl Default for Access {
             order: Order::Forward,
         }
     }
+}
+
+/// The user's own cache, so that nobody else on the machine can prepare a mirror.
+fn cache_folder() -> PathBuf {
+    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = named("XDG_CACHE_HOME").or_else(|| named("HOME").map(|home| home.join(".cache")));
+    cache.unwrap_or_else(std::env::temp_dir).join("tidegate")
 }
 
 // === impl Remote ===
@@ -225,7 +232,7 @@ impl Remote {
         }
         let options = gix::open::Options::isolated().config_overrides(settings);
         if !crate::repository::is_repository(&self.mirror) {
-            std::fs::create_dir_all(&self.mirror).map_err(gix::Error::from_error)?;
+            make_folder(&self.mirror).map_err(gix::Error::from_error)?;
             gix::init_bare(&self.mirror)?;
         }
         Ok(options.open(&self.mirror)?.to_thread_local())
@@ -247,7 +254,8 @@ impl Remote {
 
     fn failed(&self, error: gix::Error) -> WorldError {
         let said = chain(&error);
-        let lower = said.to_lowercase();
+        // A name of a repository may look like a status.
+        let lower = said.replace(&self.shown, "").to_lowercase();
         let refuses = ["401", "403", "404", "credential", "permission denied", "authentication", "host key", "not found", "none of the refspec"];
         let remedy = match refuses.iter().any(|word| lower.contains(word)) {
             true => Remedy::Operator,
@@ -259,6 +267,18 @@ impl Remote {
         };
         WorldError::new(remedy, format!("cannot fetch {}: {said}", self.shown))
     }
+}
+
+/// For its owner alone where the system knows owners.
+fn make_folder(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder.create(path)
 }
 
 fn http_options() -> http::Options {

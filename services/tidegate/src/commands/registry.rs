@@ -67,7 +67,7 @@ fn serve(config: &Config, serving: &Serving, stop: &Arc<AtomicBool>) -> Result<(
     let api = tidegate_web::Server::start(serving.listen, tls, move |request| answered(&answering, &counting, request))?;
     tracing::info!(address = %api.address(), metrics = %telemetry.address(), contracts = shown(&config.contracts), "serving contracts");
 
-    let mut loop_ = Loop {
+    let mut follower = Follower {
         registry: &registry,
         source,
         metrics: &metrics,
@@ -75,7 +75,7 @@ fn serve(config: &Config, serving: &Serving, stop: &Arc<AtomicBool>) -> Result<(
         tokens: serving.tokens.as_deref(),
     };
     let pulse = health.pulse("registry", config.following.poll_every + TURN_WITHIN);
-    let outcome = loop_.run(config.following.poll_every, &nudged, stop, || pulse.beat());
+    let outcome = follower.run(config.following.poll_every, &nudged, stop, || pulse.beat());
     pulse.finish();
     health.hinder("stopping", "asked to stop");
     api.stop();
@@ -84,7 +84,7 @@ fn serve(config: &Config, serving: &Serving, stop: &Arc<AtomicBool>) -> Result<(
 }
 
 /// Looks at the source again and again.
-struct Loop<'a> {
+struct Follower<'a> {
     registry: &'a Registry,
     source: Source,
     metrics: &'a Metrics,
@@ -92,9 +92,9 @@ struct Loop<'a> {
     tokens: Option<&'a Path>,
 }
 
-// === impl Loop ===
+// === impl Follower ===
 
-impl Loop<'_> {
+impl Follower<'_> {
     fn run(
         &mut self,
         every: Duration,
@@ -220,7 +220,9 @@ fn ports(past: Past, nudge: mpsc::SyncSender<()>) -> Ports {
             }
         }),
         // Full means that somebody has asked already.
-        nudge: Box::new(move || drop(nudge.try_send(()))),
+        nudge: Box::new(move || {
+            let _ = nudge.try_send(());
+        }),
     }
 }
 
