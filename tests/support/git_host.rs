@@ -23,7 +23,7 @@ impl GitHost {
     pub fn start(root: &Path, credentials: Option<&str>) -> GitHost {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("it is bound");
-        let host = GitHost {
+        let mut host = GitHost {
             address,
             closing: Arc::default(),
             away: Arc::default(),
@@ -47,10 +47,8 @@ impl GitHost {
                 std::thread::spawn(move || serve(stream, &root, credentials.as_deref(), &seen));
             }
         });
-        GitHost {
-            thread: Some(thread),
-            ..host
-        }
+        host.thread = Some(thread);
+        host
     }
 
     /// URL of a repository.

@@ -1,6 +1,7 @@
 //! Remote repositories over the smart HTTP protocol of a real Git.
 
 #[path = "../../../../../tests/support/git_host.rs"]
+#[allow(unreachable_pub, reason = "a library of other tests, too")]
 mod git_host;
 
 use std::path::Path;
