@@ -137,7 +137,7 @@ fn a_bad_commit_is_refused_with_reasons_and_the_last_good_one_stays() {
     assert!(said.contains("TG0115"), "{said}");
     let health = get(&registry, "/v1/health");
     assert_eq!((&health["status"], &health["refused"]["commit"], &health["snapshot"]["commit"]), (&json!("stale"), &json!("c2"), &json!("c1")));
-    assert!(health["refused"]["reasons"][0].as_str().unwrap().starts_with("shop/orders.odcs.yaml:13:"), "{health}");
+    assert!(health["refused"]["reasons"][0].as_str().unwrap().starts_with("shop/orders.odcs.yaml:14:"), "{health}");
     assert_eq!(health["snapshot"]["age_seconds"], 2);
 
     // A published version with another content: TG0140, found only by looking at what is in force.

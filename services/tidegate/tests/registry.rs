@@ -80,6 +80,17 @@ impl Shop {
         std::fs::write(path, text).unwrap();
     }
 
+    /// `crt` and `key` for localhost.
+    fn certificate(&self) {
+        let made = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
+            .args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", "key", "-out", "crt"])
+            .current_dir(self.path())
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+
     fn push(&self) -> String {
         let work = self.work();
         git(&work, &["add", "--all"]);
@@ -275,13 +286,7 @@ fn two_validators_follow_what_git_says_and_roll_back() {
 fn tls_proves_the_registry_to_who_trusts_its_certificate() {
     let shop = Shop::new();
     let commit = shop.push();
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
-        .args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", "key", "-out", "crt"])
-        .current_dir(shop.path())
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    shop.certificate();
     let args = ["registry", "serve", "--contracts", "work", "--listen", "127.0.0.1:0", "--certificate", "crt", "--key", "key"];
     let mut registry = Role::start(shop.path(), "registry", &args, &[]);
     let port = registry.said("address").rsplit(':').next().unwrap().to_owned();
@@ -297,6 +302,75 @@ fn tls_proves_the_registry_to_who_trusts_its_certificate() {
     let mut worker = start("worker", &[("SSL_CERT_FILE", &trusted)]);
     let address = worker.said("address");
     worker.wait("the snapshot", |_| in_force(&address) == commit);
+}
+
+/// Takes TLS off: certificate, key and the port behind it as arguments, its own port on standard output.
+const TERMINATOR: &str = r#"
+import asyncio, ssl, sys
+
+async def copy(reader, writer):
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    except OSError:
+        pass
+    finally:
+        writer.close()
+
+async def serve(reader, writer):
+    inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", int(sys.argv[3]))
+    await asyncio.gather(copy(reader, inner_writer), copy(inner_reader, writer))
+
+async def main():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[1], sys.argv[2])
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+asyncio.run(main())
+"#;
+
+#[test]
+fn a_token_is_given_to_a_git_host_by_tls_alone_and_shown_nowhere() {
+    let shop = Shop::new();
+    let commit = shop.push();
+    shop.certificate();
+    // x-access-token:hunter2hunter2
+    let host = GitHost::start(&shop.path().join("hosted"), Some("eC1hY2Nlc3MtdG9rZW46aHVudGVyMmh1bnRlcjI="));
+    let behind = host.url("").rsplit(':').next().unwrap().trim_matches('/').to_owned();
+    let mut proxy = Command::new("python3")
+        .args(["-c", TERMINATOR, "crt", "key", &behind])
+        .current_dir(shop.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut port = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(proxy.stdout.take().unwrap()), &mut port).unwrap();
+    let source = format!("https://localhost:{}/c.git#main", port.trim());
+    let trusted = shop.path().join("crt");
+    let state = shop.path().join("state");
+    let bundle = |token: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+            .args(["bundle", &source, "--out", "a.tidegate", "--log-level", "debug"])
+            .current_dir(shop.path())
+            .env("SSL_CERT_FILE", &trusted)
+            .env("TIDEGATE_CONTRACTS_STATE", &state)
+            .env("TIDEGATE_CONTRACTS_TOKEN", token)
+            .output()
+            .unwrap();
+        (output.status.code(), format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+    };
+    let (code, said) = bundle("wrong-wrong-wrong");
+    assert!(code == Some(2) && !said.contains("wrong-wrong"), "{code:?} {said}");
+    let (code, said) = bundle("hunter2hunter2");
+    assert!(code == Some(0) && said.contains(&commit) && !said.contains("hunter2"), "{code:?} {said}");
+    let kept = Command::new("grep").args(["-r", "-l", "hunter2"]).arg(&state).output().unwrap();
+    assert!(kept.stdout.is_empty(), "{}", String::from_utf8_lossy(&kept.stdout));
+    assert!(state.is_dir() && host.seen().len() >= 2);
+    proxy.kill().unwrap();
+    proxy.wait().unwrap();
 }
 
 #[test]

@@ -4,8 +4,6 @@
 #[allow(unreachable_pub, reason = "a library of other tests, too")]
 mod git_host;
 
-use std::path::Path;
-
 use git_host::GitHost;
 use tidegate_flow::{Remedy, WorldError};
 
@@ -137,31 +135,22 @@ fn tags_are_environments() {
 }
 
 #[test]
-fn a_token_is_sent_when_it_is_asked_for_and_never_shown() {
+fn who_asks_for_a_token_without_tls_gets_none() {
     let hosted = Hosted::new();
     // x-access-token:hunter2hunter2
     let host = GitHost::start(hosted.root.path(), Some("eC1hY2Nlc3MtdG9rZW46aHVudGVyMmh1bnRlcjI="));
-    let first = hosted.publish("1.0.0");
-    let open = |token: Option<&str>| {
+    hosted.publish("1.0.0");
+    for token in [None, Some("hunter2hunter2")] {
         let access = Access {
             token: token.map(Secret::new),
             ..hosted.access()
         };
-        ContractSource::open_with(&host.url("c.git#main"), None, &access).unwrap()
-    };
-    for wrong in [None, Some("wrong-wrong-wrong")] {
-        let error = load(&mut open(wrong)).unwrap_err();
+        let mut source = ContractSource::open_with(&host.url("c.git#main"), None, &access).unwrap();
+        let error = load(&mut source).unwrap_err();
         assert_eq!(error.remedy, Remedy::Operator, "{error}");
-        assert!(!error.to_string().contains("wrong-wrong"), "{error}");
+        assert!(!format!("{error} {error:?} {source:?}").contains("hunter2"), "{error}");
     }
-    let mut source = open(Some("hunter2hunter2"));
-    assert_eq!(load(&mut source).unwrap(), first);
-    assert!(!format!("{source:?}").contains("hunter2"));
-    for file in files(hosted.state.path()) {
-        let bytes = std::fs::read(&file).unwrap();
-        assert!(!bytes.windows(7).any(|seven| seven == b"hunter2"), "{}", file.display());
-    }
-    assert!(host.seen().iter().any(|sent| sent.starts_with("Basic ")));
+    assert!(host.seen().is_empty() && host.requests() > 0, "{:?}", host.seen());
 }
 
 #[test]
@@ -207,15 +196,4 @@ fn i26_a_hostile_repository_is_only_read() {
         other => panic!("{other:?}"),
     }
     assert!(source.sources().values().all(|text| !text.contains("root:")));
-}
-
-fn files(folder: &Path) -> Vec<std::path::PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        match entry.path().is_dir() {
-            true => found.extend(files(&entry.path())),
-            false => found.push(entry.path()),
-        }
-    }
-    found
 }
