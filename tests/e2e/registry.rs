@@ -46,14 +46,31 @@ fn serializers_of_others_work_against_recorded_ids() {
     write(folder.path(), "c/schemas/order.avsc", SCHEMA);
     write(folder.path(), "tokens", &format!("clients sha256:{HASH}\n"));
     let contracts = folder.path().join("c");
-    let recorded = Command::new(executable()).args(["registry", "ids"]).arg(&contracts).output().unwrap();
+    let recorded = Command::new(executable())
+        .args(["registry", "ids"])
+        .arg(&contracts)
+        .output()
+        .unwrap();
     assert!(recorded.status.success(), "{}", String::from_utf8_lossy(&recorded.stderr));
 
     let (contracts, tokens) = (contracts.display().to_string(), folder.path().join("tokens").display().to_string());
-    let args = ["registry", "serve", "--contracts", &contracts, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--tokens", &tokens];
+    let args = [
+        "registry",
+        "serve",
+        "--contracts",
+        &contracts,
+        "--listen",
+        "127.0.0.1:0",
+        "--http",
+        "127.0.0.1:0",
+        "--tokens",
+        &tokens,
+    ];
     let mut role = Role::start(folder.path(), "registry", &args, &[]);
     let log = role.log_path();
-    wait("the registry", &mut [&mut role], || Ok(std::fs::read_to_string(&log)?.contains("a new snapshot is in force")));
+    wait("the registry", &mut [&mut role], || {
+        Ok(std::fs::read_to_string(&log)?.contains("a new snapshot is in force"))
+    });
     let url = format!("http://{}", address(&role.tail()));
 
     let script = tidegate_tests::world::root().join("tests/e2e/serdes.py");
@@ -63,11 +80,19 @@ fn serializers_of_others_work_against_recorded_ids() {
         .env("PYTHONPATH", stand.text("serdes", "pythonpath"))
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&output.stderr), role.tail());
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stderr),
+        role.tail()
+    );
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
     let id = said["registered"].as_u64().unwrap();
     assert_eq!(said["ids"], json!([id, id, id]));
-    assert_eq!((&said["read"], &said["subjects"], &said["versions"]), (&json!({"id": 7}), &json!(["orders-value"]), &json!([1])));
+    assert_eq!(
+        (&said["read"], &said["subjects"], &said["versions"]),
+        (&json!({"id": 7}), &json!(["orders-value"]), &json!([1]))
+    );
     let refusals = json!({
         "register": [422, 42205, true],
         "lookup": [404, 40403, false],

@@ -93,7 +93,9 @@ fn serve(mut stream: TcpStream, root: &Path, credentials: Option<&str>, seen: &M
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
         headers.push((name.to_lowercase(), value.trim().to_owned()));
     }
     let header = |name: &str| headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
@@ -109,7 +111,11 @@ fn serve(mut stream: TcpStream, root: &Path, credentials: Option<&str>, seen: &M
         seen.lock().expect("nobody panics with it").push(sent.to_owned());
     }
     if credentials.is_some() && header("authorization") != credentials {
-        write!(stream, "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"git\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").ok()?;
+        write!(
+            stream,
+            "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"git\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        )
+        .ok()?;
         return Some(());
     }
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
@@ -140,7 +146,13 @@ fn serve(mut stream: TcpStream, root: &Path, credentials: Option<&str>, seen: &M
     let status = head.lines().find_map(|line| line.strip_prefix("Status: ")).unwrap_or("200 OK");
     let kept: Vec<&str> = head.lines().filter(|line| !line.starts_with("Status: ")).collect();
     let answer = &output[split + 4..];
-    write!(stream, "HTTP/1.1 {status}\r\n{}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", kept.join("\r\n"), answer.len()).ok()?;
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\n{}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        kept.join("\r\n"),
+        answer.len()
+    )
+    .ok()?;
     stream.write_all(answer).ok()
 }
 

@@ -135,14 +135,24 @@ mod tests {
     #[test]
     fn who_has_the_token_is_let_in_by_name() {
         // printf %s s3cret | sha256sum
-        let tokens = Tokens::parse(
-            "# clients\nvalidator sha256:1ec1c26b50d5d3c58d9583181af8076655fe00756bf7285940ba3670f99fcba0  # the pods\n\n",
-        )
-        .unwrap();
+        let tokens =
+            Tokens::parse("# clients\nvalidator sha256:1ec1c26b50d5d3c58d9583181af8076655fe00756bf7285940ba3670f99fcba0  # the pods\n\n")
+                .unwrap();
         assert_eq!(tokens.caller(&with("Bearer s3cret")), Caller::Named("validator".to_owned()));
         assert_eq!(tokens.caller(&with("bearer  s3cret")), Caller::Named("validator".to_owned()));
-        assert_eq!(tokens.caller(&with("Basic YW55Ym9keTpzM2NyZXQ=")), Caller::Named("validator".to_owned()));
-        for wrong in ["Bearer s3cret1", "Bearer", "Bearer ", "s3cret", "Basic czNjcmV0", "Basic !", "Digest s3cret"] {
+        assert_eq!(
+            tokens.caller(&with("Basic YW55Ym9keTpzM2NyZXQ=")),
+            Caller::Named("validator".to_owned())
+        );
+        for wrong in [
+            "Bearer s3cret1",
+            "Bearer",
+            "Bearer ",
+            "s3cret",
+            "Basic czNjcmV0",
+            "Basic !",
+            "Digest s3cret",
+        ] {
             assert_eq!(tokens.caller(&with(wrong)), Caller::Stranger, "{wrong}");
         }
         assert_eq!(tokens.caller(&Request::default()), Caller::Stranger);
@@ -151,7 +161,14 @@ mod tests {
 
     #[test]
     fn a_file_that_would_let_nobody_in_is_refused() {
-        for wrong in ["", "# none\n", "a", "a b", "a sha256:12", "a md5:1ec1c26b50d5d3c58d9583181af8076655fe00756bf7285940ba3670f99fcba0"] {
+        for wrong in [
+            "",
+            "# none\n",
+            "a",
+            "a b",
+            "a sha256:12",
+            "a md5:1ec1c26b50d5d3c58d9583181af8076655fe00756bf7285940ba3670f99fcba0",
+        ] {
             assert!(Tokens::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -34,9 +34,14 @@ impl Catalog {
     ///
     /// Everything that is wrong; nothing of the commit may be used.
     pub fn compile(bundle: Bundle, before: Option<&Catalog>) -> Result<(Catalog, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let sealed = bundle
-            .seal()
-            .map_err(|problem| vec![Diagnostic::unreadable(Level::Error, "", problem, "name the folder of the contracts")])?;
+        let sealed = bundle.seal().map_err(|problem| {
+            vec![Diagnostic::unreadable(
+                Level::Error,
+                "",
+                problem,
+                "name the folder of the contracts",
+            )]
+        })?;
         let (snapshot, mut notes) = Snapshot::build(&bundle.commit, &bundle.files)?;
         let mut problems = Vec::new();
         for bound in snapshot.bindings.values().flat_map(tidegate_contract::Binding::objects) {

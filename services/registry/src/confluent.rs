@@ -116,7 +116,12 @@ pub(crate) fn subjects_of_id(call: &Call<'_>) -> Answer {
 pub(crate) fn versions_of_id(call: &Call<'_>) -> Answer {
     let Some((id, _)) = of_id(call) else { return no_schema() };
     let pairs: Vec<Value> = listed(call)
-        .flat_map(|(name, ids)| ids.iter().enumerate().filter(|(_, other)| **other == id).map(move |(at, _)| (name, at + 1)))
+        .flat_map(|(name, ids)| {
+            ids.iter()
+                .enumerate()
+                .filter(|(_, other)| **other == id)
+                .map(move |(at, _)| (name, at + 1))
+        })
         .map(|(name, version)| json!({"subject": name, "version": version}))
         .collect();
     said(200, &Value::Array(pairs))
@@ -164,7 +169,9 @@ fn found(call: &Call<'_>) -> Result<(usize, u32, Schema), Answer> {
         number => match number.parse::<usize>() {
             Ok(number) if number > 0 => number,
             _ => {
-                let sentence = format!("The specified version '{number}' is not a valid version id. Allowed values are between [1, 2^31-1] and the string \"latest\"");
+                let sentence = format!(
+                    "The specified version '{number}' is not a valid version id. Allowed values are between [1, 2^31-1] and the string \"latest\""
+                );
                 return Err(problem(422, INVALID_VERSION, &sentence));
             }
         },

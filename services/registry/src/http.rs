@@ -40,7 +40,10 @@ pub struct Answer {
 impl Request {
     /// The value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(other, _)| other == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The steps of the path without their escapes. None for a path that is not UTF-8 below them.
@@ -93,7 +96,9 @@ fn unescaped(text: &str, is_form: bool) -> Option<String> {
         match byte {
             b'%' => {
                 let digits = [rest.next()?, rest.next()?];
-                let digits = std::str::from_utf8(&digits).ok().filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+                let digits = std::str::from_utf8(&digits)
+                    .ok()
+                    .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
                 bytes.push(u8::from_str_radix(digits, 16).ok()?);
             }
             b'+' if is_form => bytes.push(b' '),

@@ -75,7 +75,9 @@ fn named(snapshot: &Snapshot) -> Vec<Wanted> {
     let mut found = Vec::new();
     for (topic, binding) in &snapshot.bindings {
         for bound in binding.events.iter().flat_map(|event| &event.versions) {
-            let Some(schema) = &bound.object().settings.event_schema else { continue };
+            let Some(schema) = &bound.object().settings.event_schema else {
+                continue;
+            };
             let Some(text) = schema.text() else { continue };
             let subject = match binding.events.len() {
                 1 => format!("{topic}-value"),
@@ -109,7 +111,8 @@ fn is_alone(kind: EventSchemaKind, text: &str) -> bool {
 fn refers(schema: &Value) -> bool {
     match schema {
         Value::Object(entries) => entries.iter().any(|(key, value)| {
-            let is_outward = matches!(key.as_str(), "$ref" | "$dynamicRef") && value.as_str().is_some_and(|target| !target.starts_with('#'));
+            let is_outward =
+                matches!(key.as_str(), "$ref" | "$dynamicRef") && value.as_str().is_some_and(|target| !target.starts_with('#'));
             is_outward || refers(value)
         }),
         Value::Array(items) => items.iter().any(refers),
@@ -162,16 +165,23 @@ impl Ids {
         let mut say = |problem: String| problems.push(problem);
         let document: Value = serde_json::from_str(record).unwrap_or_default();
         if document["format"] != FORMAT {
-            return Err(vec![wrong(format!("the record of schema ids is damaged, or of another format than `{FORMAT}`"))]);
+            return Err(vec![wrong(format!(
+                "the record of schema ids is damaged, or of another format than `{FORMAT}`"
+            ))]);
         }
         let mut ids = Ids::default();
         for entry in document["schemas"].as_array().map_or(&[][..], Vec::as_slice) {
             let Some((id, schema, file)) = entry_of(entry, &text) else {
-                say(format!("an entry of `schemas` is incomplete, or its file is missing: {}", brief(entry)));
+                say(format!(
+                    "an entry of `schemas` is incomplete, or its file is missing: {}",
+                    brief(entry)
+                ));
                 continue;
             };
             if entry["sha256"] != *sha256_hex(schema.text.as_bytes()) {
-                say(format!("{FOLDER}{file} was changed: a text that was registered never changes; put it back"));
+                say(format!(
+                    "{FOLDER}{file} was changed: a text that was registered never changes; put it back"
+                ));
             }
             if derived(schema.kind, &schema.text, schema.salt) != Some(id) {
                 say(format!("id {id} was not made from {FOLDER}{file}: ids are never given out by hand"));
@@ -226,7 +236,11 @@ impl Ids {
     /// What belongs into the repository: path and text of the record and of every schema.
     pub fn files(&self) -> Vec<(String, String)> {
         let mut files = vec![(FILE.to_owned(), self.document())];
-        files.extend(self.schemas.iter().map(|(id, schema)| (format!("{FOLDER}{}", file_name(*id, schema.kind)), schema.text.to_string())));
+        files.extend(
+            self.schemas
+                .iter()
+                .map(|(id, schema)| (format!("{FOLDER}{}", file_name(*id, schema.kind)), schema.text.to_string())),
+        );
         files
     }
 
@@ -307,13 +321,23 @@ fn as_id(value: &Value) -> Option<u32> {
 fn record_name(bound: &BoundObject, kind: EventSchemaKind, text: &str) -> String {
     let object = bound.object();
     let named = match kind {
-        EventSchemaKind::Protobuf => object.settings.event_schema.as_ref().and_then(|schema| schema.message.as_ref()).map(ToString::to_string),
+        EventSchemaKind::Protobuf => object
+            .settings
+            .event_schema
+            .as_ref()
+            .and_then(|schema| schema.message.as_ref())
+            .map(ToString::to_string),
         EventSchemaKind::Avro => serde_json::from_str::<Value>(text).ok().and_then(|schema| {
             let name = schema["name"].as_str()?;
-            Some(match schema["namespace"].as_str().filter(|space| !space.is_empty() && !name.contains('.')) {
-                Some(space) => format!("{space}.{name}"),
-                None => name.to_owned(),
-            })
+            Some(
+                match schema["namespace"]
+                    .as_str()
+                    .filter(|space| !space.is_empty() && !name.contains('.'))
+                {
+                    Some(space) => format!("{space}.{name}"),
+                    None => name.to_owned(),
+                },
+            )
         }),
         EventSchemaKind::JsonSchema => None,
     };

@@ -34,7 +34,12 @@ fn document(catalog: &Catalog, known: Option<&str>) -> Answer {
         ("tidegate-commit", catalog.commit.to_string()),
         ("cache-control", "no-cache".to_owned()),
     ];
-    let is_known = known.is_some_and(|known| known.split(',').map(str::trim).any(|one| one == tag || one.strip_prefix("W/") == Some(&tag)));
+    let is_known = known.is_some_and(|known| {
+        known
+            .split(',')
+            .map(str::trim)
+            .any(|one| one == tag || one.strip_prefix("W/") == Some(&tag))
+    });
     Answer {
         status: if is_known { 304 } else { 200 },
         kind: BUNDLE,
@@ -56,9 +61,10 @@ pub(crate) fn health(registry: &Registry, now: i64) -> Answer {
             "age_seconds": seconds(state.confirmed),
         })
     });
-    let refused = state.refused.as_ref().map(|refused| {
-        json!({"commit": refused.commit, "seconds": seconds(refused.since), "reasons": refused.reasons})
-    });
+    let refused = state
+        .refused
+        .as_ref()
+        .map(|refused| json!({"commit": refused.commit, "seconds": seconds(refused.since), "reasons": refused.reasons}));
     let status = match (&in_force, &refused, &state.trouble) {
         (None, ..) => "starting",
         (Some(_), None, None) => "ok",
@@ -104,7 +110,9 @@ pub(crate) fn version(call: &Call<'_>) -> Answer {
 }
 
 pub(crate) fn export(call: &Call<'_>) -> Answer {
-    let Some(contract) = call.catalog.version(&call.parts[0], &call.parts[1]) else { return no_contract() };
+    let Some(contract) = call.catalog.version(&call.parts[0], &call.parts[1]) else {
+        return no_contract();
+    };
     let (format, kind) = match (call.parts[2].as_str(), call.request.parameter("dialect").as_deref()) {
         ("json-schema", _) => (Format::JsonSchema, "application/schema+json"),
         ("avro", _) => (Format::Avro, "application/json"),
@@ -182,7 +190,10 @@ pub(crate) fn diff_commits(call: &Call<'_>) -> Answer {
     let (Some(old), Some(new)) = (call.registry.at(&from), new) else {
         return Answer::problem(404, "one of the commits is not known here, or its contracts do not load");
     };
-    rendered(call, &compare_sets((&old.commit, &new.commit), &old.snapshot.contracts, &new.snapshot.contracts))
+    rendered(
+        call,
+        &compare_sets((&old.commit, &new.commit), &old.snapshot.contracts, &new.snapshot.contracts),
+    )
 }
 
 fn rendered(call: &Call<'_>, diff: &Diff) -> Answer {

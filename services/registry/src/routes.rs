@@ -73,23 +73,93 @@ const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Our own routes.
 pub const NATIVE: &[Route] = &[
-    route("GET", "/v1/snapshot", "The snapshot in force, with its digest as ETag", &[], native::BUNDLE, native::snapshot),
-    route("GET", "/v1/snapshots/{commit}", "The snapshot of an earlier commit", &[], native::BUNDLE, native::earlier),
+    route(
+        "GET",
+        "/v1/snapshot",
+        "The snapshot in force, with its digest as ETag",
+        &[],
+        native::BUNDLE,
+        native::snapshot,
+    ),
+    route(
+        "GET",
+        "/v1/snapshots/{commit}",
+        "The snapshot of an earlier commit",
+        &[],
+        native::BUNDLE,
+        native::earlier,
+    ),
     Route {
         call: Does::Tell(native::health),
-        ..route("GET", "/v1/health", "Commit and age of the snapshot, and why a newer commit is refused", &[], JSON, native::snapshot)
+        ..route(
+            "GET",
+            "/v1/health",
+            "Commit and age of the snapshot, and why a newer commit is refused",
+            &[],
+            JSON,
+            native::snapshot,
+        )
     },
     route("GET", "/v1/contracts", "All contracts in force", &[], JSON, native::contracts),
-    route("GET", "/v1/contracts/{id}", "One contract with its versions and topics", &[], JSON, native::contract),
-    route("GET", "/v1/contracts/{id}/versions", "The versions of a contract in force", &[], JSON, native::versions),
-    route("GET", "/v1/contracts/{id}/versions/{version}", "One version as it stands in Git", &[], YAML, native::version),
-    route("GET", "/v1/contracts/{id}/versions/{version}/exports/{format}", "One version in another tool's words: json-schema, avro, arrow, parquet, markdown, sql", &["object", "dialect"], TEXT, native::export),
-    route("GET", "/v1/contracts/{id}/diff", "What a version changes against another, and the version that it needs", &["from", "to", "format"], JSON, native::diff),
-    route("GET", "/v1/diff", "What a commit changes against another; without `to` the one in force", &["from", "to", "format"], JSON, native::diff_commits),
+    route(
+        "GET",
+        "/v1/contracts/{id}",
+        "One contract with its versions and topics",
+        &[],
+        JSON,
+        native::contract,
+    ),
+    route(
+        "GET",
+        "/v1/contracts/{id}/versions",
+        "The versions of a contract in force",
+        &[],
+        JSON,
+        native::versions,
+    ),
+    route(
+        "GET",
+        "/v1/contracts/{id}/versions/{version}",
+        "One version as it stands in Git",
+        &[],
+        YAML,
+        native::version,
+    ),
+    route(
+        "GET",
+        "/v1/contracts/{id}/versions/{version}/exports/{format}",
+        "One version in another tool's words: json-schema, avro, arrow, parquet, markdown, sql",
+        &["object", "dialect"],
+        TEXT,
+        native::export,
+    ),
+    route(
+        "GET",
+        "/v1/contracts/{id}/diff",
+        "What a version changes against another, and the version that it needs",
+        &["from", "to", "format"],
+        JSON,
+        native::diff,
+    ),
+    route(
+        "GET",
+        "/v1/diff",
+        "What a commit changes against another; without `to` the one in force",
+        &["from", "to", "format"],
+        JSON,
+        native::diff_commits,
+    ),
     Route {
         guard: Guard::Signature,
         call: Does::Tell(native::hook),
-        ..route("POST", "/hooks/git", "A webhook of a Git host: look for a new commit now", &[], JSON, native::snapshot)
+        ..route(
+            "POST",
+            "/hooks/git",
+            "A webhook of a Git host: look for a new commit now",
+            &[],
+            JSON,
+            native::snapshot,
+        )
     },
     Route {
         guard: Guard::Nobody,
@@ -101,25 +171,127 @@ pub const NATIVE: &[Route] = &[
 /// The read API of Confluent's Schema Registry, and its writes, which are refused.
 pub const CONFLUENT: &[Route] = &[
     theirs("GET", "/subjects", "Subjects", &["subjectPrefix"], confluent::subjects),
-    theirs("POST", "/subjects/{subject}", "The version that a schema is registered as", &[], confluent::lookup),
-    theirs("DELETE", "/subjects/{subject}", "Refused: schemas change in Git", &[], confluent::refused),
-    theirs("GET", "/subjects/{subject}/versions", "Versions of a subject", &[], confluent::versions),
-    theirs("POST", "/subjects/{subject}/versions", "The id of a schema that is registered; any other is refused: schemas change in Git", &[], confluent::register),
-    theirs("GET", "/subjects/{subject}/versions/{version}", "One version; `latest` is the newest", &[], confluent::version),
-    theirs("DELETE", "/subjects/{subject}/versions/{version}", "Refused: schemas change in Git", &[], confluent::refused),
-    theirs("GET", "/subjects/{subject}/versions/{version}/schema", "The schema of one version alone", &[], confluent::version_text),
-    theirs("GET", "/subjects/{subject}/versions/{version}/referencedby", "Ids of schemas that refer to it; always none", &[], confluent::referenced_by),
+    theirs(
+        "POST",
+        "/subjects/{subject}",
+        "The version that a schema is registered as",
+        &[],
+        confluent::lookup,
+    ),
+    theirs(
+        "DELETE",
+        "/subjects/{subject}",
+        "Refused: schemas change in Git",
+        &[],
+        confluent::refused,
+    ),
+    theirs(
+        "GET",
+        "/subjects/{subject}/versions",
+        "Versions of a subject",
+        &[],
+        confluent::versions,
+    ),
+    theirs(
+        "POST",
+        "/subjects/{subject}/versions",
+        "The id of a schema that is registered; any other is refused: schemas change in Git",
+        &[],
+        confluent::register,
+    ),
+    theirs(
+        "GET",
+        "/subjects/{subject}/versions/{version}",
+        "One version; `latest` is the newest",
+        &[],
+        confluent::version,
+    ),
+    theirs(
+        "DELETE",
+        "/subjects/{subject}/versions/{version}",
+        "Refused: schemas change in Git",
+        &[],
+        confluent::refused,
+    ),
+    theirs(
+        "GET",
+        "/subjects/{subject}/versions/{version}/schema",
+        "The schema of one version alone",
+        &[],
+        confluent::version_text,
+    ),
+    theirs(
+        "GET",
+        "/subjects/{subject}/versions/{version}/referencedby",
+        "Ids of schemas that refer to it; always none",
+        &[],
+        confluent::referenced_by,
+    ),
     theirs("GET", "/schemas/types", "Kinds of schemas", &[], confluent::types),
-    theirs("GET", "/schemas/ids/{id}", "A schema by its id", &["subject", "format"], confluent::by_id),
-    theirs("GET", "/schemas/ids/{id}/schema", "A schema alone by its id", &["subject"], confluent::text_by_id),
-    theirs("GET", "/schemas/ids/{id}/subjects", "Subjects that a schema is registered under", &[], confluent::subjects_of_id),
-    theirs("GET", "/schemas/ids/{id}/versions", "Subjects and versions that a schema is registered as", &[], confluent::versions_of_id),
+    theirs(
+        "GET",
+        "/schemas/ids/{id}",
+        "A schema by its id",
+        &["subject", "format"],
+        confluent::by_id,
+    ),
+    theirs(
+        "GET",
+        "/schemas/ids/{id}/schema",
+        "A schema alone by its id",
+        &["subject"],
+        confluent::text_by_id,
+    ),
+    theirs(
+        "GET",
+        "/schemas/ids/{id}/subjects",
+        "Subjects that a schema is registered under",
+        &[],
+        confluent::subjects_of_id,
+    ),
+    theirs(
+        "GET",
+        "/schemas/ids/{id}/versions",
+        "Subjects and versions that a schema is registered as",
+        &[],
+        confluent::versions_of_id,
+    ),
     theirs("GET", "/config", "Compatibility level", &[], confluent::config),
-    theirs("PUT", "/config", "Refused: compatibility is decided in Git", &[], confluent::refused),
-    theirs("GET", "/config/{subject}", "Compatibility level of a subject", &["defaultToGlobal"], confluent::subject_config),
-    theirs("PUT", "/config/{subject}", "Refused: compatibility is decided in Git", &[], confluent::refused),
-    theirs("DELETE", "/config/{subject}", "Refused: compatibility is decided in Git", &[], confluent::refused),
-    theirs("POST", "/compatibility/subjects/{subject}/versions/{version}", "Refused: `tidegate diff` compares contracts in Git", &[], confluent::refused),
+    theirs(
+        "PUT",
+        "/config",
+        "Refused: compatibility is decided in Git",
+        &[],
+        confluent::refused,
+    ),
+    theirs(
+        "GET",
+        "/config/{subject}",
+        "Compatibility level of a subject",
+        &["defaultToGlobal"],
+        confluent::subject_config,
+    ),
+    theirs(
+        "PUT",
+        "/config/{subject}",
+        "Refused: compatibility is decided in Git",
+        &[],
+        confluent::refused,
+    ),
+    theirs(
+        "DELETE",
+        "/config/{subject}",
+        "Refused: compatibility is decided in Git",
+        &[],
+        confluent::refused,
+    ),
+    theirs(
+        "POST",
+        "/compatibility/subjects/{subject}/versions/{version}",
+        "Refused: `tidegate diff` compares contracts in Git",
+        &[],
+        confluent::refused,
+    ),
     theirs("GET", "/mode", "READONLY", &[], confluent::mode),
     theirs("PUT", "/mode", "Refused: this registry is read-only", &[], confluent::refused),
 ];
@@ -179,10 +351,13 @@ fn dispatch(registry: &Registry, request: &Request, now: i64) -> (&'static str, 
         if registry.caller(request) == Caller::Stranger {
             return ("none", denied(Family::Tidegate));
         }
-        return ("none", match matching.first() {
-            None => Answer::problem(404, "there is nothing at this path; /openapi.json lists what there is"),
-            Some((route, _)) => problem(route.family, 405, 405, "this method is not for this path"),
-        });
+        return (
+            "none",
+            match matching.first() {
+                None => Answer::problem(404, "there is nothing at this path; /openapi.json lists what there is"),
+                Some((route, _)) => problem(route.family, 405, 405, "this method is not for this path"),
+            },
+        );
     };
     let name = route.path;
     match route.guard {
@@ -194,10 +369,19 @@ fn dispatch(registry: &Registry, request: &Request, now: i64) -> (&'static str, 
         }
         Guard::Signature => {
             let Some(secret) = registry.secret() else {
-                return (name, Answer::problem(403, "no secret of webhooks is set: see registry.webhook_secret_file"));
+                return (
+                    name,
+                    Answer::problem(
+                        403,
+                        "no secret of webhooks is set: see `contract_registry.webhook_secret` (--webhook-secret)",
+                    ),
+                );
             };
             if secret.check(request).is_err() {
-                return (name, Answer::problem(401, "the webhook is not signed with the secret that is set here"));
+                return (
+                    name,
+                    Answer::problem(401, "the webhook is not signed with the secret that is set here"),
+                );
             }
         }
     }

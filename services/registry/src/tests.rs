@@ -13,8 +13,7 @@ use crate::routes::{Guard, all};
 use crate::{Secret, Tokens, openapi};
 
 const AVRO: &str = r#"{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"long"}]}"#;
-const AVRO_2: &str =
-    r#"{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"long"},{"name":"note","type":["null","string"],"default":null}]}"#;
+const AVRO_2: &str = r#"{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"long"},{"name":"note","type":["null","string"],"default":null}]}"#;
 const SECOND: i64 = 1_000_000;
 
 fn contract(version: &str, schema: &str) -> String {
@@ -43,7 +42,10 @@ fn with_ids(mut files: Vec<ContractFile>) -> Vec<ContractFile> {
 }
 
 fn first() -> Vec<ContractFile> {
-    with_ids(vec![file("shop/orders.odcs.yaml", contract("1.0.0", "order.avsc")), file("schemas/order.avsc", AVRO)])
+    with_ids(vec![
+        file("shop/orders.odcs.yaml", contract("1.0.0", "order.avsc")),
+        file("schemas/order.avsc", AVRO),
+    ])
 }
 
 fn registry() -> Registry {
@@ -99,7 +101,11 @@ fn text(answer: &Answer) -> String {
 }
 
 fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
-    answer.headers.iter().find(|(other, _)| *other == name).map(|(_, value)| value.as_str())
+    answer
+        .headers
+        .iter()
+        .find(|(other, _)| *other == name)
+        .map(|(_, value)| value.as_str())
 }
 
 #[test]
@@ -107,7 +113,10 @@ fn the_snapshot_is_the_bundle_and_its_tag_the_digest() {
     let registry = loaded(first());
     let answer = ask(&registry, "GET", "/v1/snapshot", "");
     let (bundle, digest) = Bundle::open(&answer.body).unwrap();
-    assert_eq!((bundle.commit.as_str(), header(&answer, "etag")), ("c1", Some(format!("\"{digest}\"").as_str())));
+    assert_eq!(
+        (bundle.commit.as_str(), header(&answer, "etag")),
+        ("c1", Some(format!("\"{digest}\"").as_str()))
+    );
     let again = Request {
         method: "GET".to_owned(),
         path: "/v1/snapshot".to_owned(),
@@ -119,7 +128,10 @@ fn the_snapshot_is_the_bundle_and_its_tag_the_digest() {
     // The same commit of another replica is the same document.
     assert_eq!(ask(&loaded(first().into_iter().rev().collect()), "GET", "/v1/snapshot", ""), answer);
     assert_eq!(ask(&registry, "GET", "/v1/snapshots/c1", "").body, answer.body);
-    assert_eq!(Bundle::open(&ask(&registry, "GET", "/v1/snapshots/old", "").body).unwrap().0.commit, "old");
+    assert_eq!(
+        Bundle::open(&ask(&registry, "GET", "/v1/snapshots/old", "").body).unwrap().0.commit,
+        "old"
+    );
     assert_eq!(ask(&registry, "GET", "/v1/snapshots/c0", "").status, 404);
 }
 
@@ -133,11 +145,24 @@ fn a_bad_commit_is_refused_with_reasons_and_the_last_good_one_stays() {
     assert_eq!(get(&registry, "/v1/health")["status"], "ok");
 
     let broken = contract("1.1.0", "order.avsc").replace("logicalType: integer", "logicalType: integr");
-    let said = refused(&registry, "c2", vec![file("shop/orders.odcs.yaml", broken), file("schemas/order.avsc", AVRO)]);
+    let said = refused(
+        &registry,
+        "c2",
+        vec![file("shop/orders.odcs.yaml", broken), file("schemas/order.avsc", AVRO)],
+    );
     assert!(said.contains("TG0115"), "{said}");
     let health = get(&registry, "/v1/health");
-    assert_eq!((&health["status"], &health["refused"]["commit"], &health["snapshot"]["commit"]), (&json!("stale"), &json!("c2"), &json!("c1")));
-    assert!(health["refused"]["reasons"][0].as_str().unwrap().starts_with("shop/orders.odcs.yaml:14:"), "{health}");
+    assert_eq!(
+        (&health["status"], &health["refused"]["commit"], &health["snapshot"]["commit"]),
+        (&json!("stale"), &json!("c2"), &json!("c1"))
+    );
+    assert!(
+        health["refused"]["reasons"][0]
+            .as_str()
+            .unwrap()
+            .starts_with("shop/orders.odcs.yaml:14:"),
+        "{health}"
+    );
     assert_eq!(health["snapshot"]["age_seconds"], 2);
 
     // A published version with another content: TG0140, found only by looking at what is in force.
@@ -161,18 +186,32 @@ fn a_bad_commit_is_refused_with_reasons_and_the_last_good_one_stays() {
 #[test]
 fn contracts_versions_texts_exports_and_differences() {
     let mut files = first();
-    files.push(file("shop/orders2.odcs.yaml", contract("2.0.0", "order2.avsc").replace("name: orders\n", "name: orders\n    physicalName: orders.v2\n")));
+    files.push(file(
+        "shop/orders2.odcs.yaml",
+        contract("2.0.0", "order2.avsc").replace("name: orders\n", "name: orders\n    physicalName: orders.v2\n"),
+    ));
     files.push(file("schemas/order2.avsc", AVRO_2));
     let registry = loaded(with_ids(files));
     let all = get(&registry, "/v1/contracts");
     assert_eq!(all["contracts"][0]["id"], "urn:shop:orders");
     let one = get(&registry, "/v1/contracts/urn%3Ashop%3Aorders");
-    assert_eq!((one["versions"].as_array().unwrap().len(), &one["topics"]), (2, &json!(["orders", "orders.v2"])));
+    assert_eq!(
+        (one["versions"].as_array().unwrap().len(), &one["topics"]),
+        (2, &json!(["orders", "orders.v2"]))
+    );
     assert_eq!(get(&registry, "/v1/contracts/urn:shop:orders/versions")[1]["version"], "2.0.0");
     let version = ask(&registry, "GET", "/v1/contracts/urn:shop:orders/versions/1.0.0", "");
-    assert_eq!((version.kind, text(&version)), ("application/yaml", contract("1.0.0", "order.avsc")));
+    assert_eq!(
+        (version.kind, text(&version)),
+        ("application/yaml", contract("1.0.0", "order.avsc"))
+    );
     for format in ["json-schema", "avro", "arrow", "parquet", "markdown", "sql"] {
-        let answer = ask(&registry, "GET", &format!("/v1/contracts/urn:shop:orders/versions/1.0.0/exports/{format}"), "");
+        let answer = ask(
+            &registry,
+            "GET",
+            &format!("/v1/contracts/urn:shop:orders/versions/1.0.0/exports/{format}"),
+            "",
+        );
         assert!(answer.status == 200 && text(&answer).contains("id"), "{format}: {}", text(&answer));
     }
     let path = "/v1/contracts/urn:shop:orders/versions/1.0.0/exports/sql";
@@ -197,9 +236,15 @@ fn serializers_find_subjects_versions_and_ids() {
     assert_eq!(get(&registry, "/subjects?subjectPrefix=x"), json!([]));
     let entry = get(&registry, "/subjects/orders-value/versions/latest");
     let id = entry["id"].as_u64().unwrap();
-    assert_eq!((&entry["version"], entry["schema"].as_str(), entry.get("schemaType")), (&json!(1), Some(AVRO), None));
+    assert_eq!(
+        (&entry["version"], entry["schema"].as_str(), entry.get("schemaType")),
+        (&json!(1), Some(AVRO), None)
+    );
     assert_eq!(get(&registry, &format!("/schemas/ids/{id}")), json!({"schema": AVRO}));
-    assert_eq!(get(&registry, &format!("/schemas/ids/{id}/versions")), json!([{"subject": "orders-value", "version": 1}]));
+    assert_eq!(
+        get(&registry, &format!("/schemas/ids/{id}/versions")),
+        json!([{"subject": "orders-value", "version": 1}])
+    );
     assert_eq!(get(&registry, &format!("/schemas/ids/{id}/subjects")), json!(["orders-value"]));
     assert_eq!(get(&registry, "/schemas/types"), json!(["JSON", "PROTOBUF", "AVRO"]));
     assert_eq!(get(&registry, "/config")["compatibilityLevel"], "NONE");
@@ -207,10 +252,17 @@ fn serializers_find_subjects_versions_and_ids() {
     assert_eq!(text(&ask(&registry, "GET", "/subjects/orders-value/versions/1/schema", "")), AVRO);
 
     // Spaces and order of keys do not make another schema.
-    let spaced = json!({"schema": r#"{ "name":"Order", "type":"record", "namespace":"shop", "fields":[{"type":"long","name":"id"}]}"#}).to_string();
+    let spaced =
+        json!({"schema": r#"{ "name":"Order", "type":"record", "namespace":"shop", "fields":[{"type":"long","name":"id"}]}"#}).to_string();
     let found = ask(&registry, "POST", "/subjects/orders-value", &spaced);
-    assert_eq!((found.status, serde_json::from_slice::<Value>(&found.body).unwrap()["id"].as_u64()), (200, Some(id)));
-    assert_eq!(text(&ask(&registry, "POST", "/subjects/orders-value/versions", &spaced)), json!({"id": id}).to_string());
+    assert_eq!(
+        (found.status, serde_json::from_slice::<Value>(&found.body).unwrap()["id"].as_u64()),
+        (200, Some(id))
+    );
+    assert_eq!(
+        text(&ask(&registry, "POST", "/subjects/orders-value/versions", &spaced)),
+        json!({"id": id}).to_string()
+    );
 
     for (method, target, body, status, code) in [
         ("GET", "/subjects/nobody/versions", "", 404, 40401),
@@ -230,8 +282,15 @@ fn serializers_find_subjects_versions_and_ids() {
     ] {
         let answer = ask(&registry, method, target, body);
         let said: Value = serde_json::from_slice(&answer.body).unwrap();
-        assert_eq!((answer.status, said["error_code"].as_u64()), (status, Some(code)), "{method} {target}: {said}");
-        assert!(answer.kind.contains("schemaregistry") && said["message"].as_str().is_some_and(|text| text.len() > 5), "{said}");
+        assert_eq!(
+            (answer.status, said["error_code"].as_u64()),
+            (status, Some(code)),
+            "{method} {target}: {said}"
+        );
+        assert!(
+            answer.kind.contains("schemaregistry") && said["message"].as_str().is_some_and(|text| text.len() > 5),
+            "{said}"
+        );
     }
     assert!(text(&ask(&registry, "DELETE", "/subjects/orders-value", "")).contains("Git"));
 }
@@ -250,7 +309,12 @@ fn an_id_belongs_to_one_schema_for_ever() {
     let both = Ids::read(&second(first())).unwrap().unwrap();
     let newer = both.find(tidegate_contract::EventSchemaKind::Avro, AVRO_2).unwrap();
     assert_eq!(both.subjects["orders-value"], [id, newer]);
-    let alone = second(first().into_iter().filter(|file| !file.path.starts_with("schemas/registered/")).collect());
+    let alone = second(
+        first()
+            .into_iter()
+            .filter(|file| !file.path.starts_with("schemas/registered/"))
+            .collect(),
+    );
     assert_eq!(Ids::read(&alone).unwrap().unwrap().subjects["orders-value"], [newer]);
 
     // Rolled back: the newer contract is gone, records that were written with its schema can still be read.
@@ -267,7 +331,10 @@ fn missing_changed_and_invented_ids_are_refused() {
     let mut missing = first();
     missing.iter_mut().find(|file| *file.path == *"schemas/order.avsc").unwrap().text = AVRO_2.to_owned();
     let said = refused(&registry, "a", missing);
-    assert!(said.contains("TG0157") && said.contains("no recorded id for the subject `orders-value`"), "{said}");
+    assert!(
+        said.contains("TG0157") && said.contains("no recorded id for the subject `orders-value`"),
+        "{said}"
+    );
 
     let edited = |from: &str, to: &str| {
         let mut files = first();
@@ -277,20 +344,39 @@ fn missing_changed_and_invented_ids_are_refused() {
         files
     };
     let id = Ids::read(&first()).unwrap().unwrap().subjects["orders-value"][0].to_string();
-    for (from, to) in [(id.as_str(), "7"), ("AVRO", "JSON"), ("tidegate.schema-ids/1", "x"), ("orders-value", "other-value"), ("\"sha256\": \"", "\"sha256\": \"0")] {
+    for (from, to) in [
+        (id.as_str(), "7"),
+        ("AVRO", "JSON"),
+        ("tidegate.schema-ids/1", "x"),
+        ("orders-value", "other-value"),
+        ("\"sha256\": \"", "\"sha256\": \"0"),
+    ] {
         assert!(refused(&registry, "b", edited(from, to)).contains("TG0157"), "{from} → {to}");
     }
     // The text of a registered schema is not changed behind its id.
     let mut files = first();
-    let copy = files.iter_mut().find(|file| file.path.ends_with(&format!("registered/{id}.avsc"))).unwrap();
+    let copy = files
+        .iter_mut()
+        .find(|file| file.path.ends_with(&format!("registered/{id}.avsc")))
+        .unwrap();
     copy.text = AVRO_2.to_owned();
     assert!(refused(&registry, "c", files).contains("never changes"));
     // Another schema under its number, with a record that fits.
-    let mut files = edited(&tidegate_contract::sha256_hex(AVRO.as_bytes()), &tidegate_contract::sha256_hex(AVRO_2.as_bytes()));
-    files.iter_mut().find(|file| file.path.ends_with(&format!("registered/{id}.avsc"))).unwrap().text = AVRO_2.to_owned();
+    let mut files = edited(
+        &tidegate_contract::sha256_hex(AVRO.as_bytes()),
+        &tidegate_contract::sha256_hex(AVRO_2.as_bytes()),
+    );
+    files
+        .iter_mut()
+        .find(|file| file.path.ends_with(&format!("registered/{id}.avsc")))
+        .unwrap()
+        .text = AVRO_2.to_owned();
     assert!(refused(&registry, "d", files).contains("was not made from"));
     // Without a record there are no ids and nothing to refuse.
-    let none: Vec<ContractFile> = first().into_iter().filter(|file| !file.path.starts_with("schemas/registered/")).collect();
+    let none: Vec<ContractFile> = first()
+        .into_iter()
+        .filter(|file| !file.path.starts_with("schemas/registered/"))
+        .collect();
     let (snapshot, _) = Snapshot::build("x", &none).unwrap();
     assert!(check(&none, &snapshot).unwrap().is_none());
     take(&registry, "e", none);
@@ -301,7 +387,11 @@ fn missing_changed_and_invented_ids_are_refused() {
 fn a_schema_that_refers_to_other_files_gets_no_id() {
     let json = |schema: &str| {
         let text = contract("1.0.0", "o.json").replace("value: [avro]", "value: [json]");
-        let files = [file("o.odcs.yaml", text), file("schemas/o.json", schema), file("schemas/p.json", "{}")];
+        let files = [
+            file("o.odcs.yaml", text),
+            file("schemas/o.json", schema),
+            file("schemas/p.json", "{}"),
+        ];
         Snapshot::build("x", &files).unwrap().0
     };
     assert_eq!(wanted(&json(r##"{"$defs":{"a":{}},"$ref":"#/$defs/a"}"##)).len(), 1);
@@ -332,11 +422,23 @@ fn nothing_is_told_to_strangers() {
     }
     assert_eq!(ask(&registry, "GET", "/nowhere", "").status, 401);
     assert_eq!(with("GET", "/v1/snapshot", "authorization", "Bearer s3cret"), 200);
-    assert_eq!(with("POST", "/hooks/git", "authorization", "Bearer s3cret"), 401, "a reader's token signs no webhook");
+    assert_eq!(
+        with("POST", "/hooks/git", "authorization", "Bearer s3cret"),
+        401,
+        "a reader's token signs no webhook"
+    );
     assert_eq!(with("POST", "/hooks/git", "x-gitlab-token", "0123456789abcdef"), 202);
-    assert_eq!(with("GET", "/v1/snapshot", "x-gitlab-token", "0123456789abcdef"), 401, "the webhook's secret reads nothing");
+    assert_eq!(
+        with("GET", "/v1/snapshot", "x-gitlab-token", "0123456789abcdef"),
+        401,
+        "the webhook's secret reads nothing"
+    );
     registry.accept(Tokens::parse("other sha256:2ec1c26b50d5d3c58d9583181af8076655fe00756bf7285940ba3670f99fcba0").unwrap());
-    assert_eq!(with("GET", "/v1/snapshot", "authorization", "Bearer s3cret"), 401, "tokens that are gone let nobody in");
+    assert_eq!(
+        with("GET", "/v1/snapshot", "authorization", "Bearer s3cret"),
+        401,
+        "tokens that are gone let nobody in"
+    );
 }
 
 #[test]
@@ -390,7 +492,12 @@ fn the_description_holds_every_route_and_no_other() {
             assert_ne!(text(&answer), text(&ask(&registry, "GET", "/nowhere", "")), "{method} {path}");
             assert_ne!(answer.status, 405, "{method} {path}");
             let parts = path.matches('{').count();
-            let declared = operation["parameters"].as_array().unwrap().iter().filter(|one| one["in"] == "path").count();
+            let declared = operation["parameters"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|one| one["in"] == "path")
+                .count();
             assert_eq!(parts, declared, "{path}");
         }
     }

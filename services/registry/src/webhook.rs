@@ -73,7 +73,10 @@ mod tests {
         let right = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
         assert_eq!(secret.check(&signed(right, "Hello, World!")), Ok(()));
         assert_eq!(secret.check(&signed(right, "Hello, World")), Err(Doubt::Wrong));
-        assert_eq!(secret.check(&signed(&right.replace("75710", "75711"), "Hello, World!")), Err(Doubt::Wrong));
+        assert_eq!(
+            secret.check(&signed(&right.replace("75710", "75711"), "Hello, World!")),
+            Err(Doubt::Wrong)
+        );
         assert_eq!(secret.check(&signed(&right[..70], "Hello, World!")), Err(Doubt::Wrong));
         assert_eq!(secret.check(&signed("sha1=00", "Hello, World!")), Err(Doubt::Wrong));
         assert_eq!(Secret::new("another secret").map(drop), None, "too short");

@@ -40,7 +40,12 @@ fn git(folder: &Path, args: &[&str]) -> String {
 }
 
 fn tidegate(folder: &Path, args: &[&str]) -> (i32, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_tidegate")).args(args).current_dir(folder).stdin(Stdio::null()).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args(args)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
@@ -83,8 +88,29 @@ impl Shop {
     /// `crt` and `key` for localhost.
     fn certificate(&self) {
         let made = Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
-            .args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", "key", "-out", "crt"])
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=localhost",
+            ])
+            .args([
+                "-addext",
+                "subjectAltName=DNS:localhost",
+                "-addext",
+                "basicConstraints=critical,CA:FALSE",
+                "-keyout",
+                "key",
+                "-out",
+                "crt",
+            ])
             .current_dir(self.path())
             .output()
             .unwrap();
@@ -132,7 +158,10 @@ impl Role {
         let pattern = format!("\"{key}\":\"");
         let mut found = None;
         self.wait(key, |role| {
-            found = role.log().split_once(&pattern).map(|(_, rest)| rest.split('"').next().unwrap().to_owned());
+            found = role
+                .log()
+                .split_once(&pattern)
+                .map(|(_, rest)| rest.split('"').next().unwrap().to_owned());
             found.is_some()
         });
         found.unwrap()
@@ -170,7 +199,12 @@ fn ask(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: 
     let attempt = || -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(address).ok()?;
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        write!(stream, "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len()).ok()?;
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;
@@ -186,7 +220,9 @@ fn get(address: &str, path: &str) -> (u16, String) {
 /// What a validator has in force, by its own metrics.
 fn in_force(address: &str) -> String {
     let (_, metrics) = get(address, "/metrics");
-    let line = metrics.lines().find(|line| line.starts_with("tidegate_snapshot_info{") && line.ends_with(" 1"));
+    let line = metrics
+        .lines()
+        .find(|line| line.starts_with("tidegate_snapshot_info{") && line.ends_with(" 1"));
     line.and_then(|line| line.split('"').nth(1)).unwrap_or_default().to_owned()
 }
 
@@ -196,7 +232,10 @@ fn two_validators_follow_what_git_says_and_roll_back() {
     let host = GitHost::start(&shop.path().join("hosted"), None);
     let first = shop.push();
     let hash: String = {
-        let output = Command::new("sh").args(["-c", &format!("printf %s '{TOKEN}' | sha256sum")]).output().unwrap();
+        let output = Command::new("sh")
+            .args(["-c", &format!("printf %s '{TOKEN}' | sha256sum")])
+            .output()
+            .unwrap();
         String::from_utf8(output.stdout).unwrap().split(' ').next().unwrap().to_owned()
     };
     std::fs::write(shop.path().join("tokens"), format!("validators sha256:{hash}\n")).unwrap();
@@ -206,20 +245,44 @@ fn two_validators_follow_what_git_says_and_roll_back() {
     std::fs::write(shop.path().join("registry.yaml"), config(12_000)).unwrap();
     std::fs::write(shop.path().join("worker.yaml"), config(200)).unwrap();
     let source = format!("{}#main", host.url("c.git"));
-    let args = ["registry", "serve", "--config", "registry.yaml", "--contracts", &source, "--listen", "127.0.0.1:0", "--tokens", "tokens", "--webhook-secret", "webhook"];
+    let args = [
+        "registry",
+        "serve",
+        "--config",
+        "registry.yaml",
+        "--contracts",
+        &source,
+        "--listen",
+        "127.0.0.1:0",
+        "--tokens",
+        "tokens",
+        "--webhook-secret",
+        "webhook",
+    ];
     let mut registry = Role::start(shop.path(), "registry", &args, &[]);
     let api = registry.said("address");
     registry.wait("a snapshot", |_| get(&api, "/v1/snapshot").0 == 200);
     let url = format!("http://{api}");
     let worker = |name: &str, env: &[(&str, &str)]| {
-        let args = ["validate", "--config", "worker.yaml", "--brokers", "127.0.0.1:1", "--contracts", &url];
+        let args = [
+            "validate",
+            "--config",
+            "worker.yaml",
+            "--brokers",
+            "127.0.0.1:1",
+            "--contracts",
+            &url,
+        ];
         Role::start(shop.path(), name, &args, env)
     };
     // Without the token nothing starts, and what is missing is said.
     let (code, log) = worker("stranger", &[]).ended();
     assert!(code == 78 && log.contains("TIDEGATE_CONTRACTS_TOKEN"), "{code} {log}");
 
-    let mut workers = [worker("one", &[("TIDEGATE_CONTRACTS_TOKEN", TOKEN)]), worker("two", &[("TIDEGATE_CONTRACTS_TOKEN", TOKEN)])];
+    let mut workers = [
+        worker("one", &[("TIDEGATE_CONTRACTS_TOKEN", TOKEN)]),
+        worker("two", &[("TIDEGATE_CONTRACTS_TOKEN", TOKEN)]),
+    ];
     let addresses: Vec<String> = workers.iter_mut().map(|role| role.said("address")).collect();
     let mut follow = |commit: &str, registry: &mut Role| {
         let hook = |token: &str| ask(&api, "POST", "/hooks/git", &[("X-Gitlab-Token", token)], "{}").0;
@@ -245,7 +308,10 @@ fn two_validators_follow_what_git_says_and_roll_back() {
         shop.write("shop/orders.odcs.yaml", &text);
         shop.write("schemas/order.avsc", &schema);
         let bad = shop.push();
-        assert_eq!(ask(&api, "POST", "/hooks/git", &[("X-Gitlab-Token", "0123456789abcdef")], "").0, 202);
+        assert_eq!(
+            ask(&api, "POST", "/hooks/git", &[("X-Gitlab-Token", "0123456789abcdef")], "").0,
+            202
+        );
         registry.wait(reason, |_| {
             let (_, health) = get(&api, "/v1/health");
             health.contains(&bad) && health.contains(reason) && health.contains(&second)
@@ -257,7 +323,10 @@ fn two_validators_follow_what_git_says_and_roll_back() {
     // A force-push is noticed and changes nothing; a revert is the way back.
     git(&shop.work(), &["reset", "-q", "--hard", &first]);
     git(&shop.work(), &["push", "-q", "--force", "origin", "HEAD:main"]);
-    assert_eq!(ask(&api, "POST", "/hooks/git", &[("X-Gitlab-Token", "0123456789abcdef")], "").0, 202);
+    assert_eq!(
+        ask(&api, "POST", "/hooks/git", &[("X-Gitlab-Token", "0123456789abcdef")], "").0,
+        202
+    );
     registry.wait("the forced push", |_| get(&api, "/v1/health").1.contains("does not come after"));
     assert!(addresses.iter().all(|address| in_force(address) == second));
     git(&shop.work(), &["reset", "-q", "--hard", &second]);
@@ -273,7 +342,11 @@ fn two_validators_follow_what_git_says_and_roll_back() {
     assert_eq!(ask(&api, "GET", "/subjects", &[], "").0, 401);
     // The registry away: workers go on with what they have.
     drop(registry);
-    let failed = |address: &String| get(address, "/metrics").1.contains("tidegate_snapshot_refreshes_total{outcome=\"failed\"}");
+    let failed = |address: &String| {
+        get(address, "/metrics")
+            .1
+            .contains("tidegate_snapshot_refreshes_total{outcome=\"failed\"}")
+    };
     for (role, address) in workers.iter_mut().zip(&addresses) {
         role.wait("failed looks", |_| failed(address));
         assert_eq!(in_force(address), reverted);
@@ -287,15 +360,35 @@ fn tls_proves_the_registry_to_who_trusts_its_certificate() {
     let shop = Shop::new();
     let commit = shop.push();
     shop.certificate();
-    let args = ["registry", "serve", "--contracts", "work", "--listen", "127.0.0.1:0", "--certificate", "crt", "--key", "key"];
+    let args = [
+        "registry",
+        "serve",
+        "--contracts",
+        "work",
+        "--listen",
+        "127.0.0.1:0",
+        "--certificate",
+        "crt",
+        "--key",
+        "key",
+    ];
     let mut registry = Role::start(shop.path(), "registry", &args, &[]);
     let port = registry.said("address").rsplit(':').next().unwrap().to_owned();
     registry.wait("a snapshot", |role| role.log().contains("a new snapshot is in force"));
-    assert_ne!(get(&format!("127.0.0.1:{port}"), "/v1/health").0, 200, "nothing is said without TLS");
+    assert_ne!(
+        get(&format!("127.0.0.1:{port}"), "/v1/health").0,
+        200,
+        "nothing is said without TLS"
+    );
     let url = format!("https://localhost:{port}");
     let trusted = shop.path().join("crt").display().to_string();
     let start = |name: &str, env: &[(&str, &str)]| {
-        Role::start(shop.path(), name, &["validate", "--brokers", "127.0.0.1:1", "--contracts", &url], env)
+        Role::start(
+            shop.path(),
+            name,
+            &["validate", "--brokers", "127.0.0.1:1", "--contracts", &url],
+            env,
+        )
     };
     let mut wary = start("wary", &[]);
     wary.wait("waiting", |role| role.log().contains("waiting for contracts"));
@@ -360,17 +453,77 @@ fn a_token_is_given_to_a_git_host_by_tls_alone_and_shown_nowhere() {
             .env("TIDEGATE_CONTRACTS_TOKEN", token)
             .output()
             .unwrap();
-        (output.status.code(), format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+        (
+            output.status.code(),
+            format!(
+                "{}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            ),
+        )
     };
     let (code, said) = bundle("wrong-wrong-wrong");
     assert!(code == Some(2) && !said.contains("wrong-wrong"), "{code:?} {said}");
     let (code, said) = bundle("hunter2hunter2");
-    assert!(code == Some(0) && said.contains(&commit) && !said.contains("hunter2"), "{code:?} {said}");
+    assert!(
+        code == Some(0) && said.contains(&commit) && !said.contains("hunter2"),
+        "{code:?} {said}"
+    );
     let kept = Command::new("grep").args(["-r", "-l", "hunter2"]).arg(&state).output().unwrap();
     assert!(kept.stdout.is_empty(), "{}", String::from_utf8_lossy(&kept.stdout));
     assert!(state.is_dir() && host.seen().len() >= 2);
     proxy.kill().unwrap();
     proxy.wait().unwrap();
+}
+
+/// Git's protocol over `ssh` as it is started: a program in its place notes its options and runs what it was told to run.
+#[test]
+fn over_ssh_nobody_is_asked_and_the_host_must_be_known() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let shop = Shop::new();
+    let commit = shop.push();
+    let programs = shop.path().join("bin");
+    std::fs::create_dir(&programs).unwrap();
+    let ssh = programs.join("ssh");
+    let script = "#!/bin/sh\nprintf '%s\\n' \"$@\" >> \"$NOTED\"\nfor last; do :; done\nexec sh -c \"$last\"\n";
+    std::fs::write(&ssh, script).unwrap();
+    std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::write(
+        shop.path().join("c.yaml"),
+        "contracts_source: {state: s, ssh_key: /keys/one, ssh_known_hosts: /keys/hosts}\n",
+    )
+    .unwrap();
+    let noted = shop.path().join("noted");
+    let output = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args([
+            "bundle",
+            &format!("ssh://git@shop.example{}/hosted/c.git#main", shop.path().display()),
+            "--out",
+            "a.tidegate",
+            "--config",
+            "c.yaml",
+        ])
+        .current_dir(shop.path())
+        .env("PATH", format!("{}:{}", programs.display(), std::env::var("PATH").unwrap()))
+        .env("NOTED", &noted)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success() && said.contains(&commit),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let noted = std::fs::read_to_string(noted).unwrap();
+    for option in [
+        "BatchMode=yes",
+        "StrictHostKeyChecking=yes",
+        "/keys/one",
+        "UserKnownHostsFile=/keys/hosts",
+        "git@shop.example",
+    ] {
+        assert!(noted.lines().any(|line| line == option), "{option}: {noted}");
+    }
 }
 
 #[test]
@@ -379,7 +532,10 @@ fn lint_says_which_event_schema_lacks_its_id() {
     assert_eq!(tidegate(&shop.work(), &["lint", "."]).0, 0);
     shop.write("schemas/order.avsc", &AVRO.replace("Order", "Bestellung"));
     let (code, out, _) = tidegate(&shop.work(), &["lint", "."]);
-    assert!(code == 1 && out.contains("TG0157") && out.contains("orders.odcs.yaml:12"), "{code} {out}");
+    assert!(
+        code == 1 && out.contains("TG0157") && out.contains("orders.odcs.yaml:12"),
+        "{code} {out}"
+    );
     let (code, _, err) = tidegate(&shop.work(), &["registry", "ids", ".", "--check"]);
     assert!(code == 1 && err.contains("orders.odcs.yaml:12"), "{code} {err}");
     assert_eq!(tidegate(&shop.work(), &["registry", "ids", "."]).0, 0);
@@ -411,7 +567,10 @@ fn a_bundle_has_the_same_bytes_wherever_it_is_built() {
     let digest = |source: &str, out: &str| {
         let (code, said, err) = tidegate(other.path(), &["bundle", source, "--out", out, "--config", "c.yaml"]);
         assert_eq!(code, 0, "{said}{err}");
-        (said.split(' ').next().unwrap().to_owned(), std::fs::read(other.path().join(out)).unwrap())
+        (
+            said.split(' ').next().unwrap().to_owned(),
+            std::fs::read(other.path().join(out)).unwrap(),
+        )
     };
     let one = digest(&work, "a.tidegate");
     assert_eq!(one, digest(&format!("{}#main", host.url("c.git")), "b.tidegate"));
@@ -421,7 +580,10 @@ fn a_bundle_has_the_same_bytes_wherever_it_is_built() {
     shop.write("shop/orders.odcs.yaml", &contract("1.1.0", "integr"));
     shop.push();
     let (code, _, err) = tidegate(other.path(), &["bundle", &work, "--out", "bad.tidegate"]);
-    assert!(code == 1 && err.contains("TG0115") && !other.path().join("bad.tidegate").exists(), "{code} {err}");
+    assert!(
+        code == 1 && err.contains("TG0115") && !other.path().join("bad.tidegate").exists(),
+        "{code} {err}"
+    );
     assert_eq!(tidegate(other.path(), &["bundle", &work, "--out", "contracts.bin"]).0, 2);
 }
 
@@ -440,6 +602,9 @@ fn what_is_misconfigured_is_refused_at_once() {
     assert!(serve(&["--listen", "127.0.0.1:0", "--webhook-secret", "empty"]).contains("16 bytes"));
     assert!(serve(&["--listen", "127.0.0.1:0", "--certificate", "empty", "--key", "empty"]).contains("no certificate"));
     assert!(serve(&["--listen", "127.0.0.1:0", "--certificate", "empty"]).contains("belong together"));
-    let (code, _, err) = tidegate(folder.path(), &["validate", "--brokers", "x:1", "--contracts", "https://u:hunter2@example.com/c.git"]);
+    let (code, _, err) = tidegate(
+        folder.path(),
+        &["validate", "--brokers", "x:1", "--contracts", "https://u:hunter2@example.com/c.git"],
+    );
     assert!(code == 78 && !err.contains("hunter2"), "{err}");
 }

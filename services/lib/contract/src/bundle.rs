@@ -75,7 +75,10 @@ impl Bundle {
     /// What is wrong, without content. A bundle of a later version says so.
     pub fn open(bytes: &[u8]) -> Result<(Bundle, String), String> {
         if bytes.len() > BUNDLE_BYTES_MAX {
-            return Err(format!("the bundle has {} bytes, more than the limit of {BUNDLE_BYTES_MAX}", bytes.len()));
+            return Err(format!(
+                "the bundle has {} bytes, more than the limit of {BUNDLE_BYTES_MAX}",
+                bytes.len()
+            ));
         }
         let text = str::from_utf8(bytes).map_err(|_| "this is no bundle: it is not UTF-8".to_owned())?;
         let Some((first, body)) = text.split_once('\n') else {
@@ -89,15 +92,20 @@ impl Bundle {
         };
         let found = sha256_hex(body.as_bytes());
         if *said != *found {
-            return Err(format!("the bundle is damaged: it says that it is sha256:{}, and it is sha256:{found}", shown(said)));
+            return Err(format!(
+                "the bundle is damaged: it says that it is sha256:{}, and it is sha256:{found}",
+                shown(said)
+            ));
         }
-        let bundle = Bundle::body(body).ok_or_else(|| "the bundle is not written as a bundle is, although its address is right".to_owned())?;
+        let bundle =
+            Bundle::body(body).ok_or_else(|| "the bundle is not written as a bundle is, although its address is right".to_owned())?;
         Ok((bundle, format!("sha256:{found}")))
     }
 
     fn body(body: &str) -> Option<Bundle> {
         let (commit, mut rest) = body.strip_prefix("commit ")?.split_once('\n')?;
-        let is_id = !commit.is_empty() && commit.len() <= COMMIT_MAX && commit.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let is_id =
+            !commit.is_empty() && commit.len() <= COMMIT_MAX && commit.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         if !is_id {
             return None;
         }
@@ -154,7 +162,9 @@ mod tests {
     }
 
     fn sealed() -> Sealed {
-        Bundle::new("c0ffee", [file("b.odcs.yaml", "two\n"), file("a.odcs.yaml", "eins ä")]).seal().unwrap()
+        Bundle::new("c0ffee", [file("b.odcs.yaml", "two\n"), file("a.odcs.yaml", "eins ä")])
+            .seal()
+            .unwrap()
     }
 
     #[test]

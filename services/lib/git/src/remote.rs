@@ -128,14 +128,18 @@ impl Remote {
             gix::url::Scheme::Https | gix::url::Scheme::Ssh => {}
             gix::url::Scheme::Http if is_local => {}
             gix::url::Scheme::Http => {
-                return Err(operator(format!("{shown}: contracts are not fetched unencrypted from another machine; write https://")));
+                return Err(operator(format!(
+                    "{shown}: contracts are not fetched unencrypted from another machine; write https://"
+                )));
             }
             _ => return Err(operator(format!("{shown}: repositories are fetched by https and ssh only"))),
         }
         let user = url.user().unwrap_or_default();
         // `ssh` would take such a name for an option.
         if host.is_empty() || host.starts_with('-') || user.starts_with('-') || url.path.starts_with(b"-") {
-            return Err(operator(format!("{shown}: host, user and path of a repository must not be empty or begin with `-`")));
+            return Err(operator(format!(
+                "{shown}: host, user and path of a repository must not be empty or begin with `-`"
+            )));
         }
         let mirror = access.state.join(format!("contracts-{}.git", &sha256_hex(shown.as_bytes())[..16]));
         Ok(Remote {
@@ -162,7 +166,9 @@ impl Remote {
                 vec!["+refs/heads/*:refs/heads/*".to_owned(), "+refs/tags/*:refs/tags/*".to_owned()]
             }
             Some(full) if full.starts_with("refs/") => vec![format!("+{full}:{full}")],
-            Some(name) => ["heads", "tags"].map(|kind| format!("+refs/{kind}/{name}:refs/{kind}/{name}")).to_vec(),
+            Some(name) => ["heads", "tags"]
+                .map(|kind| format!("+refs/{kind}/{name}:refs/{kind}/{name}"))
+                .to_vec(),
         };
         let interrupt = AtomicBool::new(false);
         let (done, watched) = mpsc::channel::<()>();
@@ -208,7 +214,9 @@ impl Remote {
         });
         let connection = connection.with_credentials(move |action| {
             // Nothing is stored and nobody is asked. None says that there is no answer, which ends the request.
-            let gix::credentials::helper::Action::Get(context) = action else { return Ok(None) };
+            let gix::credentials::helper::Action::Get(context) = action else {
+                return Ok(None);
+            };
             Ok(identity.clone().map(|identity| gix::credentials::protocol::Outcome {
                 identity,
                 next: context.into(),
@@ -247,7 +255,10 @@ impl Remote {
             command.push_str(&format!(" -o IdentitiesOnly=yes -i {}", quoted(key)));
         }
         if let Some(hosts) = &self.access.ssh_known_hosts {
-            command.push_str(&format!(" -o {}", quoted(Path::new(&format!("UserKnownHostsFile={}", hosts.display())))));
+            command.push_str(&format!(
+                " -o {}",
+                quoted(Path::new(&format!("UserKnownHostsFile={}", hosts.display())))
+            ));
         }
         command
     }
@@ -256,7 +267,17 @@ impl Remote {
         let said = chain(&error);
         // A name of a repository may look like a status.
         let lower = said.replace(&self.shown, "").to_lowercase();
-        let refuses = ["401", "403", "404", "credential", "permission denied", "authentication", "host key", "not found", "none of the refspec"];
+        let refuses = [
+            "401",
+            "403",
+            "404",
+            "credential",
+            "permission denied",
+            "authentication",
+            "host key",
+            "not found",
+            "none of the refspec",
+        ];
         let remedy = match refuses.iter().any(|word| lower.contains(word)) {
             true => Remedy::Operator,
             false => Remedy::Retry,
@@ -366,7 +387,12 @@ mod tests {
         ] {
             assert!(Remote::parse(spec, &access()).is_err(), "{spec}");
         }
-        for spec in ["https://example.com/x.git", "git@example.com:a/b.git", "ssh://git@example.com/x.git", "http://127.0.0.1:80/x.git"] {
+        for spec in [
+            "https://example.com/x.git",
+            "git@example.com:a/b.git",
+            "ssh://git@example.com/x.git",
+            "http://127.0.0.1:80/x.git",
+        ] {
             Remote::parse(spec, &access()).unwrap();
         }
     }
@@ -388,7 +414,10 @@ mod tests {
         };
         let command = Remote::parse("git@example.com:x.git", &access).unwrap().ssh();
         assert!(command.contains("BatchMode=yes") && command.contains("StrictHostKeyChecking=yes"));
-        assert!(command.contains(r"-i '/k'\''s'") && command.ends_with("'UserKnownHostsFile=/hosts'"), "{command}");
+        assert!(
+            command.contains(r"-i '/k'\''s'") && command.ends_with("'UserKnownHostsFile=/hosts'"),
+            "{command}"
+        );
     }
 
     #[test]

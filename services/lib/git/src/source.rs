@@ -173,9 +173,7 @@ impl ContractSource {
 
     /// Earlier commits of the same place.
     pub fn archive(&self) -> Archive {
-        Archive {
-            place: self.place.clone(),
-        }
+        Archive { place: self.place.clone() }
     }
 
     /// Texts of the files of the last load that read any (good or refused), by the names that locations use; for rendering.
@@ -297,7 +295,9 @@ impl Place {
         };
         let remote = Remote::parse(url, access)?;
         let (reference, folder) = reference_and_folder(suffix, reference)?;
-        let is_plain = |name: &String| !name.contains(['*', '^', ':', '+', ' ', '~', '?', '[', '\\']) && !name.starts_with('-') && !name.contains("..");
+        let is_plain = |name: &String| {
+            !name.contains(['*', '^', ':', '+', ' ', '~', '?', '[', '\\']) && !name.starts_with('-') && !name.contains("..")
+        };
         if let Some(odd) = reference.as_ref().filter(|name| !is_plain(name)) {
             let what = format!("`{odd}` is not the name of a branch or tag, nor a commit of 40 hex digits");
             return Err(WorldError::new(Remedy::Operator, what));

@@ -119,7 +119,11 @@ async fn understood(base: &str, answer: Response, bytes_max: usize) -> Result<Se
     match status {
         StatusCode::NOT_MODIFIED => Ok(Served::Unchanged),
         StatusCode::OK => {
-            let tag = answer.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+            let tag = answer
+                .headers()
+                .get(header::ETAG)
+                .and_then(|tag| tag.to_str().ok())
+                .map(str::to_owned);
             match body(base, answer, bytes_max).await? {
                 Some(bytes) => Ok(Served::Document { bytes, tag }),
                 None => fails(Remedy::Operator, &format!("answers with more than {bytes_max} bytes")),
@@ -131,13 +135,19 @@ async fn understood(base: &str, answer: Response, bytes_max: usize) -> Result<Se
         },
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => fails(
             Remedy::Operator,
-            &format!("refuses us (status {}): TIDEGATE_CONTRACTS_TOKEN or the file of TIDEGATE_CONTRACTS_TOKEN_FILE is missing or wrong", status.as_u16()),
+            &format!(
+                "refuses us (status {}): TIDEGATE_CONTRACTS_TOKEN or the file of TIDEGATE_CONTRACTS_TOKEN_FILE is missing or wrong",
+                status.as_u16()
+            ),
         ),
         StatusCode::SERVICE_UNAVAILABLE => fails(Remedy::Retry, "has no snapshot yet, or is busy (status 503)"),
         other if other.is_server_error() || other == StatusCode::TOO_MANY_REQUESTS || other == StatusCode::REQUEST_TIMEOUT => {
             fails(Remedy::Retry, &format!("fails (status {})", other.as_u16()))
         }
-        other => fails(Remedy::Operator, &format!("does not answer as one does (status {})", other.as_u16())),
+        other => fails(
+            Remedy::Operator,
+            &format!("does not answer as one does (status {})", other.as_u16()),
+        ),
     }
 }
 

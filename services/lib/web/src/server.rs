@@ -138,7 +138,11 @@ impl Drop for Server {
 
 async fn serve(listener: TcpListener, tls: Option<Tls>, routes: Router, handle: Handle<SocketAddr>) -> std::io::Result<()> {
     let mut server = axum_server::from_tcp(listener)?.handle(handle).http1_only();
-    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
+    server
+        .http_builder()
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN);
     let service = routes.into_make_service();
     match tls {
         None => server.serve(service).await,
@@ -208,7 +212,10 @@ mod tests {
             assert_ne!(request.path, "/panic");
             Response {
                 status: 203,
-                headers: vec![("x-said".to_owned(), format!("{} {}?{}", request.method, request.path, request.query))],
+                headers: vec![(
+                    "x-said".to_owned(),
+                    format!("{} {}?{}", request.method, request.path, request.query),
+                )],
                 body: request.body.into(),
             }
         })
@@ -217,7 +224,12 @@ mod tests {
 
     fn ask(server: &Server, head: &str, body: &[u8]) -> String {
         let mut stream = TcpStream::connect(server.address()).unwrap();
-        write!(stream, "{head}\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len()).unwrap();
+        write!(
+            stream,
+            "{head}\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        )
+        .unwrap();
         // The server may answer and close before it has everything.
         let _ = stream.write_all(body);
         let mut answer = String::new();
@@ -230,9 +242,15 @@ mod tests {
         let server = start();
         let answer = ask(&server, "POST /a%2Fb?c=d HTTP/1.1", b"body");
         assert!(answer.starts_with("HTTP/1.1 203"), "{answer}");
-        assert!(answer.contains("x-said: POST /a%2Fb?c=d\r\n") && answer.ends_with("\r\n\r\nbody"), "{answer}");
+        assert!(
+            answer.contains("x-said: POST /a%2Fb?c=d\r\n") && answer.ends_with("\r\n\r\nbody"),
+            "{answer}"
+        );
         assert!(ask(&server, "GET /panic HTTP/1.1", b"").starts_with("HTTP/1.1 500"));
-        assert!(ask(&server, "GET / HTTP/1.1", b"").starts_with("HTTP/1.1 203"), "a panic ends one request");
+        assert!(
+            ask(&server, "GET / HTTP/1.1", b"").starts_with("HTTP/1.1 203"),
+            "a panic ends one request"
+        );
     }
 
     #[test]

@@ -20,7 +20,10 @@ pub(crate) fn run(args: &BundleArgs) -> Exit {
 
 fn bundle(args: &BundleArgs) -> anyhow::Result<Exit> {
     if !is_bundle(&args.out) {
-        bail!("--out {}: the name of a bundle ends in .tidegate, which is how --contracts knows one", args.out);
+        bail!(
+            "--out {}: the name of a bundle ends in .tidegate, which is how --contracts knows one",
+            args.out
+        );
     }
     if is_bundle(&args.source) {
         bail!("{}: this is a bundle already", args.source);
@@ -50,7 +53,13 @@ fn bundle(args: &BundleArgs) -> anyhow::Result<Exit> {
         Err(problems) => return refused(&commit, &crate::wiring::contracts::lines(&problems)),
     };
     write(&args.out, &catalog.document, &config)?;
-    screen::say(format_args!("{}  {}  commit {}, {} contracts", catalog.digest, args.out, catalog.commit, catalog.snapshot.contracts.len()));
+    screen::say(format_args!(
+        "{}  {}  commit {}, {} contracts",
+        catalog.digest,
+        args.out,
+        catalog.commit,
+        catalog.snapshot.contracts.len()
+    ));
     Ok(Exit::Clean)
 }
 
@@ -66,7 +75,10 @@ fn write(out: &str, document: &[u8], config: &Config) -> anyhow::Result<()> {
     let staged = path.with_extension(format!("tidegate.{}", super::unique()));
     let unwritten = || format!("{out}: cannot be written");
     let mut file = std::fs::File::create(&staged).with_context(unwritten)?;
-    let placed = file.write_all(document).and_then(|()| file.sync_all()).and_then(|()| std::fs::rename(&staged, path));
+    let placed = file
+        .write_all(document)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| std::fs::rename(&staged, path));
     if placed.is_err() {
         // What was begun is of no use.
         let _ = std::fs::remove_file(&staged);

@@ -53,7 +53,9 @@ fn serve(config: &Config, serving: &Serving, stop: &Arc<AtomicBool>) -> Result<(
         None => None,
     };
     let secret = match &serving.webhook_secret {
-        Some(path) => Some(Secret::new(&read(path)?).ok_or_else(|| operator(format!("{}: a secret of webhooks has at least 16 bytes", path.display())))?),
+        Some(path) => Some(
+            Secret::new(&read(path)?).ok_or_else(|| operator(format!("{}: a secret of webhooks has at least 16 bytes", path.display())))?,
+        ),
         None => None,
     };
     let tokens = serving.tokens.as_deref().map(tokens).transpose()?;
@@ -95,13 +97,7 @@ struct Follower<'a> {
 // === impl Follower ===
 
 impl Follower<'_> {
-    fn run(
-        &mut self,
-        every: Duration,
-        nudged: &mpsc::Receiver<()>,
-        stop: &AtomicBool,
-        turned: impl Fn(),
-    ) -> Result<(), WorldError> {
+    fn run(&mut self, every: Duration, nudged: &mpsc::Receiver<()>, stop: &AtomicBool, turned: impl Fn()) -> Result<(), WorldError> {
         let mut random = fastrand::Rng::new();
         while !stop.load(Ordering::Acquire) {
             let looked = Instant::now();
@@ -185,7 +181,11 @@ impl Follower<'_> {
                 self.health.clear("starting");
             }
             None => {
-                let why = state.trouble.or_else(|| state.refused.map(|refused| format!("commit {} is refused: {}", refused.commit, refused.reasons.join("; "))));
+                let why = state.trouble.or_else(|| {
+                    state
+                        .refused
+                        .map(|refused| format!("commit {} is refused: {}", refused.commit, refused.reasons.join("; ")))
+                });
                 self.health.hinder("contracts", why.unwrap_or_else(|| "no snapshot yet".to_owned()));
             }
         }
@@ -259,7 +259,11 @@ fn read(path: &Path) -> Result<String, WorldError> {
 
 /// A spec that held a secret was refused; this keeps one out of the log that was refused for something else.
 fn shown(spec: &str) -> &str {
-    if spec.split('#').next().is_some_and(|url| url.contains("://") && url.contains('@')) { "(a URL)" } else { spec }
+    if spec.split('#').next().is_some_and(|url| url.contains("://") && url.contains('@')) {
+        "(a URL)"
+    } else {
+        spec
+    }
 }
 
 fn operator(what: String) -> WorldError {

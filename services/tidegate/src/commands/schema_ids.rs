@@ -26,7 +26,10 @@ fn ids(args: &IdsArgs) -> anyhow::Result<Exit> {
         Err(problems) => bail!("the contracts do not load:\n{}", lines(&problems)),
     };
     for one in left_out(&snapshot) {
-        eprintln!("note: {}: the event schema of `{}` refers to other files and gets no id", one.location, one.subject);
+        eprintln!(
+            "note: {}: the event schema of `{}` refers to other files and gets no id",
+            one.location, one.subject
+        );
     }
     let wanted = wanted(&snapshot);
     let mut ids = match Ids::read(&reading.files) {
@@ -38,7 +41,10 @@ fn ids(args: &IdsArgs) -> anyhow::Result<Exit> {
             Ok(Some(_)) => Exit::Clean,
             Ok(None) if wanted.is_empty() => Exit::Clean,
             Ok(None) => {
-                eprintln!("error: {FILE} is not there, and {} event schemas need ids; run `tidegate registry ids`", wanted.len());
+                eprintln!(
+                    "error: {FILE} is not there, and {} event schemas need ids; run `tidegate registry ids`",
+                    wanted.len()
+                );
                 Exit::Findings
             }
             Err(problems) => {
@@ -48,7 +54,9 @@ fn ids(args: &IdsArgs) -> anyhow::Result<Exit> {
         });
     }
     if wanted.is_empty() {
-        screen::say(format_args!("no contract names an event schema (setting `eventSchema`): nothing to record"));
+        screen::say(format_args!(
+            "no topic has an event schema (setting `eventSchema`) that can get an id: nothing to record"
+        ));
         return Ok(Exit::Clean);
     }
     let (schemas, versions) = ids.record(&wanted);

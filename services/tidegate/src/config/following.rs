@@ -77,7 +77,10 @@ impl SourceSection {
         Ok(Following {
             reach: Reach {
                 git: Access {
-                    state: self.state.or_else(|| variables.get(STATE).map(PathBuf::from)).unwrap_or(plain.state),
+                    state: self
+                        .state
+                        .or_else(|| variables.get(STATE).map(PathBuf::from))
+                        .unwrap_or(plain.state),
                     user: self.user.unwrap_or(plain.user),
                     token: token.clone().map(Secret::new),
                     ssh_key: self.ssh_key,
@@ -137,12 +140,32 @@ mod tests {
         assert!(on("127.0.0.1:1").serving().is_ok() && on("[::1]:1").serving().is_ok());
         assert!(on("0.0.0.0:1").serving().unwrap_err().to_string().contains("--tokens"));
         assert!(on("[::]:1").serving().is_err() && on("10.0.0.1:1").serving().is_err() && on("nowhere").serving().is_err());
-        let open = ServingSection { open: true, ..on("0.0.0.0:1") };
+        let open = ServingSection {
+            open: true,
+            ..on("0.0.0.0:1")
+        };
         assert!(open.clone().serving().is_ok());
-        let known = ServingSection { tokens: Some("t".into()), ..on("0.0.0.0:1") };
+        let known = ServingSection {
+            tokens: Some("t".into()),
+            ..on("0.0.0.0:1")
+        };
         assert!(known.serving().is_ok());
-        assert!(ServingSection { tokens: Some("t".into()), ..open }.serving().is_err());
-        assert!(ServingSection { key: Some("k".into()), ..on("127.0.0.1:1") }.serving().is_err());
+        assert!(
+            ServingSection {
+                tokens: Some("t".into()),
+                ..open
+            }
+            .serving()
+            .is_err()
+        );
+        assert!(
+            ServingSection {
+                key: Some("k".into()),
+                ..on("127.0.0.1:1")
+            }
+            .serving()
+            .is_err()
+        );
     }
 
     #[test]

@@ -70,7 +70,11 @@ fn a_branch_is_followed_and_earlier_commits_stay() {
     let hosted = Hosted::new();
     let host = GitHost::start(hosted.root.path(), None);
     let first = hosted.publish("1.0.0");
-    for (spec, what) in [("#main:shop", "branch and folder"), ("", "the server's HEAD"), ("#refs/heads/main", "a full name")] {
+    for (spec, what) in [
+        ("#main:shop", "branch and folder"),
+        ("", "the server's HEAD"),
+        ("#refs/heads/main", "a full name"),
+    ] {
         let mut source = ContractSource::open_with(&format!("{}{spec}", host.url("c.git")), None, &hosted.access()).unwrap();
         assert_eq!(load(&mut source).unwrap(), first, "{what}");
     }
@@ -110,11 +114,17 @@ fn a_forced_push_is_refused_or_taken_as_is_said() {
         ContractSource::open_with(&host.url("c.git#main"), None, &access).unwrap()
     };
     let (mut forward, mut any) = (open(Order::Forward), open(Order::Any));
-    assert_eq!((load(&mut forward).unwrap(), load(&mut any).unwrap()), (second.clone(), second.clone()));
+    assert_eq!(
+        (load(&mut forward).unwrap(), load(&mut any).unwrap()),
+        (second.clone(), second.clone())
+    );
     hosted.repo.git(&["reset", "-q", "--hard", &first]);
     hosted.push();
     let error = load(&mut forward).unwrap_err();
-    assert!(error.what.contains(&host.url("c.git")) && error.what.contains("does not come after"), "{error}");
+    assert!(
+        error.what.contains(&host.url("c.git")) && error.what.contains("does not come after"),
+        "{error}"
+    );
     assert_eq!(*forward.current().unwrap().commit, *second);
     assert_eq!(load(&mut any).unwrap(), first);
 }
@@ -179,18 +189,28 @@ fn a_host_that_is_away_is_tried_again_and_a_wrong_name_is_told() {
 fn i26_a_hostile_repository_is_only_read() {
     let hosted = Hosted::new();
     let host = GitHost::start(hosted.root.path(), None);
-    hosted.repo.write("lfs.odcs.yaml", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n");
+    hosted.repo.write(
+        "lfs.odcs.yaml",
+        "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n",
+    );
     hosted.repo.write(".gitattributes", "*.odcs.yaml filter=evil\n");
-    hosted.repo.write(".gitmodules", "[submodule \"x\"]\n\tpath = x\n\turl = ext::sh -c touch% /tmp/x\n");
+    hosted
+        .repo
+        .write(".gitmodules", "[submodule \"x\"]\n\tpath = x\n\turl = ext::sh -c touch% /tmp/x\n");
     std::os::unix::fs::symlink("/etc/passwd", hosted.repo.path().join("link.odcs.yaml")).unwrap();
     let commit = hosted.repo.commit();
-    hosted.repo.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{commit},x")]);
+    hosted
+        .repo
+        .git(&["update-index", "--add", "--cacheinfo", &format!("160000,{commit},x")]);
     hosted.repo.git(&["commit", "-q", "-m", "submodule"]);
     hosted.push();
     let mut source = ContractSource::open_with(&host.url("c.git#main"), None, &hosted.access()).unwrap();
     match source.load().unwrap() {
         LoadOutcome::Refused { diagnostics, .. } => {
-            let said: String = diagnostics.iter().map(|one| format!("{} {}\n", one.location.file, one.problem)).collect();
+            let said: String = diagnostics
+                .iter()
+                .map(|one| format!("{} {}\n", one.location.file, one.problem))
+                .collect();
             assert!(said.contains("lfs.odcs.yaml") && said.contains("link.odcs.yaml"), "{said}");
         }
         other => panic!("{other:?}"),

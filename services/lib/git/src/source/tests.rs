@@ -160,8 +160,16 @@ fn what_the_spec_may_say() {
         ("https://example.com/contracts.git#main:../x".to_owned(), None, "leads out"),
         ("git@example.com:contracts.git#main".to_owned(), Some("other"), "two references"),
         ("https://example.com/contracts.git#refs/heads/*".to_owned(), None, "not the name"),
-        ("https://example.com/contracts.git#a:b".to_owned(), Some("--upload-pack=x"), "two references"),
-        ("https://example.com/contracts.git".to_owned(), Some("--upload-pack=x"), "not the name"),
+        (
+            "https://example.com/contracts.git#a:b".to_owned(),
+            Some("--upload-pack=x"),
+            "two references",
+        ),
+        (
+            "https://example.com/contracts.git".to_owned(),
+            Some("--upload-pack=x"),
+            "not the name",
+        ),
         (format!("{path}/nobody"), None, "there is no directory"),
         (format!("{path}#main"), Some("other"), "two references"),
         (format!("{path}#main:../x"), None, "leads out"),

@@ -62,7 +62,10 @@ impl Source {
             }
             Kind::Registry => {
                 let client = Arc::new(Snapshots::connect(spec, reach.registry.clone(), BUNDLE_BYTES_MAX)?);
-                Ok((Source::Documents(Followed::new(Documents::Registry(client.clone()))), Past::Registry(client)))
+                Ok((
+                    Source::Documents(Followed::new(Documents::Registry(client.clone()))),
+                    Past::Registry(client),
+                ))
             }
             Kind::Bundle(folder, name) => {
                 let documents = match folder.contains("://") {
@@ -114,7 +117,10 @@ impl Past {
             Past::Git(archive) => {
                 let reading = archive.read(commit)?;
                 match reading.is_refused() {
-                    true => operator(format!("the files of {commit} cannot be read:\n{}", super::lines(&reading.diagnostics))),
+                    true => operator(format!(
+                        "the files of {commit} cannot be read:\n{}",
+                        super::lines(&reading.diagnostics)
+                    )),
                     false => Ok(Bundle::new(commit, reading.files)),
                 }
             }
@@ -122,11 +128,16 @@ impl Past {
                 Served::Document { bytes, .. } => match Bundle::open(&bytes) {
                     Ok((bundle, _)) if bundle.commit == commit => Ok(bundle),
                     Ok(_) => operator(format!("the registry gave another commit than {commit}")),
-                    Err(problem) => Err(WorldError::new(Remedy::Retry, format!("the registry's answer cannot be used: {problem}"))),
+                    Err(problem) => Err(WorldError::new(
+                        Remedy::Retry,
+                        format!("the registry's answer cannot be used: {problem}"),
+                    )),
                 },
                 Served::Unchanged | Served::Absent => operator(format!("the registry does not know the contracts {commit}")),
             },
-            Past::None => operator(format!("a bundle holds one commit, and this one does not hold {commit}; use a registry or Git")),
+            Past::None => operator(format!(
+                "a bundle holds one commit, and this one does not hold {commit}; use a registry or Git"
+            )),
         }
     }
 
