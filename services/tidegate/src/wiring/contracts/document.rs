@@ -165,3 +165,52 @@ impl Documents {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tidegate_contract::ContractFile;
+
+    use super::*;
+
+    fn sealed(commit: &str, text: &str) -> Vec<u8> {
+        let file = ContractFile {
+            path: "a.odcs.yaml".into(),
+            text: text.to_owned(),
+        };
+        Bundle::new(commit, [file]).seal().unwrap().bytes
+    }
+
+    const GOOD: &str = "apiVersion: v3.2.0\nkind: DataContract\nid: a\nversion: 1.0.0\nstatus: active\nschema: []\n";
+
+    #[test]
+    fn whatever_is_wrong_with_a_document_the_last_good_one_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.tidegate");
+        let mut followed = Followed::new(Documents::File(path.clone()));
+        assert_eq!(followed.load().unwrap_err().remedy, Remedy::Retry, "nobody has built it yet");
+        let put = |bytes: &[u8]| std::fs::write(&path, bytes).unwrap();
+        put(&sealed("c1", GOOD));
+        assert!(matches!(followed.load().unwrap(), LoadOutcome::Loaded(snapshot, _) if &*snapshot.commit == "c1"));
+        assert!(matches!(followed.load().unwrap(), LoadOutcome::Unchanged));
+
+        let next = sealed("c2", GOOD);
+        for torn in [&next[..0], &next[..next.len() / 2], b"<html>"] {
+            put(torn);
+            let error = followed.load().unwrap_err();
+            assert!(error.remedy == Remedy::Retry && error.what.contains("a.tidegate"), "{error}");
+        }
+        put(&sealed("c3", "kind: Nonsense\n"));
+        for _ in 0..2 {
+            assert!(matches!(followed.load().unwrap(), LoadOutcome::Refused { commit, .. } if &*commit == "c3"));
+        }
+        assert_eq!(&*followed.current.as_ref().unwrap().commit, "c1");
+        // An older one in its place is the way back.
+        put(&sealed("c1", GOOD));
+        assert!(matches!(followed.load().unwrap(), LoadOutcome::Loaded(snapshot, _) if &*snapshot.commit == "c1"));
+        put(&next);
+        assert!(matches!(followed.load().unwrap(), LoadOutcome::Loaded(..)));
+        followed.reject(Vec::new());
+        assert_eq!(&*followed.current.as_ref().unwrap().commit, "c1");
+        assert!(matches!(followed.load().unwrap(), LoadOutcome::Refused { commit, .. } if &*commit == "c2"));
+    }
+}
