@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const CORE: &[&str] = &["contract", "codec", "check", "flow", "columnar", "objectives", "export", "diff"];
-const SHELLS: &[&str] = &["git", "kafka", "lake", "telemetry", "schemas", "query", "identity"];
-const ROLES: &[&str] = &["validator", "sink", "sla", "audit"];
+const SHELLS: &[&str] = &["git", "kafka", "lake", "telemetry", "schemas", "query", "identity", "web"];
+const ROLES: &[&str] = &["validator", "sink", "sla", "audit", "registry"];
 
 /// Libraries that no core crate may have in its tree, not even through another library: runtimes, Kafka, HTTP and store clients.
 const IMPURE: &[&str] = &[
@@ -32,11 +32,13 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     ("schema_registry_converter", &["tidegate-schemas"]),
     ("jsonschema", &["tidegate-check", "tidegate-export", "tidegate-judge-bench"]),
     ("reqwest", &["tidegate-schemas", "tidegate-identity"]),
-    ("hmac", &["tidegate-identity"]),
+    ("hmac", &["tidegate-identity", "tidegate-registry"]),
     ("protox", &["tidegate-codec"]),
     ("prost-reflect", &["tidegate-codec"]),
     ("prometheus", &["tidegate-telemetry"]),
-    ("axum", &["tidegate-telemetry"]),
+    ("axum", &["tidegate-telemetry", "tidegate-web"]),
+    ("axum-server", &["tidegate-web"]),
+    ("rustls", &["tidegate-web"]),
 ];
 
 fn root() -> PathBuf {

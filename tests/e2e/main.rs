@@ -4,6 +4,7 @@
 
 mod canary;
 mod refusals;
+mod registry;
 mod rights;
 mod story;
 mod token;

@@ -25,10 +25,6 @@ def _drop(build, kind, name) -> None:
     build.objects.remove(build.named(kind, name))
 
 
-def _registry(b) -> None:
-    _pod(b, "validator").labels["app.kubernetes.io/component"] = "registry"
-
-
 def _second_owner(b) -> None:
     b.objects.append({"kind": "HorizontalPodAutoscaler", "apiVersion": "autoscaling/v2",
                       "metadata": {"name": "x", "namespace": "tidegate"},
@@ -67,7 +63,6 @@ def _spec(b):
 #: The rule, the overlay, the change, and a piece of the complaint.
 POLICY = (
     ("the_roles_are_there", "aws", lambda b: _drop(b, "CronJob", "tidegate-sla"), "sla"),
-    ("nothing_that_is_not_there_yet", "aws", _registry, "does not exist yet"),
     ("one_namespace_under_the_restricted_profile", "aws",
      lambda b: b.of_kind("Namespace")[0]["metadata"]["labels"].pop("pod-security.kubernetes.io/enforce"), "does not enforce"),
     ("one_namespace_under_the_restricted_profile", "aws",

@@ -20,8 +20,6 @@ COMBINED = (
     ("aws+irsa", "aws", "irsa"),
     ("aws+registry", "aws", "registry"),
 )
-#: What the executable does not have yet; no overlay may include it.
-NOT_YET = {"registry": "tidegate registry serve"}
 
 
 @dataclass

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import network
 from network import DNS, HOME, METADATA, STRANGER, Peer
-from overlays import NOT_YET, OPERATOR_KINDS, PLAIN, ROOT, Build, Pod
+from overlays import OPERATOR_KINDS, PLAIN, ROOT, Build, Pod
 
 RULES: list[Callable[[Build], Iterator[str]]] = []
 DOCS = ROOT / "services" / "tidegate" / "docs"
@@ -42,13 +42,6 @@ def the_roles_are_there(build):
     for role in ("validator", "sink", "sla"):
         if role not in found:
             yield f"no pod of the role {role}"
-
-
-@rule
-def nothing_that_is_not_there_yet(build):
-    for pod in build.pods():
-        if component(pod) in NOT_YET and not build.name.endswith(f"+{component(pod)}"):
-            yield f"{pod.name}: `{NOT_YET[component(pod)]}` does not exist yet"
 
 
 @rule

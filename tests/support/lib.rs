@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+pub mod git_host;
 pub mod planted;
 pub mod process;
 pub mod readers;

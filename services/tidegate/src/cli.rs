@@ -25,6 +25,8 @@ const EXAMPLES: &str = "Examples:
   tidegate validate --config tidegate.yaml          judge topics: validated and dead-letter topics
   tidegate sink --config tidegate.yaml              land validated topics as Parquet
   tidegate sla run --once --config tidegate.yaml    check the contracts' SLAs on the lake
+  tidegate registry serve --contracts URL           serve the contracts of a Git repository
+  tidegate bundle . --out contracts.tidegate        contracts as one file, for an object store
   tidegate audit --config tidegate.yaml             prove that nothing was lost or doubled
 
 Exit codes: offline tools 0 clean, 1 findings, 2 misuse or could not tell; roles 69 unreachable, 75 try again, 78 config.";
@@ -52,6 +54,13 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: SlaCommand,
     },
+    /// Serve the contracts of a Git repository, and give event schemas their ids.
+    Registry {
+        #[command(subcommand)]
+        command: RegistryCommand,
+    },
+    /// Write a snapshot of contracts as one file that is addressed by its content.
+    Bundle(BundleArgs),
     /// Prove from topics and lake that every source offset has exactly one outcome. Reads only.
     Audit(AuditArgs),
     /// Run everything in one process on an embedded broker, with planted faults that must be found again.
@@ -64,6 +73,14 @@ pub(crate) enum Command {
 pub(crate) enum SlaCommand {
     /// Measure and evaluate every objective of the contracts in force.
     Run(SlaArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RegistryCommand {
+    /// Follow a Git repository and serve its snapshot, its contracts, and the read API of Confluent's Schema Registry.
+    Serve(ServeArgs),
+    /// Record an id for every event schema that a contract names, in schemas/registered of the repository.
+    Ids(IdsArgs),
 }
 
 /// Flags of every command.
@@ -289,7 +306,8 @@ pub(crate) struct RoleArgs {
     /// Kafka brokers, host:port, comma separated.
     #[arg(long, env = "TIDEGATE_BROKERS")]
     pub(crate) brokers: Option<String>,
-    /// Contracts: a directory, or a Git repository with an optional #ref.
+    /// Contracts: a directory, a Git repository (path or URL, with an optional #REF or #REF:FOLDER), the URL of a registry, or a bundle
+    /// (*.tidegate on disk, s3:// or az://).
     #[arg(long, env = "TIDEGATE_CONTRACTS")]
     pub(crate) contracts: Option<String>,
     /// Consumer group of the role (of the validator, for `audit`).
@@ -310,6 +328,69 @@ pub(crate) struct RoleArgs {
     /// Address of /livez, /readyz and /metrics.
     #[arg(long, env = "TIDEGATE_HTTP")]
     pub(crate) http: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate registry serve --contracts https://git.example.com/shop/contracts.git#main
+  tidegate registry serve --contracts ./contracts --listen 127.0.0.1:8080
+  tidegate validate --contracts http://127.0.0.1:8080 --config tidegate.yaml
+
+Ends with 69, 75 or 78 as other roles do. What a newer commit is refused for stands in the log and at /v1/health.")]
+pub(crate) struct ServeArgs {
+    /// Address of the API.
+    #[arg(long, env = "TIDEGATE_CONTRACT_REGISTRY_LISTEN")]
+    pub(crate) listen: Option<String>,
+    /// File of tokens that are let in: `NAME sha256:HEX` a line.
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CONTRACT_REGISTRY_TOKENS_FILE")]
+    pub(crate) tokens: Option<PathBuf>,
+    /// File with the secret of webhooks at /hooks/git.
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CONTRACT_REGISTRY_WEBHOOK_SECRET_FILE")]
+    pub(crate) webhook_secret: Option<PathBuf>,
+    /// Certificate chain (PEM); the API then speaks TLS only.
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CONTRACT_REGISTRY_CERTIFICATE_FILE")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// Private key of the certificate (PEM).
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CONTRACT_REGISTRY_KEY_FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Everybody who can reach the address may read.
+    #[arg(long)]
+    pub(crate) open: bool,
+    #[command(flatten)]
+    pub(crate) role: RoleArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate registry ids .            write what is missing
+  tidegate registry ids . --check    for CI: exit 1 when something is missing or damaged
+
+Exit 0: every event schema has its id; 1 (--check): one has none; 2: misuse, or contracts do not load.")]
+pub(crate) struct IdsArgs {
+    /// Root of the contract repository, or the folder that workers load.
+    #[arg(default_value = ".")]
+    pub(crate) folder: PathBuf,
+    /// Write nothing.
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate bundle . --out contracts.tidegate
+  tidegate bundle .#v1.4.0 --out s3://contracts/prod/contracts.tidegate
+  tidegate validate --contracts s3://contracts/prod/contracts.tidegate --config tidegate.yaml
+
+The same commit gives the same bytes on every machine. Exit 0: written; 1: the contracts do not load; 2: misuse.")]
+pub(crate) struct BundleArgs {
+    /// Contracts: a directory, or a Git repository (path or URL, with an optional #REF or #REF:FOLDER).
+    pub(crate) source: String,
+    /// File, s3://bucket/path or az://container/path to write; its name ends in .tidegate.
+    #[arg(long)]
+    pub(crate) out: String,
+    /// Config file (YAML), for how source and store are reached.
+    #[arg(long, short, env = "TIDEGATE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

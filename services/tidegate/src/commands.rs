@@ -2,6 +2,7 @@
 
 pub(crate) mod attempt;
 pub(crate) mod audit;
+pub(crate) mod bundle;
 pub(crate) mod check;
 mod contract_file;
 pub(crate) mod demo;
@@ -9,6 +10,8 @@ pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod lint;
+pub(crate) mod registry;
+pub(crate) mod schema_ids;
 pub(crate) mod sink;
 pub(crate) mod sla;
 pub(crate) mod validate;
@@ -22,7 +25,7 @@ use std::time::Duration;
 use tidegate_flow::ports::{Clock as _, Cluster};
 use tidegate_flow::{Remedy, WorldError};
 use tidegate_schemas::{Auth, Directory, Registry};
-use tidegate_telemetry::Health;
+use tidegate_telemetry::{Health, Metrics, Server};
 
 use crate::config::Config;
 use crate::exit::Exit;
@@ -43,14 +46,18 @@ pub(crate) fn run_role(
             return Exit::Config;
         }
     };
-    let contracts = match LiveContracts::open(&config.contracts) {
+    let stop = stop_flag();
+    let contracts = match contracts(&config, &stop) {
         Ok(contracts) => contracts,
-        Err(report) => {
-            eprintln!("error: {report}");
+        Err(error) if error.remedy == Remedy::Retry => {
+            tracing::info!(%error, "stopped while waiting");
+            return Exit::Clean;
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
             return Exit::Config;
         }
     };
-    let stop = stop_flag();
     match role(&config, contracts, &stop) {
         Ok(()) => Exit::Clean,
         // Asked to stop while waiting for the world: nothing was open.
@@ -63,6 +70,20 @@ pub(crate) fn run_role(
             Exit::of_role(&error)
         }
     }
+}
+
+/// The contracts. While their source is away the process lives, is not ready and says why, and tries again.
+fn contracts(config: &Config, stop: &Arc<AtomicBool>) -> Result<LiveContracts, WorldError> {
+    let open = || LiveContracts::open_with(&config.contracts, &config.following.reach, config.following.poll_every);
+    match open() {
+        Err(error) if error.remedy == Remedy::Retry => tracing::warn!(%error, "waiting for contracts; it goes on by itself"),
+        outcome => return outcome,
+    }
+    let (clock, health) = (SystemClock { stop: stop.clone() }, Health::starting());
+    let metrics = Metrics::new(crate::build::VERSION, crate::build::COMMIT);
+    // The role listens at the same address once it begins.
+    let _server = Server::start(address(&config.http)?, metrics, health.clone())?;
+    patiently(&clock, &health, open)
 }
 
 /// Calls until the world answers: a broker or store that is down at the start is waited for, loudly and not ready. What an operator

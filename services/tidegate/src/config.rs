@@ -1,5 +1,6 @@
 //! The config file, merged with flags and environment, proven before any connection is made.
 
+mod following;
 mod kafka;
 
 use std::path::Path;
@@ -9,7 +10,8 @@ use anyhow::{Context, anyhow, bail};
 use serde::Deserialize;
 use tidegate_validator::{Mode, StartAt};
 
-use crate::cli::RoleArgs;
+use crate::cli::{RoleArgs, ServeArgs};
+pub(crate) use crate::config::following::{Following, Serving};
 use crate::config::kafka::KafkaSection;
 use crate::memory::Shares;
 
@@ -23,6 +25,8 @@ struct File {
     sink: SinkSection,
     lake: LakeSection,
     registry: RegistrySection,
+    contracts_source: following::SourceSection,
+    contract_registry: following::ServingSection,
     memory: MemorySection,
     http: Option<String>,
 }
@@ -88,6 +92,9 @@ pub(crate) struct Config {
     pub(crate) registry: Option<String>,
     pub(crate) schema_files: Option<String>,
     pub(crate) http: String,
+    /// How the source of contracts is followed.
+    pub(crate) following: Following,
+    serving: following::ServingSection,
 }
 
 /// Where the lake is.
@@ -117,8 +124,16 @@ impl Config {
             kafka.client.entry(property.to_owned()).or_insert(value);
         }
         let contracts = args.contracts.clone().or(file.contracts).context(
-            "no contracts are named: set `contracts` in the config file, TIDEGATE_CONTRACTS or --contracts to a directory or Git repository",
+            "no contracts are named: set `contracts` in the config file, TIDEGATE_CONTRACTS or --contracts to a directory, a Git repository (path or URL), a registry or a bundle",
         )?;
+        let mut store = tidegate_lake::LakeOptions::from_env();
+        store.endpoint = file.lake.endpoint.clone().or(store.endpoint);
+        store.region = file.lake.region.clone().or(store.region);
+        store.account = file.lake.account.clone().or(store.account);
+        store.allow_http = file.lake.allow_http;
+        let following = file
+            .contracts_source
+            .following(&tidegate_identity::Variables::from_env(), store.clone())?;
         Ok(Config {
             kafka,
             contracts,
@@ -131,18 +146,29 @@ impl Config {
             probe_topic: file.validator.probe_topic.clone().unwrap_or_else(|| "tidegate.probe".to_owned()),
             sink: sink(&file.sink, &shares)?,
             sink_group: args.group.clone().or(file.sink.group).unwrap_or_else(|| "tidegate-sink".to_owned()),
-            lake: args.lake.clone().or(file.lake.location.clone()).map(|location| {
-                let mut options = tidegate_lake::LakeOptions::from_env();
-                options.endpoint = file.lake.endpoint.clone().or(options.endpoint);
-                options.region = file.lake.region.clone().or(options.region);
-                options.account = file.lake.account.clone().or(options.account);
-                options.allow_http = file.lake.allow_http;
-                LakeConfig { location, options }
-            }),
+            lake: args
+                .lake
+                .clone()
+                .or(file.lake.location)
+                .map(|location| LakeConfig { location, options: store }),
             registry: args.registry.clone().or(file.registry.url),
             schema_files: args.schema_files.clone().or(file.registry.files),
             http: args.http.clone().or(file.http).unwrap_or_else(|| "127.0.0.1:9464".to_owned()),
+            following,
+            serving: file.contract_registry,
         })
+    }
+
+    /// How the registry serves: the file's section, and what flags and environment say instead.
+    pub(crate) fn serving(&self, args: &ServeArgs) -> anyhow::Result<Serving> {
+        let mut section = self.serving.clone();
+        section.listen = args.listen.clone().or(section.listen);
+        section.tokens = args.tokens.clone().or(section.tokens);
+        section.webhook_secret = args.webhook_secret.clone().or(section.webhook_secret);
+        section.certificate = args.certificate.clone().or(section.certificate);
+        section.key = args.key.clone().or(section.key);
+        section.open |= args.open;
+        section.serving()
     }
 
     /// The brokers, for commands that need them.

@@ -15,7 +15,7 @@ mod wiring;
 
 use clap::Parser as _;
 
-use crate::cli::{Cli, Command, LogFormat, SlaCommand};
+use crate::cli::{Cli, Command, LogFormat, RegistryCommand, SlaCommand};
 use crate::exit::Exit;
 
 fn main() -> std::process::ExitCode {
@@ -43,6 +43,13 @@ fn main() -> std::process::ExitCode {
         Command::Sla {
             command: SlaCommand::Run(args),
         } => commands::sla::run(&args),
+        Command::Registry {
+            command: RegistryCommand::Serve(args),
+        } => commands::registry::run(&args),
+        Command::Registry {
+            command: RegistryCommand::Ids(args),
+        } => commands::schema_ids::run(&args),
+        Command::Bundle(args) => commands::bundle::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Version(args) => commands::version::run(&args),

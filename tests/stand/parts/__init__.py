@@ -6,6 +6,7 @@ from parts.kafka import Kafka
 from parts.readers import Readers
 from parts.registry import Registry
 from parts.s3 import S3
+from parts.serdes import Serdes
 from parts.suite import Suite
 
-ALL: list[type[Part]] = [Kafka, S3, Azure, Registry, Readers, Suite]
+ALL: list[type[Part]] = [Kafka, S3, Azure, Registry, Readers, Serdes, Suite]

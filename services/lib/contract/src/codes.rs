@@ -174,6 +174,10 @@ codes! {
         "`encodings` lists what a topic may carry, and each record must fit one of them only: framings that begin with the same byte, or \
          bare Protobuf beside JSON, would have to be guessed. Bare `protobuf` needs a Protobuf `eventSchema`, or `protobufMessage` and `protobufSchema`; change events \
          are read from JSON and Avro."
+    SCHEMA_IDS "TG0157" "an event schema without a recorded id, or a damaged record"
+        "Where a repository records ids of event schemas (`schemas/registered/ids.json`), every event schema that a contract in force names \
+         has one: serializers put it in front of each record. `tidegate registry ids` writes what is missing. Ids and texts that were \
+         recorded never change, since records that were written with them stay."
 }
 
 /// The code of that id, in any case.

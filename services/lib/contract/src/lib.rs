@@ -5,6 +5,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
+pub mod bundle;
 pub mod civil;
 pub mod codes;
 pub mod coverage;
@@ -26,6 +27,7 @@ pub mod snapshot;
 pub mod surroundings;
 pub mod yaml;
 
+pub use bundle::{Bundle, Sealed};
 pub use civil::Civil;
 pub use diagnostic::{Diagnostic, Level, Location};
 pub use event_schema::{EventSchema, EventSchemaKind, SchemaFolder};
@@ -33,6 +35,6 @@ pub use jdk_date::DatePattern;
 pub use model::{Contract, ContractRef, LogicalType, Property, QualityRule, SchemaObject, Severity, Status, Version};
 pub use nearest::nearest;
 pub use on_failure::OnFailure;
-pub use parse::parse;
+pub use parse::{parse, sha256_hex};
 pub use render::{render, render_lines};
 pub use snapshot::{Binding, BoundObject, ContractFile, EventType, Resolution, Snapshot, directory_commit};

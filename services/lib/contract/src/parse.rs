@@ -49,7 +49,8 @@ pub(crate) fn parse_file(file: &str, text: &str) -> Parsed {
 }
 
 /// SHA-256 in lower-case hex.
-pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
+/// SHA-256 in 64 hex digits.
+pub fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -71,6 +71,12 @@ pub fn comes_after(path: &Path, commit: &str, earlier: &str) -> Result<bool, Wor
     Ok(false)
 }
 
+/// Whether the repository is there and holds that commit.
+pub(crate) fn has_commit(path: &Path, commit: &str) -> bool {
+    let found = open(path).ok().zip(full_id(commit));
+    found.is_some_and(|(repository, id)| repository.find_commit(id).is_ok())
+}
+
 fn open(path: &Path) -> Result<Repository, WorldError> {
     let opened = gix::open::Options::isolated().open(path);
     let repository = opened.map_err(|error| caused(Remedy::Operator, format!("cannot open the repository {}", path.display()), error))?;

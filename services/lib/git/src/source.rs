@@ -9,13 +9,17 @@ use tidegate_flow::{Remedy, WorldError};
 
 use crate::directory::read_directory;
 use crate::reading::Reading;
+use crate::remote::{Access, Order, REMOTE_HEAD, Remote};
 use crate::repository::{comes_after, is_repository, read_commit, resolve};
 
-/// A plain directory or a reference of a local Git repository.
+/// A plain directory or a reference of a Git repository.
 #[derive(Debug)]
 pub struct ContractSource {
     place: Place,
+    order: Order,
     current: Option<Arc<Snapshot>>,
+    /// What was current before.
+    before: Option<Arc<Snapshot>>,
     /// The last commit whose contracts were refused, with the reasons, so that they are not read again.
     refused: Option<(Arc<str>, Vec<Diagnostic>)>,
     sources: BTreeMap<Arc<str>, String>,
@@ -37,29 +41,44 @@ pub enum LoadOutcome {
     },
 }
 
-#[derive(Debug)]
+/// Earlier commits of a source, for any thread and without waiting for what the source is doing.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    place: Place,
+}
+
+#[derive(Debug, Clone)]
 enum Place {
     Directory(PathBuf),
     Repository {
+        /// Of a remote one: its mirror.
         path: PathBuf,
         reference: Option<String>,
         folder: String,
+        remote: Option<Box<Remote>>,
     },
 }
 
 // === impl ContractSource ===
 
 impl ContractSource {
-    /// Understands `PATH`, `PATH#REF` and `PATH#REF:FOLDER`; nothing is read yet.
+    /// Understands `PATH`, `PATH#REF` and `PATH#REF:FOLDER`, and in the place of the path the URL of a repository; nothing is read yet.
     ///
     /// A path that is a Git repository (working tree or bare) is read at the reference: a branch, a tag or a commit of 40 hex digits,
     /// `HEAD` if none is given here or in `reference`. What is not committed does not count. Any other directory is read as it is, a
-    /// folder inside of a working tree too. Remote repositories are not fetched yet: the error says so. Every error is for the operator.
+    /// folder inside of a working tree too. Every error is for the operator.
     pub fn open(spec: &str, reference: Option<&str>) -> Result<ContractSource, WorldError> {
-        let place = Place::parse(spec, reference)?;
+        ContractSource::open_with(spec, reference, &Access::default())
+    }
+
+    /// The same, reached as `access` says.
+    pub fn open_with(spec: &str, reference: Option<&str>, access: &Access) -> Result<ContractSource, WorldError> {
+        let place = Place::parse(spec, reference, access)?;
         Ok(ContractSource {
             place,
+            order: access.order,
             current: None,
+            before: None,
             refused: None,
             sources: BTreeMap::new(),
         })
@@ -72,7 +91,16 @@ impl ContractSource {
                 let reading = read_directory(path)?;
                 (directory_commit(&reading.files), Some(reading))
             }
-            Place::Repository { path, reference, .. } => (resolve(path, reference.as_deref())?, None),
+            Place::Repository {
+                path, reference, remote, ..
+            } => {
+                let mut reference = reference.as_deref();
+                if let Some(remote) = remote {
+                    remote.fetch(reference)?;
+                    reference = reference.or(Some(REMOTE_HEAD));
+                }
+                (resolve(path, reference)?, None)
+            }
         };
         // A directory can be wrong in ways that its files do not show, so only a clean reading is known by its id.
         let is_clean = reading.as_ref().is_none_or(|reading| !reading.is_refused());
@@ -99,7 +127,7 @@ impl ContractSource {
         match build(&commit, reading) {
             Ok((snapshot, diagnostics)) => {
                 let snapshot = Arc::new(snapshot);
-                self.current = Some(snapshot.clone());
+                self.before = self.current.replace(snapshot.clone());
                 self.refused = None;
                 Ok(LoadOutcome::Loaded(snapshot, diagnostics))
             }
@@ -116,14 +144,14 @@ impl ContractSource {
         let (Place::Repository { path, reference, .. }, Some(current)) = (&self.place, &self.current) else {
             return Ok(());
         };
-        if comes_after(path, commit, &current.commit)? {
+        if self.order == Order::Any || comes_after(path, commit, &current.commit)? {
             return Ok(());
         }
         let what = format!(
             "{} of {} is at {commit}, which does not come after {}: it was put back or rewritten, and the contracts in force stay; to go back use \
              `git revert`, or restart to take it as it is",
             reference.as_deref().unwrap_or("HEAD"),
-            path.display(),
+            self.place.shown(path),
             current.commit
         );
         Err(WorldError::new(Remedy::Operator, what))
@@ -132,6 +160,20 @@ impl ContractSource {
     /// The last good snapshot; none before the first.
     pub fn current(&self) -> Option<&Arc<Snapshot>> {
         self.current.as_ref()
+    }
+
+    /// What [`ContractSource::load`] has just loaded must not be used, for reasons that show only when it is compiled: the snapshot before it
+    /// is current again, and the commit counts as refused.
+    pub fn reject(&mut self, diagnostics: Vec<Diagnostic>) {
+        if let Some(rejected) = self.current.take() {
+            self.current = self.before.take();
+            self.refused = Some((rejected.commit.clone(), diagnostics));
+        }
+    }
+
+    /// Earlier commits of the same place.
+    pub fn archive(&self) -> Archive {
+        Archive { place: self.place.clone() }
     }
 
     /// Texts of the files of the last load that read any (good or refused), by the names that locations use; for rendering.
@@ -146,20 +188,7 @@ impl ContractSource {
         if let Some(current) = self.current.as_ref().filter(|current| *current.commit == *commit) {
             return Ok(current.clone());
         }
-        let reading = match &self.place {
-            Place::Repository { path, folder, .. } => read_commit(path, commit, folder)?,
-            Place::Directory(path) => {
-                let reading = read_directory(path)?;
-                if directory_commit(&reading.files) != commit {
-                    let what = format!(
-                        "the directory {} no longer holds the contracts {commit}; use a Git repository",
-                        path.display()
-                    );
-                    return Err(WorldError::new(Remedy::Operator, what));
-                }
-                reading
-            }
-        };
+        let reading = self.archive().read(commit)?;
         match build(commit, reading) {
             Ok((snapshot, _)) => Ok(Arc::new(snapshot)),
             Err(diagnostics) => {
@@ -169,6 +198,28 @@ impl ContractSource {
                     Remedy::Operator,
                     format!("the contracts of {commit} do not load: {first}"),
                 ))
+            }
+        }
+    }
+}
+
+// === impl Archive ===
+
+impl Archive {
+    /// The files of that commit. Remedy operator: it is gone, or was never here.
+    pub fn read(&self, commit: &str) -> Result<Reading, WorldError> {
+        match &self.place {
+            Place::Repository { path, folder, .. } => read_commit(path, commit, folder),
+            Place::Directory(path) => {
+                let reading = read_directory(path)?;
+                if directory_commit(&reading.files) != commit {
+                    let what = format!(
+                        "the directory {} no longer holds the contracts {commit}; use a Git repository",
+                        path.display()
+                    );
+                    return Err(WorldError::new(Remedy::Operator, what));
+                }
+                Ok(reading)
             }
         }
     }
@@ -197,11 +248,19 @@ fn build(commit: &str, reading: Reading) -> Result<(Snapshot, Vec<Diagnostic>), 
 // === impl Place ===
 
 impl Place {
-    fn parse(spec: &str, reference: Option<&str>) -> Result<Place, WorldError> {
+    /// For people: the URL of a remote one, not its mirror.
+    fn shown(&self, path: &Path) -> String {
+        match self {
+            Place::Repository { remote: Some(remote), .. } => remote.shown.clone(),
+            _ => path.display().to_string(),
+        }
+    }
+
+    fn parse(spec: &str, reference: Option<&str>, access: &Access) -> Result<Place, WorldError> {
         let operator = |what: String| Err(WorldError::new(Remedy::Operator, what));
+        let spec = spec.strip_prefix("file://").unwrap_or(spec);
         if is_remote(spec) {
-            let help = "clone it (or let a sidecar do so) and name the directory of the clone";
-            return operator(format!("remote repositories are not fetched yet: {help}"));
+            return Place::remote(spec, reference, access);
         }
         let mut path = Path::new(spec);
         let mut suffix = None;
@@ -213,26 +272,13 @@ impl Place {
         if !path.is_dir() {
             return operator(format!("there is no directory {}", path.display()));
         }
-        let (named, folder) = match suffix.and_then(|suffix| suffix.split_once(':')) {
-            Some((named, folder)) => (Some(named), folder),
-            None => (suffix, ""),
-        };
-        let named = named.filter(|named| !named.is_empty());
-        let reference = match (named, reference.filter(|reference| !reference.is_empty())) {
-            (Some(one), Some(other)) if one != other => {
-                return operator(format!("two references are given, `{one}` and `{other}`; keep one"));
-            }
-            (one, other) => one.or(other),
-        };
+        let (reference, folder) = reference_and_folder(suffix, reference)?;
         if is_repository(path) {
-            if folder.split('/').any(|name| name == "..") {
-                return operator(format!("the folder `{folder}` leads out of the repository"));
-            }
-            let reference = reference.map(str::to_owned);
             return Ok(Place::Repository {
                 path: path.to_owned(),
                 reference,
-                folder: folder.to_owned(),
+                folder,
+                remote: None,
             });
         }
         if reference.is_some() || suffix.is_some() {
@@ -241,6 +287,48 @@ impl Place {
         }
         Ok(Place::Directory(path.to_owned()))
     }
+
+    fn remote(spec: &str, reference: Option<&str>, access: &Access) -> Result<Place, WorldError> {
+        let (url, suffix) = match spec.split_once('#') {
+            Some((url, suffix)) => (url, Some(suffix)),
+            None => (spec, None),
+        };
+        let remote = Remote::parse(url, access)?;
+        let (reference, folder) = reference_and_folder(suffix, reference)?;
+        let is_plain = |name: &String| {
+            !name.contains(['*', '^', ':', '+', ' ', '~', '?', '[', '\\']) && !name.starts_with('-') && !name.contains("..")
+        };
+        if let Some(odd) = reference.as_ref().filter(|name| !is_plain(name)) {
+            let what = format!("`{odd}` is not the name of a branch or tag, nor a commit of 40 hex digits");
+            return Err(WorldError::new(Remedy::Operator, what));
+        }
+        Ok(Place::Repository {
+            path: remote.mirror.clone(),
+            reference,
+            folder,
+            remote: Some(Box::new(remote)),
+        })
+    }
+}
+
+/// What stands behind `#`, together with what a flag says.
+fn reference_and_folder(suffix: Option<&str>, reference: Option<&str>) -> Result<(Option<String>, String), WorldError> {
+    let operator = |what: String| Err(WorldError::new(Remedy::Operator, what));
+    let (named, folder) = match suffix.and_then(|suffix| suffix.split_once(':')) {
+        Some((named, folder)) => (Some(named), folder),
+        None => (suffix, ""),
+    };
+    let named = named.filter(|named| !named.is_empty());
+    let reference = match (named, reference.filter(|reference| !reference.is_empty())) {
+        (Some(one), Some(other)) if one != other => {
+            return operator(format!("two references are given, `{one}` and `{other}`; keep one"));
+        }
+        (one, other) => one.or(other),
+    };
+    if folder.split('/').any(|name| name == "..") {
+        return operator(format!("the folder `{folder}` leads out of the repository"));
+    }
+    Ok((reference.map(str::to_owned), folder.to_owned()))
 }
 
 /// A URL, or the `host:path` form of SSH.

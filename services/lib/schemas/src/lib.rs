@@ -1,5 +1,6 @@
 //! Client of a schema registry with Confluent's API: Confluent, Apicurio (`/apis/ccompat/v7`), Redpanda, Karapace; of Apicurio's own API for
-//! its own ids; and a folder of schema files ([`Directory`]) for AWS Glue's UUIDs and for files that contracts name.
+//! its own ids; a folder of schema files ([`Directory`]) for AWS Glue's UUIDs and for files that contracts name; and of the contract registry
+//! of our own ([`Snapshots`]).
 //!
 //! [`Registry`] is a cache that judges look into without waiting ([`SchemaLookup`]) and that a worker fills between batches
 //! ([`Registry::fetch`]). An outage is never taken for an unknown id: only the registry's own code 40403 says *unknown*.
@@ -18,6 +19,7 @@ mod pace;
 mod register;
 pub mod registry;
 mod runtime;
+pub mod snapshots;
 mod wire;
 
 #[cfg(test)]
@@ -27,6 +29,7 @@ pub use auth::Auth;
 pub use directory::Directory;
 pub use register::{Reference, Registered};
 pub use registry::{Fetched, Limits, Registry};
+pub use snapshots::{Served, Snapshots};
 
 #[cfg(doc)]
 use tidegate_check::SchemaLookup;

@@ -228,7 +228,7 @@ impl Fetched {
 }
 
 /// The URL without a slash at its end.
-fn checked_url(url: &str) -> Result<&str, WorldError> {
+pub(crate) fn checked_url(url: &str) -> Result<&str, WorldError> {
     let wrong = |why: &str| Err(WorldError::new(Remedy::Operator, format!("the URL of the schema registry {why}")));
     let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
         return wrong("must start with http:// or https://");

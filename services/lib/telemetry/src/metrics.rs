@@ -96,6 +96,7 @@ struct Shared {
     buffer_bytes: IntGaugeVec,
     buffer_budget: IntGaugeVec,
     thread_busy: CounterVec,
+    registry_requests: IntCounterVec,
 }
 
 // === impl Metrics ===
@@ -166,6 +167,11 @@ impl Metrics {
     /// The repository of contracts was asked.
     pub fn snapshot_refresh(&self, outcome: Refresh) {
         self.shared.snapshot_refreshes.with_label_values(&[outcome.as_str()]).inc();
+    }
+
+    /// The contract registry has answered a request; `route` is a pattern, never what was asked for.
+    pub fn registry_request(&self, route: &'static str, status: u16) {
+        self.shared.registry_requests.with_label_values(&[route, &status.to_string()]).inc();
     }
 
     /// The schema registry was asked.
@@ -279,6 +285,11 @@ impl Shared {
                 &["role"],
             ),
             thread_busy: meter.seconds_vec("thread_busy_seconds_total", "Time that worker threads were not waiting", &["role"]),
+            registry_requests: meter.counter_vec(
+                "registry_requests_total",
+                "Requests to the contract registry, by route and status of the answer",
+                &["route", "status"],
+            ),
         }
     }
 }

@@ -46,7 +46,8 @@ fn report(args: &AuditArgs) -> anyhow::Result<Report> {
     config.require_brokers()?;
     let file = args.state.as_deref().map(StateFile::new);
     let earlier = earlier(file.as_ref(), &asked)?;
-    let contracts = LiveContracts::open(&config.contracts).map_err(anyhow::Error::msg)?;
+    let contracts =
+        LiveContracts::open_with(&config.contracts, &config.following.reach, config.following.poll_every).map_err(anyhow::Error::msg)?;
     let snapshot = contracts.current();
     let mut topics: Vec<Arc<str>> = match (&asked, args.topics.as_slice()) {
         (Asked::Offsets(stretches), _) => stretches.iter().map(|stretch| stretch.topic.clone()).collect(),

@@ -80,7 +80,11 @@ fn event_schemas(files: &[ContractFile]) -> anyhow::Result<Vec<ContractFile>> {
 fn diagnose(files: &[ContractFile], schemas: &[ContractFile], now: i64) -> Vec<Diagnostic> {
     let all: Vec<ContractFile> = files.iter().chain(schemas).cloned().collect();
     let mut found = match Snapshot::build("lint", &all) {
-        Ok((_, diagnostics)) | Err(diagnostics) => diagnostics,
+        Ok((snapshot, mut diagnostics)) => {
+            diagnostics.extend(tidegate_registry::ids::check(&all, &snapshot).err().into_iter().flatten());
+            diagnostics
+        }
+        Err(diagnostics) => diagnostics,
     };
     let folder = Arc::new(SchemaFolder::new(schemas));
     for file in files {

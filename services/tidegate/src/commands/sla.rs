@@ -26,7 +26,8 @@ pub(crate) fn run(args: &SlaArgs) -> Exit {
 fn report(args: &SlaArgs) -> anyhow::Result<Report> {
     let config = Config::load(&args.role)?;
     let lake = config.require_lake()?;
-    let contracts = LiveContracts::open(&config.contracts).map_err(anyhow::Error::msg)?;
+    let contracts =
+        LiveContracts::open_with(&config.contracts, &config.following.reach, config.following.poll_every).map_err(anyhow::Error::msg)?;
     let store = tidegate_lake::open(&lake.location, &lake.options)?;
     let engine = tidegate_query::Lake::new(store, tidegate_query::Limits::default())?;
     Ok(run_once(

@@ -1,128 +1,166 @@
-//! Contracts from a directory or Git repository, compiled, polled, last good kept.
+//! Contracts from wherever they are, compiled, polled, last good kept.
 
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+mod document;
+pub(crate) mod source;
+
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::time::Duration;
 
 use tidegate_contract::Snapshot;
-use tidegate_git::{ContractSource, LoadOutcome};
+use tidegate_flow::{Remedy, WorldError};
+use tidegate_git::LoadOutcome;
 use tidegate_telemetry::Metrics;
 use tidegate_validator::JudgingSnapshot;
 
+use self::source::{Past, Reach, Source};
 use super::clock::now_micros;
 
-/// How often the source is looked at.
-const POLL_EVERY: Duration = Duration::from_secs(10);
+/// How often the source is looked at, give or take a quarter.
+pub(crate) const POLL_EVERY: Duration = Duration::from_secs(10);
 
-/// The source with its last good snapshot. Clones share both.
+/// The source with its last good snapshot. Clones share both. A thread of its own looks at the source, so that one that hangs holds up nobody.
 #[derive(Clone)]
 pub(crate) struct LiveContracts {
-    inner: Arc<Mutex<Inner>>,
+    shared: Arc<Shared>,
 }
 
-struct Inner {
-    source: ContractSource,
-    current: Arc<JudgingSnapshot>,
-    looked: Instant,
-    metrics: Option<Metrics>,
+struct Shared {
+    current: RwLock<Arc<JudgingSnapshot>>,
+    source: Mutex<Source>,
+    past: Past,
+    metrics: Mutex<Option<Metrics>>,
+    /// Dropped with the last clone, which ends the thread.
+    _alive: mpsc::Sender<()>,
 }
 
 // === impl LiveContracts ===
 
 impl LiveContracts {
-    /// Loads the contracts; without a good snapshot nothing starts. The error text is a finished report.
-    pub(crate) fn open(spec: &str) -> Result<LiveContracts, String> {
-        let mut source = ContractSource::open(spec, None).map_err(|error| error.to_string())?;
-        let current = match source.load().map_err(|error| error.to_string())? {
+    /// As [`LiveContracts::open_with`], without credentials.
+    pub(crate) fn open(spec: &str) -> Result<LiveContracts, WorldError> {
+        LiveContracts::open_with(spec, &Reach::default(), POLL_EVERY)
+    }
+
+    /// Loads the contracts; without a good snapshot nothing starts. The text of an error is a finished report. [`Remedy::Retry`]: the source
+    /// is away and may come back.
+    pub(crate) fn open_with(spec: &str, reach: &Reach, poll_every: Duration) -> Result<LiveContracts, WorldError> {
+        let operator = |what: String| Err(WorldError::new(Remedy::Operator, what));
+        let (mut source, past) = Source::open(spec, reach)?;
+        let current = match source.load()? {
             LoadOutcome::Loaded(snapshot, notes) => {
                 for note in notes.iter().filter(|note| note.level == tidegate_contract::Level::Warning) {
                     tracing::warn!(code = note.code, file = %note.location.file, line = note.location.line, "{}", note.problem);
                 }
-                compile(snapshot)?
+                compile(snapshot).map_err(|problems| WorldError::new(Remedy::Operator, lines(&problems)))?
             }
             LoadOutcome::Refused { commit, diagnostics } => {
-                return Err(format!("the contracts of {commit} do not load:\n{}", lines(&diagnostics)));
+                return operator(format!("the contracts of {commit} do not load:\n{}", lines(&diagnostics)));
             }
-            LoadOutcome::Unchanged => return Err("the contract source gave nothing to load".to_owned()),
+            LoadOutcome::Unchanged => return operator("the contract source gave nothing to load".to_owned()),
         };
-        let inner = Inner {
-            source,
-            current,
-            looked: Instant::now(),
-            metrics: None,
-        };
-        Ok(LiveContracts {
-            inner: Arc::new(Mutex::new(inner)),
-        })
+        let (alive, ended) = mpsc::channel();
+        let shared = Arc::new(Shared {
+            current: RwLock::new(current),
+            source: Mutex::new(source),
+            past,
+            metrics: Mutex::default(),
+            _alive: alive,
+        });
+        let weak = Arc::downgrade(&shared);
+        std::thread::Builder::new()
+            .name("contracts".to_owned())
+            .spawn(move || poll(&weak, &ended, poll_every))
+            .map_err(|error| WorldError::caused(Remedy::Operator, "cannot start a thread for contracts", error))?;
+        Ok(LiveContracts { shared })
     }
 
     /// Counts refreshes from now on.
     pub(crate) fn counted_by(self, metrics: &Metrics) -> Self {
-        let mut inner = self.inner.lock().expect("no panic happens while it is held");
-        metrics.snapshot(inner.current.commit(), now_micros());
-        inner.metrics = Some(metrics.clone());
-        drop(inner);
+        metrics.snapshot(self.current().commit(), now_micros());
+        *locked(&self.shared.metrics) = Some(metrics.clone());
         self
     }
 
-    /// The newest good snapshot; looks at the source when it is time.
+    /// The newest good snapshot.
     pub(crate) fn current(&self) -> Arc<JudgingSnapshot> {
-        let mut inner = self.inner.lock().expect("no panic happens while it is held");
-        if inner.looked.elapsed() >= POLL_EVERY {
-            inner.looked = Instant::now();
-            inner.refresh();
-        }
-        inner.current.clone()
+        self.shared.current()
     }
 
     fn at(&self, commit: &str) -> Option<Arc<JudgingSnapshot>> {
-        let inner = self.inner.lock().expect("no panic happens while it is held");
-        if **inner.current.commit() == *commit {
-            return Some(inner.current.clone());
+        let current = self.current();
+        if **current.commit() == *commit {
+            return Some(current);
         }
-        let snapshot = inner.source.snapshot_at(commit).ok()?;
+        let snapshot = match self.shared.past.snapshot(commit) {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                tracing::warn!(commit, "{error}");
+                return None;
+            }
+        };
         compile(snapshot).ok()
     }
 }
 
-impl Inner {
+/// Looks again and again, until nobody holds the contracts any more. Intervals differ by a quarter, so that many workers do not ask at once.
+fn poll(shared: &Weak<Shared>, ended: &mpsc::Receiver<()>, every: Duration) {
+    let mut random = fastrand::Rng::new();
+    while ended.recv_timeout(every.mul_f64(0.75 + random.f64() / 2.0)) == Err(RecvTimeoutError::Timeout) {
+        let Some(shared) = shared.upgrade() else { return };
+        shared.refresh();
+    }
+}
+
+impl Shared {
+    fn current(&self) -> Arc<JudgingSnapshot> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// A bad commit or an unreachable source never replaces a good snapshot.
-    fn refresh(&mut self) {
+    fn refresh(&self) {
         use tidegate_telemetry::metrics::Refresh;
-        let outcome = match self.source.load() {
-            // Read, but it did not compile: still not in force.
-            Ok(LoadOutcome::Unchanged) if self.source.current().is_some_and(|read| read.commit != *self.current.commit()) => {
-                Refresh::Refused
-            }
+        let mut source = locked(&self.source);
+        let kept = self.current();
+        let outcome = match source.load() {
             Ok(LoadOutcome::Unchanged) => Refresh::Unchanged,
             Ok(LoadOutcome::Loaded(snapshot, _)) => match compile(snapshot) {
                 Ok(compiled) => {
-                    self.current = compiled;
+                    tracing::info!(commit = %compiled.commit(), before = %kept.commit(), "new contracts");
+                    *self.current.write().unwrap_or_else(PoisonError::into_inner) = compiled;
                     Refresh::Loaded
                 }
-                Err(report) => {
-                    tracing::error!(kept = %self.current.commit(), "new contracts do not compile; the last good ones stay in force:\n{report}");
+                Err(problems) => {
+                    let report = lines(&problems);
+                    tracing::error!(kept = %kept.commit(), "new contracts do not compile; the last good ones stay in force:\n{report}");
+                    source.reject(problems);
                     Refresh::Refused
                 }
             },
             Ok(LoadOutcome::Refused { commit, diagnostics }) => {
                 tracing::error!(
-                    %commit, kept = %self.current.commit(),
+                    %commit, kept = %kept.commit(),
                     "new contracts do not load; the last good ones stay in force:\n{}", lines(&diagnostics)
                 );
                 Refresh::Refused
             }
             Err(error) => {
-                tracing::warn!(%error, kept = %self.current.commit(), "the contract source cannot be read; the last good ones stay in force");
+                tracing::warn!(%error, kept = %kept.commit(), "the contract source cannot be read; the last good ones stay in force");
                 Refresh::Failed
             }
         };
-        if let Some(metrics) = &self.metrics {
+        if let Some(metrics) = &*locked(&self.metrics) {
             metrics.snapshot_refresh(outcome);
             if matches!(outcome, Refresh::Unchanged | Refresh::Loaded) {
-                metrics.snapshot(self.current.commit(), now_micros());
+                metrics.snapshot(self.current().commit(), now_micros());
             }
         }
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is in force is set in one step, so nothing is half done after a panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl tidegate_validator::Contracts for LiveContracts {
@@ -135,10 +173,8 @@ impl tidegate_validator::Contracts for LiveContracts {
     }
 }
 
-fn compile(snapshot: Arc<Snapshot>) -> Result<Arc<JudgingSnapshot>, String> {
-    JudgingSnapshot::compile(snapshot)
-        .map(Arc::new)
-        .map_err(|problems| lines(&problems))
+fn compile(snapshot: Arc<Snapshot>) -> Result<Arc<JudgingSnapshot>, Vec<tidegate_contract::Diagnostic>> {
+    JudgingSnapshot::compile(snapshot).map(Arc::new)
 }
 
 /// One line a problem: `file:line:col: error[TG0123]: problem (help)`.
@@ -169,7 +205,7 @@ mod tests {
     const CONTRACT: &str = "apiVersion: v3.2.0\nkind: DataContract\nid: a\nname: A\nversion: 1.0.0\nstatus: active\nschema:\n  - name: a\n    physicalType: topic\n    properties:\n      - {name: x, logicalType: integer, logicalTypeOptions: {format: i64}}\n    quality:\n      - {id: rule, type: custom, engine: cel, implementation: \"value.x > 0\"}\n";
 
     fn refresh(contracts: &LiveContracts) -> Arc<str> {
-        contracts.inner.lock().unwrap().refresh();
+        contracts.shared.refresh();
         contracts.current().commit().clone()
     }
 
@@ -180,7 +216,7 @@ mod tests {
         let put = |text: &str| std::fs::write(&file, text).unwrap();
         let spec = folder.path().display().to_string();
         put(&CONTRACT.replace("value.x > 0", "value.y > 0"));
-        let report = LiveContracts::open(&spec).map(drop).unwrap_err();
+        let report = LiveContracts::open(&spec).map(drop).unwrap_err().what;
         assert!(
             report.contains("a.odcs.yaml:13:"),
             "without a good snapshot nothing starts: {report}"

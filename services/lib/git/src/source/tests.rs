@@ -157,8 +157,19 @@ fn what_the_spec_may_say() {
         loaded(&mut open(&good, reference).unwrap());
     }
     for (wrong, reference, part) in [
-        ("https://example.com/contracts.git".to_owned(), None, "not fetched yet"),
-        ("git@example.com:contracts.git".to_owned(), None, "not fetched yet"),
+        ("https://example.com/contracts.git#main:../x".to_owned(), None, "leads out"),
+        ("git@example.com:contracts.git#main".to_owned(), Some("other"), "two references"),
+        ("https://example.com/contracts.git#refs/heads/*".to_owned(), None, "not the name"),
+        (
+            "https://example.com/contracts.git#a:b".to_owned(),
+            Some("--upload-pack=x"),
+            "two references",
+        ),
+        (
+            "https://example.com/contracts.git".to_owned(),
+            Some("--upload-pack=x"),
+            "not the name",
+        ),
         (format!("{path}/nobody"), None, "there is no directory"),
         (format!("{path}#main"), Some("other"), "two references"),
         (format!("{path}#main:../x"), None, "leads out"),
@@ -168,6 +179,27 @@ fn what_the_spec_may_say() {
         let error = open(&wrong, reference).unwrap_err();
         assert!(error.contains(part), "{wrong}: {error}");
     }
+}
+
+/// What loads and does not compile counts as if it had not loaded: going back to the commit before it is no going back.
+#[test]
+fn a_rejected_commit_is_refused_and_forgotten_with_the_next() {
+    let repo = Repo::new();
+    repo.write("a.odcs.yaml", &contract("1.0.0", "string"));
+    let first = repo.commit();
+    let mut source = ContractSource::open(spec(repo.path()), Some("main")).unwrap();
+    loaded(&mut source);
+    repo.write("a.odcs.yaml", &contract("1.1.0", "string"));
+    let second = repo.commit();
+    loaded(&mut source);
+    source.reject(Vec::new());
+    assert_eq!(*source.current().unwrap().commit, *first);
+    assert_eq!(*refused(&mut source).0, *second);
+    repo.git(&["reset", "-q", "--hard", &first]);
+    assert!(matches!(source.load().unwrap(), LoadOutcome::Unchanged));
+    repo.write("a.odcs.yaml", &contract("1.1.0", "boolean"));
+    let third = repo.commit();
+    assert_eq!(*loaded(&mut source).commit, *third);
 }
 
 /// The schema is a part of what judges: a change of it is another commit, and without it nothing loads.

@@ -1,0 +1,12 @@
+//! An HTTP server around one function from request to response.
+//!
+//! Who answers knows no HTTP library and may block: each request has a thread of its own for as long as it takes, and only so many at once.
+//! What comes from outside is bounded here: head and body in bytes and time, handshakes in time. Start at [`server`].
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
+
+pub mod server;
+pub mod tls;
+
+pub use server::{Request, Response, Server};
+pub use tls::Tls;

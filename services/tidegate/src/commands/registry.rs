@@ -1,0 +1,271 @@
+//! `tidegate registry serve`.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tidegate_contract::{Bundle, ContractFile, Level};
+use tidegate_flow::{Remedy, WorldError};
+use tidegate_git::LoadOutcome;
+use tidegate_registry::{Answer, Outcome, Ports, Registry, Request, Secret, Tokens};
+use tidegate_telemetry::metrics::Refresh;
+use tidegate_telemetry::{Health, Metrics, Server};
+use tidegate_web::{Response, Tls};
+
+use crate::cli::ServeArgs;
+use crate::config::{Config, Serving};
+use crate::exit::Exit;
+use crate::signals::stop_flag;
+use crate::wiring::clock::now_micros;
+use crate::wiring::contracts::source::{Past, Source};
+
+/// How often a stop request is looked for.
+const STEP: Duration = Duration::from_millis(100);
+/// The shortest time between two looks that webhooks ask for.
+const NUDGED_AFTER: Duration = Duration::from_secs(1);
+/// A look may take this long before the process counts as stuck: a request to a Git server and what compiles behind it.
+const TURN_WITHIN: Duration = Duration::from_secs(180);
+
+pub(crate) fn run(args: &ServeArgs) -> Exit {
+    let proven = Config::load(&args.role).and_then(|config| config.serving(args).map(|serving| (config, serving)));
+    let (config, serving) = match proven {
+        Ok(proven) => proven,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return Exit::Config;
+        }
+    };
+    match serve(&config, &serving, &stop_flag()) {
+        Ok(()) => Exit::Clean,
+        Err(error) => {
+            eprintln!("error: {error}");
+            Exit::of_role(&error)
+        }
+    }
+}
+
+fn serve(config: &Config, serving: &Serving, stop: &Arc<AtomicBool>) -> Result<(), WorldError> {
+    let (source, past) = Source::open(&config.contracts, &config.following.reach)?;
+    let tls = match &serving.tls {
+        Some((certificate, key)) => Some(Tls::from_files(certificate, key)?),
+        None => None,
+    };
+    let secret = match &serving.webhook_secret {
+        Some(path) => Some(
+            Secret::new(&read(path)?).ok_or_else(|| operator(format!("{}: a secret of webhooks has at least 16 bytes", path.display())))?,
+        ),
+        None => None,
+    };
+    let tokens = serving.tokens.as_deref().map(tokens).transpose()?;
+
+    let metrics = Metrics::new(crate::build::VERSION, crate::build::COMMIT);
+    let health = Health::starting();
+    let (nudge, nudged) = mpsc::sync_channel(1);
+    let registry = Arc::new(Registry::new(tokens, secret, ports(past, nudge)));
+    let telemetry = Server::start(super::address(&config.http)?, metrics.clone(), health.clone())?;
+    let (answering, counting) = (registry.clone(), metrics.clone());
+    let api = tidegate_web::Server::start(serving.listen, tls, move |request| answered(&answering, &counting, request))?;
+    tracing::info!(address = %api.address(), metrics = %telemetry.address(), contracts = shown(&config.contracts), "serving contracts");
+
+    let mut follower = Follower {
+        registry: &registry,
+        source,
+        metrics: &metrics,
+        health: &health,
+        tokens: serving.tokens.as_deref(),
+    };
+    let pulse = health.pulse("registry", config.following.poll_every + TURN_WITHIN);
+    let outcome = follower.run(config.following.poll_every, &nudged, stop, || pulse.beat());
+    pulse.finish();
+    health.hinder("stopping", "asked to stop");
+    api.stop();
+    tracing::info!("stopped");
+    outcome
+}
+
+/// Looks at the source again and again.
+struct Follower<'a> {
+    registry: &'a Registry,
+    source: Source,
+    metrics: &'a Metrics,
+    health: &'a Health,
+    tokens: Option<&'a Path>,
+}
+
+// === impl Follower ===
+
+impl Follower<'_> {
+    fn run(&mut self, every: Duration, nudged: &mpsc::Receiver<()>, stop: &AtomicBool, turned: impl Fn()) -> Result<(), WorldError> {
+        let mut random = fastrand::Rng::new();
+        while !stop.load(Ordering::Acquire) {
+            let looked = Instant::now();
+            self.look()?;
+            turned();
+            let due = looked + every.mul_f64(0.75 + random.f64() / 2.0);
+            while !stop.load(Ordering::Acquire) && Instant::now() < due {
+                match nudged.recv_timeout(STEP) {
+                    Ok(()) if looked.elapsed() >= NUDGED_AFTER => break,
+                    // Too soon after the last look: as soon as it may be.
+                    Ok(()) => {
+                        std::thread::sleep(NUDGED_AFTER.saturating_sub(looked.elapsed()));
+                        break;
+                    }
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => std::thread::sleep(STEP),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Once. What is in force stays whatever happens; before the first snapshot a source that an operator must mend ends the process.
+    fn look(&mut self) -> Result<(), WorldError> {
+        self.reread_tokens();
+        let now = now_micros();
+        let before = self.registry.state();
+        let refresh = match self.source.load() {
+            Ok(LoadOutcome::Loaded(snapshot, notes)) => {
+                for note in notes.iter().filter(|note| note.level == Level::Warning) {
+                    tracing::warn!(code = note.code, file = %note.location.file, line = note.location.line, "{}", note.problem);
+                }
+                let files = self.source.sources().iter().map(|(path, text)| ContractFile {
+                    path: path.clone(),
+                    text: text.clone(),
+                });
+                match self.registry.take_up(Bundle::new(&*snapshot.commit, files), now) {
+                    Outcome::Unchanged => Refresh::Unchanged,
+                    Outcome::Loaded(_) => {
+                        tracing::info!(commit = %snapshot.commit, contracts = snapshot.contracts.len(), "a new snapshot is in force");
+                        Refresh::Loaded
+                    }
+                    Outcome::Refused(problems) => {
+                        say_refused(&snapshot.commit, &crate::wiring::contracts::lines(&problems));
+                        self.source.reject(problems);
+                        Refresh::Refused
+                    }
+                }
+            }
+            Ok(LoadOutcome::Unchanged) => {
+                self.registry.confirm(now);
+                Refresh::Unchanged
+            }
+            Ok(LoadOutcome::Refused { commit, diagnostics }) => {
+                if before.refused.as_ref().is_none_or(|refused| refused.commit != commit) {
+                    say_refused(&commit, &crate::wiring::contracts::lines(&diagnostics));
+                }
+                self.registry.refuse(&commit, &diagnostics, now);
+                Refresh::Refused
+            }
+            Err(error) => {
+                if before.catalog.is_none() && error.remedy == Remedy::Operator {
+                    return Err(error);
+                }
+                tracing::warn!(%error, "the contract source cannot be read; what is in force stays");
+                self.registry.trouble(error.what);
+                Refresh::Failed
+            }
+        };
+        self.tell(refresh);
+        Ok(())
+    }
+
+    fn tell(&self, refresh: Refresh) {
+        self.metrics.snapshot_refresh(refresh);
+        let state = self.registry.state();
+        match &state.catalog {
+            Some(catalog) => {
+                self.metrics.snapshot(&catalog.commit, state.confirmed);
+                self.health.clear("contracts");
+                self.health.clear("starting");
+            }
+            None => {
+                let why = state.trouble.or_else(|| {
+                    state
+                        .refused
+                        .map(|refused| format!("commit {} is refused: {}", refused.commit, refused.reasons.join("; ")))
+                });
+                self.health.hinder("contracts", why.unwrap_or_else(|| "no snapshot yet".to_owned()));
+            }
+        }
+    }
+
+    /// Tokens may be changed while we run; a file that cannot be used changes nothing.
+    fn reread_tokens(&self) {
+        let Some(path) = self.tokens else { return };
+        match tokens(path) {
+            Ok(tokens) => self.registry.accept(tokens),
+            Err(error) => tracing::error!(%error, "the tokens that were read before stay in force"),
+        }
+    }
+}
+
+fn say_refused(commit: &str, report: &str) {
+    tracing::error!(commit, "this commit is refused; what is in force stays:\n{report}");
+}
+
+fn ports(past: Past, nudge: mpsc::SyncSender<()>) -> Ports {
+    // One at a time: reading an earlier commit costs memory, and anybody who is let in may ask.
+    let past = Mutex::new(past);
+    Ports {
+        archive: Box::new(move |commit| {
+            let past = past.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            match past.bundle(commit) {
+                Ok(bundle) => Some(bundle),
+                Err(error) => {
+                    tracing::info!(%error, "an earlier commit that was asked for cannot be had");
+                    None
+                }
+            }
+        }),
+        // Full means that somebody has asked already.
+        nudge: Box::new(move || {
+            let _ = nudge.try_send(());
+        }),
+    }
+}
+
+fn answered(registry: &Registry, metrics: &Metrics, request: tidegate_web::Request) -> Response {
+    let request = Request {
+        method: request.method,
+        path: request.path,
+        query: request.query,
+        headers: request.headers,
+        body: request.body,
+    };
+    let (route, answer) = registry.answer(&request, now_micros());
+    metrics.registry_request(route, answer.status);
+    written(answer)
+}
+
+fn written(answer: Answer) -> Response {
+    let mut headers = vec![("content-type".to_owned(), answer.kind.to_owned())];
+    headers.extend(answer.headers.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    Response {
+        status: answer.status,
+        headers,
+        body: answer.body,
+    }
+}
+
+fn tokens(path: &Path) -> Result<Tokens, WorldError> {
+    Tokens::parse(&read(path)?).map_err(|problem| operator(format!("{}: {problem}", path.display())))
+}
+
+fn read(path: &Path) -> Result<String, WorldError> {
+    std::fs::read_to_string(path).map_err(|error| operator(format!("{}: cannot be read: {error}", path.display())))
+}
+
+/// A spec that held a secret was refused; this keeps one out of the log that was refused for something else.
+fn shown(spec: &str) -> &str {
+    if spec.split('#').next().is_some_and(|url| url.contains("://") && url.contains('@')) {
+        "(a URL)"
+    } else {
+        spec
+    }
+}
+
+fn operator(what: String) -> WorldError {
+    WorldError::new(Remedy::Operator, what)
+}

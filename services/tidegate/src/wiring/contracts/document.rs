@@ -1,0 +1,216 @@
+//! Contracts out of a bundle: from a registry, a file or an object store. Each document is proved by its address before it is used.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tidegate_contract::bundle::BUNDLE_BYTES_MAX;
+use tidegate_contract::{Bundle, Diagnostic, Snapshot};
+use tidegate_flow::ports::Store;
+use tidegate_flow::{Remedy, WorldError};
+use tidegate_git::LoadOutcome;
+use tidegate_lake::LakeOptions;
+use tidegate_schemas::{Served, Snapshots};
+
+/// Where documents come from.
+pub(super) enum Documents {
+    Registry(Arc<Snapshots>),
+    File(PathBuf),
+    Stored {
+        location: String,
+        options: Box<LakeOptions>,
+        name: String,
+        /// Opened by the first look.
+        store: Option<Arc<dyn Store>>,
+    },
+}
+
+/// A place of documents with its last good snapshot.
+pub(crate) struct Followed {
+    documents: Documents,
+    /// What the registry calls what it answered last, good or not.
+    tag: Option<String>,
+    current: Option<Arc<Snapshot>>,
+    before: Option<Arc<Snapshot>>,
+    /// Address of the last document, good or refused.
+    digest: Option<String>,
+    refused: Option<(Arc<str>, Vec<Diagnostic>)>,
+    sources: BTreeMap<Arc<str>, String>,
+}
+
+// === impl Followed ===
+
+impl Followed {
+    pub(super) fn new(documents: Documents) -> Followed {
+        Followed {
+            documents,
+            tag: None,
+            current: None,
+            before: None,
+            digest: None,
+            refused: None,
+            sources: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn sources(&self) -> &BTreeMap<Arc<str>, String> {
+        &self.sources
+    }
+
+    /// Looks again. Whatever is wrong with a document, the current snapshot stays.
+    pub(super) fn load(&mut self) -> Result<LoadOutcome, WorldError> {
+        let Some((bytes, tag)) = self.documents.newest(self.tag.as_deref())? else {
+            return Ok(self.as_before());
+        };
+        let (bundle, digest) = Bundle::open(&bytes).map_err(|problem| self.damaged(&problem))?;
+        if let Some(tag) = &tag
+            && *tag != format!("\"{digest}\"")
+        {
+            return Err(self.damaged("it is not what its tag says"));
+        }
+        self.tag = tag;
+        if self.digest.as_ref() == Some(&digest) {
+            return Ok(self.as_before());
+        }
+        self.sources = bundle.files.iter().map(|file| (file.path.clone(), file.text.clone())).collect();
+        self.digest = Some(digest);
+        match Snapshot::build(&bundle.commit, &bundle.files) {
+            Ok((snapshot, notes)) => {
+                let snapshot = Arc::new(snapshot);
+                self.before = self.current.replace(snapshot.clone());
+                self.refused = None;
+                Ok(LoadOutcome::Loaded(snapshot, notes))
+            }
+            Err(problems) => {
+                self.refused = Some((bundle.commit.as_str().into(), problems));
+                Ok(self.as_before())
+            }
+        }
+    }
+
+    /// As [`tidegate_git::ContractSource::reject`].
+    pub(super) fn reject(&mut self, diagnostics: Vec<Diagnostic>) {
+        if let Some(rejected) = self.current.take() {
+            self.current = self.before.take();
+            self.refused = Some((rejected.commit.clone(), diagnostics));
+        }
+    }
+
+    fn as_before(&self) -> LoadOutcome {
+        match &self.refused {
+            Some((commit, diagnostics)) => LoadOutcome::Refused {
+                commit: commit.clone(),
+                diagnostics: diagnostics.clone(),
+            },
+            None => LoadOutcome::Unchanged,
+        }
+    }
+
+    /// A document may be read while it is replaced, so it is asked for again.
+    fn damaged(&self, problem: &str) -> WorldError {
+        WorldError::new(Remedy::Retry, format!("{} cannot be used: {problem}", self.documents.shown()))
+    }
+}
+
+// === impl Documents ===
+
+impl Documents {
+    /// Bytes and tag of the newest document; none when it is the one of that tag.
+    fn newest(&mut self, tag: Option<&str>) -> Result<Option<(Vec<u8>, Option<String>)>, WorldError> {
+        let shown = self.shown();
+        match self {
+            Documents::Registry(client) => match client.newest(tag)? {
+                Served::Unchanged => Ok(None),
+                Served::Document { bytes, tag } => Ok(Some((bytes, tag))),
+                Served::Absent => Err(WorldError::new(Remedy::Retry, format!("{shown} has no snapshot"))),
+            },
+            Documents::File(path) => {
+                let unread = |error: std::io::Error| {
+                    let remedy = match error.kind() {
+                        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::IsADirectory => Remedy::Operator,
+                        // Whoever builds it may not have come yet.
+                        _ => Remedy::Retry,
+                    };
+                    WorldError::new(remedy, format!("{shown} cannot be read: {error}"))
+                };
+                let mut bytes = Vec::new();
+                let file = std::fs::File::open(&*path).map_err(unread)?;
+                file.take(BUNDLE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(unread)?;
+                Ok(Some((bytes, None)))
+            }
+            Documents::Stored {
+                location,
+                options,
+                name,
+                store,
+            } => {
+                let store = match store {
+                    Some(store) => store,
+                    None => store.insert(tidegate_lake::open(location, options)?),
+                };
+                match store.get_range(name, 0..BUNDLE_BYTES_MAX as u64 + 1)? {
+                    Some(bytes) => Ok(Some((bytes.to_vec(), None))),
+                    None => Err(WorldError::new(Remedy::Retry, format!("{shown} is not there"))),
+                }
+            }
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Documents::Registry(_) => "the answer of the contract registry".to_owned(),
+            Documents::File(path) => format!("the bundle {}", path.display()),
+            Documents::Stored { location, name, .. } => format!("the bundle {location}/{name}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_contract::ContractFile;
+
+    use super::*;
+
+    fn sealed(commit: &str, text: &str) -> Vec<u8> {
+        let file = ContractFile {
+            path: "a.odcs.yaml".into(),
+            text: text.to_owned(),
+        };
+        Bundle::new(commit, [file]).seal().unwrap().bytes
+    }
+
+    const GOOD: &str = "apiVersion: v3.2.0\nkind: DataContract\nid: a\nversion: 1.0.0\nstatus: active\nschema: []\n";
+
+    #[test]
+    fn whatever_is_wrong_with_a_document_the_last_good_one_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.tidegate");
+        let mut followed = Followed::new(Documents::File(path.clone()));
+        assert_eq!(followed.load().unwrap_err().remedy, Remedy::Retry, "nobody has built it yet");
+        let put = |bytes: &[u8]| std::fs::write(&path, bytes).unwrap();
+        put(&sealed("c1", GOOD));
+        assert!(matches!(followed.load().unwrap(), LoadOutcome::Loaded(snapshot, _) if &*snapshot.commit == "c1"));
+        assert!(matches!(followed.load().unwrap(), LoadOutcome::Unchanged));
+
+        let next = sealed("c2", GOOD);
+        for torn in [&next[..0], &next[..next.len() / 2], b"<html>"] {
+            put(torn);
+            let error = followed.load().unwrap_err();
+            assert!(error.remedy == Remedy::Retry && error.what.contains("a.tidegate"), "{error}");
+        }
+        put(&sealed("c3", "kind: Nonsense\n"));
+        for _ in 0..2 {
+            assert!(matches!(followed.load().unwrap(), LoadOutcome::Refused { commit, .. } if &*commit == "c3"));
+        }
+        assert_eq!(&*followed.current.as_ref().unwrap().commit, "c1");
+        // An older one in its place is the way back.
+        put(&sealed("c1", GOOD));
+        assert!(matches!(followed.load().unwrap(), LoadOutcome::Loaded(snapshot, _) if &*snapshot.commit == "c1"));
+        put(&next);
+        assert!(matches!(followed.load().unwrap(), LoadOutcome::Loaded(..)));
+        followed.reject(Vec::new());
+        assert_eq!(&*followed.current.as_ref().unwrap().commit, "c1");
+        assert!(matches!(followed.load().unwrap(), LoadOutcome::Refused { commit, .. } if &*commit == "c2"));
+    }
+}
