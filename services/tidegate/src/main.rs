@@ -15,7 +15,7 @@ mod wiring;
 
 use clap::Parser as _;
 
-use crate::cli::{Cli, Command, LogFormat, SlaCommand};
+use crate::cli::{Cli, Command, DlqCommand, LogFormat, SlaCommand};
 use crate::exit::Exit;
 
 fn main() -> std::process::ExitCode {
@@ -43,6 +43,13 @@ fn main() -> std::process::ExitCode {
         Command::Sla {
             command: SlaCommand::Run(args),
         } => commands::sla::run(&args),
+        Command::Dlq { command } => match command {
+            DlqCommand::Ls(args) => commands::dlq::ls(&args),
+            DlqCommand::Show(args) => commands::dlq::show(&args),
+            DlqCommand::Export(args) => commands::dlq::export(&args),
+            DlqCommand::Mark(args) => commands::dlq::mark(&args),
+        },
+        Command::Replay(args) => commands::replay::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Version(args) => commands::version::run(&args),
