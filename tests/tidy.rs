@@ -6,7 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const CORE: &[&str] = &["contract", "codec", "check", "flow", "columnar", "objectives", "export", "diff", "repair"];
+const CORE: &[&str] = &[
+    "contract",
+    "codec",
+    "check",
+    "flow",
+    "columnar",
+    "objectives",
+    "export",
+    "diff",
+    "repair",
+];
 const SHELLS: &[&str] = &["git", "kafka", "lake", "telemetry", "schemas", "query", "identity"];
 const ROLES: &[&str] = &["validator", "sink", "sla", "audit", "replay"];
 

@@ -47,11 +47,18 @@ impl Board {
 
     /// Takes one record in.
     pub fn take(&mut self, record: &Record) {
-        let key = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default();
+        let key = record
+            .key
+            .as_deref()
+            .and_then(|key| std::str::from_utf8(key).ok())
+            .unwrap_or_default();
         let value = record.value.as_deref();
         let is_read = match key.split_once('/') {
             Some(("fold", _)) => value.and_then(parse::<Fold>).map(|fold| {
-                let known = self.folds.entry((fold.topic.clone(), fold.partition)).or_insert_with(|| fold.clone());
+                let known = self
+                    .folds
+                    .entry((fold.topic.clone(), fold.partition))
+                    .or_insert_with(|| fold.clone());
                 // Whoever reads slowly may write late. A topic that was made anew starts over.
                 if known.topic_id != fold.topic_id || fold.next >= known.next {
                     *known = fold;
@@ -64,9 +71,7 @@ impl Board {
                 }
                 Some(value) => parse::<Mark>(value).map(|mark| drop(self.marks.insert(mark.fingerprint.clone(), mark))),
             },
-            Some(("replay", _)) => value
-                .and_then(parse::<Job>)
-                .map(|job| drop(self.jobs.insert(job.id.clone(), job))),
+            Some(("replay", _)) => value.and_then(parse::<Job>).map(|job| drop(self.jobs.insert(job.id.clone(), job))),
             _ => None,
         };
         self.unreadable += u64::from(is_read.is_none());

@@ -104,9 +104,7 @@ impl<'r> Decider<'r> {
         if !self.bound.contains_key(&name) {
             let bound = repair
                 .bind(object.as_ref().map(|(contract, object)| (&**contract, *object)))
-                .map_err(|problems| {
-                    WorldError::new(Remedy::Operator, tidegate_contract::render_lines(&problems).trim_end().to_owned())
-                })?;
+                .map_err(|problems| WorldError::new(Remedy::Operator, tidegate_contract::render_lines(&problems).trim_end().to_owned()))?;
             self.bound.insert(name.clone(), bound);
         }
         let bound = self.bound.get_mut(&name).expect("it was put there");

@@ -53,10 +53,7 @@ impl Filter {
         let (at, offset) = (&record.origin.at, record.origin.offset.0);
         let is_there = self.offsets.is_empty() || self.offsets.iter().any(|stretch| stretch.holds(at.partition, offset));
         let is_then = self.from.is_none_or(|from| letter.failed_at >= from) && self.until.is_none_or(|until| letter.failed_at < until);
-        let is_key = self
-            .key
-            .as_ref()
-            .is_none_or(|key| record.key.as_deref() == Some(key.as_bytes()));
+        let is_key = self.key.as_ref().is_none_or(|key| record.key.as_deref() == Some(key.as_bytes()));
         let is_of = |producer: &String| {
             ["producer", "ce_source", "x-producer"]
                 .iter()
@@ -66,9 +63,13 @@ impl Filter {
             return false;
         }
         let (fingerprint, class) = memo.group(letter);
-        let is_below = |path: &String| class.path == *path || class.path.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        let is_below =
+            |path: &String| class.path == *path || class.path.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/'));
         (self.fingerprints.is_empty() || self.fingerprints.iter().any(|start| fingerprint.starts_with(start.as_str())))
-            && self.contract.as_ref().is_none_or(|contract| class.contract.as_ref() == Some(contract))
+            && self
+                .contract
+                .as_ref()
+                .is_none_or(|contract| class.contract.as_ref() == Some(contract))
             && self.rule.as_ref().is_none_or(|rule| class.rule == *rule)
             && self.path.as_ref().is_none_or(is_below)
             && self

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 use tidegate_contract::ContractRef;
 use tidegate_flow::record::header_text;
-use tidegate_flow::{NextOffset, Record, TopicPartition, stamp};
+use tidegate_flow::{NextOffset, Record, TopicPartition};
 
 use crate::letter::{Class, Letter};
 use crate::mask;

@@ -206,6 +206,10 @@ mod tests {
         };
         assert_eq!(class("/items/1", "type").fingerprint(), class("/items/22", "type").fingerprint());
         assert_ne!(class("/items/1", "type").fingerprint(), class("/items/1", "enum").fingerprint());
-        assert_ne!(class("/ab", "c").fingerprint(), class("/a", "bc").fingerprint(), "parts do not run together");
+        assert_ne!(
+            class("/ab", "c").fingerprint(),
+            class("/a", "bc").fingerprint(),
+            "parts do not run together"
+        );
     }
 }

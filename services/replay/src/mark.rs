@@ -83,10 +83,7 @@ impl Mark {
     /// Whether a dead letter of the group lies behind what was there.
     fn came_since(&self, group: &Group) -> bool {
         // A partition that was not there then is all new.
-        group
-            .last
-            .iter()
-            .any(|(at, last)| self.ends.get(at).is_none_or(|end| last >= end))
+        group.last.iter().any(|(at, last)| self.ends.get(at).is_none_or(|end| last >= end))
     }
 }
 

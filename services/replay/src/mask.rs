@@ -137,7 +137,10 @@ mod tests {
         let known = |name: &str| name != "s";
         let (before, after) = (br#"{"a":"1","s":{"b":2},"c":3}"#, br#"{"a":1,"c":3,"d":true}"#);
         let masked = differences(before, after, false, &known).unwrap();
-        assert_eq!(masked, ["/a: string(1) → integer", "/*/b: integer → absent", "/d: absent → boolean"]);
+        assert_eq!(
+            masked,
+            ["/a: string(1) → integer", "/*/b: integer → absent", "/d: absent → boolean"]
+        );
         assert_eq!(differences(before, after, true, &known).unwrap()[0], "/a: \"1\" → 1");
         assert_eq!(differences(b"{", after, false, &known), None);
     }

@@ -83,7 +83,11 @@ impl Keys {
                 for record in &records {
                     let Some(key) = record.key.clone() else { continue };
                     let key = (partition, key);
-                    let is_newer = self.of.get(&key).zip(source_offset(record, source)).is_some_and(|(dead, valid)| valid > *dead);
+                    let is_newer = self
+                        .of
+                        .get(&key)
+                        .zip(source_offset(record, source))
+                        .is_some_and(|(dead, valid)| valid > *dead);
                     if is_newer && found.insert(key, ()).is_none() && newer.examples.len() < 5 {
                         newer.examples.push(stamp::origin_text(&record.origin));
                     }

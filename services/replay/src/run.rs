@@ -108,11 +108,11 @@ pub fn replay(
     run.all(pace.accept_gone)
 }
 
-struct Run<'a, 'r> {
+struct Run<'a, 'p, 'r> {
     job: &'a mut Job,
     repair: Option<&'r Repair>,
     state_topic: &'a str,
-    ports: Ports<'a>,
+    ports: Ports<'p>,
     stop: &'a AtomicBool,
     decider: Decider<'r>,
     done: Done,
@@ -144,7 +144,7 @@ enum Flushed {
 
 // === impl Run ===
 
-impl Run<'_, '_> {
+impl Run<'_, '_, '_> {
     fn all(&mut self, accept_gone: bool) -> Result<Ended, WorldError> {
         loop {
             if !self.read_done(accept_gone)? {
@@ -301,7 +301,10 @@ impl Run<'_, '_> {
         if let Some(fate) = self.decider.look(letter, &self.done) {
             return Ok(fate);
         }
-        if self.too_large.contains(&(letter.record.origin.at.partition, letter.record.origin.offset.0)) {
+        if self
+            .too_large
+            .contains(&(letter.record.origin.at.partition, letter.record.origin.offset.0))
+        {
             return Ok(Fate::Stay(Why::TooLarge));
         }
         let value = match value_of(letter, self.ports.scan)? {
@@ -390,7 +393,10 @@ impl Run<'_, '_> {
         }
         if fault.class == FaultClass::Fatal {
             // To open the producer again would take the work from whoever has taken it from us.
-            let what = format!("{}: another replay of these dead letters is at work, or this producer is gone", fault.what);
+            let what = format!(
+                "{}: another replay of these dead letters is at work, or this producer is gone",
+                fault.what
+            );
             return Err(WorldError::new(Remedy::Retry, what));
         }
         self.anew(&fault.what)
@@ -401,7 +407,11 @@ impl Run<'_, '_> {
         if self.failures > FAILURES_MAX {
             return Err(WorldError::new(Remedy::Retry, what.to_owned()));
         }
-        tracing::warn!(what, failures = self.failures, "a transaction failed; going on from what was committed");
+        tracing::warn!(
+            what,
+            failures = self.failures,
+            "a transaction failed; going on from what was committed"
+        );
         self.ports.clock.sleep(Duration::from_millis(u64::from(self.failures) * 500));
         self.ports.relay.renew()?;
         Ok(Flushed::Again)

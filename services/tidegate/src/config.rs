@@ -231,7 +231,9 @@ fn validator(section: &ValidatorSection, shares: &Shares, args: &RoleArgs) -> an
         bail!("validator: source, validated and dead-letter topic must be three different topics");
     }
     if let Some(template) = &section.retry_topic {
-        if !template.contains("{topic}") || [settings.validated("x"), settings.dead_letters("x"), "x".into()].contains(&template.replace("{topic}", "x").into()) {
+        if !template.contains("{topic}")
+            || [settings.validated("x"), settings.dead_letters("x"), "x".into()].contains(&template.replace("{topic}", "x").into())
+        {
             bail!("validator.retry_topic: must hold {{topic}} and be another topic than source, validated and dead-letter topic");
         }
         settings.retry_topic = Some(template.clone());

@@ -58,7 +58,10 @@ pub fn check_first_time(
 
 fn is_untouched(cluster: &mut dyn Cluster, at: &TopicPartition) -> Result<bool, WorldError> {
     let ends = cluster.offsets(&at.topic)?;
-    let end = usize::try_from(at.partition).ok().and_then(|index| ends.get(index)).map(|(_, end)| end.0);
+    let end = usize::try_from(at.partition)
+        .ok()
+        .and_then(|index| ends.get(index))
+        .map(|(_, end)| end.0);
     Ok(end == Some(0))
 }
 

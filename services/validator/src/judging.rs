@@ -85,10 +85,7 @@ impl Bench {
                 refused: None,
             })
         };
-        let headers: Vec<(&str, Option<&[u8]>)> = own
-            .iter()
-            .map(|header| (&*header.name, header.value.as_deref()))
-            .collect();
+        let headers: Vec<(&str, Option<&[u8]>)> = own.iter().map(|header| (&*header.name, header.value.as_deref())).collect();
         let input = Input {
             key: record.key.as_deref(),
             value: record.value.as_deref(),

@@ -106,7 +106,10 @@ impl Settings {
 
     /// Reads the retry topics of these sources, too.
     pub fn with_retries_of(mut self, sources: &[Arc<str>]) -> Settings {
-        self.retries = sources.iter().filter_map(|source| Some((self.retry(source)?, source.clone()))).collect();
+        self.retries = sources
+            .iter()
+            .filter_map(|source| Some((self.retry(source)?, source.clone())))
+            .collect();
         self
     }
 

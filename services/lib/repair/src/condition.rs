@@ -59,9 +59,7 @@ impl Condition {
         of.properties.iter_mut().for_each(types_only);
         // Alone first, so that a mistake is told in the words of the one who wrote it.
         compile(&contract, object)?;
-        contract.objects[object]
-            .quality
-            .push(rule(OPPOSITE, format!("!({expression})")));
+        contract.objects[object].quality.push(rule(OPPOSITE, format!("!({expression})")));
         Ok(Condition {
             plan: compile(&contract, object)?,
         })

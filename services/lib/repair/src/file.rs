@@ -121,7 +121,12 @@ impl Reading {
         let format = node.get("tidegate");
         if format.and_then(Node::as_str) != Some("repair/v1") {
             let at = format.unwrap_or(node);
-            self.say(at.line, at.column, "this is no repair file of version 1", "begin with `tidegate: repair/v1`");
+            self.say(
+                at.line,
+                at.column,
+                "this is no repair file of version 1",
+                "begin with `tidegate: repair/v1`",
+            );
         }
         let description = node.get("description").and_then(|node| self.text(node, "description"));
         let contract = node.get("contract").and_then(|node| self.text(node, "contract"));
@@ -130,7 +135,12 @@ impl Reading {
             return None;
         };
         let Value::Sequence(items) = &steps.value else {
-            self.say(steps.line, steps.column, &format!("`steps` is {}, not a list", steps.kind()), "begin each step with `-`");
+            self.say(
+                steps.line,
+                steps.column,
+                &format!("`steps` is {}, not a list", steps.kind()),
+                "begin each step with `-`",
+            );
             return None;
         };
         if items.is_empty() || items.len() > STEPS_MAX {
@@ -141,7 +151,11 @@ impl Reading {
                 "without a repair the original bytes go back",
             );
         }
-        let steps = items.iter().enumerate().filter_map(|(number, item)| self.step(number, item)).collect();
+        let steps = items
+            .iter()
+            .enumerate()
+            .filter_map(|(number, item)| self.step(number, item))
+            .collect();
         let mut sha256 = String::with_capacity(64);
         for byte in Sha256::digest(text.as_bytes()) {
             let _ = write!(sha256, "{byte:02x}");
@@ -194,7 +208,12 @@ impl Reading {
             "remove" => Action::Remove(place),
             "rename" => {
                 if place.last() == "*" {
-                    self.say(kind.node.line, kind.node.column, "items of a list have no name", "name a field, such as /items/*/sku");
+                    self.say(
+                        kind.node.line,
+                        kind.node.column,
+                        "items of a list have no name",
+                        "name a field, such as /items/*/sku",
+                    );
                 }
                 Action::Rename(place, self.text(argument?, "to")?)
             }
@@ -206,7 +225,12 @@ impl Reading {
                     Some("string") => Target::String,
                     Some("boolean") => Target::Boolean,
                     _ => {
-                        self.say(node.line, node.column, "no type to cast to", "`to` is integer, number, string or boolean");
+                        self.say(
+                            node.line,
+                            node.column,
+                            "no type to cast to",
+                            "`to` is integer, number, string or boolean",
+                        );
                         return None;
                     }
                 };
@@ -221,7 +245,12 @@ impl Reading {
         match Pointer::parse(&text) {
             Ok(place) => Some(place),
             Err(problem) => {
-                self.say(node.line, node.column, &problem, "~1 stands for / in a name, ~0 for ~, and * for every item of a list");
+                self.say(
+                    node.line,
+                    node.column,
+                    &problem,
+                    "~1 stands for / in a name, ~0 for ~, and * for every item of a list",
+                );
                 None
             }
         }
@@ -234,7 +263,12 @@ impl Reading {
             Value::Bool(flag) => flag.to_string(),
             Value::Number(number) if is_number(number) => number.to_string(),
             Value::Number(_) => {
-                self.say(node.line, node.column, "JSON does not write numbers that way", "write it as 1, 1.5 or 1e3, or quote it to set text");
+                self.say(
+                    node.line,
+                    node.column,
+                    "JSON does not write numbers that way",
+                    "write it as 1, 1.5 or 1e3, or quote it to set text",
+                );
                 return None;
             }
             Value::String(text) => quoted(text),
@@ -284,7 +318,12 @@ impl Reading {
     }
 
     fn say(&mut self, line: u32, column: u32, problem: &str, help: &str) {
-        self.problems.push(diagnostic(&codes::FILE, location(&self.file, line, column, String::new()), problem, help));
+        self.problems.push(diagnostic(
+            &codes::FILE,
+            location(&self.file, line, column, String::new()),
+            problem,
+            help,
+        ));
     }
 }
 
@@ -309,7 +348,13 @@ mod tests {
         let words: Vec<String> = repair.steps.iter().map(|step| step.action.words()).collect();
         assert_eq!(
             words,
-            ["cast /amount to number", "set /currency", "set /l", "rename /ordr_id to order_id", "remove /items/*/debug"]
+            [
+                "cast /amount to number",
+                "set /currency",
+                "set /l",
+                "rename /ordr_id to order_id",
+                "remove /items/*/debug"
+            ]
         );
         let (when, at) = repair.steps[0].when.as_ref().unwrap();
         assert_eq!((&**when, at.line, at.column), ("value.channel == 'web'", 7, 11));
@@ -328,10 +373,22 @@ mod tests {
             ("tidegate: repair/v1\nstep: []\nsteps: [{remove: /a}]\n", (2, 1), "`step`"),
             ("tidegate: repair/v1\nsteps:\n  - remove: a\n", (3, 13), "not a place"),
             ("tidegate: repair/v1\nsteps:\n  - set: /a\n", (3, 5), "needs `value`"),
-            ("tidegate: repair/v1\nsteps:\n  - set: /a\n    value: 0x1F\n", (4, 12), "JSON does not"),
+            (
+                "tidegate: repair/v1\nsteps:\n  - set: /a\n    value: 0x1F\n",
+                (4, 12),
+                "JSON does not",
+            ),
             ("tidegate: repair/v1\nsteps:\n  - cast: /a\n    to: decimal\n", (4, 9), "no type"),
-            ("tidegate: repair/v1\nsteps:\n  - cast: /a\n    to: number\n    wen: x\n", (5, 5), "`wen`"),
-            ("tidegate: repair/v1\nsteps:\n  - set: /a\n    value: 1\n    remove: /b\n", (3, 5), "only one thing"),
+            (
+                "tidegate: repair/v1\nsteps:\n  - cast: /a\n    to: number\n    wen: x\n",
+                (5, 5),
+                "`wen`",
+            ),
+            (
+                "tidegate: repair/v1\nsteps:\n  - set: /a\n    value: 1\n    remove: /b\n",
+                (3, 5),
+                "only one thing",
+            ),
             ("tidegate: repair/v1\nsteps:\n  - when: x\n", (3, 5), "one of set"),
         ] {
             let problems = Repair::parse("r.yaml", text).unwrap_err();

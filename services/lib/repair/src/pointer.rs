@@ -63,12 +63,6 @@ impl Pointer {
             steps,
         }
     }
-
-    /// Whether one of the two places may lie in the other, or be it.
-    #[cfg(test)]
-    pub(crate) fn meets(&self, other: &Pointer) -> bool {
-        self.steps.iter().zip(&other.steps).all(|(mine, theirs)| mine == theirs)
-    }
 }
 
 fn is_step(step: &str, segment: &Segment<'_>) -> bool {
@@ -90,7 +84,10 @@ mod tests {
 
     #[test]
     fn pointers_are_read_as_the_standard_says() {
-        assert_eq!(Pointer::parse("/a~1b/c~0d").unwrap().steps, ["a/b".into(), "c~d".into()] as [Arc<str>; 2]);
+        assert_eq!(
+            Pointer::parse("/a~1b/c~0d").unwrap().steps,
+            ["a/b".into(), "c~d".into()] as [Arc<str>; 2]
+        );
         for wrong in ["", "a", "a/b", "/a~2", "/a~"] {
             assert!(Pointer::parse(wrong).is_err(), "{wrong}");
         }

@@ -105,7 +105,12 @@ impl Repair {
 
 fn no_object(at: &Location) -> Diagnostic {
     let problem = "no contract object is known for these dead letters, so the condition cannot be compiled";
-    diagnostic(&codes::CONDITION, at.clone(), problem, "leave `when` out, or bring the contract back first")
+    diagnostic(
+        &codes::CONDITION,
+        at.clone(),
+        problem,
+        "leave `when` out, or bring the contract back first",
+    )
 }
 
 // === impl Bound ===
@@ -114,7 +119,11 @@ impl Bound<'_> {
     /// Repairs one value; everything else of the record is only looked at by conditions.
     pub fn apply(&mut self, input: &Input<'_>, topic: &str) -> Result<Repaired, Unrepairable> {
         let value = input.value.ok_or(Unrepairable::NoValue)?;
-        let frame = if value.first() == Some(&0) && value.len() > FRAME_BYTES { FRAME_BYTES } else { 0 };
+        let frame = if value.first() == Some(&0) && value.len() > FRAME_BYTES {
+            FRAME_BYTES
+        } else {
+            0
+        };
         let mut text = value[frame..].to_vec();
         if !edit::is_json(&text) {
             return Err(Unrepairable::NotJson);

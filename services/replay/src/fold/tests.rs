@@ -4,6 +4,7 @@ use tidegate_flow::{Header, Offset, Origin};
 
 use super::*;
 use crate::mark::{Mark, Said, Standing, standing};
+use tidegate_flow::stamp;
 
 fn letter(at: &TopicPartition, offset: i64, rule: &str, failed_at: i64, attempts: u32) -> Record {
     let source = Origin {
@@ -65,12 +66,17 @@ fn letters_fall_into_groups_that_hold_no_values() {
     assert_eq!(group.samples.last().unwrap(), "orders.dlq:2:8");
     assert_eq!(group.example, r#"{"sku": string(6)}"#);
     assert!(!serde_json::to_string(&fold).unwrap().contains("secret"));
-    assert!((group.rate(4 * HOUR + HOUR / 2) - 1.5).abs() < 1e-9, "one in this hour, and half of the one before");
+    assert!(
+        (group.rate(4 * HOUR + HOUR / 2) - 1.5).abs() < 1e-9,
+        "one in this hour, and half of the one before"
+    );
 }
 
 #[test]
 fn past_the_bound_groups_are_counted_together_and_the_record_stays_small() {
-    let records: Vec<Record> = (0..GROUPS_MAX as i64 + 7).map(|offset| letter(&at(), offset, &format!("rule-{offset}"), offset * HOUR, 0)).collect();
+    let records: Vec<Record> = (0..GROUPS_MAX as i64 + 7)
+        .map(|offset| letter(&at(), offset, &format!("rule-{offset}"), offset * HOUR, 0))
+        .collect();
     let fold = folded(&records);
     assert_eq!((fold.groups.len(), fold.others), (GROUPS_MAX, 7));
     assert!(crate::board::fold_record("t", &fold).is_some());
@@ -106,7 +112,11 @@ fn what_is_fixed_opens_again_when_it_comes_back() {
         ends: BTreeMap::new(),
         ..mark
     };
-    assert_eq!(standing(Some(&elsewhere), &fold.groups[&fingerprint], 200), Standing::Reopened, "a partition that is new");
+    assert_eq!(
+        standing(Some(&elsewhere), &fold.groups[&fingerprint], 200),
+        Standing::Reopened,
+        "a partition that is new"
+    );
 }
 
 proptest! {

@@ -7,12 +7,12 @@ mod show;
 use std::io::Write as _;
 
 use anyhow::{Context as _, bail};
+use tidegate_flow::TopicPartition;
 use tidegate_flow::ports::{Cluster as _, Scan};
 use tidegate_kafka::{ClusterClient, RecordWriter};
 use tidegate_replay::board::mark_record;
 use tidegate_replay::fold::partition_text;
 use tidegate_replay::{Board, Mark, Said};
-use tidegate_flow::TopicPartition;
 
 use crate::cli::{DlqExportArgs, DlqLsArgs, DlqMarkArgs, DlqShowArgs, Output, SaidArg};
 use crate::config::Config;
@@ -71,11 +71,7 @@ pub(crate) fn mark(args: &DlqMarkArgs) -> Exit {
             bail!("{}", no_state_topic(&look.config));
         }
         let fingerprint = look.find(&args.group)?;
-        let until = args
-            .until
-            .as_deref()
-            .map(|text| super::replay::time("--until", text))
-            .transpose()?;
+        let until = args.until.as_deref().map(|text| super::replay::time("--until", text)).transpose()?;
         let now = now_micros();
         if until.is_some_and(|until| until <= now) {
             bail!("--until lies in the past");
@@ -97,7 +93,9 @@ pub(crate) fn mark(args: &DlqMarkArgs) -> Exit {
         }
         let mut writer = RecordWriter::connect(&look.config.kafka)?;
         let record = mark_record(&look.config.state_topic, &mark);
-        let delivery = writer.write(std::slice::from_ref(&record)).map_err(|fault| anyhow::anyhow!("{fault}"))?;
+        let delivery = writer
+            .write(std::slice::from_ref(&record))
+            .map_err(|fault| anyhow::anyhow!("{fault}"))?;
         if delivery.delivered != 1 {
             let why = delivery.refused.into_iter().next().map(|(_, _, what)| what).unwrap_or_default();
             bail!("{}: what was said could not be kept: {why}", look.config.state_topic);
@@ -130,7 +128,11 @@ pub(crate) fn board(config: &Config, cluster: &mut ClusterClient, scan: &mut dyn
     if facts.cleanup_policy.as_deref().is_some_and(|policy| policy != "compact") {
         bail!("topic {topic} must have cleanup.policy=compact alone: what is deleted by age would be forgotten");
     }
-    let bounds = cluster.offsets(&topic)?.first().copied().context("the state topic has no partition")?;
+    let bounds = cluster
+        .offsets(&topic)?
+        .first()
+        .copied()
+        .context("the state topic has no partition")?;
     Ok(Some(Board::read(scan, &topic, bounds)?))
 }
 

@@ -150,7 +150,10 @@ fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
                 clock.sleep(Duration::from_secs(2));
             }
             Err(error) => {
-                eprintln!("stopped where it was committed last; go on with: tidegate replay --resume {}", job.id);
+                eprintln!(
+                    "stopped where it was committed last; go on with: tidegate replay --resume {}",
+                    job.id
+                );
                 return Err(error.into());
             }
         }
@@ -180,7 +183,11 @@ fn verdict(rehearsal: &Rehearsal) -> Exit {
 fn resumed(board: &Board, id: &str) -> anyhow::Result<Job> {
     let Some(job) = board.jobs.get(id) else {
         let known: Vec<&str> = board.jobs.keys().rev().take(5).map(String::as_str).collect();
-        let known = if known.is_empty() { "there are none".to_owned() } else { known.join(", ") };
+        let known = if known.is_empty() {
+            "there are none".to_owned()
+        } else {
+            known.join(", ")
+        };
         bail!("there is no replay {id} in the state topic, or it had not committed anything yet; the latest: {known}");
     };
     Ok(job.clone())
@@ -194,13 +201,7 @@ fn parsed(file: &str, text: &str) -> anyhow::Result<Repair> {
 }
 
 /// What was asked for, with everything fixed that may change while it runs.
-fn planned(
-    args: &ReplayArgs,
-    config: &Config,
-    cluster: &mut ClusterClient,
-    topics: &[Arc<str>],
-    snapshot: &str,
-) -> anyhow::Result<Job> {
+fn planned(args: &ReplayArgs, config: &Config, cluster: &mut ClusterClient, topics: &[Arc<str>], snapshot: &str) -> anyhow::Result<Job> {
     let source: Arc<str> = args.topic.as_deref().expect("clap requires it").into();
     if !topics.contains(&source) {
         bail!("no contract binds topic {source}; bound are: {}", topics.join(", "));
@@ -221,7 +222,9 @@ fn planned(
             .any(|source| [source.clone(), validator.validated(source), validator.dead_letters(source)].contains(topic))
     };
     if ours(&target) {
-        bail!("--target {target}: a replay never writes into source, validated or dead-letter topics; producers own the first, the validator the others");
+        bail!(
+            "--target {target}: a replay never writes into source, validated or dead-letter topics; producers own the first, the validator the others"
+        );
     }
     let parked: Arc<str> = config.parked_topic.replace("{topic}", &source).into();
     let facts = cluster.topics(&[dead_letters.clone(), target.clone(), parked.clone()])?;

@@ -87,7 +87,13 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
 }
 
 /// Where the group has no position nothing may have been judged before.
-fn first_time(config: &Config, settings: &Settings, cluster: &mut ClusterClient, facts: &[TopicFacts], sources: &[Arc<str>]) -> Result<(), WorldError> {
+fn first_time(
+    config: &Config,
+    settings: &Settings,
+    cluster: &mut ClusterClient,
+    facts: &[TopicFacts],
+    sources: &[Arc<str>],
+) -> Result<(), WorldError> {
     let partitions: Vec<TopicPartition> = facts
         .iter()
         .filter(|fact| sources.contains(&fact.topic))

@@ -72,7 +72,12 @@ impl SnapshotContracts {
                 let leading = violations.iter().find(|one| one.severity == Severity::Error).or(violations.first());
                 let leading = leading.expect("an invalid verdict has a violation");
                 let pointer = tidegate_replay::letter::starred(&leading.pointer);
-                invalid(leading.reason.as_str(), leading.detail.map(|detail| detail.as_str()), &leading.rule, &pointer)
+                invalid(
+                    leading.reason.as_str(),
+                    leading.detail.map(|detail| detail.as_str()),
+                    &leading.rule,
+                    &pointer,
+                )
             }
             Verdict::Need(_) => unreachable!("the loop ends with another one"),
         })

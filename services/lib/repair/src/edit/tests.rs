@@ -109,7 +109,11 @@ fn beside(value: &Value, at: &mut Vec<String>, named: &Pointer, new: Option<&Poi
     let here = format!("/{}", at.join("/"));
     let is_named = |pointer: &Pointer| {
         let steps: Vec<String> = pointer.to_string()[1..].split('/').map(str::to_owned).collect();
-        at.len() >= steps.len() && steps.iter().zip(at.iter()).all(|(step, mine)| step == mine || (step == "*" && mine.parse::<u64>().is_ok()))
+        at.len() >= steps.len()
+            && steps
+                .iter()
+                .zip(at.iter())
+                .all(|(step, mine)| step == mine || (step == "*" && mine.parse::<u64>().is_ok()))
     };
     if !at.is_empty() && (is_named(named) || new.is_some_and(is_named)) {
         return;

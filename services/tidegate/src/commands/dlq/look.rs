@@ -83,7 +83,11 @@ impl Look {
         let contracts = SnapshotContracts::new(snapshot, crate::commands::schemas(&config)?, now);
         let waiting = unseen(&mut cluster, &topics, &board)?;
         if waiting > WORTH_A_WORD {
-            let kept = if has_state { "what is found is kept" } else { "nothing is kept: there is no state topic" };
+            let kept = if has_state {
+                "what is found is kept"
+            } else {
+                "nothing is kept: there is no state topic"
+            };
             eprintln!(
                 "{waiting} offsets of dead-letter topics were not counted before; reading at most {} of them now, {kept}",
                 args.max
@@ -176,8 +180,16 @@ fn keep(config: &Config, survey: &Survey) {
         Ok(delivery) if delivery.delivered == records.len() => {}
         Ok(delivery) => {
             let why = delivery.refused.into_iter().next().map(|(_, _, what)| what).unwrap_or_default();
-            tracing::warn!(topic = config.state_topic, why, "the counts could not be kept; the next look reads the same again");
+            tracing::warn!(
+                topic = config.state_topic,
+                why,
+                "the counts could not be kept; the next look reads the same again"
+            );
         }
-        Err(why) => tracing::warn!(topic = config.state_topic, why, "the counts could not be kept; the next look reads the same again"),
+        Err(why) => tracing::warn!(
+            topic = config.state_topic,
+            why,
+            "the counts could not be kept; the next look reads the same again"
+        ),
     }
 }

@@ -71,10 +71,15 @@ fn remarks(look: &Look) -> Vec<String> {
         out.push(format!("and {others} dead letters of further groups, which are counted together"));
     }
     if unreadable > 0 {
-        out.push(format!("and {unreadable} records without a stamp of Tidegate: only the validator may write to these topics"));
+        out.push(format!(
+            "and {unreadable} records without a stamp of Tidegate: only the validator may write to these topics"
+        ));
     }
     if survey.removed > 0 {
-        out.push(format!("the counts include dead letters of {} offsets that retention has removed since", survey.removed));
+        out.push(format!(
+            "the counts include dead letters of {} offsets that retention has removed since",
+            survey.removed
+        ));
     }
     if !look.has_state {
         out.push(format!("note: {}", super::no_state_topic(&look.config)));
@@ -138,7 +143,12 @@ pub(super) fn group(look: &Look, entry: &Entry<'_>, samples: &[Record]) -> Strin
     let class = &group.class;
     let contract = class.contract.as_deref().unwrap_or("none");
     let version = group.version.as_deref().map_or_else(String::new, |version| format!("@{version}"));
-    let mut out = format!("Group {}: {} at {}\n", entry.fingerprint, class.kind(), if class.path.is_empty() { "the event" } else { &class.path });
+    let mut out = format!(
+        "Group {}: {} at {}\n",
+        entry.fingerprint,
+        class.kind(),
+        if class.path.is_empty() { "the event" } else { &class.path }
+    );
     let mut line = |name: &str, value: String| {
         let _ = writeln!(out, "  {name:<10} {value}");
     };
@@ -147,9 +157,27 @@ pub(super) fn group(look: &Look, entry: &Entry<'_>, samples: &[Record]) -> Strin
         let note = mark.note.as_deref().unwrap_or("no note");
         line("said", format!("by {} at {}: {note}", mark.by, time(mark.at)));
     }
-    line("contract", format!("{contract}{version}, owner {}", entry.owner.unwrap_or("not named")));
-    line("rule", if class.rule.is_empty() { "not known: the record was too large to carry it".to_owned() } else { class.rule.clone() });
-    line("count", format!("{} ({} of them had been sent back before), {} an hour", group.count, group.again, rate(entry.rate)));
+    line(
+        "contract",
+        format!("{contract}{version}, owner {}", entry.owner.unwrap_or("not named")),
+    );
+    line(
+        "rule",
+        if class.rule.is_empty() {
+            "not known: the record was too large to carry it".to_owned()
+        } else {
+            class.rule.clone()
+        },
+    );
+    line(
+        "count",
+        format!(
+            "{} ({} of them had been sent back before), {} an hour",
+            group.count,
+            group.again,
+            rate(entry.rate)
+        ),
+    );
     line("seen", format!("{} to {}", time(group.first_at), time(group.last_at)));
     let producers: Vec<String> = group.producers.iter().map(|(name, count)| format!("{name} {count}")).collect();
     line("producers", producers.join(", "));
@@ -160,14 +188,25 @@ pub(super) fn group(look: &Look, entry: &Entry<'_>, samples: &[Record]) -> Strin
         let _ = writeln!(out, "  {}  from {}", letter.place(), stamp::origin_text(&letter.stamp.origin));
         for error in errors(&letter).as_array().into_iter().flatten().take(5) {
             let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
-            let _ = writeln!(out, "      {} {} at {}  ({})", text("reason"), text("rule"), text("pointer"), text("contract"));
+            let _ = writeln!(
+                out,
+                "      {} {} at {}  ({})",
+                text("reason"),
+                text("rule"),
+                text("pointer"),
+                text("contract")
+            );
         }
     }
     if samples.is_empty() {
         out.push_str("  none is there any more: retention has removed them\n");
     }
     let topic = source(samples).unwrap_or_else(|| "TOPIC".to_owned());
-    let _ = write!(out, "\nHow to put it right:\n{}", advice(&class.reason, &class.path, entry.fingerprint, &topic));
+    let _ = write!(
+        out,
+        "\nHow to put it right:\n{}",
+        advice(&class.reason, &class.path, entry.fingerprint, &topic)
+    );
     if look.config.validator.retry_topic.is_none() {
         out.push_str("\n  (validator.retry_topic is not set, which a replay needs)");
     }
@@ -181,21 +220,35 @@ fn source(samples: &[Record]) -> Option<String> {
 }
 
 fn errors(letter: &Letter<'_>) -> Value {
-    letter.text(stamp::ERRORS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null)
+    letter
+        .text(stamp::ERRORS)
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or(Value::Null)
 }
 
 fn advice(reason: &str, path: &str, fingerprint: &str, topic: &str) -> String {
     let place = if path.is_empty() { "/field" } else { path };
     let (what, steps) = match reason {
-        "type_mismatch" => ("If the values only have another type, cast them:", format!("  - cast: {place}\n    to: number        # integer, number, string, boolean")),
-        "required_missing" => ("If a value can be given, set it:", format!("  - set: {place}\n    value: …          # under a condition: when: value.channel == 'web'")),
-        "additional_properties" => ("If the field is not meant to be there, remove or rename it:", format!("  - remove: {place}")),
+        "type_mismatch" => (
+            "If the values only have another type, cast them:",
+            format!("  - cast: {place}\n    to: number        # integer, number, string, boolean"),
+        ),
+        "required_missing" => (
+            "If a value can be given, set it:",
+            format!("  - set: {place}\n    value: …          # under a condition: when: value.channel == 'web'"),
+        ),
+        "additional_properties" => (
+            "If the field is not meant to be there, remove or rename it:",
+            format!("  - remove: {place}"),
+        ),
         "constraint_violation" | "semantic_violation" => (
             "If the data is wrong, set what is right; if the rule is, change the contract and send the original bytes back:",
             format!("  - set: {place}\n    value: …"),
         ),
         "no_contract" | "contract_retired" | "unplanned_event" => {
-            return format!("  Bring a contract that describes these events; then the original bytes go back:\n  tidegate replay --topic {topic} --group-id {fingerprint}");
+            return format!(
+                "  Bring a contract that describes these events; then the original bytes go back:\n  tidegate replay --topic {topic} --group-id {fingerprint}"
+            );
         }
         _ => {
             return format!(
@@ -217,7 +270,11 @@ fn standing(standing: Standing) -> String {
 }
 
 fn rate(rate: f64) -> String {
-    if rate > 0.0 && rate < 10.0 { format!("{rate:.1}") } else { format!("{rate:.0}") }
+    if rate > 0.0 && rate < 10.0 {
+        format!("{rate:.1}")
+    } else {
+        format!("{rate:.0}")
+    }
 }
 
 /// To the second.

@@ -40,7 +40,11 @@ pub(crate) fn rehearsal(job: &Job, repair: Option<&Repair>, found: &Rehearsal) -
     }
     let _ = writeln!(out, "{}", table(["COUNT", "OUTCOME", "RULE", "PLACE"], rows));
     if let Some(repair) = repair {
-        let _ = writeln!(out, "\nRepair {}: {} of {} would go back changed.", repair.file, found.counts.repaired, found.counts.sent);
+        let _ = writeln!(
+            out,
+            "\nRepair {}: {} of {} would go back changed.",
+            repair.file, found.counts.repaired, found.counts.sent
+        );
         for (step, (changed, idle)) in repair.steps.iter().zip(&found.steps) {
             let idle: Vec<String> = idle.iter().map(|(why, count)| format!("{why} {count}")).collect();
             let _ = writeln!(out, "  {:<32} changed {changed}; {}", step.action.words(), idle.join(", "));
