@@ -421,6 +421,7 @@ fn validate(broker: &Broker) -> Settings {
 fn assert_audit_clean(broker: &Broker, settings: &Settings) {
     let topic = |source: &str| tidegate_audit::TopicPlan {
         landed: false,
+        retry: settings.is_retry(source),
         ..tidegate_audit::TopicPlan::new(source, settings.validated(source), settings.dead_letters(source))
     };
     let plan = tidegate_audit::Plan {

@@ -64,6 +64,7 @@ fn report(args: &AuditArgs) -> anyhow::Result<Report> {
     let mut plan = plan(&settings, &topics);
     for topic in &mut plan.topics {
         topic.landed = config.lake.is_some();
+        topic.retry = settings.is_retry(&topic.source);
         topic.starts_late = config.validator.start_at == StartAt::Latest && !settings.is_retry(&topic.source);
         let facts = cluster.topics(std::slice::from_ref(&topic.validated))?;
         if facts.first().is_some_and(|facts| facts.id.is_none()) {
