@@ -152,7 +152,7 @@ fn dead_letters_are_seen_repaired_sent_back_and_open_again() {
         "replay",
         "--topic",
         &source,
-        "--group-id",
+        "--fingerprint",
         group,
         "--repair",
         repair,
@@ -214,7 +214,10 @@ fn dead_letters_are_seen_repaired_sent_back_and_open_again() {
     assert!(sink.stop().success());
     run(&world, &["audit"], 0);
     let quick = run(&world, &["audit", "--quick"], 2);
-    assert!(quick.contains("records of other sources"), "a count cannot tell the two ways apart, and says so: {quick}");
+    assert!(
+        quick.contains("records of other sources"),
+        "a count cannot tell the two ways apart, and says so: {quick}"
+    );
 
     // It comes back.
     write(&world, [order(99, "web", "\"1.00\"")]);

@@ -26,7 +26,7 @@ const EXAMPLES: &str = "Examples:
   tidegate sink --config tidegate.yaml              land validated topics as Parquet
   tidegate sla run --once --config tidegate.yaml    check the contracts' SLAs on the lake
   tidegate dlq ls --config tidegate.yaml            dead letters, in groups
-  tidegate replay --config tidegate.yaml --topic orders --group-id 3f2a   what sending a group back would do
+  tidegate replay --config tidegate.yaml --topic orders --fingerprint 3f2a   what sending a group back would do
   tidegate audit --config tidegate.yaml             prove that nothing was lost or doubled
 
 Exit codes: offline tools 0 clean, 1 findings, 2 misuse or could not tell; roles 69 unreachable, 75 try again, 78 config.";
@@ -121,7 +121,7 @@ pub(crate) struct DlqLookArgs {
 #[derive(Debug, Args)]
 pub(crate) struct DlqShowArgs {
     /// Fingerprint of the group, or its beginning.
-    pub(crate) group: String,
+    pub(crate) fingerprint: String,
     #[command(flatten)]
     pub(crate) look: DlqLookArgs,
 }
@@ -129,7 +129,7 @@ pub(crate) struct DlqShowArgs {
 #[derive(Debug, Args)]
 pub(crate) struct DlqExportArgs {
     /// Fingerprint of the group, or its beginning.
-    pub(crate) group: String,
+    pub(crate) fingerprint: String,
     /// With keys, values and headers of the events, which may be personal data.
     #[arg(long)]
     pub(crate) values: bool,
@@ -147,7 +147,7 @@ pub(crate) struct DlqExportArgs {
   tidegate dlq mark 3f2a --state fixed --config tidegate.yaml     opens again by itself when it comes back")]
 pub(crate) struct DlqMarkArgs {
     /// Fingerprint of the group, or its beginning.
-    pub(crate) group: String,
+    pub(crate) fingerprint: String,
     /// How it stands.
     #[arg(long)]
     pub(crate) state: SaidArg,
@@ -175,11 +175,11 @@ pub(crate) enum SaidArg {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  tidegate replay --topic orders --group-id 3f2a                         what would happen, by the contracts of now
-  tidegate replay --topic orders --group-id 3f2a --repair amounts.repair.yaml
-  tidegate replay --topic orders --group-id 3f2a --repair amounts.repair.yaml --execute --rate 500 --reason 'INC-42'
+  tidegate replay --topic orders --fingerprint 3f2a                         what would happen, by the contracts of now
+  tidegate replay --topic orders --fingerprint 3f2a --repair amounts.repair.yaml
+  tidegate replay --topic orders --fingerprint 3f2a --repair amounts.repair.yaml --execute --rate 500 --reason 'INC-42'
   tidegate replay --resume 20261121-9f31c2                            go on with one that was stopped
-  tidegate replay --contracts repo#fix-amounts --topic orders --group-id 3f2a   by the contracts of a branch
+  tidegate replay --contracts repo#fix-amounts --topic orders --fingerprint 3f2a   by the contracts of a branch
 
 Without a repair the original bytes go back. Exit 0: all would be valid (or: all were sent); 1: some would be invalid or stay;
 2: misuse, or it could not be told. With --execute also 69 and 75: run it again with --resume.")]
@@ -188,8 +188,8 @@ pub(crate) struct ReplayArgs {
     #[arg(long, required_unless_present = "resume", conflicts_with = "resume")]
     pub(crate) topic: Option<String>,
     /// Only this group: a fingerprint, or its beginning. May be repeated.
-    #[arg(long = "group-id", visible_alias = "fingerprint", value_name = "FINGERPRINT")]
-    pub(crate) groups: Vec<String>,
+    #[arg(long = "fingerprint", value_name = "FINGERPRINT")]
+    pub(crate) fingerprints: Vec<String>,
     /// Only of this contract id.
     #[arg(long)]
     pub(crate) contract: Option<String>,

@@ -41,7 +41,7 @@ pub(crate) fn ls(args: &DlqLsArgs) -> Exit {
 /// `dlq show`.
 pub(crate) fn show(args: &DlqShowArgs) -> Exit {
     ending(Look::open(&args.look).and_then(|mut look| {
-        let fingerprint = look.find(&args.group)?;
+        let fingerprint = look.find(&args.fingerprint)?;
         let samples = look.samples(&fingerprint)?;
         let entry = look.entry(&fingerprint);
         match args.look.output {
@@ -55,7 +55,7 @@ pub(crate) fn show(args: &DlqShowArgs) -> Exit {
 /// `dlq export`.
 pub(crate) fn export(args: &DlqExportArgs) -> Exit {
     ending(Look::open(&args.look).and_then(|mut look| {
-        let fingerprint = look.find(&args.group)?;
+        let fingerprint = look.find(&args.fingerprint)?;
         let mut out = std::io::BufWriter::new(std::io::stdout().lock());
         let written = export::write(&mut look, &fingerprint, args, &mut out)?;
         out.flush()?;
@@ -70,7 +70,7 @@ pub(crate) fn mark(args: &DlqMarkArgs) -> Exit {
         if !look.has_state {
             bail!("{}", no_state_topic(&look.config));
         }
-        let fingerprint = look.find(&args.group)?;
+        let fingerprint = look.find(&args.fingerprint)?;
         let until = args.until.as_deref().map(|text| super::replay::time("--until", text)).transpose()?;
         let now = now_micros();
         if until.is_some_and(|until| until <= now) {

@@ -247,17 +247,17 @@ fn advice(reason: &str, path: &str, fingerprint: &str, topic: &str) -> String {
         ),
         "no_contract" | "contract_retired" | "unplanned_event" => {
             return format!(
-                "  Bring a contract that describes these events; then the original bytes go back:\n  tidegate replay --topic {topic} --group-id {fingerprint}"
+                "  Bring a contract that describes these events; then the original bytes go back:\n  tidegate replay --topic {topic} --fingerprint {fingerprint}"
             );
         }
         _ => {
             return format!(
-                "  Such bytes cannot be repaired by a file. Put the producer right; where a changed contract reads them, send the originals back:\n  tidegate replay --topic {topic} --group-id {fingerprint}"
+                "  Such bytes cannot be repaired by a file. Put the producer right; where a changed contract reads them, send the originals back:\n  tidegate replay --topic {topic} --fingerprint {fingerprint}"
             );
         }
     };
     format!(
-        "  {what}\n\n    tidegate: repair/v1\n    steps:\n    {}\n\n  See what it would do, then do it with --execute:\n  tidegate replay --topic {topic} --group-id {fingerprint} --repair FILE",
+        "  {what}\n\n    tidegate: repair/v1\n    steps:\n    {}\n\n  See what it would do, then do it with --execute:\n  tidegate replay --topic {topic} --fingerprint {fingerprint} --repair FILE",
         steps.replace('\n', "\n    ")
     )
 }

@@ -7,13 +7,13 @@ use crate::cli::ReplayArgs;
 
 /// The filter; what is malformed is told with an example.
 pub(crate) fn filter(args: &ReplayArgs) -> anyhow::Result<Filter> {
-    for fingerprint in &args.groups {
+    for fingerprint in &args.fingerprints {
         if fingerprint.len() < 4 || fingerprint.len() > 12 || !fingerprint.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            bail!("--group-id {fingerprint}: a fingerprint is 4 to 12 hex digits, as `tidegate dlq ls` shows them");
+            bail!("--fingerprint {fingerprint}: a fingerprint is 4 to 12 hex digits, as `tidegate dlq ls` shows them");
         }
     }
     Ok(Filter {
-        fingerprints: args.groups.clone(),
+        fingerprints: args.fingerprints.clone(),
         contract: args.contract.clone(),
         rule: args.rule.clone(),
         path: args.path.clone(),
