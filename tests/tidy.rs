@@ -6,9 +6,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const CORE: &[&str] = &["contract", "codec", "check", "flow", "columnar", "objectives", "export", "diff"];
+const CORE: &[&str] = &[
+    "contract",
+    "codec",
+    "check",
+    "flow",
+    "columnar",
+    "objectives",
+    "export",
+    "diff",
+    "repair",
+];
 const SHELLS: &[&str] = &["git", "kafka", "lake", "telemetry", "schemas", "query", "identity", "web"];
-const ROLES: &[&str] = &["validator", "sink", "sla", "audit", "registry"];
+const ROLES: &[&str] = &["validator", "sink", "sla", "audit", "registry", "replay"];
 
 /// Libraries that no core crate may have in its tree, not even through another library: runtimes, Kafka, HTTP and store clients.
 const IMPURE: &[&str] = &[

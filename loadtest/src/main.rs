@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 mod copy;
+mod dead_letters;
 mod figures;
 mod fill;
 mod measure;
@@ -30,6 +31,8 @@ enum Command {
     Copy(copy::Args),
     /// Validates the source topic once.
     Validate(validate::Args),
+    /// Looks at a million dead letters and sends some of them back.
+    DeadLetters(dead_letters::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -43,5 +46,6 @@ fn main() -> anyhow::Result<()> {
         Command::Fill(args) => fill::run(&args).map(|filled| println!("{filled}")),
         Command::Copy(args) => copy::run(&args).map(|measured| println!("{measured}")),
         Command::Validate(args) => validate::run(&args).map(|measured| println!("{measured}")),
+        Command::DeadLetters(args) => dead_letters::run(&args),
     }
 }

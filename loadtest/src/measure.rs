@@ -129,7 +129,7 @@ impl FromStr for Measured {
 }
 
 /// All threads, those that ended included, at the clock's resolution and not in ticks of 10 ms as `/proc` has it.
-fn cpu_now() -> Duration {
+pub(crate) fn cpu_now() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(
         time.tv_sec.unsigned_abs(),

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Runs until it is dropped.
+#[derive(Debug)]
 pub struct GitHost {
     address: SocketAddr,
     closing: Arc<AtomicBool>,

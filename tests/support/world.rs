@@ -316,6 +316,11 @@ impl World {
         tidegate_lake::open(&self.location, &LakeOptions::from_variables(self.direct())).unwrap()
     }
 
+    /// The environment of roles.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        self.env.clone()
+    }
+
     /// The environment of those who look on.
     fn direct(&self) -> impl Iterator<Item = (String, String)> {
         self.env.iter().cloned().map(|(name, value)| {

@@ -18,9 +18,10 @@ pub(crate) enum Likeness {
 // === impl Likeness ===
 
 impl Likeness {
-    /// Of a source record, as it must arrive.
-    pub(crate) fn of_source(self, record: &Record) -> u64 {
+    /// Of a source record, as it must arrive; on a retry topic without what we have written beside it.
+    pub(crate) fn of_source(self, record: &Record, is_retry: bool) -> u64 {
         match self {
+            Likeness::Whole if is_retry => hash(record, stamp::own_headers(&record.headers)),
             Likeness::Whole => hash(record, &stamp::sanitize(record.headers.clone())),
             Likeness::Content => hash(record, &[]),
             Likeness::Nothing => 0,

@@ -45,6 +45,8 @@ pub struct TopicPlan {
     pub landed: bool,
     /// `topic_id` in the chain's documents; none takes the id that the cluster tells, and all documents of the topic where it tells none.
     pub incarnation: Option<Arc<str>>,
+    /// Only Tidegate writes to the source: the headers that look like ours are ours, and none is moved aside.
+    pub retry: bool,
     /// The validator's group began with what came after it: offsets before the first outcome have none.
     pub starts_late: bool,
 }
@@ -63,6 +65,7 @@ impl TopicPlan {
             positions: BTreeMap::new(),
             landed: true,
             incarnation: None,
+            retry: false,
             starts_late: false,
         }
     }

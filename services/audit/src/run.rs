@@ -389,6 +389,7 @@ impl Run<'_, '_, '_> {
             mode: self.plan.mode,
             partial: source.partial,
             compacted: self.is_compacted(&topic.source),
+            retry: topic.retry,
             starts_late: topic.starts_late,
             window: self.window,
         })

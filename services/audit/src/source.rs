@@ -28,6 +28,8 @@ pub(crate) struct SourcePlan {
     /// Only a part of the partition is asked for: outcomes are looked for where they must lie.
     pub(crate) partial: bool,
     pub(crate) compacted: bool,
+    /// It is a retry topic.
+    pub(crate) retry: bool,
     /// Offsets before the first outcome have none.
     pub(crate) starts_late: bool,
     /// Offsets of a window.
@@ -219,7 +221,7 @@ impl Settling<'_> {
         }
         let outlet = self.plan.outlets.iter().find(|outlet| outlet.class == class);
         let likeness = outlet.map_or(Likeness::Nothing, |outlet| outlet.likeness);
-        if !window.alike(offset, likeness.of_source(record)) {
+        if !window.alike(offset, likeness.of_source(record, self.plan.retry)) {
             ledger.changed.add(offset);
         }
     }

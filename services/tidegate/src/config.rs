@@ -22,6 +22,7 @@ struct File {
     kafka: KafkaSection,
     contracts: Option<String>,
     validator: ValidatorSection,
+    dead_letters: DeadLettersSection,
     sink: SinkSection,
     lake: LakeSection,
     registry: RegistrySection,
@@ -39,10 +40,18 @@ struct ValidatorSection {
     start_at: Option<String>,
     validated_topic: Option<String>,
     dead_letter_topic: Option<String>,
+    retry_topic: Option<String>,
     probe_topic: Option<String>,
     batch_records: Option<usize>,
     batch_age_ms: Option<u64>,
     crash_restarts: Option<u32>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct DeadLettersSection {
+    state_topic: Option<String>,
+    parked_topic: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -86,6 +95,10 @@ pub(crate) struct Config {
     pub(crate) validator: tidegate_validator::Settings,
     pub(crate) validator_group: String,
     pub(crate) probe_topic: String,
+    /// Topic that keeps counts and states of groups of dead letters, and replays.
+    pub(crate) state_topic: String,
+    /// Name of the topic of dead letters that were sent back too often; `{topic}` stands for the source.
+    pub(crate) parked_topic: String,
     pub(crate) sink: tidegate_sink::Settings,
     pub(crate) sink_group: String,
     pub(crate) lake: Option<LakeConfig>,
@@ -144,6 +157,8 @@ impl Config {
                 .or_else(|| file.validator.group.clone())
                 .unwrap_or_else(|| "tidegate-validator".to_owned()),
             probe_topic: file.validator.probe_topic.clone().unwrap_or_else(|| "tidegate.probe".to_owned()),
+            state_topic: file.dead_letters.state_topic.unwrap_or_else(|| "tidegate.dead-letters".to_owned()),
+            parked_topic: file.dead_letters.parked_topic.unwrap_or_else(|| "{topic}.parked".to_owned()),
             sink: sink(&file.sink, &shares)?,
             sink_group: args.group.clone().or(file.sink.group).unwrap_or_else(|| "tidegate-sink".to_owned()),
             lake: args
@@ -241,6 +256,14 @@ fn validator(section: &ValidatorSection, shares: &Shares, args: &RoleArgs) -> an
     {
         bail!("validator: source, validated and dead-letter topic must be three different topics");
     }
+    if let Some(template) = &section.retry_topic {
+        if !template.contains("{topic}")
+            || [settings.validated("x"), settings.dead_letters("x"), "x".into()].contains(&template.replace("{topic}", "x").into())
+        {
+            bail!("validator.retry_topic: must hold {{topic}} and be another topic than source, validated and dead-letter topic");
+        }
+        settings.retry_topic = Some(template.clone());
+    }
     if let Some(records) = section.batch_records {
         if records == 0 {
             bail!("validator.batch_records: must be at least 1");
@@ -322,6 +345,18 @@ mod tests {
         let file = parse("kafka:\n  brokers: a:1\n  client:\n    enable.auto.commit: \"true\"\ncontracts: ./c\n").unwrap();
         let problem = Config::merge(file, &RoleArgs::default()).unwrap_err().to_string();
         assert!(problem.contains("enable.auto.commit"), "{problem}");
+    }
+
+    #[test]
+    fn a_retry_topic_is_one_of_its_own() {
+        let of = |template: &str| {
+            let file = parse(&format!("contracts: ./c\nvalidator:\n  retry_topic: \"{template}\"\n")).unwrap();
+            Config::merge(file, &RoleArgs::default()).map(|config| config.validator.retry("orders"))
+        };
+        assert_eq!(of("{topic}.retry").unwrap().as_deref(), Some("orders.retry"));
+        for wrong in ["{topic}", "{topic}.dlq", "retries"] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod wiring;
 
 use clap::Parser as _;
 
-use crate::cli::{Cli, Command, LogFormat, RegistryCommand, SlaCommand};
+use crate::cli::{Cli, Command, DlqCommand, LogFormat, RegistryCommand, SlaCommand};
 use crate::exit::Exit;
 
 fn main() -> std::process::ExitCode {
@@ -50,6 +50,13 @@ fn main() -> std::process::ExitCode {
             command: RegistryCommand::Ids(args),
         } => commands::schema_ids::run(&args),
         Command::Bundle(args) => commands::bundle::run(&args),
+        Command::Dlq { command } => match command {
+            DlqCommand::Ls(args) => commands::dlq::ls(&args),
+            DlqCommand::Show(args) => commands::dlq::show(&args),
+            DlqCommand::Export(args) => commands::dlq::export(&args),
+            DlqCommand::Mark(args) => commands::dlq::mark(&args),
+        },
+        Command::Replay(args) => commands::replay::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Version(args) => commands::version::run(&args),

@@ -3,5 +3,6 @@
 pub(crate) mod clock;
 pub(crate) mod contracts;
 pub(crate) mod event_schemas;
+pub(crate) mod judging;
 pub(crate) mod meters;
 pub(crate) mod schemas;

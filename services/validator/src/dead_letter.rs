@@ -23,16 +23,17 @@ pub enum Diagnosis {
     Reference,
 }
 
-/// The headers of a dead letter: the producer's own first, as they came, then ours.
+/// The headers of a dead letter: the producer's `own` first, without any that look like ours, then ours.
 pub fn headers(
     record: &Record,
+    own: Vec<Header>,
     judged: &JudgedBy,
     violations: &[Violation],
     cut: bool,
     failed_at: &str,
     diagnosis: Diagnosis,
 ) -> Vec<Header> {
-    let mut headers = stamp::sanitize(record.headers.clone());
+    let mut headers = own;
     judged.stamp(&mut headers, &record.origin);
     let Some(first) = leading(violations) else { return headers };
     headers.push(Header::text(stamp::REASON, first.reason.as_str()));
@@ -213,6 +214,7 @@ mod tests {
         let judged = JudgedBy::new(None, "c0ffee", "1", 7);
         let headers = headers(
             &record,
+            stamp::sanitize(record.headers.clone()),
             &judged,
             &[violation("type", "/x")],
             false,

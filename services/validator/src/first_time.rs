@@ -31,6 +31,10 @@ pub fn check_first_time(
     let mut problems = Vec::new();
     let mut offsets: HashMap<Arc<str>, Vec<(NextOffset, NextOffset)>> = HashMap::new();
     for at in without_position {
+        // A retry topic in which there never was a record: nothing can have been judged, and outcomes of its source fill the others.
+        if settings.is_retry(&at.topic) && is_untouched(cluster, at)? {
+            continue;
+        }
         for topic in [settings.validated(&at.topic), settings.dead_letters(&at.topic)] {
             let ends = match offsets.entry(topic.clone()) {
                 Entry::Occupied(known) => known.into_mut(),
@@ -58,6 +62,15 @@ pub fn check_first_time(
         problems.join("; ")
     );
     Err(WorldError::new(Remedy::Operator, what))
+}
+
+fn is_untouched(cluster: &mut dyn Cluster, at: &TopicPartition) -> Result<bool, WorldError> {
+    let ends = cluster.offsets(&at.topic)?;
+    let end = usize::try_from(at.partition)
+        .ok()
+        .and_then(|index| ends.get(index))
+        .map(|(_, end)| end.0);
+    Ok(end == Some(0))
 }
 
 /// The source offset of the last outcome of `source` in an outcome partition.

@@ -1,6 +1,6 @@
 //! Judges the records of a batch in order; no sending, no positions.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tidegate_check::judge::Judge;
@@ -9,7 +9,7 @@ use tidegate_check::{ENGINE_VERSION, Input, Reason, Verdict, Violation};
 use tidegate_codec::Detail;
 use tidegate_contract::{ContractRef, Location, Severity, Status};
 use tidegate_flow::record::UNREADABLE_NAME;
-use tidegate_flow::stamp::JudgedBy;
+use tidegate_flow::stamp::{self, JudgedBy};
 use tidegate_flow::{Record, Remedy, TopicPartition, WorldError};
 
 use crate::dead_letter::Diagnosis;
@@ -20,6 +20,8 @@ use crate::parts::{Chosen, JudgingSnapshot, ObjectPlan, Schemas};
 #[derive(Debug)]
 pub(crate) struct Bench {
     judge: Judge,
+    /// Retry topics and whose they are.
+    retries: BTreeMap<Arc<str>, Arc<str>>,
     /// Emptied for each batch.
     stamps: HashMap<StampKey, JudgedBy>,
     /// Records of the batch for which a rule was switched off, by version and rule.
@@ -41,9 +43,10 @@ pub(crate) struct Blocked {
 // === impl Bench ===
 
 impl Bench {
-    pub(crate) fn new() -> Bench {
+    pub(crate) fn new(retries: BTreeMap<Arc<str>, Arc<str>>) -> Bench {
         Bench {
             judge: Judge::new(),
+            retries,
             stamps: HashMap::new(),
             off: HashMap::new(),
         }
@@ -68,7 +71,13 @@ impl Bench {
         schemas: &dyn Schemas,
         now: i64,
     ) -> Result<Decided, Box<Blocked>> {
-        let topic = record.origin.at.topic.clone();
+        // A retry topic is judged as its source; what we wrote beside the event is no part of it.
+        let retry_of = self.retries.get(&record.origin.at.topic).cloned();
+        let own = match retry_of {
+            Some(_) => stamp::own_headers(&record.headers),
+            None => &record.headers,
+        };
+        let topic = retry_of.clone().unwrap_or_else(|| record.origin.at.topic.clone());
         let blocked = |error: WorldError| {
             Box::new(Blocked {
                 at: record.origin.at.clone(),
@@ -76,11 +85,7 @@ impl Bench {
                 refused: None,
             })
         };
-        let headers: Vec<(&str, Option<&[u8]>)> = record
-            .headers
-            .iter()
-            .map(|header| (&*header.name, header.value.as_deref()))
-            .collect();
+        let headers: Vec<(&str, Option<&[u8]>)> = own.iter().map(|header| (&*header.name, header.value.as_deref())).collect();
         let input = Input {
             key: record.key.as_deref(),
             value: record.value.as_deref(),
@@ -106,7 +111,11 @@ impl Bench {
             }
             Chosen::Need(_) => unreachable!("`choose` ends with another one"),
         };
-        let judged = self.stamp(&topic, judge, snapshot, now);
+        let mut judged = self.stamp(&topic, judge, snapshot, now);
+        if retry_of.is_some() {
+            // Readers know which object a source topic is bound to; of a retry topic they know nothing.
+            judged = judged.of_object(&judge.plan.object);
+        }
         let outcome = self.outcome(&input, &topic, judge, schemas).map_err(blocked)?;
         let halts = judge.plan.halts_on_failure();
         if let Outcome::DeadLetter { violations, .. } = &outcome
@@ -138,7 +147,8 @@ impl Bench {
     /// The outcome of a record that processes died of: set aside unread. `Err`: a contract of its topic halts in front of a dead letter, and
     /// nobody knows whose event it is.
     pub(crate) fn crash_suspect(&mut self, record: Record, snapshot: &JudgingSnapshot, now: i64) -> Result<Decided, Box<Blocked>> {
-        if let Some(contract) = snapshot.halting(&record.origin.at.topic) {
+        let topic = self.retries.get(&record.origin.at.topic).unwrap_or(&record.origin.at.topic);
+        if let Some(contract) = snapshot.halting(topic) {
             return Err(halt(record, contract, Reason::CrashSuspect, ""));
         }
         Ok(Decided {

@@ -2,7 +2,7 @@
 
 use tidegate_check::{Reason, Skip, Violation};
 use tidegate_contract::ContractRef;
-use tidegate_flow::record::Outgoing;
+use tidegate_flow::record::{Outgoing, header_text};
 use tidegate_flow::stamp::{self, JudgedBy};
 use tidegate_flow::{Header, Record, TopicPartition};
 
@@ -88,20 +88,33 @@ impl Decided {
     /// The record that leaves, to the same partition number; none when it is skipped.
     pub fn outgoing(&self, settings: &Settings, failed_at: &str) -> Option<Outgoing> {
         let source = &self.record.origin.at;
+        let is_retry = settings.is_retry(&source.topic);
+        let own = match is_retry {
+            true => stamp::own_headers(&self.record.headers).to_vec(),
+            false => stamp::sanitize(self.record.headers.clone()),
+        };
         let (topic, headers) = match &self.outcome {
-            Outcome::Validated { notes, enforced } => (settings.validated(&source.topic), self.validated_headers(notes, *enforced)),
+            Outcome::Validated { notes, enforced } => (settings.validated(&source.topic), self.validated_headers(own, notes, *enforced)),
             Outcome::DeadLetter {
                 violations,
                 cut,
                 diagnosis,
             } => {
-                let headers = dead_letter::headers(&self.record, &self.judged, violations, *cut, failed_at, *diagnosis);
+                let headers = dead_letter::headers(&self.record, own, &self.judged, violations, *cut, failed_at, *diagnosis);
                 (settings.dead_letters(&source.topic), headers)
             }
             Outcome::Skipped(_) => return None,
         };
         let mut headers = headers;
-        if self.record.timestamp == Some(0) {
+        let mut timestamp = self.record.timestamp;
+        if is_retry {
+            headers.extend(stamp::retry_headers(&self.record.headers).cloned());
+            // The client replaced it on the way to the retry topic.
+            if header_text(&self.record.headers, stamp::TIMESTAMP) == Some("0") {
+                timestamp = Some(0);
+            }
+        }
+        if timestamp == Some(0) {
             headers.push(Header::text(stamp::TIMESTAMP, "0"));
         }
         Some(Outgoing {
@@ -109,15 +122,15 @@ impl Decided {
                 topic,
                 partition: source.partition,
             },
-            timestamp: self.record.timestamp,
+            timestamp,
             key: self.record.key.clone(),
             value: self.record.value.clone().filter(|_| !self.is_reference()),
             headers,
         })
     }
 
-    fn validated_headers(&self, notes: &[Violation], enforced: bool) -> Vec<Header> {
-        let mut headers = stamp::sanitize(self.record.headers.clone());
+    fn validated_headers(&self, own: Vec<Header>, notes: &[Violation], enforced: bool) -> Vec<Header> {
+        let mut headers = own;
         self.judged.stamp(&mut headers, &self.record.origin);
         if !enforced {
             headers.push(Header::text(stamp::ENFORCED, "false"));
@@ -174,7 +187,6 @@ impl Decided {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tidegate_flow::record::header_text;
     use tidegate_flow::{Offset, Origin};
 
     /// What a producer writes under our prefix is kept, moved aside, and never believed.

@@ -96,8 +96,9 @@ impl Worker<'_> {
                 }
             };
             let next = committed.next.unwrap_or(match self.settings.start_at {
-                StartAt::Earliest => low,
-                StartAt::Latest => end,
+                // Whatever is in a retry topic was put there to be judged.
+                StartAt::Latest if !self.settings.is_retry(&committed.at.topic) => end,
+                StartAt::Earliest | StartAt::Latest => low,
             });
             let (noted, pinned) = self.judged_until_now(&committed, next, end);
             let watch = self.watch(&committed, next, end);

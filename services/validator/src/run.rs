@@ -28,7 +28,7 @@ pub fn run<'a>(settings: &'a Settings, parts: Parts<'a>, stop: &'a AtomicBool) -
         stop,
         snapshot: parts.contracts.latest(),
         parts,
-        bench: Bench::new(),
+        bench: Bench::new(settings.retries.clone()),
         partitions: BTreeMap::new(),
         batch: Vec::new(),
         aside: Vec::new(),

@@ -1,6 +1,6 @@
 //! What a validator is told.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +33,10 @@ pub struct Settings {
     pub validated_topic: String,
     /// Name of the dead-letter topic; `{topic}` stands for the source.
     pub dead_letter_topic: String,
+    /// Name of the retry topic, which only Tidegate writes to; `{topic}` stands for the source. None: nothing is replayed.
+    pub retry_topic: Option<String>,
+    /// The source of each retry topic that is read.
+    pub retries: BTreeMap<Arc<str>, Arc<str>>,
     /// Kafka's ids of the source topics (KIP-516), as far as the brokers tell. A position that was committed for another incarnation of a
     /// topic halts its partition.
     pub topic_ids: HashMap<Arc<str>, Arc<str>>,
@@ -71,6 +75,8 @@ impl Default for Settings {
             start_at: StartAt::Earliest,
             validated_topic: "{topic}.validated".to_owned(),
             dead_letter_topic: "{topic}.dlq".to_owned(),
+            retry_topic: None,
+            retries: BTreeMap::new(),
             topic_ids: HashMap::new(),
             batch_records_max: 10_000,
             batch_bytes_max: 32 << 20,
@@ -83,13 +89,37 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The validated topic of a source topic.
+    /// The validated topic of a source topic, or of its retry topic.
     pub fn validated(&self, source: &str) -> Arc<str> {
-        self.validated_topic.replace("{topic}", source).into()
+        self.validated_topic.replace("{topic}", self.source_of(source)).into()
     }
 
-    /// The dead-letter topic of a source topic.
+    /// The dead-letter topic of a source topic, or of its retry topic.
     pub fn dead_letters(&self, source: &str) -> Arc<str> {
-        self.dead_letter_topic.replace("{topic}", source).into()
+        self.dead_letter_topic.replace("{topic}", self.source_of(source)).into()
+    }
+
+    /// The retry topic of a source topic, where there are any.
+    pub fn retry(&self, source: &str) -> Option<Arc<str>> {
+        Some(self.retry_topic.as_ref()?.replace("{topic}", source).into())
+    }
+
+    /// Reads the retry topics of these sources, too.
+    pub fn with_retries_of(mut self, sources: &[Arc<str>]) -> Settings {
+        self.retries = sources
+            .iter()
+            .filter_map(|source| Some((self.retry(source)?, source.clone())))
+            .collect();
+        self
+    }
+
+    /// The topic whose contracts judge what is consumed from this one.
+    pub fn source_of<'t>(&'t self, consumed: &'t str) -> &'t str {
+        self.retries.get(consumed).map_or(consumed, |source| source)
+    }
+
+    /// Whether only Tidegate writes to the topic.
+    pub fn is_retry(&self, consumed: &str) -> bool {
+        self.retries.contains_key(consumed)
     }
 }

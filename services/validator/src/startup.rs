@@ -21,12 +21,38 @@ pub fn check_topics(cluster: &mut dyn Cluster, settings: &Settings, sources: &[A
     names.sort();
     names.dedup();
     let facts = cluster.topics(&names)?;
-    let problems = topic_problems(&facts, &outcomes);
+    let mut problems = topic_problems(&facts, &outcomes);
+    let retries: Vec<Arc<str>> = settings.retries.keys().cloned().collect();
+    let retry_facts = cluster.topics(&retries)?;
+    problems.extend(retry_problems(&facts, &retry_facts, settings));
+    let facts: Vec<TopicFacts> = facts.into_iter().chain(retry_facts).collect();
     if problems.is_empty() {
         Ok(facts)
     } else {
         Err(WorldError::new(Remedy::Operator, problems.join("; ")))
     }
+}
+
+/// A replayed record goes back to the partition that it came from, and its outcome to the same one.
+fn retry_problems(facts: &[TopicFacts], retries: &[TopicFacts], settings: &Settings) -> Vec<String> {
+    let partitions = |facts: &[TopicFacts], name: &str| facts.iter().find(|fact| *fact.topic == *name).map(|fact| fact.partitions);
+    let mut problems = Vec::new();
+    for (retry, source) in &settings.retries {
+        if settings.retries.contains_key(source) || partitions(facts, retry).is_some() {
+            problems.push(format!("topic {retry} is a retry topic and a source or outcome at the same time"));
+            continue;
+        }
+        let Some(wanted) = partitions(facts, source) else { continue };
+        match partitions(retries, retry) {
+            None => problems.push(format!(
+                "topic {retry} does not exist: create it with {wanted} partitions, as {source} has, and let only Tidegate write to it; or take \
+                 `validator.retry_topic` out of the config"
+            )),
+            Some(found) if found != wanted => problems.push(format!("topic {retry} has {found} partitions and {source} has {wanted}: give it {wanted}")),
+            Some(_) => {}
+        }
+    }
+    problems
 }
 
 fn topic_problems(facts: &[TopicFacts], outcomes: &[(Arc<str>, [Arc<str>; 2])]) -> Vec<String> {
@@ -82,6 +108,23 @@ mod tests {
         let bad = facts(&[("a", 6), ("a.v", 3)]);
         let problems = topic_problems(&bad, &outcomes(&[("a", "a.v", "a.d"), ("b", "b.v", "b.d")]));
         assert_eq!(problems.len(), 3, "{problems:?}");
+    }
+
+    #[test]
+    fn a_retry_topic_is_like_its_source_and_nothing_else() {
+        let settings = |template: &str| {
+            let settings = Settings {
+                retry_topic: Some(template.to_owned()),
+                ..Settings::default()
+            };
+            settings.with_retries_of(&["a".into()])
+        };
+        let sources = facts(&[("a", 6), ("a.validated", 6), ("a.dlq", 6)]);
+        let of = |template: &str, retries: &[(&str, i32)]| retry_problems(&sources, &facts(retries), &settings(template));
+        assert!(of("{topic}.retry", &[("a.retry", 6)]).is_empty());
+        assert!(of("{topic}.retry", &[])[0].contains("does not exist"));
+        assert!(of("{topic}.retry", &[("a.retry", 3)])[0].contains("give it 6"));
+        assert!(of("{topic}.dlq", &[("a.dlq", 6)])[0].contains("at the same time"));
     }
 
     #[test]

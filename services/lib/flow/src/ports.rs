@@ -130,6 +130,23 @@ pub trait Exchange: Consumer {
     fn renew(&mut self) -> Result<(), WorldError>;
 }
 
+/// A transactional producer that commits positions of a group without being its member: one named piece of work, done by one process at a
+/// time. Whoever opens the same name again fences it and makes the brokers end what it left open.
+pub trait Relay {
+    /// What the group has committed (waits for pending transactions, as [`Consumer::committed`]).
+    fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Committed>, WorldError>;
+    /// Opens a transaction.
+    fn begin(&mut self) -> Result<(), TransactionFault>;
+    /// Sends all inside of the transaction and waits until each has its answer.
+    fn send(&mut self, batch: Vec<Outgoing>) -> Result<Delivery, TransactionFault>;
+    /// Adds positions of the group to the open transaction.
+    fn send_offsets(&mut self, positions: &[Position]) -> Result<(), TransactionFault>;
+    /// Commits; the answer means what that of [`Exchange::commit_transaction`] means.
+    fn commit_transaction(&mut self) -> Result<bool, TransactionFault>;
+    /// Drops the producer, with whatever is open, and makes a new one of the same name. Afterwards the group tells what was committed.
+    fn renew(&mut self) -> Result<(), WorldError>;
+}
+
 /// What is known about a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicFacts {

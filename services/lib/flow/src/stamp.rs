@@ -43,6 +43,17 @@ pub const VALUE_BYTES: &str = "tidegate.value-bytes";
 /// When it failed, RFC 3339 in UTC.
 pub const FAILED_AT: &str = "tidegate.failed-at";
 
+/// On retry topics, and on what becomes of their records: `<dead-letter topic>:<partition>:<offset>` of the dead letter that was replayed.
+pub const RETRY_OF: &str = "tidegate.retry-of";
+/// Likewise: identity of the record that failed first, whatever was replayed since.
+pub const FIRST_ORIGIN: &str = "tidegate.first-origin";
+/// Likewise: which replay.
+pub const REPLAY: &str = "tidegate.replay";
+/// Likewise: how often the record has been sent back so far, from 1.
+pub const ATTEMPTS: &str = "tidegate.attempts";
+/// Likewise, where the value was changed on the way: SHA-256 in hex of the repair file.
+pub const REPAIR: &str = "tidegate.repair";
+
 /// What a stamped record says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
@@ -113,6 +124,26 @@ pub fn sanitize(headers: Vec<Header>) -> Vec<Header> {
             false => header,
         })
         .collect()
+}
+
+/// Where the producer's own headers end in a record that Tidegate wrote: ours follow behind them, and none of theirs begins with
+/// [`PREFIX`] any more.
+pub fn own_headers(headers: &[Header]) -> &[Header] {
+    let ours = headers.iter().position(|header| header.name.starts_with(PREFIX));
+    &headers[..ours.unwrap_or(headers.len())]
+}
+
+/// What a record of a retry topic says of its way, to be carried on. Only Tidegate writes there, so it is believed.
+pub fn retry_headers(headers: &[Header]) -> impl Iterator<Item = &Header> {
+    let carried = [RETRY_OF, FIRST_ORIGIN, REPLAY, ATTEMPTS, REPAIR];
+    headers[own_headers(headers).len()..]
+        .iter()
+        .filter(move |header| carried.contains(&&*header.name))
+}
+
+/// How often a record has been sent back; 0 for one that never was.
+pub fn attempts(headers: &[Header]) -> u32 {
+    header_text(headers, ATTEMPTS).and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 /// The two headers that are the same for a whole batch.

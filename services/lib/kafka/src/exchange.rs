@@ -20,7 +20,7 @@ use crate::writer::{CALL_TIMEOUT, deliver, make_producer};
 
 /// A call that took this long may have sent a request twice, of which one is still under way. Below the time that the client waits before
 /// it sends anything again ([`crate::settings::RESENT_AFTER`], less a fifth): a connection that is broken by its other side is reported to nobody.
-const QUICK: Duration = Duration::from_millis(300);
+pub(crate) const QUICK: Duration = Duration::from_millis(300);
 
 /// How outcomes are delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]

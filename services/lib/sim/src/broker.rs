@@ -359,6 +359,11 @@ impl State {
         if !self.takes_from(group, member) {
             return Err(Rejected::UnknownMember);
         }
+        self.add_memberless_offsets(id, epoch, group, positions)
+    }
+
+    /// As from a member, of a group that need not exist yet.
+    pub(crate) fn add_memberless_offsets(&mut self, id: &str, epoch: u64, group: &str, positions: &[Position]) -> Result<(), Rejected> {
         let transaction = self.transaction(id, epoch)?;
         transaction
             .offsets

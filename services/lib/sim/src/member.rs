@@ -418,7 +418,7 @@ impl Consumer for BrokerExchange {
     }
 }
 
-fn fault(rejected: Rejected) -> TransactionFault {
+pub(crate) fn fault(rejected: Rejected) -> TransactionFault {
     let (class, what) = match rejected {
         Rejected::Fenced => (FaultClass::Fatal, "a newer producer with this transactional id took over"),
         Rejected::NotOpen => (FaultClass::Fatal, "no transaction is open"),

@@ -57,10 +57,16 @@ fn report(args: &AuditArgs) -> anyhow::Result<Report> {
     topics.sort();
     topics.dedup();
     let mut cluster = ClusterClient::connect(&config.kafka)?;
-    let mut plan = plan(&config.validator, &topics);
+    // What was sent back is consumed from a topic of its own, and has outcomes of its own.
+    let settings = config.validator.clone().with_retries_of(&snapshot.topics());
+    let retries: Vec<Arc<str>> = topics.iter().filter_map(|topic| settings.retry(topic)).collect();
+    topics.extend(cluster.topics(&retries)?.into_iter().map(|facts| facts.topic));
+    topics.dedup();
+    let mut plan = plan(&settings, &topics);
     for topic in &mut plan.topics {
         topic.landed = config.lake.is_some();
-        topic.starts_late = config.validator.start_at == StartAt::Latest;
+        topic.retry = settings.is_retry(&topic.source);
+        topic.starts_late = config.validator.start_at == StartAt::Latest && !settings.is_retry(&topic.source);
         let facts = cluster.topics(std::slice::from_ref(&topic.validated))?;
         if facts.first().is_some_and(|facts| facts.id.is_none()) {
             // As the sink names what it lands where the brokers have no ids.

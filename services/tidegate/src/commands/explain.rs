@@ -13,6 +13,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Exit {
         None => codes::ALL
             .iter()
             .chain(tidegate_check::codes::ALL)
+            .chain(tidegate_repair::codes::ALL)
             .try_for_each(|code| writeln!(out, "{}  {}", code.id, code.title)),
         Some(id) => match find(id) {
             Some(code) => writeln!(out, "{}: {}\n\n{}", code.id, code.title, wrapped(code.explanation, 100)),
@@ -31,7 +32,9 @@ pub(crate) fn run(args: &ExplainArgs) -> Exit {
 /// The code of that id, in any case, with or without brackets.
 fn find(id: &str) -> Option<&'static Code> {
     let id = id.trim_matches(|c| matches!(c, '[' | ']'));
-    codes::explain(id).or_else(|| tidegate_check::codes::explain(id))
+    codes::explain(id)
+        .or_else(|| tidegate_check::codes::explain(id))
+        .or_else(|| tidegate_repair::codes::explain(id))
 }
 
 fn wrapped(text: &str, width: usize) -> String {
@@ -59,6 +62,7 @@ mod tests {
     fn codes_of_both_crates_are_found() {
         assert_eq!(find("[tg0117]").unwrap().id, "TG0117");
         assert_eq!(find("TG0201").unwrap().id, "TG0201");
+        assert_eq!(find("TG0402").unwrap().id, "TG0402");
         assert!(find("TG9999").is_none());
         assert_eq!(wrapped("a bb ccc", 4), "a bb\nccc");
     }

@@ -8,7 +8,7 @@ use tidegate_flow::{TopicPartition, WorldError};
 use tidegate_kafka::{ClusterClient, Delivering, GroupExchange, PartitionScan, Transactions, group_positions, probe_transactions};
 use tidegate_telemetry::metrics::DeliveryMode;
 use tidegate_telemetry::{Health, Metrics, Server};
-use tidegate_validator::{Mode, Parts, check_first_time, startup};
+use tidegate_validator::{Mode, Parts, Settings, check_first_time, startup};
 
 use crate::cli::RoleArgs;
 use crate::config::Config;
@@ -40,9 +40,10 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
     }
 
     let mut cluster = ClusterClient::connect(&config.kafka)?;
-    let facts = super::patiently(&clock, &health, || startup::check_topics(&mut cluster, &config.validator, &topics))?;
-    super::patiently(&clock, &health, || first_time(config, &mut cluster, &facts, &topics))?;
-    let mut settings = config.validator.clone();
+    let mut settings = config.validator.clone().with_retries_of(&topics);
+    let facts = super::patiently(&clock, &health, || startup::check_topics(&mut cluster, &settings, &topics))?;
+    let topics: Vec<Arc<str>> = topics.into_iter().chain(settings.retries.keys().cloned()).collect();
+    super::patiently(&clock, &health, || first_time(config, &settings, &mut cluster, &facts, &topics))?;
     settings.topic_ids = facts.into_iter().filter_map(|fact| Some((fact.topic, fact.id?))).collect();
     let mode = config.validator.mode;
     let delivering = match mode {
@@ -86,7 +87,13 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
 }
 
 /// Where the group has no position nothing may have been judged before.
-fn first_time(config: &Config, cluster: &mut ClusterClient, facts: &[TopicFacts], sources: &[Arc<str>]) -> Result<(), WorldError> {
+fn first_time(
+    config: &Config,
+    settings: &Settings,
+    cluster: &mut ClusterClient,
+    facts: &[TopicFacts],
+    sources: &[Arc<str>],
+) -> Result<(), WorldError> {
     let partitions: Vec<TopicPartition> = facts
         .iter()
         .filter(|fact| sources.contains(&fact.topic))
@@ -104,7 +111,7 @@ fn first_time(config: &Config, cluster: &mut ClusterClient, facts: &[TopicFacts]
     let mut asked = without()?;
     let mut scan = PartitionScan::connect(&config.kafka)?;
     while !asked.is_empty() {
-        let answer = check_first_time(cluster, &mut scan, &config.validator, &config.validator_group, &asked);
+        let answer = check_first_time(cluster, &mut scan, settings, &config.validator_group, &asked);
         if answer.is_ok() {
             break;
         }

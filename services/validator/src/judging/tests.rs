@@ -87,7 +87,7 @@ fn decide(bench: &mut Bench, headers: &[(&str, &str)], value: &str, now: i64) ->
 
 #[test]
 fn each_type_of_event_has_its_judge_and_its_stamp() {
-    let mut bench = Bench::new();
+    let mut bench = Bench::new(std::collections::BTreeMap::new());
     let mut by = |headers: &[(&str, &str)], value: &str| decide(&mut bench, headers, value, i64::MAX);
     let valid = |judge: &str, shadow| ("valid".to_owned(), judge.to_owned(), shadow);
     assert_eq!(by(&[("kind", "placed")], r#"{"a": 1}"#), valid("shop@1.0.0/placed", Some(false)));
@@ -103,7 +103,7 @@ fn each_type_of_event_has_its_judge_and_its_stamp() {
 
 #[test]
 fn a_declared_version_is_asked_for_and_a_proposed_one_decides_nothing() {
-    let mut bench = Bench::new();
+    let mut bench = Bench::new(std::collections::BTreeMap::new());
     let mut by = |claim: &str, value: &str| decide(&mut bench, &[("kind", "placed"), ("data-contract", claim)], value, i64::MAX);
     assert_eq!(
         by("shop@2.0.0", r#"{"c": 1}"#),
@@ -116,7 +116,7 @@ fn a_declared_version_is_asked_for_and_a_proposed_one_decides_nothing() {
 #[test]
 fn a_rule_that_is_switched_off_is_counted_and_asked_again() {
     const DAY: i64 = 86_400_000_000;
-    let mut bench = Bench::new();
+    let mut bench = Bench::new(std::collections::BTreeMap::new());
     bench.begin_batch();
     let placed = [("kind", "placed")];
     assert_eq!(decide(&mut bench, &placed, r#"{"a": -1}"#, 2 * DAY - 1).0, "valid");

@@ -1,0 +1,215 @@
+//! A dead letter as its headers tell it.
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tidegate_flow::record::header_text;
+use tidegate_flow::stamp::{self, Stamp};
+use tidegate_flow::{Header, Record};
+
+/// One dead letter.
+#[derive(Debug, Clone)]
+pub struct Letter<'r> {
+    /// As it lies in the dead-letter topic.
+    pub record: &'r Record,
+    /// Identity and contract.
+    pub stamp: Stamp,
+    /// When it failed: the clock that the judge saw, microseconds since the epoch.
+    pub failed_at: i64,
+    /// How often it has been sent back before.
+    pub attempts: u32,
+}
+
+/// What dead letters of one group have in common. No value and no message text, so that a group survives rewording.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Class {
+    /// Contract id; none where no contract was bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<String>,
+    /// Its major version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub major: Option<u32>,
+    /// Source topic, where no contract was bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// Rule or clause; empty where the dead letter was too large to carry it.
+    pub rule: String,
+    /// Place in the event, positions in lists starred; empty for the event as a whole.
+    pub path: String,
+    /// Reason, from the closed list.
+    pub reason: String,
+    /// Finer code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// One entry of the list of violations; what else it holds is of no use here.
+#[derive(Debug, Deserialize)]
+struct Entry {
+    #[serde(default)]
+    rule: String,
+    #[serde(default)]
+    severity: String,
+    #[serde(default)]
+    pointer: String,
+}
+
+// === impl Letter ===
+
+impl<'r> Letter<'r> {
+    /// Reads one; none for a record without our stamp.
+    pub fn read(record: &'r Record) -> Option<Letter<'r>> {
+        let stamp = stamp::read(&record.headers)?;
+        header_text(&record.headers, stamp::REASON)?;
+        let judge = header_text(&record.headers, stamp::JUDGE)?;
+        Some(Letter {
+            record,
+            stamp,
+            failed_at: judge.rsplit('/').next()?.parse().ok()?,
+            attempts: stamp::attempts(&record.headers),
+        })
+    }
+
+    /// A header of ours as text.
+    pub fn text(&self, name: &str) -> Option<&'r str> {
+        header_text(&self.record.headers, name)
+    }
+
+    /// Its group.
+    pub fn class(&self) -> Class {
+        let (rule, pointer) = self.leading();
+        let contract = self.stamp.contract.as_ref();
+        Class {
+            contract: contract.map(|contract| contract.id.to_string()),
+            major: contract.and_then(|contract| contract.version.split('.').next()?.parse().ok()),
+            topic: contract.is_none().then(|| self.source_topic().to_owned()),
+            rule,
+            path: starred(&pointer),
+            reason: self.text(stamp::REASON).unwrap_or_default().to_owned(),
+            detail: self.text(stamp::DETAIL).map(str::to_owned),
+        }
+    }
+
+    /// What decides its group, as bytes: letters with equal ones are of one group.
+    pub fn class_bytes(&self, into: &mut Vec<u8>) {
+        into.clear();
+        for name in [stamp::CONTRACT, stamp::REASON, stamp::DETAIL, stamp::ERRORS] {
+            into.extend_from_slice(self.text(name).unwrap_or_default().as_bytes());
+            into.push(0);
+        }
+        if self.stamp.contract.is_none() {
+            into.extend_from_slice(self.source_topic().as_bytes());
+        }
+    }
+
+    /// The record that failed first, whatever was replayed since.
+    pub fn first_origin(&self) -> String {
+        self.text(stamp::FIRST_ORIGIN)
+            .map_or_else(|| stamp::origin_text(&self.stamp.origin), str::to_owned)
+    }
+
+    /// Topic of that record.
+    fn source_topic(&self) -> &str {
+        let first = self.text(stamp::FIRST_ORIGIN).and_then(|text| text.split(':').next());
+        first.unwrap_or(&self.stamp.origin.at.topic)
+    }
+
+    /// The producer's own headers.
+    pub fn own_headers(&self) -> &'r [Header] {
+        stamp::own_headers(&self.record.headers)
+    }
+
+    /// Where it lies, as headers write places.
+    pub fn place(&self) -> String {
+        stamp::origin_text(&self.record.origin)
+    }
+
+    /// Its value stayed at its origin, because the record was too large with it.
+    pub fn is_reference(&self) -> bool {
+        self.text(stamp::VALUE_SHA256).is_some()
+    }
+
+    /// Rule and pointer of the violation that names it: the first of severity error.
+    fn leading(&self) -> (String, String) {
+        let errors = self.text(stamp::ERRORS).unwrap_or("[]");
+        let entries: Vec<Entry> = serde_json::from_str(errors).unwrap_or_default();
+        let is_named = |entry: &&Entry| !entry.rule.is_empty();
+        let first = entries.iter().filter(is_named).find(|entry| entry.severity == "error");
+        match first.or_else(|| entries.iter().find(is_named)) {
+            Some(entry) => (entry.rule.clone(), entry.pointer.clone()),
+            None => (String::new(), String::new()),
+        }
+    }
+}
+
+// === impl Class ===
+
+impl Class {
+    /// Twelve hex digits that name the group.
+    pub fn fingerprint(&self) -> String {
+        let major = self.major.map(|major| major.to_string()).unwrap_or_default();
+        let mut hash = Sha256::new();
+        for part in [
+            self.contract.as_deref().unwrap_or_default(),
+            &major,
+            self.topic.as_deref().unwrap_or_default(),
+            &self.rule,
+            &self.path,
+            &self.reason,
+            self.detail.as_deref().unwrap_or_default(),
+        ] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part.as_bytes());
+        }
+        let mut text = String::with_capacity(12);
+        for byte in &hash.finalize()[..6] {
+            let _ = write!(text, "{byte:02x}");
+        }
+        text
+    }
+
+    /// Reason and detail in one word.
+    pub fn kind(&self) -> String {
+        match &self.detail {
+            Some(detail) => format!("{}/{detail}", self.reason),
+            None => self.reason.clone(),
+        }
+    }
+}
+
+/// A pointer with every position in a list starred. A field whose name is a number looks the same, and is starred, too.
+pub fn starred(pointer: &str) -> String {
+    let star = |segment: &str| match !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => "*".to_owned(),
+        false => segment.to_owned(),
+    };
+    pointer.split('/').map(star).collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_in_lists_do_not_tell_groups_apart() {
+        assert_eq!(starred("/items/12/sku"), "/items/*/sku");
+        assert_eq!(starred(""), "");
+        let class = |path: &str, rule: &str| Class {
+            contract: Some("orders".into()),
+            major: Some(1),
+            topic: None,
+            rule: rule.into(),
+            path: starred(path),
+            reason: "type_mismatch".into(),
+            detail: None,
+        };
+        assert_eq!(class("/items/1", "type").fingerprint(), class("/items/22", "type").fingerprint());
+        assert_ne!(class("/items/1", "type").fingerprint(), class("/items/1", "enum").fingerprint());
+        assert_ne!(
+            class("/ab", "c").fingerprint(),
+            class("/a", "bc").fingerprint(),
+            "parts do not run together"
+        );
+    }
+}

@@ -1,0 +1,98 @@
+//! The dead letters of a group as JSON lines.
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+use tidegate_flow::ports::Scan as _;
+use tidegate_flow::{Header, NextOffset, TopicPartition, stamp};
+use tidegate_replay::fold::Memo;
+use tidegate_replay::{Contracts as _, Letter, Watch as _, mask};
+
+use super::look::Look;
+use super::show::time;
+use crate::cli::DlqExportArgs;
+use crate::commands::replay::Progress;
+use crate::signals::stop_flag;
+
+/// Records that are read at once: a record may be large.
+const CHUNK: usize = 64;
+
+/// Writes at most `limit` of them; how many.
+pub(super) fn write(look: &mut Look, fingerprint: &str, args: &DlqExportArgs, out: &mut dyn Write) -> anyhow::Result<u64> {
+    let last = look.groups[fingerprint].last.clone();
+    let (mut memo, mut written) = (Memo::default(), 0);
+    let mut progress = Progress::new(stop_flag());
+    for fold in &look.survey.folds {
+        let at = TopicPartition::new(fold.topic.as_str(), fold.partition);
+        let Some(last) = last.get(&tidegate_replay::fold::partition_text(&at)) else {
+            continue;
+        };
+        eprintln!("reading {at} up to offset {last}");
+        let (mut next, until) = (NextOffset(fold.from), NextOffset(last + 1));
+        loop {
+            let records = look.scan.scan(&at, next, until, CHUNK)?;
+            let Some(end) = records.last() else { break };
+            next = end.origin.offset.next();
+            for letter in records.iter().filter_map(Letter::read) {
+                if memo.group(&letter).0 != fingerprint {
+                    continue;
+                }
+                if written >= args.limit {
+                    eprintln!("stopped at --limit {}", args.limit);
+                    return Ok(written);
+                }
+                writeln!(out, "{}", line(look, &letter, args.values))?;
+                written += 1;
+            }
+            if !progress.read(&at, next, until, records.len()) {
+                eprintln!("stopped before the end");
+                return Ok(written);
+            }
+        }
+    }
+    Ok(written)
+}
+
+fn line(look: &Look, letter: &Letter<'_>, values: bool) -> Value {
+    let class = letter.class();
+    let contract = letter.stamp.contract.as_ref();
+    let topic = &letter.stamp.origin.at.topic;
+    let has_field = |name: &str| look.contracts.has_field(topic, contract, name);
+    let mut line = json!({
+        "place": letter.place(),
+        "origin": stamp::origin_text(&letter.stamp.origin),
+        "first_origin": letter.first_origin(),
+        "contract": contract.map(ToString::to_string),
+        "reason": class.reason,
+        "detail": class.detail,
+        "rule": class.rule,
+        "path": class.path,
+        "failed_at": time(letter.failed_at),
+        "attempts": letter.attempts,
+        "errors": letter.text(stamp::ERRORS).and_then(|text| serde_json::from_str::<Value>(text).ok()),
+        "looks_like": mask::shape(letter.record.value.as_deref(), &has_field),
+    });
+    if values {
+        line["timestamp"] = json!(letter.record.timestamp);
+        line["key"] = text(letter.record.key.as_deref());
+        line["value"] = text(letter.record.value.as_deref());
+        line["headers"] = letter.own_headers().iter().map(header).collect();
+    }
+    line
+}
+
+fn header(header: &Header) -> Value {
+    json!([*header.name, text(header.value.as_deref())])
+}
+
+/// Text where the bytes are UTF-8; else their hex digits, in an object that says so.
+fn text(bytes: Option<&[u8]>) -> Value {
+    match bytes.map(std::str::from_utf8) {
+        None => Value::Null,
+        Some(Ok(text)) => text.into(),
+        Some(Err(_)) => {
+            let hex: String = bytes.unwrap_or_default().iter().map(|byte| format!("{byte:02x}")).collect();
+            json!({"hex": hex})
+        }
+    }
+}

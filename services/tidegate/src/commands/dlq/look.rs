@@ -1,0 +1,195 @@
+//! One look at all groups: what was kept, what came since, and what was said.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::bail;
+use tidegate_contract::Contract;
+use tidegate_flow::ports::Scan as _;
+use tidegate_flow::{NextOffset, Record, TopicPartition, stamp};
+use tidegate_kafka::{ClusterClient, PartitionScan, RecordWriter};
+use tidegate_replay::board::fold_record;
+use tidegate_replay::survey::{Survey, survey, unseen};
+use tidegate_replay::{Board, Contracts as _, Group, Mark, Standing, fold, mark};
+
+use crate::cli::DlqLookArgs;
+use crate::commands::replay::Progress;
+use crate::config::Config;
+use crate::signals::stop_flag;
+use crate::wiring::clock::now_micros;
+use crate::wiring::contracts::LiveContracts;
+use crate::wiring::judging::SnapshotContracts;
+
+/// More than this is worth a word before it is read.
+const WORTH_A_WORD: i64 = 20_000;
+
+/// What a look has found, with what it was found by.
+pub(super) struct Look {
+    pub(super) config: Config,
+    pub(super) scan: PartitionScan,
+    pub(super) contracts: SnapshotContracts,
+    pub(super) board: Board,
+    pub(super) has_state: bool,
+    pub(super) survey: Survey,
+    pub(super) groups: BTreeMap<String, Group>,
+    pub(super) now: i64,
+    owners: BTreeMap<String, Arc<Contract>>,
+}
+
+/// One group as it is shown.
+pub(super) struct Entry<'l> {
+    pub(super) fingerprint: &'l str,
+    pub(super) group: &'l Group,
+    pub(super) standing: Standing,
+    pub(super) mark: Option<&'l Mark>,
+    pub(super) owner: Option<&'l str>,
+    pub(super) rate: f64,
+}
+
+// === impl Look ===
+
+impl Look {
+    pub(super) fn open(args: &DlqLookArgs) -> anyhow::Result<Look> {
+        let config = Config::load(&args.role)?;
+        config.require_brokers()?;
+        let live = LiveContracts::open(&config.contracts).map_err(anyhow::Error::msg)?;
+        let snapshot = live.current();
+        let sources = snapshot.topics();
+        for topic in &args.topics {
+            if !sources.iter().any(|source| **source == **topic) {
+                bail!("no contract binds topic {topic}; bound are: {}", sources.join(", "));
+            }
+        }
+        let is_meant = |source: &&Arc<str>| args.topics.is_empty() || args.topics.iter().any(|topic| **topic == ***source);
+        let mut topics: Vec<Arc<str>> = sources
+            .iter()
+            .filter(is_meant)
+            .map(|source| config.validator.dead_letters(source))
+            .collect();
+        topics.sort();
+        topics.dedup();
+        let mut cluster = ClusterClient::connect(&config.kafka)?;
+        let mut scan = PartitionScan::connect(&config.kafka)?;
+        let found = super::board(&config, &mut cluster, &mut scan)?;
+        let has_state = found.is_some();
+        let board = found.unwrap_or_default();
+        let now = now_micros();
+        let owners = snapshot
+            .snapshot
+            .contracts
+            .iter()
+            .map(|contract| (contract.id.to_string(), contract.clone()))
+            .collect();
+        let contracts = SnapshotContracts::new(snapshot, crate::commands::schemas(&config)?, now);
+        let waiting = unseen(&mut cluster, &topics, &board)?;
+        if waiting > WORTH_A_WORD {
+            let kept = if has_state {
+                "what is found is kept"
+            } else {
+                "nothing is kept: there is no state topic"
+            };
+            eprintln!(
+                "{waiting} offsets of dead-letter topics were not counted before; reading at most {} of them now, {kept}",
+                args.max
+            );
+        }
+        let mut progress = Progress::new(stop_flag());
+        let has_field = |topic: &str, contract: Option<&_>, name: &str| contracts.has_field(topic, contract, name);
+        let survey = survey(&mut cluster, &mut scan, &topics, &board, args.max, &has_field, &mut progress)?;
+        if has_state {
+            keep(&config, &survey);
+        }
+        let groups = fold::merged(&survey.folds);
+        Ok(Look {
+            config,
+            scan,
+            contracts,
+            board,
+            has_state,
+            survey,
+            groups,
+            now,
+            owners,
+        })
+    }
+
+    /// The full fingerprint of a group.
+    pub(super) fn find(&self, start: &str) -> anyhow::Result<String> {
+        let start = start.to_ascii_lowercase();
+        let found: Vec<&String> = self.groups.keys().filter(|fingerprint| fingerprint.starts_with(&start)).collect();
+        match found.as_slice() {
+            [only] => Ok((*only).clone()),
+            [] => bail!("no group of dead letters begins with {start}; `tidegate dlq ls --all` lists them"),
+            several => bail!("{start} may mean {} groups; write more of the fingerprint", several.len()),
+        }
+    }
+
+    pub(super) fn entry<'l>(&'l self, fingerprint: &'l str) -> Entry<'l> {
+        let (fingerprint, group) = self.groups.get_key_value(fingerprint).expect("it was found");
+        let mark = self.board.marks.get(fingerprint);
+        let contract = group.class.contract.as_ref().and_then(|id| self.owners.get(id));
+        Entry {
+            fingerprint,
+            group,
+            standing: mark::standing(mark, group, self.now),
+            mark,
+            owner: contract.and_then(|contract| contract.team.as_deref()),
+            rate: group.rate(self.now),
+        }
+    }
+
+    /// Groups, the largest first.
+    pub(super) fn entries(&self, all: bool) -> Vec<Entry<'_>> {
+        let mut entries: Vec<Entry<'_>> = self
+            .groups
+            .keys()
+            .map(|fingerprint| self.entry(fingerprint))
+            .filter(|entry| all || entry.standing.is_open())
+            .collect();
+        entries.sort_by(|left, right| (right.group.count, left.fingerprint).cmp(&(left.group.count, right.fingerprint)));
+        entries
+    }
+
+    /// The newest dead letters of a group that are still there.
+    pub(super) fn samples(&mut self, fingerprint: &str) -> anyhow::Result<Vec<Record>> {
+        let mut found = Vec::new();
+        for place in &self.groups[fingerprint].samples {
+            let Some(origin) = stamp::parse_origin(place) else { continue };
+            let from = NextOffset(origin.offset.0);
+            let at = TopicPartition::new(origin.at.topic.clone(), origin.at.partition);
+            // Retention may have removed it.
+            if let Ok(records) = self.scan.scan(&at, from, origin.offset.next(), 1) {
+                found.extend(records);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Counting again is all that is lost where this fails.
+fn keep(config: &Config, survey: &Survey) {
+    let fresh = survey.fresh.iter().map(|place| &survey.folds[*place]);
+    let records: Vec<_> = fresh.filter_map(|fold| fold_record(&config.state_topic, fold)).collect();
+    if records.is_empty() {
+        return;
+    }
+    let written = RecordWriter::connect(&config.kafka)
+        .map_err(|error| error.to_string())
+        .and_then(|mut writer| writer.write(&records).map_err(|fault| fault.to_string()));
+    match written {
+        Ok(delivery) if delivery.delivered == records.len() => {}
+        Ok(delivery) => {
+            let why = delivery.refused.into_iter().next().map(|(_, _, what)| what).unwrap_or_default();
+            tracing::warn!(
+                topic = config.state_topic,
+                why,
+                "the counts could not be kept; the next look reads the same again"
+            );
+        }
+        Err(why) => tracing::warn!(
+            topic = config.state_topic,
+            why,
+            "the counts could not be kept; the next look reads the same again"
+        ),
+    }
+}
