@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const CORE: &[&str] = &["contract", "codec", "check", "flow", "columnar", "objectives", "export", "diff"];
+const CORE: &[&str] = &["contract", "codec", "check", "flow", "columnar", "objectives", "export", "diff", "preview", "infer"];
 const SHELLS: &[&str] = &["git", "kafka", "lake", "telemetry", "schemas", "query", "identity", "web"];
 const ROLES: &[&str] = &["validator", "sink", "sla", "audit", "registry"];
 
