@@ -36,6 +36,8 @@ pub(crate) struct Property {
     /// Likewise; values as JSON.
     pub(crate) values: Vec<String>,
     pub(crate) required: bool,
+    /// Place in the primary key, from 1.
+    pub(crate) key: Option<usize>,
     pub(crate) evidence: Vec<String>,
 }
 
@@ -62,6 +64,7 @@ impl Property {
             limits: Vec::new(),
             values: Vec::new(),
             required: false,
+            key: None,
             evidence: Vec::new(),
         }
     }
@@ -149,14 +152,18 @@ fn write_property(text: &mut String, property: &Property, indent: usize, in_list
     if property.required {
         lines.push(String::from("required: true"));
     }
+    if let Some(position) = property.key {
+        lines.push(String::from("primaryKey: true"));
+        lines.push(format!("primaryKeyPosition: {position}"));
+    }
     if !property.values.is_empty() && options.limits {
         lines.push(String::from("enum:"));
         lines.extend(property.values.iter().map(|value| format!("  - value: {value}")));
     } else if !property.values.is_empty() {
         lines.push(format!("# the only values: {}", comment(&property.values.join(", "))));
     }
-    if lines.is_empty() {
-        // An item about which nothing is known.
+    if lines.iter().all(|line| line.starts_with('#')) {
+        // YAML takes a part without a word for null.
         lines.push(String::from("description: anything"));
     }
     for (index, line) in lines.iter().enumerate() {

@@ -1,14 +1,19 @@
 //! A draft from events.
 
+use std::collections::BTreeMap;
+
 use tidegate_codec::{DecodeFailure, JsonReader, Reader as _, Token};
 
 use crate::draft::{Draft, number};
 use crate::guess::{Written, fields};
 use crate::probe::Probes;
-use crate::sketch::{Room, Sketch};
+use crate::sketch::{Room, Sketch, is_name};
 
 /// Events longer than this are counted and not looked into.
 const EVENT_BYTES_MAX: usize = 16 << 20;
+/// Sets of names of keys that are told apart, and names in a key.
+const KEY_SHAPES_MAX: usize = 4;
+const KEY_FIELDS_MAX: usize = 18;
 
 /// Takes events in, one after another, in bounded memory.
 #[derive(Debug)]
@@ -32,6 +37,8 @@ struct Keys {
     json: u64,
     text: u64,
     bytes: u64,
+    /// Names of the fields of JSON keys, a few sets of them.
+    names: BTreeMap<Vec<String>, u64>,
 }
 
 impl Default for Events {
@@ -77,7 +84,14 @@ impl Events {
         let keys = &mut self.keys;
         match key {
             None => keys.none += 1,
-            Some(key) if key.first() == Some(&b'{') && std::str::from_utf8(key).is_ok() => keys.json += 1,
+            Some(key) if key.first() == Some(&b'{') && std::str::from_utf8(key).is_ok() => {
+                keys.json += 1;
+                if let Some(names) = key_names(key)
+                    && (keys.names.len() < KEY_SHAPES_MAX || keys.names.contains_key(&names))
+                {
+                    *keys.names.entry(names).or_default() += 1;
+                }
+            }
             Some(key) if std::str::from_utf8(key).is_ok_and(|text| !text.chars().any(char::is_control)) => keys.text += 1,
             Some(_) => keys.bytes += 1,
         }
@@ -151,7 +165,18 @@ impl Events {
                 "They are change events of Debezium: the rows are described. Times and decimals are as the connector writes them; a contract made from its \
                  schema block (`tidegate infer block.json`) names them.",
             ));
-            fields(&self.rows, self.rows.objects, Written::Change, false)
+            let mut rows = fields(&self.rows, self.rows.objects, Written::Change, false);
+            match self.keys.of_rows() {
+                Some(names) if names.iter().all(|name| rows.iter().any(|row| row.name == *name)) => {
+                    for (position, name) in names.iter().enumerate() {
+                        let key = rows.iter_mut().filter(|row| row.name == *name);
+                        key.for_each(|row| row.key = Some(position + 1));
+                    }
+                    evidence.push(format!("All JSON keys have these fields, so they are the primary key: {}.", names.join(", ")));
+                }
+                _ => evidence.push(String::from("No primary key could be told from the keys: say `primaryKey: true` at its properties.")),
+            }
+            rows
         } else {
             fields(&self.plain, self.plain.objects, Written::Plain, false)
         };
@@ -170,7 +195,39 @@ impl Events {
     }
 }
 
+/// Fields of a JSON key, inside of `payload` where a schema stands beside it; none when it has too many, or is no JSON.
+fn key_names(key: &[u8]) -> Option<Vec<String>> {
+    let mut reader = JsonReader::new(key);
+    let (mut depth, mut in_payload) = (0_usize, false);
+    let (mut top, mut inner) = (Vec::new(), Vec::new());
+    loop {
+        match reader.next().ok()? {
+            Token::BeginObject | Token::BeginArray => depth += 1,
+            Token::EndObject | Token::EndArray => depth -= 1,
+            Token::Key(name) if depth == 1 => {
+                in_payload = &*name == "payload";
+                top.push(name.into_owned());
+            }
+            Token::Key(name) if depth == 2 && in_payload => inner.push(name.into_owned()),
+            Token::End => break,
+            _ => {}
+        }
+        if top.len() + inner.len() > KEY_FIELDS_MAX {
+            return None;
+        }
+    }
+    let is_wrapper = top.len() == 2 && ["schema", "payload"].iter().all(|part| top.iter().any(|name| name == part));
+    let names = if is_wrapper { inner } else { top };
+    (!names.is_empty() && names.iter().all(|name| is_name(name))).then_some(names)
+}
+
 impl Keys {
+    /// The fields that every key has; none when keys differ.
+    fn of_rows(&self) -> Option<&[String]> {
+        let (names, count) = self.names.first_key_value()?;
+        (self.names.len() == 1 && *count == self.json && self.text + self.bytes + self.none == 0).then_some(names)
+    }
+
     fn describe(&self, evidence: &mut Vec<String>) {
         let all = self.none + self.json + self.text + self.bytes;
         if all == 0 {

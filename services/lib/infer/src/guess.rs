@@ -86,7 +86,7 @@ fn numbers(name: &str, sketch: &Sketch, written: Written, personal: bool) -> Pro
         return property;
     };
     if seen.integers == seen.count {
-        if let Some((low, high)) = seen.range.filter(|_| !personal) {
+        if let Some((low, high)) = seen.range.filter(|_| !personal && seen.odd == 0) {
             property.limits.push(("minimum", low.to_string()));
             property.limits.push(("maximum", high.to_string()));
         }

@@ -50,8 +50,10 @@ pub(crate) struct Numbers {
     /// Digits before the point, and behind it.
     pub(crate) whole: u64,
     pub(crate) scale: u64,
-    /// Limits of those that are 64-bit integers.
+    /// Limits of those that are 64-bit integers and written as such.
     pub(crate) range: Option<(i64, i64)>,
+    /// Integers that are written otherwise, such as `1e3`.
+    pub(crate) odd: u64,
 }
 
 /// Texts at a place.
@@ -227,8 +229,9 @@ impl Numbers {
         self.count += 1;
         if probes.is_integer(text) {
             self.integers += 1;
-            if let Ok(value) = text.parse::<i64>() {
-                self.range = widest(self.range, Some((value, value)));
+            match text.parse::<i64>() {
+                Ok(value) => self.range = widest(self.range, Some((value, value))),
+                Err(_) => self.odd += 1,
             }
         }
         if self.count > self.integers || !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
@@ -249,6 +252,7 @@ impl Numbers {
         self.whole = self.whole.max(other.whole);
         self.scale = self.scale.max(other.scale);
         self.range = widest(self.range, other.range);
+        self.odd += other.odd;
     }
 }
 

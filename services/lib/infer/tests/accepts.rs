@@ -35,6 +35,8 @@ fn problems(yaml: &str) -> Vec<String> {
     let mut problems: Vec<String> = diagnostics
         .into_iter()
         .filter(|one| one.level != Level::Note)
+        // True of the events; the draft says so, too.
+        .filter(|one| one.problem != "change events without a primary key")
         .map(|one| format!("{}: {}", one.location, one.problem))
         .collect();
     match contract {
@@ -59,10 +61,11 @@ fn refused(events: &[Vec<u8>], limits: bool) -> Option<Vec<String>> {
     };
     let plan = compile(&contract, 0).unwrap_or_else(|problems| panic!("{problems:?}\n{yaml}"));
     let mut judge = Judge::new();
+    let mut again = Events::new();
     for event in events {
-        let mut alone = Events::new();
-        alone.take(Some(event));
-        if alone.used() == 0 {
+        let before = again.used();
+        again.take(Some(event));
+        if again.used() == before {
             // Left out, and said so.
             continue;
         }
@@ -240,6 +243,10 @@ fn schemas() {
             }
         }
     }
+    let mut keyed = Events::new();
+    keyed.key(Some(br#"{"schema": {}, "payload": {"id": 1}}"#));
+    keyed.take(Some(br#"{"op":"c","source":{},"before":null,"after":{"id":1,"n":"x"}}"#));
+    assert!(keyed.draft().unwrap().to_yaml(&options(false)).contains("primaryKey: true\n        primaryKeyPosition: 1"));
     for bad in [
         serde_json::json!({"type": "record", "name": "a", "fields": [{"name": "b", "type": "Missing"}]}),
         serde_json::json!({"type": "record", "name": "a", "fields": []}),
@@ -302,7 +309,7 @@ fn object(inner: impl Strategy<Value = String>) -> impl Strategy<Value = String>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_the_events_are_their_draft_accepts_them(events in prop::collection::vec(object(json()), 1..12), limits: bool) {

@@ -8,7 +8,8 @@ use tidegate_contract::{Location, Severity, Status};
 use tidegate_flow::WorldError;
 use tidegate_flow::record::UNREADABLE_NAME;
 
-use crate::event::Event;
+use crate::event::{Event, Position};
+use crate::lake::{LakeView, Row};
 use crate::mask;
 use crate::side::{Chosen, Object, Side};
 use crate::tally::{Change, Example, RuleKey, Tally};
@@ -74,6 +75,10 @@ struct Decided<'s> {
 
 /// Why an event is undecided whose schema nobody could be asked for.
 pub(crate) const NO_SCHEMA: &str = "needs a schema of a registry, and no registry is named (--registry, --schema-files)";
+
+/// Why a row is undecided.
+const OTHER_VERSION: &str = "the row was judged by a version that is not among the old contracts";
+const GONE: &str = "rows of deletes and tombstones do not hold the event";
 
 impl<'a> Comparing<'a> {
     pub(crate) fn new(pair: &'a Pair, asked: &'a Asked, schemas: &'a dyn Schemas) -> Comparing<'a> {
@@ -149,6 +154,61 @@ impl<'a> Comparing<'a> {
             each_rule(violations, &keyed, event.topic, |key, _, _| tally.add_unenforced(key));
         }
         Ok(())
+    }
+
+    /// Judges a row that has landed by what of the new contract rows decide. It passed what is as it was.
+    pub(crate) fn row(&mut self, view: &LakeView, row: &Row, now: i64, tally: &mut Tally) {
+        let position = Position::Row(&row.origin);
+        if !view.versions.contains(&row.version) {
+            tally.undecided(OTHER_VERSION, position);
+            return;
+        }
+        if row.is_gone {
+            tally.undecided(GONE, position);
+            return;
+        }
+        let input = LakeView::input(row, now);
+        let object = &view.object;
+        let violations = match view.whole.contract.status {
+            Status::Retired => match refused(None, Reason::ContractRetired, None, "status").outcome {
+                Outcome::Fails(violations) => violations,
+                _ => unreachable!("`refused` refuses"),
+            },
+            _ => match self.judge.judge(&object.plan, &input, &row.origin.at.topic, self.schemas, &mut ()) {
+                Verdict::Invalid { violations, .. } => violations,
+                Verdict::Valid { .. } => Vec::new(),
+                // Rows name no schema and no policy.
+                Verdict::Skipped(_) | Verdict::Need(_) => unreachable!("a row is plain JSON"),
+            },
+        };
+        let decided = Decided {
+            outcome: Outcome::Passes,
+            judge: Some(object),
+            unenforced: None,
+        };
+        let topic = &row.origin.at.topic;
+        let is_enforced = view.whole.contract.status.is_enforced() || self.asked.enforce;
+        if !violations.is_empty() && is_enforced {
+            tally.count(Change::NewlyFailing);
+            tally.add_reason(Change::NewlyFailing, &violations);
+            let (judge, asked, schemas) = (&self.judge, self.asked, self.schemas);
+            each_rule(&violations, &decided, topic, |key, index, violation| {
+                tally.add(Change::NewlyFailing, key, || Example {
+                    position: position.to_string(),
+                    value: mask::shown(object, &input, schemas, &violations, index, judge.starred(), asked.hide_values)
+                        .map(|shown| (violation.pointer.clone(), shown)),
+                });
+            });
+            return;
+        }
+        if !violations.is_empty() {
+            tally.unenforced(&view.whole.contract.reference().to_string(), view.whole.contract.status);
+            each_rule(&violations, &decided, topic, |key, _, _| tally.add_unenforced(key));
+        }
+        match view.why_undecided().filter(|_| is_enforced) {
+            Some(why) => tally.undecided(&why, position),
+            None => tally.count(Change::StillPassing),
+        }
     }
 
     fn producer(&self, event: &Event<'_>, change: Change, tally: &mut Tally) {

@@ -30,8 +30,8 @@ pub enum Position<'a> {
     Record(&'a Origin),
     /// A dead letter, and the record that it was.
     DeadLetter(&'a Origin, &'a Origin),
-    /// A row of a file of the lake, from 0.
-    Row(&'a Arc<str>, u64),
+    /// The row of the lake of a record.
+    Row(&'a Origin),
 }
 
 impl std::fmt::Display for Position<'_> {
@@ -41,7 +41,7 @@ impl std::fmt::Display for Position<'_> {
             Position::Line(file, line) => write!(f, "{file}:{line}"),
             Position::Record(origin) => f.write_str(&place(origin)),
             Position::DeadLetter(letter, origin) => write!(f, "{} (was {})", place(letter), place(origin)),
-            Position::Row(file, row) => write!(f, "{file} row {row}"),
+            Position::Row(origin) => write!(f, "row of {}", place(origin)),
         }
     }
 }

@@ -10,6 +10,7 @@
 pub mod compare;
 pub mod dead_letter;
 pub mod event;
+pub mod lake;
 pub mod limit;
 pub mod line;
 mod mask;
@@ -21,6 +22,7 @@ pub mod tally;
 
 pub use compare::{Asked, Fetched, Pair, Schemas};
 pub use event::{Event, Position};
+pub use lake::LakeView;
 pub use limit::{Conclusion, Limit};
 pub use report::{InputReport, Report, Stopped};
 pub use run::{Chunk, Feed, run};

@@ -9,6 +9,7 @@ use tidegate_flow::{Record, Remedy, WorldError};
 use crate::compare::{Asked, Comparing, Pair, Schemas};
 use crate::dead_letter::original;
 use crate::event::{Event, Position};
+use crate::lake::{LakeView, Row};
 use crate::line::{Lines, Wrapped};
 use crate::tally::Tally;
 
@@ -35,6 +36,15 @@ pub enum Chunk {
     DeadLetters {
         /// In order.
         records: Vec<Record>,
+        /// Microseconds since the epoch.
+        now: i64,
+    },
+    /// Rows of the lake.
+    Rows {
+        /// What they are judged by.
+        view: Arc<LakeView>,
+        /// In order.
+        rows: Vec<Row>,
         /// Microseconds since the epoch.
         now: i64,
     },
@@ -199,12 +209,14 @@ impl Chunk {
         match self {
             Chunk::Lines(lines) => lines.events,
             Chunk::Records { records, .. } | Chunk::DeadLetters { records, .. } => records.len() as u64,
+            Chunk::Rows { rows, .. } => rows.len() as u64,
         }
     }
 
     fn bytes(&self) -> usize {
         match self {
             Chunk::Lines(lines) => lines.bytes.capacity(),
+            Chunk::Rows { rows, .. } => rows.iter().map(|row| row.json.len() + 100).sum(),
             Chunk::Records { records, .. } | Chunk::DeadLetters { records, .. } => records
                 .iter()
                 .map(|record| {
@@ -218,6 +230,10 @@ impl Chunk {
     fn compare(&self, comparing: &mut Comparing<'_>, tally: &mut Tally) -> Result<(), WorldError> {
         match self {
             Chunk::Lines(lines) => compare_lines(lines, comparing, tally),
+            Chunk::Rows { view, rows, now } => {
+                rows.iter().for_each(|row| comparing.row(view, row, *now, tally));
+                Ok(())
+            }
             Chunk::Records { records, now } => records.iter().try_for_each(|record| {
                 let headers: Vec<(&str, Option<&[u8]>)> =
                     record.headers.iter().map(|header| (&*header.name, header.value.as_deref())).collect();

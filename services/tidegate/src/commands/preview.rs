@@ -2,12 +2,14 @@
 
 mod args;
 pub(crate) mod input;
+mod lake;
 mod progress;
 pub(crate) mod topic;
 
 use std::fs::File;
 use std::io::{Read, Write as _};
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -111,7 +113,13 @@ pub(crate) fn preview(request: &Request) -> anyhow::Result<Option<Report>> {
     let mut left = request.max_events;
     let mut progress = Progress::new();
     for input in &inputs {
+        let mut unknown = Vec::new();
         let (mut feed, kind, clock): (Box<dyn Feed>, _, _) = match input {
+            Input::Lines(file) if lake::is_lake(Path::new(file)) => {
+                let feed = lake::LakeFeed::open(&pair, Path::new(file), now)?;
+                unknown = feed.unknown();
+                (Box::new(feed), "lake", fixed.clone())
+            }
             Input::Lines(file) => {
                 let topic = line_topic(&pair, request.topic.as_deref())?;
                 (Box::new(LineFeed::new(file.as_str(), topic, now, open(file)?)), "lines", fixed.clone())
@@ -151,7 +159,7 @@ pub(crate) fn preview(request: &Request) -> anyhow::Result<Option<Report>> {
             name: input.name().to_owned(),
             kind,
             now: clock,
-            unknown: Vec::new(),
+            unknown,
             tally: ran.tally,
             stopped,
         });

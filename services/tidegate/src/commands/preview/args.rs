@@ -14,7 +14,7 @@ use crate::cli::RoleArgs;
 #[command(after_help = "Examples:
   tidegate preview --old main:contracts --new contracts --topic orders events.jsonl
   tidegate preview --old old.odcs.yaml --new new.odcs.yaml topic:orders --brokers kafka:9092 --last 100000
-  tidegate preview --old main:contracts --new contracts dead-letters:orders.dead --config tidegate.yaml
+  tidegate preview --old main:contracts --new contracts dead-letters:orders.dlq --config tidegate.yaml
   kcat -C -t orders -e | tidegate preview --old old.odcs.yaml --new new.odcs.yaml -
 
 An input is a file with one event a line (`-` is standard input; a line that begins with @ holds key, value and headers, see docs/preview.md),
