@@ -112,15 +112,17 @@ impl Meter for Quiet {
     fn snapshot(&self, _: &str) {}
 }
 
-struct Still;
+/// Batches end by age. No rule of these contracts reads `now`.
+struct Real;
 
-impl Clock for Still {
+impl Clock for Real {
     fn now_micros(&self) -> i64 {
-        NOW
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        since.as_micros() as i64
     }
 
-    fn sleep(&self, _: Duration) {
-        std::thread::yield_now();
+    fn sleep(&self, duration: Duration) {
+        std::thread::sleep(duration.min(Duration::from_millis(10)));
     }
 }
 
@@ -142,7 +144,7 @@ fn files(edit: impl Fn(String) -> String) -> Vec<ContractFile> {
 /// Tighter here, looser there, in all three encodings of the traffic.
 fn changed(text: String) -> String {
     let new = text
-        .replace("          - value: store\n            label: Till of a shop\n", "")
+        .replace("          - value: android\n", "")
         .replace("implementation: value.lines.all(l, l.qty > 0)", "implementation: value.lines.all(l, l.qty > 1)")
         .replace("pattern: \"^[A-Z]{3}-[0-9]{4,8}$\"", "pattern: \"[0-9]\"")
         .replace("exclusiveMinimum: 0, maximum: 500000", "maximum: 400")
@@ -210,7 +212,7 @@ fn validate(broker: &Broker, settings: &Settings, files: &[ContractFile], group:
                 exchange: &mut exchange,
                 contracts: &mut contracts,
                 schemas: &registry,
-                clock: &Still,
+                clock: &Real,
                 meter: &Quiet,
             };
             tidegate_validator::run(settings, parts, &stop).unwrap();
@@ -222,11 +224,11 @@ fn validate(broker: &Broker, settings: &Settings, files: &[ContractFile], group:
                 end.0 == 0 || broker.committed(group, &TopicPartition::new(topic.clone(), partition as i32)) == Some(*end)
             })
         };
-        while !topics.iter().all(is_done) {
-            assert!(Instant::now() < deadline, "the validator did not come to an end");
-            std::thread::yield_now();
+        while !topics.iter().all(is_done) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
         }
         stop.store(true, Ordering::Release);
+        assert!(topics.iter().all(is_done), "the validator did not come to an end");
     });
     let dead = TOPICS.iter().flat_map(|topic| read(broker, &settings.dead_letters(topic))).collect();
     let passed = TOPICS
