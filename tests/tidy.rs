@@ -16,6 +16,8 @@ const CORE: &[&str] = &[
     "export",
     "diff",
     "repair",
+    "preview",
+    "infer",
 ];
 const SHELLS: &[&str] = &["git", "kafka", "lake", "telemetry", "schemas", "query", "identity", "web"];
 const ROLES: &[&str] = &["validator", "sink", "sla", "audit", "registry", "replay"];
@@ -201,7 +203,7 @@ fn every_crate_is_placed() {
     let mut placed = ours(CORE);
     placed.extend(ours(SHELLS));
     placed.extend(ours(ROLES));
-    placed.extend(ours(&["sim", "loadtest", "judge-bench", "tests", "fuzz", "simulation", "faults"]));
+    placed.extend(ours(&["sim", "loadtest", "judge-bench", "preview-bench", "tests", "fuzz", "simulation", "faults"]));
     placed.insert("tidegate".to_owned());
     assert_eq!(manifests.keys().cloned().collect::<BTreeSet<_>>(), placed);
 }

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::infer::InferArgs;
+use crate::commands::preview::PreviewArgs;
+
 /// Checks every event of Kafka topics against data contracts kept in Git, and lands the valid ones as exact Parquet.
 #[derive(Debug, Parser)]
 #[command(name = "tidegate", version = crate::build::described(), arg_required_else_help = true, max_term_width = 100, after_help = EXAMPLES)]
@@ -22,6 +25,9 @@ const EXAMPLES: &str = "Examples:
   tidegate export orders.odcs.yaml --to sql         the contract as JSON Schema, Avro, SQL, …
   tidegate lint contracts                           what is wrong with contracts, and what nothing checks
   tidegate diff --base origin/main contracts        what a change of contracts breaks, and the version it needs
+  tidegate preview --old main:contracts --new contracts events.jsonl
+                                                    what a change would do to real events
+  tidegate infer events.jsonl                       a draft contract from events
   tidegate validate --config tidegate.yaml          judge topics: validated and dead-letter topics
   tidegate sink --config tidegate.yaml              land validated topics as Parquet
   tidegate sla run --once --config tidegate.yaml    check the contracts' SLAs on the lake
@@ -45,6 +51,10 @@ pub(crate) enum Command {
     Lint(LintArgs),
     /// Say what a change of contracts means for producers and consumers, and which version it needs.
     Diff(DiffArgs),
+    /// Say what a change of contracts would do to real events: a topic, dead letters, a file.
+    Preview(PreviewArgs),
+    /// Draft a contract from events or from a schema, with the evidence for each guess.
+    Infer(InferArgs),
     /// Explain a diagnostic code, such as TG0117.
     Explain(ExplainArgs),
     /// Judge topics: valid records go to validated topics, the others to dead-letter topics with all reasons.

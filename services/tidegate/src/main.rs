@@ -37,6 +37,8 @@ fn main() -> std::process::ExitCode {
         Command::Export(args) => commands::export::run(&args),
         Command::Lint(args) => commands::lint::run(&args),
         Command::Diff(args) => commands::diff::run(&args),
+        Command::Preview(args) => commands::preview::run(&args),
+        Command::Infer(args) => commands::infer::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
         Command::Validate(args) => commands::validate::run(&args),
         Command::Sink(args) => commands::sink::run(&args),

@@ -8,6 +8,7 @@
 mod column;
 mod describe;
 pub mod identity;
+pub mod lines;
 pub mod parquet;
 pub mod rows;
 pub mod schema;

@@ -11,7 +11,7 @@ use tidegate_diff::{Diff, History, compare_sets, render};
 use crate::cli::{DiffArgs, DiffOutput, Undetermined};
 use crate::exit::Exit;
 
-mod side;
+pub(crate) mod side;
 
 use side::Side;
 

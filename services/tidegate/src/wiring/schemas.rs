@@ -50,6 +50,20 @@ impl tidegate_sink::Schemas for SchemaSource {
     }
 }
 
+impl tidegate_preview::Schemas for SchemaSource {
+    fn fetch(&self, need: &SchemaNeed) -> Result<tidegate_preview::Fetched, WorldError> {
+        let has_source = match self {
+            SchemaSource::Configured { files, .. } if Directory::serves(need) => files.is_some(),
+            SchemaSource::Configured { registry, .. } => registry.is_some(),
+            SchemaSource::Fixed(_) => true,
+        };
+        if !has_source {
+            return Ok(tidegate_preview::Fetched::NoSource);
+        }
+        self.ask(need).map(|()| tidegate_preview::Fetched::Known)
+    }
+}
+
 impl SchemaSource {
     fn ask(&self, need: &SchemaNeed) -> Result<(), WorldError> {
         let missing = |what: &str| Err(WorldError::new(Remedy::Operator, what));

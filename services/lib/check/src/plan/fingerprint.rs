@@ -24,8 +24,9 @@ pub(crate) fn fingerprint(contract: &Contract, object: &SchemaObject, schemas: &
     hex
 }
 
-/// Cuts `Location { … }` out of a Debug text; quoted text is kept whole, whatever it holds.
-fn without_locations(text: &str) -> String {
+// Quoted text is kept whole, whatever it holds.
+/// Cuts the places out of the Debug text of a part of a contract, so that two parts can be compared wherever they stand in their files.
+pub fn without_locations(text: &str) -> String {
     const START: &str = "Location {";
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

@@ -15,7 +15,7 @@ use crate::commands::contract_file::report;
 
 /// Where contracts are read from.
 #[derive(Debug)]
-pub(super) enum Side {
+pub(crate) enum Side {
     /// On disk.
     Disk(PathBuf),
     /// In a commit; the path counts from the root of the repository, with `/`.
@@ -31,7 +31,7 @@ pub(super) enum Side {
 
 impl Side {
     /// A path that exists, else `REF:PATH`.
-    pub(super) fn parse(text: &str) -> anyhow::Result<Side> {
+    pub(crate) fn parse(text: &str) -> anyhow::Result<Side> {
         if Path::new(text).exists() {
             return Ok(Side::Disk(PathBuf::from(text)));
         }
@@ -45,7 +45,7 @@ impl Side {
     }
 
     /// What stands at a path here, and what stood there at the base.
-    pub(super) fn since(base: &str, here: &str) -> anyhow::Result<(Side, Side)> {
+    pub(crate) fn since(base: &str, here: &str) -> anyhow::Result<(Side, Side)> {
         let path = Path::new(here);
         let full = path.canonicalize().with_context(|| format!("{here}: cannot be read"))?;
         let root = repository(&full)?;
@@ -81,7 +81,7 @@ impl Side {
     }
 
     /// As the user called it.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Side::Disk(path) => path.display().to_string(),
             Side::Commit { reference, path, .. } => format!("{reference}:{path}"),
@@ -89,7 +89,7 @@ impl Side {
     }
 
     /// Whether one file was named, rather than a folder.
-    pub(super) fn is_file(&self) -> bool {
+    pub(crate) fn is_file(&self) -> bool {
         match self {
             Side::Disk(path) => path.is_file(),
             Side::Commit { path, .. } => is_contract_path(path),
@@ -97,7 +97,7 @@ impl Side {
     }
 
     /// Every contract of the side, drafts included; none when one does not load, which has been said then.
-    pub(super) fn load(&self) -> anyhow::Result<Option<Vec<Arc<Contract>>>> {
+    pub(crate) fn load(&self) -> anyhow::Result<Option<Vec<Arc<Contract>>>> {
         let files = self.read()?;
         let mut shown: Vec<Diagnostic> = files.diagnostics.clone();
         let schemas = Arc::new(SchemaFolder::new(&files.files));
