@@ -203,7 +203,16 @@ fn every_crate_is_placed() {
     let mut placed = ours(CORE);
     placed.extend(ours(SHELLS));
     placed.extend(ours(ROLES));
-    placed.extend(ours(&["sim", "loadtest", "judge-bench", "preview-bench", "tests", "fuzz", "simulation", "faults"]));
+    placed.extend(ours(&[
+        "sim",
+        "loadtest",
+        "judge-bench",
+        "preview-bench",
+        "tests",
+        "fuzz",
+        "simulation",
+        "faults",
+    ]));
     placed.insert("tidegate".to_owned());
     assert_eq!(manifests.keys().cloned().collect::<BTreeSet<_>>(), placed);
 }

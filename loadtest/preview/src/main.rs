@@ -74,15 +74,26 @@ fn main() -> anyhow::Result<()> {
                 let (cpu, wall) = (processor_time(), Instant::now());
                 let tally = preview(&pair, &lines, args.threads)?;
                 let (cpu, wall) = (processor_time() - cpu, wall.elapsed().as_secs_f64());
-                anyhow::ensure!(tally.events() == events as u64 && tally.of(Change::Undecided) == 0, "not every event was compared");
+                anyhow::ensure!(
+                    tally.events() == events as u64 && tally.of(Change::Undecided) == 0,
+                    "not every event was compared"
+                );
                 if round > 0 {
                     rates.push(events as f64 / cpu);
                 } else {
-                    eprintln!("  {pair_name}: {} still fail, first round {cpu:.2} s of processor time in {wall:.2} s", tally.of(Change::StillFailing));
+                    eprintln!(
+                        "  {pair_name}: {} still fail, first round {cpu:.2} s of processor time in {wall:.2} s",
+                        tally.of(Change::StillFailing)
+                    );
                 }
             }
             rates.sort_by(f64::total_cmp);
-            println!("rate {name}/{pair_name} {:.0} {:.0} {:.0}", rates[rates.len() / 2], rates[0], rates[rates.len() - 1]);
+            println!(
+                "rate {name}/{pair_name} {:.0} {:.0} {:.0}",
+                rates[rates.len() / 2],
+                rates[0],
+                rates[rates.len() - 1]
+            );
         }
     }
     Ok(())
@@ -101,7 +112,10 @@ fn orders(args: &Args, fault_every: u32) -> (Vec<u8>, usize) {
         at += 1000;
         let record = traffic.next(at).record;
         // A fault of the traffic may lie outside of what a line can hold.
-        let Some(value) = record.value.filter(|value| *record.to.topic == *"orders" && !value.contains(&b'\n') && !value.starts_with(b"@")) else {
+        let Some(value) = record
+            .value
+            .filter(|value| *record.to.topic == *"orders" && !value.contains(&b'\n') && !value.starts_with(b"@"))
+        else {
             continue;
         };
         if value.iter().all(u8::is_ascii_whitespace) {

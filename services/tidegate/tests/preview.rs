@@ -41,7 +41,10 @@ fn folder() -> tempfile::TempDir {
     write(folder.path(), "old.odcs.yaml", OLD);
     let new = OLD
         .replace("version: 1.0.0", "version: 1.1.0")
-        .replace("classification: confidential}", "classification: confidential, logicalTypeOptions: {maxLength: 12}}")
+        .replace(
+            "classification: confidential}",
+            "classification: confidential, logicalTypeOptions: {maxLength: 12}}",
+        )
         .replace("minimum: 5", "minimum: 3");
     write(folder.path(), "new.odcs.yaml", &new);
     folder
@@ -69,7 +72,16 @@ fn counts_limits_and_masks() {
     let folder = folder();
     let here = folder.path();
     write(here, "events.jsonl", EVENTS);
-    let base = ["preview", "--old", "old.odcs.yaml", "--new", "new.odcs.yaml", "events.jsonl", "--producer-header", "app"];
+    let base = [
+        "preview",
+        "--old",
+        "old.odcs.yaml",
+        "--new",
+        "new.odcs.yaml",
+        "events.jsonl",
+        "--producer-header",
+        "app",
+    ];
     let with = |more: &[&str]| run(here, &[&base[..], more].concat(), b"");
     let (code, out, err) = with(&["--output", "json"]);
     assert_eq!(code, 0, "{err}");
@@ -85,10 +97,19 @@ fn counts_limits_and_masks() {
         assert_eq!(report[name], count, "{name}: {out}");
     }
     let rule = &report["rules"]["newly_failing"]["list"][0];
-    assert_eq!((&rule["rule"], &rule["path"], &rule["events"]), (&"maxLength".into(), &"/email".into(), &2.into()));
-    assert_eq!(rule["examples"][1], serde_json::json!({"position": "events.jsonl:6", "pointer": "/email", "value": "***"}));
+    assert_eq!(
+        (&rule["rule"], &rule["path"], &rule["events"]),
+        (&"maxLength".into(), &"/email".into(), &2.into())
+    );
+    assert_eq!(
+        rule["examples"][1],
+        serde_json::json!({"position": "events.jsonl:6", "pointer": "/email", "value": "***"})
+    );
     assert_eq!(report["rules"]["newly_passing"]["list"][0]["rule"], "minimum");
-    assert_eq!(report["producers"][0], serde_json::json!({"producer": "(none)", "events": 5, "newly_failing": 1, "newly_passing": 1}));
+    assert_eq!(
+        report["producers"][0],
+        serde_json::json!({"producer": "(none)", "events": 5, "newly_failing": 1, "newly_passing": 1})
+    );
     assert_eq!(report["producers"][1]["producer"], "till");
     for output in ["human", "json", "markdown"] {
         let (_, out, err) = with(&["--output", output]);
@@ -102,7 +123,10 @@ fn counts_limits_and_masks() {
     let (code, _, err) = with(&["--max-newly-failing", "lots"]);
     assert!(code == 2 && err.contains("neither a number"), "{err}");
     let (_, out, _) = with(&["--max-events", "2", "--output", "json"]);
-    assert_eq!((&json(&out)["events"], &json(&out)["inputs"][0]["stopped"]), (&2.into(), &"max_events".into()));
+    assert_eq!(
+        (&json(&out)["events"], &json(&out)["inputs"][0]["stopped"]),
+        (&2.into(), &"max_events".into())
+    );
 }
 
 #[test]
@@ -118,11 +142,18 @@ fn inputs_that_are_not_what_they_should_be() {
     let mut bytes = b"\xff\xfe\n{\"id\":\"1\"".to_vec();
     bytes.extend_from_slice(b"\n{\"id\":\"2\"}\n{\"id\":\"3\"");
     let (code, out, _) = preview("-", &bytes, &["--output", "json"]);
-    assert_eq!((code, &json(&out)["still_failing"], &json(&out)["still_passing"]), (0, &3.into(), &1.into()));
+    assert_eq!(
+        (code, &json(&out)["still_failing"], &json(&out)["still_passing"]),
+        (0, &3.into(), &1.into())
+    );
     let mut huge = vec![b'7'; 70 << 20];
     huge.extend_from_slice(b"\n{\"id\":\"2\"}\n");
     let (code, out, _) = preview("-", &huge, &["--output", "json"]);
-    assert_eq!((code, &json(&out)["reasons"]["still_failing"]["size_violation"]), (0, &1.into()), "{out}");
+    assert_eq!(
+        (code, &json(&out)["reasons"]["still_failing"]["size_violation"]),
+        (0, &1.into()),
+        "{out}"
+    );
     for (input, bytes, said) in [
         ("missing.jsonl", &b""[..], "missing.jsonl: cannot be read"),
         ("-", b"\x1f\x8b\x08\x00", "is compressed"),
@@ -147,12 +178,29 @@ fn inputs_that_are_not_what_they_should_be() {
 fn a_version_that_is_not_enforced_refuses_nothing_and_says_what_it_would() {
     let folder = folder();
     let here = folder.path();
-    write(here, "new.odcs.yaml", &OLD.replace("status: active", "status: proposed").replace("minimum: 5", "minimum: 9"));
-    let args = ["preview", "--old", "old.odcs.yaml", "--new", "new.odcs.yaml", "-", "--output", "json"];
+    write(
+        here,
+        "new.odcs.yaml",
+        &OLD.replace("status: active", "status: proposed")
+            .replace("minimum: 5", "minimum: 9"),
+    );
+    let args = [
+        "preview",
+        "--old",
+        "old.odcs.yaml",
+        "--new",
+        "new.odcs.yaml",
+        "-",
+        "--output",
+        "json",
+    ];
     let events = b"{\"id\":\"1\",\"qty\":7}\n{\"id\":\"1\",\"qty\":9}\n";
     let report = json(&run(here, &args, events).1);
     assert_eq!((&report["newly_failing"], &report["still_passing"]), (&0.into(), &2.into()));
-    assert_eq!(report["unenforced"], serde_json::json!([{"version": "orders@1.0.0", "status": "proposed", "would_refuse": 1}]));
+    assert_eq!(
+        report["unenforced"],
+        serde_json::json!([{"version": "orders@1.0.0", "status": "proposed", "would_refuse": 1}])
+    );
     let report = json(&run(here, &[&args[..], &["--enforce"]].concat(), events).1);
     assert_eq!((&report["newly_failing"], &report["still_passing"]), (&1.into(), &1.into()));
 }
@@ -163,23 +211,39 @@ fn what_is_inferred_is_clean_and_accepts() {
     let here = folder.path();
     let mut events = String::new();
     for number in 0..500 {
-        let when = if number % 10 == 0 { String::new() } else { format!(",\"at\":\"2026-11-21T09:00:{:02}Z\"", number % 60) };
-        events.push_str(&format!("{{\"id\":{number},\"mail\":\"canary{number}@example.com\"{when},\"total\":{number}.25}}\n"));
+        let when = if number % 10 == 0 {
+            String::new()
+        } else {
+            format!(",\"at\":\"2026-11-21T09:00:{:02}Z\"", number % 60)
+        };
+        events.push_str(&format!(
+            "{{\"id\":{number},\"mail\":\"canary{number}@example.com\"{when},\"total\":{number}.25}}\n"
+        ));
     }
     write(here, "events.jsonl", &events);
     let (code, out, err) = run(here, &["infer", "events.jsonl", "--out", "draft.odcs.yaml"], b"");
     assert!(code == 0 && out.is_empty(), "{err}");
     let draft = std::fs::read_to_string(here.join("draft.odcs.yaml")).unwrap();
-    assert!(draft.contains("# seen in 450 of 500") && draft.contains("looks like personal data") && !draft.contains("canary"), "{draft}");
+    assert!(
+        draft.contains("# seen in 450 of 500") && draft.contains("looks like personal data") && !draft.contains("canary"),
+        "{draft}"
+    );
     let (code, _, err) = run(here, &["lint", "draft.odcs.yaml", "--deny", "warnings"], b"");
     assert_eq!(code, 0, "{err}");
     let (code, out, _) = run(here, &["check", "draft.odcs.yaml", "events.jsonl"], b"");
     assert!(code == 0 && out.contains("500 valid, 0 invalid"), "{out}");
     let (code, out, _) = run(here, &["infer", "events.jsonl", "--sample", "7", "--id", "other"], b"");
-    assert!(code == 0 && out.contains("# Made from 7 events.") && out.contains("id: other"), "{out}");
+    assert!(
+        code == 0 && out.contains("# Made from 7 events.") && out.contains("id: other"),
+        "{out}"
+    );
     for (input, bytes, said) in [
         ("-", &b""[..], "there was no event"),
-        ("-", b"\x00\x00\x00\x00\x07abc\n", "Avro and Protobuf are inferred from their schemas"),
+        (
+            "-",
+            b"\x00\x00\x00\x00\x07abc\n",
+            "Avro and Protobuf are inferred from their schemas",
+        ),
         ("-", b"PAR1", "is Parquet"),
         ("bad.avsc", b"", "is no Avro schema"),
         ("list.json", b"", "write one event a line"),

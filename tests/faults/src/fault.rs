@@ -1,5 +1,8 @@
 //! The faults, each as one sentence and one way to bring it about.
 
+use std::path::PathBuf;
+use std::sync::PoisonError;
+
 use tidegate_flow::ports::Exchange as _;
 use tidegate_kafka::{Delivering, GroupExchange};
 use tidegate_tests::process::Role;
@@ -151,16 +154,20 @@ impl Fault {
                 broker.up();
             }
             Fault::BrokersAway => {
-                let lost = "no broker is reachable";
-                let before: Vec<usize> = scene.workers.iter().map(|worker| count(worker, lost)).collect();
-                let mut broker = scene.broker();
+                // Who waits for the end of a transaction does not poll, and says that instead.
+                let words = ["no broker is reachable", "has no answer yet; resuming it", "no new producer yet"];
+                let said = |log: &PathBuf| -> usize {
+                    let text = std::fs::read_to_string(log).unwrap();
+                    words.iter().map(|words| text.matches(words).count()).sum()
+                };
+                let logs: Vec<PathBuf> = scene.workers.iter().map(|worker| worker.log_path()).collect();
+                let shared = scene.shared_broker();
+                let mut broker = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                let before: Vec<usize> = logs.iter().map(said).collect();
                 broker.kill();
-                wait("everybody to notice", &mut [], || {
-                    Ok(scene
-                        .workers
-                        .iter()
-                        .zip(&before)
-                        .all(|(worker, before)| count(worker, lost) > *before))
+                let mut workers: Vec<&mut Role> = scene.workers.iter_mut().collect();
+                wait("everybody to notice", &mut workers, || {
+                    Ok(logs.iter().zip(&before).all(|(log, before)| said(log) > *before))
                 });
                 broker.up();
             }

@@ -74,6 +74,11 @@ impl Scene {
         self.broker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The broker, for who needs the scene meanwhile.
+    pub fn shared_broker(&self) -> Arc<Mutex<Broker>> {
+        self.broker.clone()
+    }
+
     /// One more validator.
     pub fn start_worker(&mut self) {
         self.started += 1;

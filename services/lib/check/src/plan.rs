@@ -24,9 +24,9 @@ pub use compile::compile;
 pub use compile::leaf_type::leaf_type;
 pub(crate) use compile::leaf_type::{digits, fraction};
 pub(crate) use fields::FieldIndex;
+pub use fingerprint::without_locations;
 pub(crate) use outside::{HeaderCheck, KeyPlan, Outside};
 pub(crate) use quick::{Quick, QuickCheck};
-pub use fingerprint::without_locations;
 pub use rule_forms::RuleForm;
 
 /// The compiled object. Node 0 is the row. Immutable and shared by every judge of a worker.

@@ -77,7 +77,9 @@ pub fn facts(bytes: &Bytes) -> Result<FileFacts, String> {
         entries.iter().find(|entry| entry.key == format!("tidegate.{name}"))?.value.clone()
     };
     let (Some(contract), Some(object)) = (entry("contract"), entry("object")) else {
-        return Err(String::from("a parquet file, but none of Tidegate's lake: its footer names no contract"));
+        return Err(String::from(
+            "a parquet file, but none of Tidegate's lake: its footer names no contract",
+        ));
     };
     let ours = [fixed::OP, fixed::SOURCE_TIME, fixed::SOURCE_POSITION, fixed::UNAVAILABLE];
     let columns = builder
@@ -97,7 +99,11 @@ pub fn facts(bytes: &Bytes) -> Result<FileFacts, String> {
 
 /// The rows of a file; only columns of `wanted` are written. `raw` are those whose text is JSON itself.
 pub fn lines(bytes: Bytes, wanted: &[Arc<str>], raw: &[Arc<str>]) -> Result<Lines, String> {
-    let columns = facts(&bytes)?.columns.into_iter().filter(|(name, _)| wanted.contains(name)).collect();
+    let columns = facts(&bytes)?
+        .columns
+        .into_iter()
+        .filter(|(name, _)| wanted.contains(name))
+        .collect();
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|error| format!("not a parquet file: {error}"))?;
     Ok(Lines {
         reader: builder.build().map_err(|error| format!("parquet file cannot be read: {error}"))?,
@@ -118,7 +124,11 @@ impl Iterator for Lines {
 impl Lines {
     fn rows(&self, batch: &RecordBatch) -> Result<Vec<Line>, String> {
         let column = |name: &str| batch.column_by_name(name).ok_or_else(|| format!("there is no column {name}"));
-        let texts = |name: &str| column(name)?.as_string_opt::<i32>().ok_or_else(|| format!("column {name} is no text"));
+        let texts = |name: &str| {
+            column(name)?
+                .as_string_opt::<i32>()
+                .ok_or_else(|| format!("column {name} is no text"))
+        };
         let (topics, versions, ops) = (texts(fixed::SOURCE_TOPIC)?, texts(fixed::CONTRACT_VERSION)?, texts(fixed::OP)?);
         let wrong = |name: &str| format!("column {name} has another type");
         let partitions = column(fixed::SOURCE_PARTITION)?
@@ -164,9 +174,10 @@ fn form(data_type: &DataType) -> Form {
     };
     match data_type {
         DataType::Boolean | DataType::Int32 | DataType::Int64 | DataType::Float32 | DataType::Float64 | DataType::Utf8 => Form::Plain,
-        DataType::Decimal128(..) | DataType::Date32 | DataType::Time64(TimeUnit::Microsecond) | DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            Form::Value
-        }
+        DataType::Decimal128(..)
+        | DataType::Date32
+        | DataType::Time64(TimeUnit::Microsecond)
+        | DataType::Timestamp(TimeUnit::Microsecond, _) => Form::Value,
         DataType::List(item) => nested(item.data_type()),
         DataType::Struct(fields) => match fields.iter().any(|field| form(field.data_type()) == Form::Bytes) {
             true => Form::Bytes,

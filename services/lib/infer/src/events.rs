@@ -172,9 +172,14 @@ impl Events {
                         let key = rows.iter_mut().filter(|row| row.name == *name);
                         key.for_each(|row| row.key = Some(position + 1));
                     }
-                    evidence.push(format!("All JSON keys have these fields, so they are the primary key: {}.", names.join(", ")));
+                    evidence.push(format!(
+                        "All JSON keys have these fields, so they are the primary key: {}.",
+                        names.join(", ")
+                    ));
                 }
-                _ => evidence.push(String::from("No primary key could be told from the keys: say `primaryKey: true` at its properties.")),
+                _ => evidence.push(String::from(
+                    "No primary key could be told from the keys: say `primaryKey: true` at its properties.",
+                )),
             }
             rows
         } else {

@@ -15,7 +15,11 @@ pub(crate) enum Written {
 
 /// The declared fields of an object that was seen `objects` times.
 pub(crate) fn fields(sketch: &Sketch, objects: u64, written: Written, personal: bool) -> Vec<Property> {
-    sketch.fields.iter().map(|(name, field)| field_of(name, field, objects, written, personal)).collect()
+    sketch
+        .fields
+        .iter()
+        .map(|(name, field)| field_of(name, field, objects, written, personal))
+        .collect()
 }
 
 fn field_of(name: &str, field: &Field, objects: u64, written: Written, personal: bool) -> Property {
@@ -82,7 +86,9 @@ fn numbers(name: &str, sketch: &Sketch, written: Written, personal: bool) -> Pro
         Property::leaf(name, "number").with("format", "f64")
     } else {
         let mut property = Property::new(name, Kind::Any);
-        property.evidence.push(String::from("numbers that neither a decimal of 38 digits nor a double holds"));
+        property
+            .evidence
+            .push(String::from("numbers that neither a decimal of 38 digits nor a double holds"));
         return property;
     };
     if seen.integers == seen.count {
@@ -113,7 +119,10 @@ fn texts(name: &str, seen: &Texts, written: Written, personal: &mut bool) -> Pro
     let (mut property, what) = match meaning {
         Some(Text::Uuid) => (Property::leaf(name, "string").with("format", "uuid"), "UUIDs"),
         Some(Text::Timestamp) => (Property::leaf(name, "timestamp"), "timestamps of RFC 3339"),
-        Some(Text::LocalTimestamp) => (Property::leaf(name, "timestamp").with("timezone", "false"), "timestamps without a zone"),
+        Some(Text::LocalTimestamp) => (
+            Property::leaf(name, "timestamp").with("timezone", "false"),
+            "timestamps without a zone",
+        ),
         Some(Text::Date) => (Property::leaf(name, "date"), "days of ISO 8601"),
         Some(Text::Time) => (Property::leaf(name, "time"), "times of ISO 8601"),
         Some(Text::Email) => (Property::leaf(name, "string").with("format", "email"), "mail addresses"),
@@ -124,7 +133,9 @@ fn texts(name: &str, seen: &Texts, written: Written, personal: &mut bool) -> Pro
     if meaning.is_some() {
         property.evidence.push(format!("{all} {what}"));
     } else if seen.decimals == seen.count && written == Written::Plain {
-        property.evidence.push(format!("{all} decimal numbers; as JSON numbers they could be declared as such"));
+        property
+            .evidence
+            .push(format!("{all} decimal numbers; as JSON numbers they could be declared as such"));
     }
     *personal |= matches!(meaning, Some(Text::Email | Text::Ipv4 | Text::Ipv6));
     if meaning.is_none() {
@@ -149,7 +160,9 @@ fn object(name: &str, sketch: &Sketch, written: Written, personal: bool) -> Prop
     match &sketch.map {
         Some(map) => {
             let mut property = Property::new(name, Kind::Map(Box::new(value("value", map, written, personal))));
-            property.evidence.push(String::from("its names are many or no names, so they are keys of a map"));
+            property
+                .evidence
+                .push(String::from("its names are many or no names, so they are keys of a map"));
             property
         }
         None => Property::new(name, Kind::Object(fields(sketch, sketch.objects, written, personal))),

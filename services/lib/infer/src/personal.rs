@@ -2,15 +2,68 @@
 
 /// Words of field names.
 const WORDS: [&str; 44] = [
-    "email", "mail", "phone", "mobile", "tel", "fax", "firstname", "lastname", "surname", "givenname", "familyname", "fullname", "username",
-    "login", "address", "street", "zip", "postcode", "postal", "city", "birth", "birthday", "birthdate", "dob", "ssn", "passport", "iban", "bic",
-    "card", "pan", "cvv", "ip", "latitude", "longitude", "lat", "lon", "lng", "gender", "password", "secret", "token", "tax", "national",
+    "email",
+    "mail",
+    "phone",
+    "mobile",
+    "tel",
+    "fax",
+    "firstname",
+    "lastname",
+    "surname",
+    "givenname",
+    "familyname",
+    "fullname",
+    "username",
+    "login",
+    "address",
+    "street",
+    "zip",
+    "postcode",
+    "postal",
+    "city",
+    "birth",
+    "birthday",
+    "birthdate",
+    "dob",
+    "ssn",
+    "passport",
+    "iban",
+    "bic",
+    "card",
+    "pan",
+    "cvv",
+    "ip",
+    "latitude",
+    "longitude",
+    "lat",
+    "lon",
+    "lng",
+    "gender",
+    "password",
+    "secret",
+    "token",
+    "tax",
+    "national",
     "license",
 ];
 
 /// Words before `name` that make it a person's.
 const BEFORE_NAME: [&str; 14] = [
-    "first", "last", "full", "given", "family", "middle", "user", "customer", "contact", "owner", "holder", "recipient", "person", "display",
+    "first",
+    "last",
+    "full",
+    "given",
+    "family",
+    "middle",
+    "user",
+    "customer",
+    "contact",
+    "owner",
+    "holder",
+    "recipient",
+    "person",
+    "display",
 ];
 
 /// Whether the name of a field suggests personal data.
@@ -22,7 +75,9 @@ pub(crate) fn is_suspicious(name: &str) -> bool {
     let joined: String = words.concat();
     words.iter().any(|word| WORDS.contains(&word.as_str()))
         || WORDS.contains(&joined.as_str())
-        || words.windows(2).any(|pair| pair[1] == "name" && BEFORE_NAME.contains(&pair[0].as_str()))
+        || words
+            .windows(2)
+            .any(|pair| pair[1] == "name" && BEFORE_NAME.contains(&pair[0].as_str()))
 }
 
 /// `customerEmail_1` to `customer`, `email`, `1`.
@@ -49,7 +104,18 @@ mod tests {
 
     #[test]
     fn names() {
-        for name in ["email", "customerEmail", "phone_number", "first_name", "firstName", "FULL_NAME", "name", "ip", "birth-date", "zip"] {
+        for name in [
+            "email",
+            "customerEmail",
+            "phone_number",
+            "first_name",
+            "firstName",
+            "FULL_NAME",
+            "name",
+            "ip",
+            "birth-date",
+            "zip",
+        ] {
             assert!(is_suspicious(name), "{name}");
         }
         for name in ["product_name", "status", "description", "ship_state", "order_id", "tokens_used2"] {

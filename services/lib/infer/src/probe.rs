@@ -137,7 +137,11 @@ mod tests {
         let mut probes = Probes::new();
         let mut first = |text: &str| {
             let fitting = probes.texts(text, u8::MAX);
-            TEXTS.iter().enumerate().find(|(number, _)| fitting & (1 << number) != 0).map(|(_, text)| *text)
+            TEXTS
+                .iter()
+                .enumerate()
+                .find(|(number, _)| fitting & (1 << number) != 0)
+                .map(|(_, text)| *text)
         };
         assert_eq!(first("7d444840-9dc0-11d1-b245-5ffdce74fad2"), Some(Text::Uuid));
         assert_eq!(first("2026-11-21T09:30:00Z"), Some(Text::Timestamp));

@@ -41,7 +41,11 @@ pub fn kind(document: &Value) -> Option<Kind> {
 pub fn draft(kind: Kind, document: &Value) -> Result<Draft, String> {
     let mut room = Room { left: PROPERTIES_MAX };
     let (what, settings, properties) = match kind {
-        Kind::Avro => ("an Avro schema", vec![("encodings", "[avro]".to_owned())], avro::properties(document, &mut room)?),
+        Kind::Avro => (
+            "an Avro schema",
+            vec![("encodings", "[avro]".to_owned())],
+            avro::properties(document, &mut room)?,
+        ),
         Kind::JsonSchema => (
             "a JSON Schema",
             vec![("encodings", "[json]".to_owned())],
@@ -89,7 +93,9 @@ fn documented(mut property: Property, text: Option<&str>) -> Property {
         property.evidence.push(text.trim().chars().take(200).collect());
     }
     if crate::personal::is_suspicious(&property.name) && matches!(property.kind, crate::draft::Kind::Leaf(_)) {
-        property.evidence.push(String::from("looks like personal data: consider `classification: confidential`"));
+        property
+            .evidence
+            .push(String::from("looks like personal data: consider `classification: confidential`"));
     }
     property
 }

@@ -92,13 +92,7 @@ impl Default for Texts {
 
 impl Sketch {
     /// Takes in the value that begins with `token`. `top` is the row, which is never a map.
-    pub(crate) fn take(
-        &mut self,
-        token: Token<'_>,
-        reader: &mut JsonReader<'_>,
-        room: &mut Room,
-        top: bool,
-    ) -> Result<(), DecodeFailure> {
+    pub(crate) fn take(&mut self, token: Token<'_>, reader: &mut JsonReader<'_>, room: &mut Room, top: bool) -> Result<(), DecodeFailure> {
         match token {
             Token::Null => self.nulls += 1,
             Token::Bool(_) => self.bools += 1,
@@ -182,7 +176,12 @@ impl Sketch {
             (None, more) => self.item = more,
             (Some(_), None) => {}
         }
-        let names = self.fields.keys().chain(other.fields.keys()).collect::<std::collections::BTreeSet<_>>().len();
+        let names = self
+            .fields
+            .keys()
+            .chain(other.fields.keys())
+            .collect::<std::collections::BTreeSet<_>>()
+            .len();
         if (self.map.is_some() || other.map.is_some() || names > FIELDS_MAX) && self.map.is_none() {
             self.become_map();
         }
@@ -212,7 +211,10 @@ impl Sketch {
 /// What may stand in a contract and in an error: names that look like names. Others are content: keys of a map.
 pub(crate) fn is_name(name: &str) -> bool {
     let starts = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_' || first == '@' || first == '$');
-    starts && name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-$@".contains(&byte)) && name.matches('@').count() <= usize::from(name.starts_with('@'))
+    starts
+        && name.len() <= 64
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-$@".contains(&byte))
+        && name.matches('@').count() <= usize::from(name.starts_with('@'))
 }
 
 fn widest<T: Ord + Copy>(a: Option<(T, T)>, b: Option<(T, T)>) -> Option<(T, T)> {
@@ -262,7 +264,11 @@ fn digits(text: &str) -> (u64, u64) {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     // An exponent past every decimal is as good as any other such one.
-    let exponent: i64 = exponent.trim_start_matches('+').parse::<i64>().unwrap_or(1 << 20).clamp(-(1 << 20), 1 << 20);
+    let exponent: i64 = exponent
+        .trim_start_matches('+')
+        .parse::<i64>()
+        .unwrap_or(1 << 20)
+        .clamp(-(1 << 20), 1 << 20);
     let whole = i64::try_from(whole.len()).unwrap_or(i64::MAX / 4) + exponent;
     let scale = i64::try_from(fraction.len()).unwrap_or(i64::MAX / 4) - exponent;
     (whole.max(1).unsigned_abs(), scale.max(0).unsigned_abs())
@@ -333,6 +339,13 @@ mod tests {
     #[test]
     fn what_is_no_name_is_content() {
         assert!(is_name("order_id") && is_name("@type") && is_name("a-b") && is_name("$ref"));
-        assert!(!is_name("ann@example.com") && !is_name("@ann@example.com") && !is_name("4711") && !is_name("") && !is_name("a b") && !is_name("ä"));
+        assert!(
+            !is_name("ann@example.com")
+                && !is_name("@ann@example.com")
+                && !is_name("4711")
+                && !is_name("")
+                && !is_name("a b")
+                && !is_name("ä")
+        );
     }
 }

@@ -126,7 +126,13 @@ fn recordings_of_debezium_are_accepted() {
         assert!(by_shape.len() > 2, "{name} holds few topics");
         for (topic, events) in by_shape {
             if let Some(refused) = refused(&events, true) {
-                assert!(refused.is_empty(), "{name} {topic}: {} of {}: {}", refused.len(), events.len(), refused[0]);
+                assert!(
+                    refused.is_empty(),
+                    "{name} {topic}: {} of {}: {}",
+                    refused.len(),
+                    events.len(),
+                    refused[0]
+                );
             }
         }
     }
@@ -136,8 +142,16 @@ fn recordings_of_debezium_are_accepted() {
 fn evidence_types_and_nothing_personal() {
     let mut events = Events::new();
     for number in 0..1000_u32 {
-        let email = if number % 2 == 0 { format!(r#""email":"canary{number}@example.com","#) } else { String::new() };
-        let note = if number < 2 { "null".to_owned() } else { format!("\"canary note {number}\"") };
+        let email = if number % 2 == 0 {
+            format!(r#""email":"canary{number}@example.com","#)
+        } else {
+            String::new()
+        };
+        let note = if number < 2 {
+            "null".to_owned()
+        } else {
+            format!("\"canary note {number}\"")
+        };
         let text = format!(
             r#"{{"id":"7d444840-9dc0-11d1-b245-{number:012x}","at":"2026-11-21T09:00:00Z",{email}"status":"{}","total":{number}.5,"n":{number},"note":{note},"tags":["a"],"who":{{"phone":"+47 canary {number}","ann{number}@example.com":1}},"phone":4711{number}}}"#,
             ["open", "closed"][number as usize % 2]
@@ -163,7 +177,10 @@ fn evidence_types_and_nothing_personal() {
     ] {
         assert!(yaml.contains(line), "{line} is missing in\n{yaml}");
     }
-    assert!(!yaml.contains("canary") && !yaml.contains("example.com") && !yaml.contains("4711"), "{yaml}");
+    assert!(
+        !yaml.contains("canary") && !yaml.contains("example.com") && !yaml.contains("4711"),
+        "{yaml}"
+    );
 }
 
 #[test]
@@ -238,7 +255,10 @@ fn schemas() {
             assert!(problems(&yaml).is_empty(), "{kind:?}: {:?}\n{yaml}", problems(&yaml));
             if limits {
                 for line in &lines {
-                    assert!(yaml.contains(line.trim_end_matches("# ").trim_end()), "{line} is missing in\n{yaml}");
+                    assert!(
+                        yaml.contains(line.trim_end_matches("# ").trim_end()),
+                        "{line} is missing in\n{yaml}"
+                    );
                 }
             }
         }
@@ -246,7 +266,13 @@ fn schemas() {
     let mut keyed = Events::new();
     keyed.key(Some(br#"{"schema": {}, "payload": {"id": 1}}"#));
     keyed.take(Some(br#"{"op":"c","source":{},"before":null,"after":{"id":1,"n":"x"}}"#));
-    assert!(keyed.draft().unwrap().to_yaml(&options(false)).contains("primaryKey: true\n        primaryKeyPosition: 1"));
+    assert!(
+        keyed
+            .draft()
+            .unwrap()
+            .to_yaml(&options(false))
+            .contains("primaryKey: true\n        primaryKeyPosition: 1")
+    );
     for bad in [
         serde_json::json!({"type": "record", "name": "a", "fields": [{"name": "b", "type": "Missing"}]}),
         serde_json::json!({"type": "record", "name": "a", "fields": []}),
@@ -301,9 +327,20 @@ fn json() -> impl Strategy<Value = String> {
 }
 
 fn object(inner: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
-    let name = prop_oneof![Just("a"), Just("b"), Just("_op"), Just("no"), Just("x y"), Just("ann@example.com"), Just("$t")];
+    let name = prop_oneof![
+        Just("a"),
+        Just("b"),
+        Just("_op"),
+        Just("no"),
+        Just("x y"),
+        Just("ann@example.com"),
+        Just("$t")
+    ];
     prop::collection::btree_map(name, inner, 0..4).prop_map(|fields| {
-        let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{}:{value}", serde_json::to_string(name).unwrap())).collect();
+        let fields: Vec<String> = fields
+            .iter()
+            .map(|(name, value)| format!("{}:{value}", serde_json::to_string(name).unwrap()))
+            .collect();
         format!("{{{}}}", fields.join(","))
     })
 }

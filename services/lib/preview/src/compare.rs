@@ -135,9 +135,8 @@ impl<'a> Comparing<'a> {
                     tally.add(change, key, || Example {
                         position: event.position.to_string(),
                         value: new.judge.filter(|_| change == Change::NewlyFailing).and_then(|object| {
-                            mask::shown(object, &input, schemas, violations, index, judge.starred(), asked.hide_values).map(|shown| {
-                                (violation.pointer.clone(), shown)
-                            })
+                            mask::shown(object, &input, schemas, violations, index, judge.starred(), asked.hide_values)
+                                .map(|shown| (violation.pointer.clone(), shown))
                         }),
                     });
                 });
@@ -213,7 +212,12 @@ impl<'a> Comparing<'a> {
 
     fn producer(&self, event: &Event<'_>, change: Change, tally: &mut Tally) {
         let Some(wanted) = &self.asked.producer_header else { return };
-        let value = event.headers.iter().rev().find(|(name, _)| **name == **wanted).and_then(|(_, value)| *value);
+        let value = event
+            .headers
+            .iter()
+            .rev()
+            .find(|(name, _)| **name == **wanted)
+            .and_then(|(_, value)| *value);
         tally.producer(value.map(mask::producer).as_deref(), change);
     }
 

@@ -111,7 +111,13 @@ impl LakeView {
         });
         let whole = new.clone();
         let object = rules(reduced, new.object, &old, &mut undecided)?;
-        let columns = object.bound.object().properties.iter().map(|property| property.name.clone()).collect();
+        let columns = object
+            .bound
+            .object()
+            .properties
+            .iter()
+            .map(|property| property.name.clone())
+            .collect();
         Ok(LakeView {
             object,
             whole,
@@ -139,7 +145,12 @@ impl LakeView {
 
 /// The object with the rules that rows decide; those that they do not are named if they are new.
 fn rules(mut reduced: Contract, index: usize, old: &BoundObject, undecided: &mut Vec<String>) -> Result<Object, String> {
-    let known: Vec<String> = old.object().quality.iter().map(|rule| text(&(&rule.kind, rule.severity, &rule.operations))).collect();
+    let known: Vec<String> = old
+        .object()
+        .quality
+        .iter()
+        .map(|rule| text(&(&rule.kind, rule.severity, &rule.operations)))
+        .collect();
     let all = std::mem::take(&mut reduced.objects[index].quality);
     let mut kept = Vec::new();
     for rule in all {
@@ -177,18 +188,32 @@ fn settings(old: &ObjectSettings, new: &ObjectSettings) -> Vec<String> {
             undecided.push(format!("setting `{name}`"));
         }
     };
-    differ("unknownFields", new.unknown_fields == UnknownFields::Fail && old.unknown_fields != UnknownFields::Fail);
+    differ(
+        "unknownFields",
+        new.unknown_fields == UnknownFields::Fail && old.unknown_fields != UnknownFields::Fail,
+    );
     differ("encodings", old.encodings.iter().any(|one| !new.encodings.contains(one)));
     differ("key", new.key.is_some() && text(&old.key) != text(&new.key));
-    differ("requiredHeaders", !new.required_headers.is_empty() && text(&old.required_headers) != text(&new.required_headers));
-    differ("eventSchema", new.event_schema.is_some() && text(&old.event_schema) != text(&new.event_schema));
+    differ(
+        "requiredHeaders",
+        !new.required_headers.is_empty() && text(&old.required_headers) != text(&new.required_headers),
+    );
+    differ(
+        "eventSchema",
+        new.event_schema.is_some() && text(&old.event_schema) != text(&new.event_schema),
+    );
     differ("discriminator", text(&old.discriminator) != text(&new.discriminator));
     differ("dataSchemas", text(&old.data_schemas) != text(&new.data_schemas));
     differ("schemaIds", text(&old.schema_ids) != text(&new.schema_ids));
     let written = |settings: &ObjectSettings| {
         text(&(
             (settings.cdc, settings.decimals, settings.times, settings.binary),
-            (&settings.protobuf_message, &settings.protobuf_schema, &settings.unavailable_placeholder, &settings.before_image),
+            (
+                &settings.protobuf_message,
+                &settings.protobuf_schema,
+                &settings.unavailable_placeholder,
+                &settings.before_image,
+            ),
             (&settings.add_fields_prefix, &settings.add_headers_prefix),
         ))
     };
@@ -204,13 +229,21 @@ fn text(part: &impl std::fmt::Debug) -> String {
 fn type_name(property: &Property) -> String {
     let physical = property.physical_type.clone().unwrap_or_default();
     let inner = |properties: &[Property]| {
-        let parts: Vec<String> = properties.iter().map(|one| format!("{}={}={}", one.name, one.wire_name, type_name(one))).collect();
+        let parts: Vec<String> = properties
+            .iter()
+            .map(|one| format!("{}={}={}", one.name, one.wire_name, type_name(one)))
+            .collect();
         parts.join(",")
     };
     match &property.logical_type {
         LogicalType::String { .. } => String::from("string"),
         LogicalType::Date { format, .. } => format!("date {format:?}"),
-        LogicalType::Timestamp { format, timezone, default_timezone, .. } => format!("timestamp {format:?} {timezone} {default_timezone:?}"),
+        LogicalType::Timestamp {
+            format,
+            timezone,
+            default_timezone,
+            ..
+        } => format!("timestamp {format:?} {timezone} {default_timezone:?}"),
         LogicalType::Time { format, .. } => format!("time {format:?}"),
         LogicalType::Number { format, .. } => format!("number {format:?} {physical}"),
         LogicalType::Integer { format, .. } => format!("integer {format:?}"),
@@ -243,7 +276,9 @@ fn writes_iso(property: &Property) -> bool {
         LogicalType::Object { properties, .. } => {
             !properties.iter().any(|inner| is_json_text(&inner.logical_type)) && properties.iter().all(writes_iso)
         }
-        LogicalType::Array { items, .. } => items.as_deref().is_some_and(|item| !is_json_text(&item.logical_type) && writes_iso(item)),
+        LogicalType::Array { items, .. } => items
+            .as_deref()
+            .is_some_and(|item| !is_json_text(&item.logical_type) && writes_iso(item)),
         LogicalType::Map { key, value } => !is_json_text(&value.logical_type) && writes_iso(key) && writes_iso(value),
         LogicalType::String { format, .. } => !matches!(format.as_deref(), Some("byte" | "binary")),
         LogicalType::Any => true,
@@ -266,5 +301,7 @@ fn own_names(property: &mut Property) {
 }
 
 fn words(expression: &str) -> impl Iterator<Item = &str> {
-    expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty())
+    expression
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .filter(|word| !word.is_empty())
 }

@@ -121,7 +121,9 @@ impl<R: Read> LineFeed<R> {
         while !self.ended && (end.is_none() || bytes.len() < BLOCK / 2) {
             let before = bytes.len();
             self.more(&mut bytes)?;
-            end = memchr::memrchr(b'\n', &bytes[before.min(bytes.len())..]).map(|at| before + at).or(end);
+            end = memchr::memrchr(b'\n', &bytes[before.min(bytes.len())..])
+                .map(|at| before + at)
+                .or(end);
             if end.is_none() && bytes.len() > LINE_MAX {
                 bytes.truncate(LINE_MAX);
                 self.skip_line()?;
@@ -285,7 +287,10 @@ mod tests {
             let found = lines(text, step.max(3), events_max);
             let expected: [(u64, &[u8]); 3] = [(1, b"{\"a\":1}"), (4, b"{\"b\":2}\r"), (5, b"last")];
             assert_eq!(found.len(), 3, "{step} {events_max}: {found:?}");
-            assert!(found.iter().zip(expected).all(|((n, line), (m, want))| *n == m && *line == want), "{found:?}");
+            assert!(
+                found.iter().zip(expected).all(|((n, line), (m, want))| *n == m && *line == want),
+                "{found:?}"
+            );
         }
         assert!(lines(b"", 1, 9).is_empty() && lines(b"\n\n \n", 1, 9).is_empty());
     }
@@ -302,12 +307,23 @@ mod tests {
 
     #[test]
     fn wrappers_hold_bytes_and_refuse_what_they_do_not_know() {
-        let text = br#"{"key": "k", "value_base64": "AAE=", "headers": [["a", "b"], ["c", null], ["d", null, "/w=="]], "now": 7, "topic": "t"}"#;
+        let text =
+            br#"{"key": "k", "value_base64": "AAE=", "headers": [["a", "b"], ["c", null], ["d", null, "/w=="]], "now": 7, "topic": "t"}"#;
         let wrapped = Wrapped::read(text).unwrap();
-        assert_eq!((wrapped.key.as_deref(), wrapped.value.as_deref()), (Some(&b"k"[..]), Some(&[0, 1][..])));
+        assert_eq!(
+            (wrapped.key.as_deref(), wrapped.value.as_deref()),
+            (Some(&b"k"[..]), Some(&[0, 1][..]))
+        );
         assert_eq!(wrapped.headers[2], ("d".to_owned(), Some(vec![0xff])));
         assert_eq!((wrapped.now, wrapped.topic.as_deref()), (Some(7), Some("t")));
-        for bad in [&b"[]"[..], b"{", br#"{"vlaue": "x"}"#, br#"{"value": 7}"#, br#"{"value_base64": "?"}"#, br#"{"headers": [7]}"#] {
+        for bad in [
+            &b"[]"[..],
+            b"{",
+            br#"{"vlaue": "x"}"#,
+            br#"{"value": 7}"#,
+            br#"{"value_base64": "?"}"#,
+            br#"{"headers": [7]}"#,
+        ] {
             assert!(Wrapped::read(bad).is_err());
         }
     }

@@ -85,6 +85,12 @@ pub(crate) fn producer(value: &[u8]) -> String {
     let text = String::from_utf8_lossy(&value[..value.len().min(256)]);
     text.chars()
         .take(64)
-        .map(|c| if c.is_ascii_alphanumeric() || "._-/:@ ".contains(c) { c } else { '?' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "._-/:@ ".contains(c) {
+                c
+            } else {
+                '?'
+            }
+        })
         .collect()
 }

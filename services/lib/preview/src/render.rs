@@ -75,8 +75,14 @@ mod tests {
 
     #[test]
     fn numbers_are_readable_and_never_rounded_to_nothing() {
-        assert_eq!((number(0), number(999), number(1_234_567)), ("0".into(), "999".into(), "1,234,567".into()));
-        assert_eq!((share(0, 5), share(1, 1_000_000), share(1, 8)), ("0%".into(), "<0.01%".into(), "12.5%".into()));
+        assert_eq!(
+            (number(0), number(999), number(1_234_567)),
+            ("0".into(), "999".into(), "1,234,567".into())
+        );
+        assert_eq!(
+            (share(0, 5), share(1, 1_000_000), share(1, 8)),
+            ("0%".into(), "<0.01%".into(), "12.5%".into())
+        );
         assert_eq!((share(10, 10), share(1, 0)), ("100%".into(), "0%".into()));
     }
 }

@@ -220,7 +220,11 @@ impl Chunk {
             Chunk::Records { records, .. } | Chunk::DeadLetters { records, .. } => records
                 .iter()
                 .map(|record| {
-                    let headers: usize = record.headers.iter().map(|header| header.value.as_ref().map_or(0, |value| value.len())).sum();
+                    let headers: usize = record
+                        .headers
+                        .iter()
+                        .map(|header| header.value.as_ref().map_or(0, |value| value.len()))
+                        .sum();
                     200 + headers + record.key.as_ref().map_or(0, |key| key.len()) + record.value.as_ref().map_or(0, |value| value.len())
                 })
                 .sum(),
@@ -235,8 +239,11 @@ impl Chunk {
                 Ok(())
             }
             Chunk::Records { records, now } => records.iter().try_for_each(|record| {
-                let headers: Vec<(&str, Option<&[u8]>)> =
-                    record.headers.iter().map(|header| (&*header.name, header.value.as_deref())).collect();
+                let headers: Vec<(&str, Option<&[u8]>)> = record
+                    .headers
+                    .iter()
+                    .map(|header| (&*header.name, header.value.as_deref()))
+                    .collect();
                 let event = Event {
                     topic: &record.origin.at.topic,
                     key: record.key.as_deref(),
@@ -268,8 +275,11 @@ fn compare_lines(lines: &Lines, comparing: &mut Comparing<'_>, tally: &mut Tally
             continue;
         };
         let wrapped = Wrapped::read(wrapped).map_err(|why| WorldError::new(Remedy::Operator, format!("{position}: {why}")))?;
-        let headers: Vec<(&str, Option<&[u8]>)> =
-            wrapped.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
+        let headers: Vec<(&str, Option<&[u8]>)> = wrapped
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_deref()))
+            .collect();
         let event = Event {
             topic: wrapped.topic.as_deref().unwrap_or(&lines.topic),
             key: wrapped.key.as_deref(),

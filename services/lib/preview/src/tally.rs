@@ -271,7 +271,10 @@ impl Tally {
         }
         for (name, count) in later.producers {
             let known = self.producers.len() < PRODUCERS_MAX || self.producers.contains_key(&name);
-            self.producers.entry(if known { name } else { OTHERS.into() }).or_default().add(&count);
+            self.producers
+                .entry(if known { name } else { OTHERS.into() })
+                .or_default()
+                .add(&count);
         }
         for (version, count) in later.unenforced {
             let here = self.unenforced.entry(version).or_default();

@@ -70,7 +70,9 @@ fn landed() -> (Vec<u8>, bytes::Bytes, usize) {
     let (mut text, mut count) = (Vec::new(), 0);
     for at in 0..6_000_i64 {
         let record = traffic.next(1_700_000_000_000_000 + at * 1000).record;
-        let Some(value) = record.value.filter(|_| *record.to.topic == *"orders") else { continue };
+        let Some(value) = record.value.filter(|_| *record.to.topic == *"orders") else {
+            continue;
+        };
         let input = Input {
             key: None,
             value: Some(&value),
@@ -156,7 +158,10 @@ fn from_lake(pair: &Pair, bytes: &bytes::Bytes) -> (Tally, Arc<LakeView>) {
 
 fn of_rules(tally: &Tally) -> Vec<(String, String, u64)> {
     let rules = tally.rules(Change::NewlyFailing);
-    rules.iter().map(|(key, count)| (key.rule.to_string(), key.path.clone(), count.events)).collect()
+    rules
+        .iter()
+        .map(|(key, count)| (key.rule.to_string(), key.path.clone(), count.events))
+        .collect()
 }
 
 #[test]
@@ -166,12 +171,21 @@ fn what_rows_decide_is_what_the_events_say() {
     for (old, new) in [
         ("          - value: android\n", ""),
         ("maximum: 10000", "maximum: 2"),
-        ("implementation: value.lines.all(l, l.qty > 0)", "implementation: value.lines.all(l, l.qty > 1)"),
+        (
+            "implementation: value.lines.all(l, l.qty > 0)",
+            "implementation: value.lines.all(l, l.qty > 1)",
+        ),
         ("minimum: \"2020-01-01T00:00:00Z\"", "minimum: \"2023-11-14T22:13:21Z\""),
         ("format: i64, minimum: 1}", "format: i64, minimum: 500000}"),
         ("maxLength: 254", "maxLength: 20"),
-        ("      - name: discount\n        logicalType: number\n", "      - name: discount\n        required: true\n        logicalType: number\n"),
-        ("        logicalTypeOptions: {format: uuid}", "        logicalTypeOptions: {minLength: 37}"),
+        (
+            "      - name: discount\n        logicalType: number\n",
+            "      - name: discount\n        required: true\n        logicalType: number\n",
+        ),
+        (
+            "        logicalTypeOptions: {format: uuid}",
+            "        logicalTypeOptions: {minLength: 37}",
+        ),
     ] {
         let pair = pair(|text| {
             assert!(text.contains(old), "{old}");
@@ -194,10 +208,26 @@ fn what_rows_do_not_decide_is_named_and_never_passes() {
     for (old, new, named) in [
         ("value: warn", "value: fail", "setting `unknownFields`"),
         ("value: [json]", "value: [confluent-json]", "setting `encodings`"),
-        ("  - name: total\n", "  - name: weight\n        logicalType: number\n        required: true\n      - name: total\n", "property `weight`"),
-        ("  - name: discount\n", "  - name: discount\n        physicalName: rebate\n", "property `discount`"),
-        ("        logicalType: timestamp\n        logicalTypeOptions:\n", "        logicalType: timestamp\n        logicalTypeOptions:\n          format: \"yyyy-MM-dd HH:mm:ss\"\n", "property `placed_at`"),
-        ("implementation: value.lines.all(l, l.qty > 0)", "implementation: \"size(headers) == 0\"", "rule `orders-quantities-positive`"),
+        (
+            "  - name: total\n",
+            "  - name: weight\n        logicalType: number\n        required: true\n      - name: total\n",
+            "property `weight`",
+        ),
+        (
+            "  - name: discount\n",
+            "  - name: discount\n        physicalName: rebate\n",
+            "property `discount`",
+        ),
+        (
+            "        logicalType: timestamp\n        logicalTypeOptions:\n",
+            "        logicalType: timestamp\n        logicalTypeOptions:\n          format: \"yyyy-MM-dd HH:mm:ss\"\n",
+            "property `placed_at`",
+        ),
+        (
+            "implementation: value.lines.all(l, l.qty > 0)",
+            "implementation: \"size(headers) == 0\"",
+            "rule `orders-quantities-positive`",
+        ),
     ] {
         let pair = pair(|text| {
             assert!(text.contains(old), "{old}");

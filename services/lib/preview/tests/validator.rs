@@ -47,7 +47,9 @@ impl Registry {
     }
 
     fn ask(&self, need: &SchemaNeed) -> Result<(), WorldError> {
-        let SchemaNeed::Id(id) = need else { panic!("only ids are used here") };
+        let SchemaNeed::Id(id) = need else {
+            panic!("only ids are used here")
+        };
         if self.down {
             return Err(WorldError::new(Remedy::Retry, "registry down"));
         }
@@ -145,7 +147,10 @@ fn files(edit: impl Fn(String) -> String) -> Vec<ContractFile> {
 fn changed(text: String) -> String {
     let new = text
         .replace("          - value: android\n", "")
-        .replace("implementation: value.lines.all(l, l.qty > 0)", "implementation: value.lines.all(l, l.qty > 1)")
+        .replace(
+            "implementation: value.lines.all(l, l.qty > 0)",
+            "implementation: value.lines.all(l, l.qty > 1)",
+        )
         .replace("pattern: \"^[A-Z]{3}-[0-9]{4,8}$\"", "pattern: \"[0-9]\"")
         .replace("exclusiveMinimum: 0, maximum: 500000", "maximum: 400")
         .replace("          - value: wallet\n", "");
@@ -171,7 +176,9 @@ fn broker() -> (Broker, Settings) {
         fault_every: 7,
     };
     let mut traffic = Traffic::new(route, 11);
-    let mut records: Vec<Outgoing> = (0..6_000_i64).map(|i| traffic.next(1_700_000_000_000_000 + i * 1000).record).collect();
+    let mut records: Vec<Outgoing> = (0..6_000_i64)
+        .map(|i| traffic.next(1_700_000_000_000_000 + i * 1000).record)
+        .collect();
     // A producer that forges our headers, one whose schema nobody knows, a version that nobody has.
     let mut forged = records[0].clone();
     forged.headers.push(Header::text("tidegate.reason", "none"));
@@ -188,7 +195,11 @@ fn broker() -> (Broker, Settings) {
 fn make_topics(broker: &Broker, settings: &Settings) {
     let mut topics = Vec::new();
     for topic in TOPICS {
-        for name in [topic.to_owned(), settings.validated(topic).to_string(), settings.dead_letters(topic).to_string()] {
+        for name in [
+            topic.to_owned(),
+            settings.validated(topic).to_string(),
+            settings.dead_letters(topic).to_string(),
+        ] {
             topics.push(NewTopic {
                 topic: name,
                 partitions: 3,
@@ -230,7 +241,10 @@ fn validate(broker: &Broker, settings: &Settings, files: &[ContractFile], group:
         stop.store(true, Ordering::Release);
         assert!(topics.iter().all(is_done), "the validator did not come to an end");
     });
-    let dead = TOPICS.iter().flat_map(|topic| read(broker, &settings.dead_letters(topic))).collect();
+    let dead = TOPICS
+        .iter()
+        .flat_map(|topic| read(broker, &settings.dead_letters(topic)))
+        .collect();
     let passed = TOPICS
         .iter()
         .flat_map(|topic| read(broker, &settings.validated(topic)))
@@ -294,7 +308,12 @@ fn by_rule<'a>(dead: impl Iterator<Item = &'a Record>) -> (BTreeMap<String, u64>
         let broken: BTreeSet<(String, String)> = errors
             .iter()
             .filter(|error| error["severity"] == "error")
-            .map(|error| (error["reason"].as_str().unwrap().to_owned(), error["rule"].as_str().unwrap().to_owned()))
+            .map(|error| {
+                (
+                    error["reason"].as_str().unwrap().to_owned(),
+                    error["rule"].as_str().unwrap().to_owned(),
+                )
+            })
             .collect();
         for rule in broken {
             *rules.entry(rule).or_default() += 1;
@@ -339,21 +358,41 @@ fn counts_are_what_the_validator_then_does() {
     let tally = preview(&old, &new, Records(raw.clone(), false), &Registry::new(), 3).unwrap().tally;
     let (was, is) = (origins(&dead_old), origins(&dead_new));
     let newly: BTreeSet<&Origin> = is.difference(&was).collect();
-    assert!(newly.len() > 100 && was.difference(&is).count() > 10, "{} {}", newly.len(), was.difference(&is).count());
+    assert!(
+        newly.len() > 100 && was.difference(&is).count() > 10,
+        "{} {}",
+        newly.len(),
+        was.difference(&is).count()
+    );
     assert_eq!(tally.events() as usize, raw.len());
     assert_eq!(tally.of(Change::NewlyFailing) as usize, newly.len());
     assert_eq!(tally.of(Change::NewlyPassing) as usize, was.difference(&is).count());
     assert_eq!(tally.of(Change::StillFailing) as usize, was.intersection(&is).count());
-    assert_eq!(tally.of(Change::StillPassing) as usize, passed_old.intersection(&passed_new).count());
+    assert_eq!(
+        tally.of(Change::StillPassing) as usize,
+        passed_old.intersection(&passed_new).count()
+    );
     assert_eq!(tally.of(Change::StillSkipped) as usize, raw.len() - is.len() - passed_new.len());
     assert!(tally.of(Change::StillSkipped) > 0 && tally.of(Change::Undecided) == 0);
 
     // By reason and by rule, of those that newly fail and of all that fail.
     let failing = [Change::NewlyFailing, Change::StillFailing];
     for (changes, letters) in [
-        (&failing[..1], dead_new.iter().filter(|letter| newly.contains(&stamp::read(&letter.headers).unwrap().origin)).collect::<Vec<_>>()),
+        (
+            &failing[..1],
+            dead_new
+                .iter()
+                .filter(|letter| newly.contains(&stamp::read(&letter.headers).unwrap().origin))
+                .collect::<Vec<_>>(),
+        ),
         (&failing[..], dead_new.iter().collect()),
-        (&[Change::NewlyPassing], dead_old.iter().filter(|letter| !is.contains(&stamp::read(&letter.headers).unwrap().origin)).collect()),
+        (
+            &[Change::NewlyPassing],
+            dead_old
+                .iter()
+                .filter(|letter| !is.contains(&stamp::read(&letter.headers).unwrap().origin))
+                .collect(),
+        ),
     ] {
         let (by_reason, by_rule) = by_rule(letters.iter().copied());
         assert_eq!(reasons(&tally, changes), by_reason);
@@ -362,11 +401,22 @@ fn counts_are_what_the_validator_then_does() {
         for (rule, events) in by_rule {
             let (counted, places) = counted[&rule];
             // An event that breaks a rule at two places counts at both.
-            assert!(counted == events || (places > 1 && counted > events), "{rule:?}: {counted} at {places} places, {events} dead letters");
+            assert!(
+                counted == events || (places > 1 && counted > events),
+                "{rule:?}: {counted} at {places} places, {events} dead letters"
+            );
         }
     }
-    for reason in ["registry_schema_unknown", "unplanned_event", "semantic_violation", "constraint_violation"] {
-        assert!(by_rule(dead_new.iter()).0.contains_key(reason), "{reason} does not occur, so nothing is shown about it");
+    for reason in [
+        "registry_schema_unknown",
+        "unplanned_event",
+        "semantic_violation",
+        "constraint_violation",
+    ] {
+        assert!(
+            by_rule(dead_new.iter()).0.contains_key(reason),
+            "{reason} does not occur, so nothing is shown about it"
+        );
     }
 }
 
@@ -392,10 +442,15 @@ fn dead_letters_are_judged_as_the_records_that_they_were() {
     left_out.headers.push(Header::text(stamp::VALUE_SHA256, "00"));
     let mut stranger = dead[0].clone();
     stranger.headers.clear();
-    let tally = preview(&old, &new, Records(vec![left_out, stranger], true), &Registry::new(), 1).unwrap().tally;
+    let tally = preview(&old, &new, Records(vec![left_out, stranger], true), &Registry::new(), 1)
+        .unwrap()
+        .tally;
     assert_eq!(tally.of(Change::Undecided), 2);
     let why: Vec<&str> = tally.undecided_for().map(|(why, _)| why).collect();
-    assert!(why.iter().any(|why| why.contains("digest")) && why.iter().any(|why| why.contains("no stamp")), "{why:?}");
+    assert!(
+        why.iter().any(|why| why.contains("digest")) && why.iter().any(|why| why.contains("no stamp")),
+        "{why:?}"
+    );
 }
 
 #[test]
@@ -403,7 +458,10 @@ fn a_registry_that_is_down_ends_it_and_none_at_all_leaves_undecided() {
     let (old, new) = (files(|text| text), files(changed));
     let (broker, _) = broker();
     let payments = read(&broker, "payments");
-    let framed = payments.iter().filter(|record| record.value.as_ref().is_some_and(|value| value.first() == Some(&0))).count();
+    let framed = payments
+        .iter()
+        .filter(|record| record.value.as_ref().is_some_and(|value| value.first() == Some(&0)))
+        .count();
     let down = Registry {
         down: true,
         ..Registry::new()
@@ -416,7 +474,11 @@ fn a_registry_that_is_down_ends_it_and_none_at_all_leaves_undecided() {
     };
     let tally = preview(&old, &new, Records(payments.clone(), false), &absent, 2).unwrap().tally;
     assert_eq!(tally.of(Change::Undecided) as usize, framed);
-    assert_eq!(tally.of(Change::StillPassing) + tally.of(Change::NewlyPassing), 0, "nothing passes unread");
+    assert_eq!(
+        tally.of(Change::StillPassing) + tally.of(Change::NewlyPassing),
+        0,
+        "nothing passes unread"
+    );
 }
 
 #[test]

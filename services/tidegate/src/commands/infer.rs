@@ -137,7 +137,9 @@ fn draft(args: &InferArgs, input: &Input) -> anyhow::Result<Draft> {
     };
     let mut events = Events::new();
     while events.count() < args.sample {
-        let Some(chunk) = feed.next(args.sample - events.count())? else { break };
+        let Some(chunk) = feed.next(args.sample - events.count())? else {
+            break;
+        };
         match chunk {
             Chunk::Lines(lines) => {
                 for (number, line) in lines.each() {
@@ -157,6 +159,7 @@ fn draft(args: &InferArgs, input: &Input) -> anyhow::Result<Draft> {
                     events.take(record.value.as_deref());
                 }
             }
+            Chunk::Rows { .. } => unreachable!("no feed of a draft reads the lake"),
         }
     }
     events.draft().map_err(said)
@@ -179,7 +182,13 @@ fn stem(file: &str) -> String {
         .next()
         .unwrap_or_default()
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '-' || c == '_' {
+                c
+            } else {
+                '-'
+            }
+        })
         .collect();
     match stem.trim_matches('-') {
         "" => String::from("events"),

@@ -84,7 +84,11 @@ pub(crate) fn preview(request: &Request) -> anyhow::Result<Option<Report>> {
         return Ok(None);
     };
     let pair = Pair { old, new };
-    let inputs: Vec<Input> = request.inputs.iter().map(|text| Input::parse(text)).collect::<anyhow::Result<_>>()?;
+    let inputs: Vec<Input> = request
+        .inputs
+        .iter()
+        .map(|text| Input::parse(text))
+        .collect::<anyhow::Result<_>>()?;
     let now = request.now.unwrap_or_else(now_micros);
     let fixed = jiff::Timestamp::from_microsecond(now).map_or_else(|_| now.to_string(), |at| at.to_string());
     let config = Config::load(&crate::cli::RoleArgs {
@@ -122,7 +126,11 @@ pub(crate) fn preview(request: &Request) -> anyhow::Result<Option<Report>> {
             }
             Input::Lines(file) => {
                 let topic = line_topic(&pair, request.topic.as_deref())?;
-                (Box::new(LineFeed::new(file.as_str(), topic, now, open(file)?)), "lines", fixed.clone())
+                (
+                    Box::new(LineFeed::new(file.as_str(), topic, now, open(file)?)),
+                    "lines",
+                    fixed.clone(),
+                )
             }
             Input::Topic(range) => {
                 let feed = topic::TopicFeed::open(&config, range, &window, false)?;
@@ -189,9 +197,15 @@ fn side(spec: &str) -> anyhow::Result<Option<Side>> {
 fn notes(pair: &Pair, inputs: &[Input]) -> Vec<String> {
     let (old, new) = (pair.old.topics(), pair.new.topics());
     let mut notes = Vec::new();
-    let named = |topic: &Arc<str>| inputs.iter().any(|input| matches!(input, Input::Topic(range) if range.topic == **topic));
+    let named = |topic: &Arc<str>| {
+        inputs
+            .iter()
+            .any(|input| matches!(input, Input::Topic(range) if range.topic == **topic))
+    };
     for topic in new.iter().filter(|topic| !old.contains(topic)) {
-        notes.push(format!("the old contracts do not bind topic {topic}: its events were dead letters (no_contract), if a validator read it"));
+        notes.push(format!(
+            "the old contracts do not bind topic {topic}: its events were dead letters (no_contract), if a validator read it"
+        ));
     }
     for topic in old.iter().filter(|topic| !new.contains(topic)) {
         notes.push(format!("the new contracts do not bind topic {topic} any more"));
@@ -202,7 +216,9 @@ fn notes(pair: &Pair, inputs: &[Input]) -> Vec<String> {
             _ => None,
         });
         for topic in unbound.filter(|topic| !old.iter().chain(&new).any(|bound| **bound == ***topic)) {
-            notes.push(format!("neither side binds topic {topic}: its events are dead letters (no_contract) under both"));
+            notes.push(format!(
+                "neither side binds topic {topic}: its events are dead letters (no_contract) under both"
+            ));
         }
     }
     // Of many topics only those that were asked for.
@@ -225,7 +241,10 @@ fn line_topic(pair: &Pair, wanted: Option<&str>) -> anyhow::Result<Arc<str>> {
         [] => bail!("no contract of either side binds a topic: an object that judges events has `physicalType: topic`"),
         several => {
             let names: Vec<&str> = several.iter().map(|topic| &**topic).collect();
-            bail!("the contracts bind several topics ({}); say with --topic which one the events are of", names.join(", "))
+            bail!(
+                "the contracts bind several topics ({}); say with --topic which one the events are of",
+                names.join(", ")
+            )
         }
     }
 }
@@ -237,7 +256,10 @@ pub(crate) fn open(file: &str) -> anyhow::Result<Box<dyn Read>> {
         path => Box::new(File::open(path).with_context(|| format!("{path}: cannot be read"))?),
     };
     let mut head = Vec::new();
-    (&mut read).take(4).read_to_end(&mut head).with_context(|| format!("{file}: cannot be read"))?;
+    (&mut read)
+        .take(4)
+        .read_to_end(&mut head)
+        .with_context(|| format!("{file}: cannot be read"))?;
     match head.as_slice() {
         b"PAR1" => bail!("{file}: is Parquet, not lines of JSON"),
         [0x1f, 0x8b, ..] => bail!("{file}: is compressed; use `gunzip -c {file} |` and `-` as the input"),

@@ -102,7 +102,9 @@ fn of_type(name: &str, schema: &Value, names: &Names<'_>, depth: usize, room: &m
             Property::leaf(name, "timestamp").with("timezone", "false")
         }
         ("bytes" | "fixed", "decimal") => match count("precision") {
-            Some(precision @ 1..=38) => Property::leaf(name, "number").physically(format!("decimal({precision},{})", count("scale").unwrap_or(0))),
+            Some(precision @ 1..=38) => {
+                Property::leaf(name, "number").physically(format!("decimal({precision},{})", count("scale").unwrap_or(0)))
+            }
             _ => return any("a decimal of more than 38 digits"),
         },
         ("string", "uuid") => Property::leaf(name, "string").with("format", "uuid"),
@@ -121,11 +123,17 @@ fn of_type(name: &str, schema: &Value, names: &Names<'_>, depth: usize, room: &m
         }
         ("array", _) => {
             let items = schema.get("items").ok_or_else(|| format!("list {name} has no items"))?;
-            Property::new(name, Kind::Array(Some(Box::new(of_type("item", nullable(items).0, names, depth + 1, room)?))))
+            Property::new(
+                name,
+                Kind::Array(Some(Box::new(of_type("item", nullable(items).0, names, depth + 1, room)?))),
+            )
         }
         ("map", _) => {
             let values = schema.get("values").ok_or_else(|| format!("map {name} has no values"))?;
-            Property::new(name, Kind::Map(Box::new(of_type("value", nullable(values).0, names, depth + 1, room)?)))
+            Property::new(
+                name,
+                Kind::Map(Box::new(of_type("value", nullable(values).0, names, depth + 1, room)?)),
+            )
         }
         ("record", _) => Property::new(name, Kind::Object(record(schema, names, depth, room)?)),
         ("null", _) => return any("never anything but null"),

@@ -7,7 +7,8 @@ use crate::draft::{Kind, Property};
 
 /// The block of a document: itself, or the `schema` beside a `payload`.
 pub(super) fn block(document: &Value) -> Option<&Value> {
-    let is_block = |value: &&Value| value.get("type").and_then(Value::as_str) == Some("struct") && value.get("fields").is_some_and(Value::is_array);
+    let is_block =
+        |value: &&Value| value.get("type").and_then(Value::as_str) == Some("struct") && value.get("fields").is_some_and(Value::is_array);
     [Some(document), document.get("schema")].into_iter().flatten().find(is_block)
 }
 
@@ -45,15 +46,26 @@ fn of_type(name: &str, schema: &Value, depth: usize, room: &mut Room) -> Result<
         any.evidence.push(String::from("goes on deeper than a draft does"));
         return Ok(any);
     }
-    let kind = schema.get("type").and_then(Value::as_str).ok_or_else(|| format!("field {name} has no type"))?;
+    let kind = schema
+        .get("type")
+        .and_then(Value::as_str)
+        .ok_or_else(|| format!("field {name} has no type"))?;
     let semantic = schema.get("name").and_then(Value::as_str).unwrap_or_default();
     let parameter = |name: &str| schema.get("parameters").and_then(|all| all.get(name)).and_then(Value::as_str);
-    let timestamp = |digits: u8| Property::leaf(name, "timestamp").with("timezone", "false").physically(format!("timestamp({digits})"));
+    let timestamp = |digits: u8| {
+        Property::leaf(name, "timestamp")
+            .with("timezone", "false")
+            .physically(format!("timestamp({digits})"))
+    };
     let time = |digits: u8| Property::leaf(name, "time").physically(format!("time({digits})"));
     Ok(match (kind, semantic) {
         (_, "org.apache.kafka.connect.data.Decimal") => {
             let scale: u8 = parameter("scale").and_then(|text| text.parse().ok()).unwrap_or(0);
-            let precision = parameter("connect.decimal.precision").and_then(|text| text.parse().ok()).unwrap_or(38).min(38).max(scale);
+            let precision = parameter("connect.decimal.precision")
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(38)
+                .min(38)
+                .max(scale);
             Property::leaf(name, "number").physically(format!("decimal({precision},{scale})"))
         }
         (_, "io.debezium.time.Date" | "org.apache.kafka.connect.data.Date") => Property::leaf(name, "date"),

@@ -72,18 +72,29 @@ fn of_type(root: &Value, name: &str, schema: &Value, depth: usize, room: &mut Ro
             Some("date-time") => Property::leaf(name, "timestamp"),
             Some("date") => Property::leaf(name, "date"),
             Some("time") => Property::leaf(name, "time"),
-            Some(format @ ("uuid" | "email" | "uri" | "hostname" | "ipv4" | "ipv6")) => Property::leaf(name, "string").with("format", format),
+            Some(format @ ("uuid" | "email" | "uri" | "hostname" | "ipv4" | "ipv6")) => {
+                Property::leaf(name, "string").with("format", format)
+            }
             _ => Property::leaf(name, "string"),
         },
         "object" => {
             let fields = object(root, schema, depth, room)?;
-            match schema.get("additionalProperties").filter(|value| value.is_object() && fields.is_empty()) {
-                Some(values) => Property::new(name, Kind::Map(Box::new(of_type(root, "value", resolve(root, values)?, depth + 1, room)?.0))),
+            match schema
+                .get("additionalProperties")
+                .filter(|value| value.is_object() && fields.is_empty())
+            {
+                Some(values) => Property::new(
+                    name,
+                    Kind::Map(Box::new(of_type(root, "value", resolve(root, values)?, depth + 1, room)?.0)),
+                ),
                 None => Property::new(name, Kind::Object(fields)),
             }
         }
         "array" => match schema.get("items").filter(|items| items.is_object()) {
-            Some(items) => Property::new(name, Kind::Array(Some(Box::new(of_type(root, "item", resolve(root, items)?, depth + 1, room)?.0)))),
+            Some(items) => Property::new(
+                name,
+                Kind::Array(Some(Box::new(of_type(root, "item", resolve(root, items)?, depth + 1, room)?.0))),
+            ),
             None => Property::new(name, Kind::Array(None)),
         },
         _ => return Ok((any, nullable)),

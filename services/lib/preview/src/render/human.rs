@@ -43,8 +43,18 @@ pub fn human(report: &Report) -> String {
             let _ = writeln!(text, "{} pass already under the old contracts: replay them.", number(already));
         }
     }
-    rules(&mut text, &total, Change::NewlyFailing, "newly failing, by rule of the new contracts");
-    rules(&mut text, &total, Change::NewlyPassing, "newly passing, by rule of the old contracts");
+    rules(
+        &mut text,
+        &total,
+        Change::NewlyFailing,
+        "newly failing, by rule of the new contracts",
+    );
+    rules(
+        &mut text,
+        &total,
+        Change::NewlyPassing,
+        "newly passing, by rule of the old contracts",
+    );
     producers(&mut text, &total);
     undecided(&mut text, &total);
     unenforced(&mut text, &total);
@@ -56,7 +66,12 @@ pub fn human(report: &Report) -> String {
             Conclusion::CouldNotTell => "could not tell (the undecided events matter) whether it is within",
         };
         let failing = total.of(Change::NewlyFailing);
-        let _ = writeln!(text, "\nnewly failing {} ({}): {verdict} {limit}", number(failing), share(failing, total.decided()));
+        let _ = writeln!(
+            text,
+            "\nnewly failing {} ({}): {verdict} {limit}",
+            number(failing),
+            share(failing, total.decided())
+        );
     }
     text
 }

@@ -98,5 +98,9 @@ fn rules(tally: &Tally, change: Change) -> Value {
 }
 
 fn reasons(tally: &Tally, change: Change) -> Value {
-    tally.reasons(change).map(|(reason, count)| (reason.as_str().to_owned(), json!(count))).collect::<serde_json::Map<_, _>>().into()
+    tally
+        .reasons(change)
+        .map(|(reason, count)| (reason.as_str().to_owned(), json!(count)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }

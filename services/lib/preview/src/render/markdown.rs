@@ -69,7 +69,13 @@ fn table(total: &Tally, change: Change, title: &str, room: usize) -> String {
             None => code(&example.position),
         });
         let rule = format!("{} {}", cell(key.reason.as_str()), code(&key.rule));
-        let _ = writeln!(text, "|{}|{} {rule}|{}|{example}|", number(count.events), cell(&key.subject), code(place(key)));
+        let _ = writeln!(
+            text,
+            "|{}|{} {rule}|{}|{example}|",
+            number(count.events),
+            cell(&key.subject),
+            code(place(key))
+        );
     }
     let left = (rules.len() - shown) as u64;
     if left > 0 || total.rules_beyond(change) > 0 {
@@ -82,8 +88,16 @@ fn table(total: &Tally, change: Change, title: &str, room: usize) -> String {
 fn tail(report: &Report, total: &Tally) -> String {
     let mut lines: Vec<String> = Vec::new();
     if let Some((open, freed, already)) = report.dead_letters() {
-        let more = if already > 0 { format!("; {} pass already under the old contracts", number(already)) } else { String::new() };
-        lines.push(format!("Of {} open dead letters the change would free **{}**{more}.", number(open), number(freed)));
+        let more = if already > 0 {
+            format!("; {} pass already under the old contracts", number(already))
+        } else {
+            String::new()
+        };
+        lines.push(format!(
+            "Of {} open dead letters the change would free **{}**{more}.",
+            number(open),
+            number(freed)
+        ));
     }
     for (why, count) in total.undecided_for().take(4) {
         lines.push(format!("{} undecided: {}.", events(count.events), cell(why)));
@@ -112,13 +126,22 @@ fn tail(report: &Report, total: &Tally) -> String {
         .take(5)
         .map(|input| {
             let stopped = input.stopped.map_or(String::new(), |stopped| format!(", {}", stopped.as_str()));
-            format!("{} ({}, `now` {}{stopped})", code(&input.name), events(input.tally.events()), input.now)
+            format!(
+                "{} ({}, `now` {}{stopped})",
+                code(&input.name),
+                events(input.tally.events()),
+                input.now
+            )
         })
         .collect();
     let others = report.inputs.len().saturating_sub(5);
     let others = if others > 0 { format!(" and {others} more") } else { String::new() };
     lines.push(format!("Judged: {}{others}.", inputs.join(", ")));
-    let unknown: Vec<&str> = report.inputs.iter().flat_map(|input| input.unknown.iter().map(String::as_str)).collect();
+    let unknown: Vec<&str> = report
+        .inputs
+        .iter()
+        .flat_map(|input| input.unknown.iter().map(String::as_str))
+        .collect();
     for sentence in unknown.iter().take(4) {
         lines.push(format!("Not known from there: {}.", cell(sentence)));
     }

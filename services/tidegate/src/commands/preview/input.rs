@@ -101,7 +101,10 @@ mod tests {
         let Input::Topic(range) = Input::parse("topic:orders:3=10..").unwrap() else {
             panic!("a topic")
         };
-        assert_eq!((range.topic.as_str(), range.partition, range.from, range.until), ("orders", Some(3), Some(10), None));
+        assert_eq!(
+            (range.topic.as_str(), range.partition, range.from, range.until),
+            ("orders", Some(3), Some(10), None)
+        );
         let Input::DeadLetters(range) = Input::parse("dead-letters:orders.dead").unwrap() else {
             panic!("dead letters")
         };

@@ -43,7 +43,9 @@ impl LakeFeed {
         let Some(first) = files.first() else {
             bail!("{}: holds no Parquet file", path.display())
         };
-        let described = read(first).and_then(|bytes| facts(&bytes)).map_err(|why| anyhow::anyhow!("{}: {why}", first.display()))?;
+        let described = read(first)
+            .and_then(|bytes| facts(&bytes))
+            .map_err(|why| anyhow::anyhow!("{}: {why}", first.display()))?;
         let view = LakeView::new(pair, &described.contract, &described.object, &columns(&described))
             .map_err(|why| anyhow::anyhow!("{}: {why}", path.display()))?;
         Ok(LakeFeed {
@@ -102,9 +104,15 @@ impl LakeFeed {
                 ));
             }
             // A minor version may have brought columns that this file does not have: then its rows cannot be judged as the others.
-            let missing = self.view.columns.iter().find(|name| !described.columns.iter().any(|(column, _)| column == *name));
+            let missing = self
+                .view
+                .columns
+                .iter()
+                .find(|name| !described.columns.iter().any(|(column, _)| column == *name));
             if let Some(missing) = missing {
-                return Err(format!("{name}: has no column {missing}, which the first file has; preview the files apart"));
+                return Err(format!(
+                    "{name}: has no column {missing}, which the first file has; preview the files apart"
+                ));
             }
             let open = lines(bytes, &self.view.columns, &self.view.raw).map_err(|why| format!("{name}: {why}"))?;
             self.open = Some((name, open));
@@ -140,7 +148,9 @@ fn read(file: &Path) -> Result<bytes::Bytes, String> {
     if length > FILE_BYTES_MAX {
         return Err(format!("has {length} bytes; a file of more than 1 GiB is not read"));
     }
-    std::fs::read(file).map(Into::into).map_err(|error| format!("cannot be read: {error}"))
+    std::fs::read(file)
+        .map(Into::into)
+        .map_err(|error| format!("cannot be read: {error}"))
 }
 
 fn list(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {

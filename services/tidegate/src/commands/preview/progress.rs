@@ -37,7 +37,10 @@ impl Progress {
         }
         self.shown = Instant::now();
         let seconds = self.begun.elapsed().as_secs();
-        let line = format!("preview: {input}: {} events, {} newly failing, {seconds} s", far.events, far.newly_failing);
+        let line = format!(
+            "preview: {input}: {} events, {} newly failing, {seconds} s",
+            far.events, far.newly_failing
+        );
         if self.on_terminal {
             self.drawn = true;
             // A terminal that is gone is no reason to fail.

@@ -54,8 +54,15 @@ impl TopicFeed {
         let partitions: Vec<TopicPartition> = (0..i32::try_from(bounds.len())?)
             .map(|partition| TopicPartition::new(topic.clone(), partition))
             .collect();
-        if let Some(partition) = range.partition.filter(|partition| usize::try_from(*partition).is_ok_and(|at| at >= bounds.len())) {
-            bail!("{}: topic {topic} has {} partitions, there is no {partition}", range.text, bounds.len());
+        if let Some(partition) = range
+            .partition
+            .filter(|partition| usize::try_from(*partition).is_ok_and(|at| at >= bounds.len()))
+        {
+            bail!(
+                "{}: topic {topic} has {} partitions, there is no {partition}",
+                range.text,
+                bounds.len()
+            );
         }
         let starts = match since(window)?.filter(|_| !range.names_offsets()) {
             Some(millis) => Some(offsets_at(&config.kafka, &partitions, millis)?),
@@ -101,7 +108,10 @@ impl Feed for TopicFeed {
                 continue;
             };
             *from = last.origin.offset.next();
-            let bytes: usize = records.iter().map(|record| record.value.as_ref().map_or(0, |value| value.len())).sum();
+            let bytes: usize = records
+                .iter()
+                .map(|record| record.value.as_ref().map_or(0, |value| value.len()))
+                .sum();
             self.size = bytes / records.len() + 100;
             let now = self.now;
             return Ok(Some(match self.dead_letters {
