@@ -187,8 +187,12 @@ impl Worker<'_> {
         }
     }
 
-    /// Publishes, and notes whether a call was left without an answer, or a new producer was not waited for, because the worker stops.
+    /// Publishes, and notes whether a call was left without an answer, or a new producer was not waited for, because the worker stops: a late
+    /// request may then end whatever transaction comes next, so there is none.
     pub(crate) fn publish(&mut self, outgoing: Vec<Outgoing>, positions: &[Position]) -> Published {
+        if self.is_abandoned {
+            return Published::Abandoned;
+        }
         let (meter, clock, stop) = (self.parts.meter, self.parts.clock, self.stop);
         let (is_left, is_ending) = (Cell::new(false), self.is_ending);
         let go_on = |what: &str| {

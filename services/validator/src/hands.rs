@@ -226,9 +226,6 @@ impl Worker<'_> {
         if positions.is_empty() {
             return Ok(());
         }
-        if self.is_abandoned {
-            return Err(WorldError::new(Remedy::Retry, "a commit was left without an answer"));
-        }
         let (remedy, what) = match self.publish(Vec::new(), positions) {
             Published::Committed => return Ok(()),
             Published::Aborted(Cause::Refused { what, operator: true }) => (Remedy::Operator, what),

@@ -73,3 +73,11 @@ fn a_record_that_others_die_with_is_not_given_up() {
         assert_eq!(outcome.wrong, Vec::<String>::new(), "seed {seed}");
     }
 }
+
+/// A worker that stops did not wait for the new producer that a slow abort asks for, and sent the smaller form of a record through the old one:
+/// the late repetition of the abort ended that transaction, whose positions were committed all the same.
+#[test]
+fn a_producer_that_was_not_replaced_carries_nothing_more() {
+    let outcome = simulate(507_148, &Options::default());
+    assert_eq!(outcome.wrong, Vec::<String>::new());
+}
