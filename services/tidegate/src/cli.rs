@@ -24,10 +24,12 @@ const EXAMPLES: &str = "Examples:
   tidegate try orders.odcs.yaml event.json          one event, with the place of everything that is wrong
   tidegate export orders.odcs.yaml --to sql         the contract as JSON Schema, Avro, SQL, …
   tidegate lint contracts                           what is wrong with contracts, and what nothing checks
+  tidegate test contracts                           the examples beside contracts: what must pass, what must not and why
   tidegate diff --base origin/main contracts        what a change of contracts breaks, and the version it needs
   tidegate preview --old main:contracts --new contracts events.jsonl
                                                     what a change would do to real events
   tidegate infer events.jsonl                       a draft contract from events
+  tidegate ci --base origin/main contracts          the whole review of a pull request
   tidegate validate --config tidegate.yaml          judge topics: validated and dead-letter topics
   tidegate sink --config tidegate.yaml              land validated topics as Parquet
   tidegate sla run --once --config tidegate.yaml    check the contracts' SLAs on the lake
@@ -55,6 +57,14 @@ pub(crate) enum Command {
     Preview(PreviewArgs),
     /// Draft a contract from events or from a schema, with the evidence for each guess.
     Infer(InferArgs),
+    /// Judge the examples beside contracts: what must pass passes, what must not fails for the reason that is named.
+    Test(TestArgs),
+    /// Review a pull request on contracts: lint, tests, changes against the base, versions, consumers, owners.
+    Ci(CiArgs),
+    /// Make a repository of contracts: an example with tests, a consumer, owners, the pipeline.
+    Init(InitArgs),
+    /// Print a JSON Schema of contract files, for editors: the standard's own and Tidegate's settings.
+    Schema,
     /// Explain a diagnostic code, such as TG0117.
     Explain(ExplainArgs),
     /// Judge topics: valid records go to validated topics, the others to dead-letter topics with all reasons.
@@ -421,7 +431,9 @@ pub(crate) struct ExportArgs {
   tidegate lint                                  every *.odcs.yaml below the current folder
   tidegate lint contracts/shop --deny warnings   for CI: warnings fail, too
   tidegate lint contracts --output sarif > lint.sarif
+  tidegate lint contracts --base origin/main     what stands on changed lines first
 
+In a Git repository, versions that its default branch ever published must say today what they said then.
 Exit 0: no error (with --deny warnings: no warning either); 1: some; 2: misuse, or no contract file was found.")]
 pub(crate) struct LintArgs {
     /// Contract files, or folders that are searched for *.odcs.yaml; default: the current folder.
@@ -439,6 +451,13 @@ pub(crate) struct LintArgs {
     /// Leave notes out of the findings.
     #[arg(long)]
     pub(crate) no_notes: bool,
+    /// Branch, tag or commit that was published; findings on lines that are new since it come first. Default: the default branch of the
+    /// remote `origin`, else HEAD.
+    #[arg(long, value_name = "REF", conflicts_with = "no_history")]
+    pub(crate) base: Option<String>,
+    /// Do not ask Git whether published versions have changed.
+    #[arg(long)]
+    pub(crate) no_history: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -457,10 +476,12 @@ pub(crate) enum LintOutput {
   tidegate diff old.odcs.yaml new.odcs.yaml                 two files, whatever their names
   tidegate diff main:contracts contracts                    a folder of a Git commit and the working tree
   tidegate diff v1.2.0:contracts v1.3.0:contracts           two commits
-  tidegate diff --base origin/main contracts                for CI: the folder as it is at the base, and as it is here
+  tidegate diff --base origin/main contracts                for CI: the folder where the branch parted from the base, and here
+  tidegate diff main...feature contracts                    the same for two commits
   tidegate diff --base origin/main --output markdown        the comment of a pull request, at most 40 lines
 
-A side is a file, a folder, or REF:PATH as Git writes it (the path counts from the root of the repository).
+A side is a file, a folder, or REF:PATH as Git writes it (the path counts from the root of the repository). OLD...NEW are two
+commits, compared from where their histories parted; the path behind them counts from the root, too.
 Producers: which events pass. Consumers: what may be relied on.
 Exit 0: every version rises as much as its changes demand; 1: one does not, or an enforced contract is gone, or a published
 version has another content; 2: misuse, or a contract does not load.")]
@@ -468,7 +489,7 @@ pub(crate) struct DiffArgs {
     /// OLD and NEW; with --base only what to compare (default: the current folder).
     #[arg(value_name = "SIDE", num_args = 0..=2)]
     pub(crate) sides: Vec<String>,
-    /// Branch, tag or commit with the old side.
+    /// Branch, tag or commit; the old side is where this branch parted from it.
     #[arg(long, value_name = "REF")]
     pub(crate) base: Option<String>,
     /// How the comparison is written: for a terminal, one JSON document, a comment of a pull request, or the standard's own draft of a
@@ -492,6 +513,105 @@ pub(crate) enum DiffOutput {
 pub(crate) enum Undetermined {
     Major,
     Minor,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate test                                  every contract below the current folder
+  tidegate test contracts/shop/orders            one of them
+  tidegate test contracts --output junit > tests.xml
+
+Beside a contract: tests/valid/*, tests/invalid/* (.json, .jsonl, .bin) and tests/expected.yaml, which names for each event of
+invalid/ the rules that it trips, as `rule` or `rule at /pointer`.
+Exit 0: every event does what is expected; 1: some do not; 2: misuse, no tests, or a contract does not load.")]
+pub(crate) struct TestArgs {
+    /// Contract file, or a folder that is searched for *.odcs.yaml; default: the current folder.
+    pub(crate) path: Option<PathBuf>,
+    /// The clock that rules see (RFC 3339) where expected.yaml says no time; default: one fixed moment.
+    #[arg(long)]
+    pub(crate) now: Option<String>,
+    /// How results are written: for a terminal, one JSON document, JUnit's XML, or annotations of GitHub.
+    #[arg(long, default_value = "human")]
+    pub(crate) output: TestOutput,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TestOutput {
+    Human,
+    Json,
+    Junit,
+    Github,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate ci --base origin/main contracts                          on your laptop, before you push
+  tidegate ci --base origin/main contracts --comment comment.md     for CI: the comment, found again by its first line
+
+Needs the whole history (fetch-depth: 0). Under GitHub Actions and Azure Pipelines findings become annotations, and GitHub's step
+summary is written.
+Exit 0: clean; 1: findings; 2: misuse, or it could not be told.")]
+pub(crate) struct CiArgs {
+    /// Folder of the contracts; default: the current one.
+    pub(crate) path: Option<PathBuf>,
+    /// Branch, tag or commit that the change is to be merged into.
+    #[arg(long, value_name = "REF")]
+    pub(crate) base: String,
+    /// How the review is written; default: what the service that runs this shows best, else text.
+    #[arg(long)]
+    pub(crate) output: Option<CiOutput>,
+    /// Write the comment of the pull request to this file: Markdown, about 40 lines and what is folded.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) comment: Option<PathBuf>,
+    /// Write JUnit's XML to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Write GitLab's code quality report to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) code_quality: Option<PathBuf>,
+    /// Write SARIF 2.1.0 to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sarif: Option<PathBuf>,
+    /// What else makes the exit code 1.
+    #[arg(long, value_parser = ["warnings"])]
+    pub(crate) deny: Option<String>,
+    /// The part of the version that an undetermined change demands.
+    #[arg(long, default_value = "major")]
+    pub(crate) undetermined: Undetermined,
+    /// The clock that kill switches, and tests that say no time, see (RFC 3339).
+    #[arg(long)]
+    pub(crate) now: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CiOutput {
+    Text,
+    Json,
+    Markdown,
+    Github,
+    Azure,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate init contracts-of-acme
+  tidegate init . --ci gitlab          in a fresh clone
+
+Exit 0: made; 2: the folder holds something else than .git, or cannot be written.")]
+pub(crate) struct InitArgs {
+    /// Folder to make; one that is there must be empty, or a fresh clone.
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// Service whose pipeline file is written.
+    #[arg(long, default_value = "github")]
+    pub(crate) ci: CiService,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CiService {
+    Github,
+    Gitlab,
+    Azure,
 }
 
 #[derive(Debug, Args)]

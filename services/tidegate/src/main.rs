@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod exit;
 mod memory;
+mod review;
 mod screen;
 mod signals;
 mod table;
@@ -39,6 +40,10 @@ fn main() -> std::process::ExitCode {
         Command::Diff(args) => commands::diff::run(&args),
         Command::Preview(args) => commands::preview::run(&args),
         Command::Infer(args) => commands::infer::run(&args),
+        Command::Test(args) => commands::test::run(&args),
+        Command::Ci(args) => commands::ci::run(&args),
+        Command::Init(args) => commands::init::run(&args),
+        Command::Schema => commands::schema::run(),
         Command::Explain(args) => commands::explain::run(&args),
         Command::Validate(args) => commands::validate::run(&args),
         Command::Sink(args) => commands::sink::run(&args),

@@ -10,7 +10,7 @@ use crate::set::{ContractDiff, Verdict};
 
 pub use human::human;
 pub use json::json;
-pub use markdown::{LINES_MAX, MARKER, markdown};
+pub use markdown::{LINES_MAX, MARKER, markdown, text as markdown_text};
 pub use odcs::odcs;
 
 /// What a contract's version is said to be, in one sentence without a full stop.

@@ -8,6 +8,7 @@
 pub mod avro;
 pub mod columns;
 mod described;
+pub mod editor;
 pub mod json_schema;
 pub mod markdown;
 pub mod sql;

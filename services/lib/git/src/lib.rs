@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 pub mod directory;
+pub mod history;
 pub mod reading;
 pub mod remote;
 pub mod repository;

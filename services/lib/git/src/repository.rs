@@ -77,7 +77,7 @@ pub(crate) fn has_commit(path: &Path, commit: &str) -> bool {
     found.is_some_and(|(repository, id)| repository.find_commit(id).is_ok())
 }
 
-fn open(path: &Path) -> Result<Repository, WorldError> {
+pub(crate) fn open(path: &Path) -> Result<Repository, WorldError> {
     let opened = gix::open::Options::isolated().open(path);
     let repository = opened.map_err(|error| caused(Remedy::Operator, format!("cannot open the repository {}", path.display()), error))?;
     Ok(repository.to_thread_local())
@@ -140,11 +140,11 @@ fn find_commit(repository: &Repository, path: &Path, reference: Option<&str>) ->
     }
 }
 
-fn full_id(text: &str) -> Option<ObjectId> {
+pub(crate) fn full_id(text: &str) -> Option<ObjectId> {
     (text.len() == 40).then(|| ObjectId::from_hex(text.as_bytes()).ok()).flatten()
 }
 
-fn tree_of<'r>(repository: &'r Repository, path: &Path, commit: ObjectId, folder: &str) -> Result<Tree<'r>, WorldError> {
+pub(crate) fn tree_of<'r>(repository: &'r Repository, path: &Path, commit: ObjectId, folder: &str) -> Result<Tree<'r>, WorldError> {
     let found = repository.find_commit(commit).and_then(|commit| commit.tree());
     // An object may be missing for a moment while somebody repacks.
     let mut tree = found.map_err(|error| caused(Remedy::Retry, format!("cannot read commit {commit} of {}", path.display()), error))?;
@@ -217,12 +217,12 @@ fn read_tree(
     Ok(())
 }
 
-fn operator(what: String) -> WorldError {
+pub(crate) fn operator(what: String) -> WorldError {
     WorldError::new(Remedy::Operator, what)
 }
 
 /// The reader of errors shows one line, so the cause belongs into it.
-fn caused(remedy: Remedy, what: String, error: gix::Error) -> WorldError {
+pub(crate) fn caused(remedy: Remedy, what: String, error: gix::Error) -> WorldError {
     WorldError::caused(remedy, format!("{what}: {error}"), error)
 }
 

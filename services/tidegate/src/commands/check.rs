@@ -6,11 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use tidegate_check::{Choice, Chooser, Input, Judge, Plan, Skip, Verdict, Violation, compile};
+use tidegate_check::{Input, Judge, Skip, Verdict, Violation};
 use tidegate_contract::{Contract, Diagnostic, Level, Severity};
 
 use crate::cli::{CheckArgs, Output};
-use crate::commands::contract_file::{pick, report, shared_topic};
+use crate::commands::contract_file::report;
+use crate::commands::judges::Judges;
 use crate::exit::Exit;
 use crate::wiring::clock::now_micros;
 use crate::wiring::event_schemas;
@@ -33,6 +34,7 @@ fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
     };
     let mut out = std::io::stdout().lock();
     let mut judge = Judge::new();
+    let schemas = SchemaSource::Fixed(Arc::default());
     let mut tally = Tally::default();
     let input: Box<dyn std::io::Read> = match args.events.as_os_str() == "-" {
         true => Box::new(std::io::stdin().lock()),
@@ -63,7 +65,7 @@ fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
             headers: &headers,
             now,
         };
-        let verdict = loaded.judge(&mut judge, &input);
+        let verdict = loaded.judges.judge(&mut judge, &input, &schemas);
         tally.add(&verdict);
         match args.output {
             Output::Human => show(&mut out, &args.events, number, &verdict)?,
@@ -71,7 +73,7 @@ fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
         }
     }
     if args.output == Output::Human {
-        tally.show(&mut out, &loaded.contract)?;
+        tally.show(&mut out, &loaded.judges.contract)?;
         if loaded.notes > 0 {
             let (file, notes) = (args.contract.display(), loaded.notes);
             writeln!(out, "{notes} notes about the contract are not shown; see `tidegate lint {file}`")?;
@@ -80,43 +82,11 @@ fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
     Ok(if tally.invalid == 0 { Exit::Clean } else { Exit::Findings })
 }
 
-/// A contract with the plans that may judge.
+/// What judges.
 struct Loaded {
-    contract: Arc<Contract>,
-    topic: Arc<str>,
+    judges: Judges,
     /// Diagnostics of level note.
     notes: usize,
-    plans: BTreeMap<usize, Plan>,
-    /// There where the event itself says which object judges it.
-    chooser: Option<Chooser>,
-}
-
-impl Loaded {
-    fn judge(&self, judge: &mut Judge, input: &Input<'_>) -> Verdict {
-        let schemas = SchemaSource::Fixed(Arc::default());
-        let object = match &self.chooser {
-            None => self.plans.keys().next().copied().unwrap_or_default(),
-            Some(chooser) => match chooser.choose(input, &schemas) {
-                Choice::Bound { bound, .. } => bound.object,
-                Choice::Refused { reason, detail, clause } => {
-                    let violation = Violation {
-                        reason,
-                        detail,
-                        rule: clause.into(),
-                        severity: Severity::Error,
-                        pointer: String::new(),
-                        location: self.contract.location.clone(),
-                    };
-                    return Verdict::Invalid {
-                        violations: vec![violation],
-                        cut: false,
-                    };
-                }
-                Choice::Need(need) => return Verdict::Need(need),
-            },
-        };
-        judge.judge(&self.plans[&object], input, &self.topic, &schemas, &mut ())
-    }
 }
 
 /// The compiled objects; `None` when the contract does not load, which has been said then.
@@ -138,41 +108,24 @@ fn load(args: &CheckArgs) -> anyhow::Result<Option<Loaded>> {
     let Some(contract) = contract.filter(|_| shown.iter().all(|diagnostic| diagnostic.level != Level::Error)) else {
         return Ok(None);
     };
-    let contract = Arc::new(contract);
-    let binding = shared_topic(&contract).filter(|_| args.object.is_none());
-    let objects = match &binding {
-        Some(binding) => binding.objects().map(|bound| bound.object).collect(),
-        None => vec![pick(&contract, args.object.as_deref(), &args.contract)?],
-    };
-    let mut plans = BTreeMap::new();
-    for object in &objects {
-        match compile(&contract, *object) {
-            Ok(plan) => drop(plans.insert(*object, plan)),
-            Err(problems) => {
-                report(&sources, &problems);
-                return Ok(None);
-            }
+    match Judges::of(Arc::new(contract), args.object.as_deref(), &args.contract)? {
+        Ok(judges) => Ok(Some(Loaded { judges, notes })),
+        Err(problems) => {
+            report(&sources, &problems);
+            Ok(None)
         }
     }
-    let first = &contract.objects[objects[0]];
-    Ok(Some(Loaded {
-        topic: first.topic.clone().unwrap_or_else(|| first.name.clone()),
-        notes,
-        plans,
-        chooser: binding.map(Chooser::new),
-        contract,
-    }))
 }
 
 /// One line: the value itself, or `@` and a JSON object with key, value and headers.
-struct Event {
-    key: Option<Vec<u8>>,
-    value: Option<Vec<u8>>,
-    headers: Vec<(String, Option<String>)>,
+pub(crate) struct Event {
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
+    pub(crate) headers: Vec<(String, Option<String>)>,
 }
 
 impl Event {
-    fn read(line: &[u8]) -> anyhow::Result<Event> {
+    pub(crate) fn read(line: &[u8]) -> anyhow::Result<Event> {
         let Some(wrapped) = line.strip_prefix(b"@") else {
             return Ok(Event {
                 key: None,

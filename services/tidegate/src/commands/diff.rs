@@ -10,6 +10,7 @@ use tidegate_diff::{Diff, History, compare_sets, render};
 
 use crate::cli::{DiffArgs, DiffOutput, Undetermined};
 use crate::exit::Exit;
+use crate::review::consumers::{Consumers, Hit};
 
 pub(crate) mod side;
 
@@ -21,7 +22,14 @@ pub(crate) fn run(args: &DiffArgs) -> Exit {
 
 fn diff(args: &DiffArgs) -> anyhow::Result<Exit> {
     let (old, new) = match (&args.base, args.sides.as_slice()) {
-        (None, [old, new]) => (Side::parse(old)?, Side::parse(new)?),
+        (None, [range]) if range.contains("...") => match Side::between(range, "")? {
+            Some(sides) => sides,
+            None => bail!("name two sides, OLD and NEW, or the old one by --base REF"),
+        },
+        (None, [old, new]) => match Side::between(old, new)? {
+            Some(sides) => sides,
+            None => (Side::parse(old)?, Side::parse(new)?),
+        },
         (None, _) => bail!("name two sides, OLD and NEW, or the old one by --base REF"),
         (Some(base), []) => Side::since(base, ".")?,
         (Some(base), [here]) => Side::since(base, here)?,
@@ -40,16 +48,36 @@ fn diff(args: &DiffArgs) -> anyhow::Result<Exit> {
         Undetermined::Major => diff,
         Undetermined::Minor => diff.trusting(),
     };
+    let consumers = match &new {
+        Side::Disk(path) => Consumers::near(path)?,
+        Side::Commit { .. } => Consumers::default(),
+    };
+    let hits = consumers.hits(&diff, &now);
     let text = match args.output {
-        DiffOutput::Human => render::human(&diff),
+        DiffOutput::Human => format!("{}{}", render::human(&diff), readers(&hits)),
         DiffOutput::Markdown => render::markdown(&diff),
-        DiffOutput::Json => format!("{:#}\n", render::json(&diff)),
+        DiffOutput::Json => {
+            let mut document = render::json(&diff);
+            document["consumers"] = hits.iter().map(Hit::document).collect();
+            format!("{document:#}\n")
+        }
         DiffOutput::Odcs => format!("{:#}\n", serde_json::Value::Array(render::odcs(&diff))),
     };
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()?;
     Ok(if diff.has_findings() { Exit::Findings } else { Exit::Clean })
+}
+
+/// Whom the changes hit, one a line, by the line of the file that says so.
+fn readers(hits: &[Hit<'_>]) -> String {
+    let lines = hits
+        .iter()
+        .map(|hit| format!("  {}  ({}:{})\n", hit.sentence(), hit.file, hit.line));
+    match hits {
+        [] => String::new(),
+        hits => format!("\nconsumers hit: {}\n{}", hits.len(), lines.collect::<String>()),
+    }
 }
 
 fn of_files(names: (&str, &str), old: &Arc<Contract>, new: &Arc<Contract>) -> Diff {

@@ -14,6 +14,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Exit {
             .iter()
             .chain(tidegate_check::codes::ALL)
             .chain(tidegate_repair::codes::ALL)
+            .chain(crate::review::codes::ALL)
             .try_for_each(|code| writeln!(out, "{}  {}", code.id, code.title)),
         Some(id) => match find(id) {
             Some(code) => writeln!(out, "{}: {}\n\n{}", code.id, code.title, wrapped(code.explanation, 100)),
@@ -35,6 +36,7 @@ fn find(id: &str) -> Option<&'static Code> {
     codes::explain(id)
         .or_else(|| tidegate_check::codes::explain(id))
         .or_else(|| tidegate_repair::codes::explain(id))
+        .or_else(|| crate::review::codes::explain(id))
 }
 
 fn wrapped(text: &str, width: usize) -> String {

@@ -139,7 +139,7 @@ fn fold(out: &mut String, lines: &[String], most: usize, what: &str) -> usize {
 }
 
 /// Text of a contract must not become markup: a cell has one line, no bars, no tags, no mentions. Code between back ticks stays code.
-fn text(text: &str) -> String {
+pub fn text(text: &str) -> String {
     // With an odd number of back ticks the last one would open code for the rest of the line, and what is inside would be outside.
     let paired = text.matches('`').count().is_multiple_of(2);
     let mut out = String::with_capacity(text.len());

@@ -1,7 +1,7 @@
 //! One side of a comparison: a file or a folder, on disk or in a commit of a Git repository.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
@@ -9,9 +9,10 @@ use tidegate_contract::snapshot::is_contract_path;
 use tidegate_contract::{Contract, ContractFile, Diagnostic, Level, SchemaFolder};
 use tidegate_git::Reading;
 use tidegate_git::directory::{read_directory, read_schemas_near};
-use tidegate_git::repository::{is_repository, read_commit, resolve};
+use tidegate_git::repository::{is_repository, read_commit};
 
 use crate::commands::contract_file::report;
+use crate::review::ground::{Ground, Named, find_commit, parted};
 
 /// Where contracts are read from.
 #[derive(Debug)]
@@ -25,6 +26,12 @@ pub(crate) enum Side {
         commit: String,
         path: String,
     },
+}
+
+/// Why a side cannot be compared.
+pub(crate) struct Refused {
+    pub(crate) errors: Vec<Diagnostic>,
+    sources: BTreeMap<Arc<str>, String>,
 }
 
 // === impl Side ===
@@ -44,40 +51,65 @@ impl Side {
         }
     }
 
-    /// What stands at a path here, and what stood there at the base.
+    /// What stands at a path here, and what stood there where the branch parted from the base.
     pub(crate) fn since(base: &str, here: &str) -> anyhow::Result<(Side, Side)> {
         let path = Path::new(here);
-        let full = path.canonicalize().with_context(|| format!("{here}: cannot be read"))?;
-        let root = repository(&full)?;
-        let below = full
-            .strip_prefix(&root)
-            .with_context(|| format!("{here}: is not in the repository {}", root.display()))?;
-        let parts: Vec<&str> = below
-            .components()
-            .map(|part| match part {
-                Component::Normal(name) => name.to_str().with_context(|| format!("{here}: is not UTF-8")),
-                _ => bail!("{here}: is no plain path"),
-            })
-            .collect::<anyhow::Result<_>>()?;
-        Ok((Side::at(root, base, &parts.join("/"))?, Side::Disk(path.to_path_buf())))
+        let Some(ground) = Ground::of(path)? else {
+            bail!("{here}: is not in a Git repository");
+        };
+        let below = match path.is_file() {
+            true => {
+                let full = path.canonicalize().with_context(|| format!("{here}: cannot be read"))?;
+                let name = full
+                    .file_name()
+                    .and_then(|name| name.to_str())
+                    .with_context(|| format!("{here}: is not UTF-8"))?;
+                match ground.folder.as_str() {
+                    "" => name.to_owned(),
+                    folder => format!("{folder}/{name}"),
+                }
+            }
+            false => ground.folder.clone(),
+        };
+        let named = ground.find(base)?;
+        let commit = ground.parted(&named)?;
+        Ok((Side::at_commit(ground.root, base, commit, &below), Side::Disk(path.to_path_buf())))
+    }
+
+    /// The two sides of `OLD...NEW`: where the histories parted, and the new commit; the path counts from the root of the repository.
+    pub(super) fn between(range: &str, path: &str) -> anyhow::Result<Option<(Side, Side)>> {
+        let Some((old, new)) = range.split_once("...").filter(|_| !Path::new(range).exists()) else {
+            return Ok(None);
+        };
+        let or_head = |name: &str| if name.is_empty() { "HEAD".to_owned() } else { name.to_owned() };
+        let (old, new) = (or_head(old), or_head(new));
+        let root = repository(Path::new("."))?;
+        let base = Named {
+            commit: find_commit(&root, &old)?,
+            name: old,
+        };
+        let head = find_commit(&root, &new)?;
+        let commit = parted(&root, &base, &head)?;
+        let path = path.trim_matches('/');
+        Ok(Some((
+            Side::at_commit(root.clone(), &base.name, commit, path),
+            Side::at_commit(root, &new, head, path),
+        )))
     }
 
     fn at(root: PathBuf, reference: &str, path: &str) -> anyhow::Result<Side> {
-        let found = match reference {
-            "HEAD" => resolve(&root, None),
-            // `origin/main` is a branch of a remote, unless a branch here is called so.
-            name => resolve(&root, Some(name)).or_else(|error| match name.contains('/') {
-                true => resolve(&root, Some(&format!("refs/remotes/{name}"))).map_err(|_| error),
-                false => Err(error),
-            }),
-        };
-        let commit = found.map_err(|error| anyhow::anyhow!("{error}"))?;
-        Ok(Side::Commit {
+        let commit = find_commit(&root, reference)?;
+        Ok(Side::at_commit(root, reference, commit, path))
+    }
+
+    /// A path of a commit, under the name that the user knows the commit by.
+    pub(crate) fn at_commit(root: PathBuf, reference: &str, commit: String, path: &str) -> Side {
+        Side::Commit {
             root,
             reference: reference.to_owned(),
             commit,
             path: path.to_owned(),
-        })
+        }
     }
 
     /// As the user called it.
@@ -98,10 +130,21 @@ impl Side {
 
     /// Every contract of the side, drafts included; none when one does not load, which has been said then.
     pub(crate) fn load(&self) -> anyhow::Result<Option<Vec<Arc<Contract>>>> {
+        Ok(match self.contracts()? {
+            Ok(contracts) => Some(contracts),
+            Err(refused) => {
+                report(&refused.sources, &refused.errors);
+                eprintln!("error: {} cannot be compared while contracts of it do not load", self.name());
+                None
+            }
+        })
+    }
+
+    /// The same, and what is wrong is for the caller to say.
+    pub(crate) fn contracts(&self) -> anyhow::Result<Result<Vec<Arc<Contract>>, Refused>> {
         let files = self.read()?;
-        let mut shown: Vec<Diagnostic> = files.diagnostics.clone();
+        let mut errors: Vec<Diagnostic> = files.diagnostics.clone();
         let schemas = Arc::new(SchemaFolder::new(&files.files));
-        let sources: BTreeMap<Arc<str>, String> = files.files.iter().map(|file| (file.path.clone(), file.text.clone())).collect();
         let mut contracts = Vec::new();
         for file in files
             .files
@@ -109,20 +152,19 @@ impl Side {
             .filter(|file| !tidegate_contract::event_schema::is_schema_path(&file.path))
         {
             let (contract, diagnostics) = tidegate_contract::parse(&file.path, &file.text);
-            shown.extend(diagnostics);
+            errors.extend(diagnostics);
             if let Some(mut contract) = contract {
-                shown.extend(contract.attach_schemas(&schemas));
+                errors.extend(contract.attach_schemas(&schemas));
                 contracts.push(Arc::new(contract));
             }
         }
         // `lint` says the rest; here only what keeps a contract from being read counts.
-        shown.retain(|one| one.level == Level::Error);
-        report(&sources, &shown);
-        if !shown.is_empty() {
-            eprintln!("error: {} cannot be compared while contracts of it do not load", self.name());
-            return Ok(None);
+        errors.retain(|one| one.level == Level::Error);
+        if errors.is_empty() {
+            return Ok(Ok(contracts));
         }
-        Ok(Some(contracts))
+        let sources = files.files.iter().map(|file| (file.path.clone(), file.text.clone())).collect();
+        Ok(Err(Refused { errors, sources }))
     }
 
     /// Files with paths as a reader of the comparison knows them; event schemas with theirs below `schemas/`.

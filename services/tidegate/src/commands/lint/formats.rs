@@ -10,13 +10,13 @@ mod azure;
 mod gitlab;
 mod junit;
 
-pub(super) use azure::azure;
-pub(super) use gitlab::gitlab;
-pub(super) use junit::junit;
+pub(crate) use azure::azure;
+pub(crate) use gitlab::gitlab;
+pub(crate) use junit::{escaped, junit};
 
 /// One finding.
 #[derive(Debug, Serialize)]
-pub(super) struct Finding<'a> {
+pub(crate) struct Finding<'a> {
     code: &'a str,
     level: &'static str,
     file: &'a str,
@@ -28,7 +28,7 @@ pub(super) struct Finding<'a> {
     help: &'a str,
 }
 
-pub(super) fn document(found: &[Diagnostic]) -> Vec<Finding<'_>> {
+pub(crate) fn document(found: &[Diagnostic]) -> Vec<Finding<'_>> {
     found
         .iter()
         .map(|one| Finding {
@@ -45,7 +45,7 @@ pub(super) fn document(found: &[Diagnostic]) -> Vec<Finding<'_>> {
 }
 
 /// Workflow commands: GitHub shows each as an annotation at its line, and only the first ten of a kind, so errors come first.
-pub(super) fn github(found: &[Diagnostic]) -> Vec<String> {
+pub(crate) fn github(found: &[Diagnostic]) -> Vec<String> {
     // As GitHub's own toolkit escapes them.
     let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
@@ -73,7 +73,7 @@ pub(super) fn github(found: &[Diagnostic]) -> Vec<String> {
 
 /// A SARIF log with one run.
 #[derive(Debug, Serialize)]
-pub(super) struct Sarif<'a> {
+pub(crate) struct Sarif<'a> {
     #[serde(rename = "$schema")]
     schema: &'static str,
     version: &'static str,
@@ -149,7 +149,7 @@ struct Region {
     start_column: u32,
 }
 
-pub(super) fn sarif(found: &[Diagnostic]) -> Sarif<'_> {
+pub(crate) fn sarif(found: &[Diagnostic]) -> Sarif<'_> {
     let used: BTreeSet<&str> = found.iter().map(|one| one.code).collect();
     let rules = used.into_iter().filter_map(code).map(|code| Rule {
         id: code.id,
@@ -192,10 +192,12 @@ pub(super) fn sarif(found: &[Diagnostic]) -> Sarif<'_> {
 }
 
 fn code(id: &str) -> Option<&'static Code> {
-    codes::explain(id).or_else(|| tidegate_check::codes::explain(id))
+    codes::explain(id)
+        .or_else(|| tidegate_check::codes::explain(id))
+        .or_else(|| crate::review::codes::explain(id))
 }
 
-fn text(one: &Diagnostic) -> String {
+pub(crate) fn text(one: &Diagnostic) -> String {
     match one.help.as_str() {
         "" => one.problem.clone(),
         help => format!("{} ({help})", one.problem),

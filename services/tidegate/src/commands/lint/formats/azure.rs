@@ -5,7 +5,7 @@ use tidegate_contract::{Diagnostic, Level};
 use super::text;
 
 /// One line a finding, errors first: the service shows the first ones only. It has no issues below warnings; notes are plain lines.
-pub(in crate::commands::lint) fn azure(found: &[Diagnostic]) -> Vec<String> {
+pub(crate) fn azure(found: &[Diagnostic]) -> Vec<String> {
     let mut sorted: Vec<&Diagnostic> = found.iter().collect();
     sorted.sort_by_key(|one| one.level);
     sorted

@@ -8,7 +8,7 @@ use super::text;
 
 /// One finding.
 #[derive(Debug, Serialize)]
-pub(in crate::commands::lint) struct Issue<'a> {
+pub(crate) struct Issue<'a> {
     description: String,
     check_name: &'a str,
     /// Equal for equal findings of two pipelines, so that a merge request shows what is new. Lines move, so they do not count.
@@ -28,7 +28,7 @@ struct Lines {
     begin: u32,
 }
 
-pub(in crate::commands::lint) fn gitlab(found: &[Diagnostic]) -> Vec<Issue<'_>> {
+pub(crate) fn gitlab(found: &[Diagnostic]) -> Vec<Issue<'_>> {
     let mut issues: Vec<Issue<'_>> = Vec::with_capacity(found.len());
     for one in found {
         // The same finding twice at one node is told apart by its number.

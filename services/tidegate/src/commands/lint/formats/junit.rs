@@ -8,15 +8,14 @@ use tidegate_contract::{Diagnostic, Level};
 use super::text;
 
 /// The document. Errors are failures, and warnings are where they are `denied`; whatever else is said passes with its text.
-pub(in crate::commands::lint) fn junit(files: &[&str], found: &[Diagnostic], denied: bool) -> String {
+pub(crate) fn junit(suite: &str, files: &[&str], found: &[Diagnostic], denied: bool) -> String {
     let fails = |one: &Diagnostic| one.level == Level::Error || (denied && one.level == Level::Warning);
     let failures = found.iter().filter(|one| fails(one)).count();
     let with: BTreeSet<&str> = found.iter().map(|one| &*one.location.file).collect();
     let clean: Vec<&str> = files.iter().copied().filter(|file| !with.contains(file)).collect();
     let tests = found.len() + clean.len();
     let counts = format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"0\" skipped=\"0\"");
-    let mut out =
-        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {counts}>\n  <testsuite name=\"tidegate lint\" {counts}>\n");
+    let mut out = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {counts}>\n  <testsuite name=\"{suite}\" {counts}>\n");
     for one in found {
         let place = &one.location;
         let head = format!(
@@ -49,7 +48,7 @@ pub(in crate::commands::lint) fn junit(files: &[&str], found: &[Diagnostic], den
 }
 
 /// Text of XML 1.0, inside of elements and of attributes; characters that it has not are left out.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -75,7 +74,7 @@ mod tests {
     #[test]
     fn cases_for_findings_and_for_clean_files() {
         let found = one();
-        let xml = junit(&["a b,c.odcs.yaml", "d.odcs.yaml"], &found, false);
+        let xml = junit("tidegate lint", &["a b,c.odcs.yaml", "d.odcs.yaml"], &found, false);
         assert!(
             xml.contains("<testsuite name=\"tidegate lint\" tests=\"2\" failures=\"0\" errors=\"0\" skipped=\"0\">"),
             "{xml}"
@@ -88,7 +87,7 @@ mod tests {
             xml.contains("<system-out>warning[TG0117] a b,c.odcs.yaml:3:7: 50% of:&#10;it (mend)</system-out>"),
             "{xml}"
         );
-        let denied = junit(&[], &found, true);
+        let denied = junit("tidegate lint", &[], &found, true);
         assert!(
             denied.contains("failures=\"1\"") && denied.contains("<failure message=\"50% of:&#10;it\" type=\"TG0117\">"),
             "{denied}"
@@ -99,7 +98,7 @@ mod tests {
     /// Every element that is opened is closed, in order, and attributes are quoted.
     #[test]
     fn it_is_well_formed() {
-        let xml = junit(&["x<y>\".odcs.yaml"], &one(), true);
+        let xml = junit("tidegate lint", &["x<y>\".odcs.yaml"], &one(), true);
         let mut open = Vec::new();
         for tag in xml.split('<').skip(1).map(|part| part.split('>').next().unwrap()) {
             assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");

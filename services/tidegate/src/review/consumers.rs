@@ -1,0 +1,674 @@
+//! `consumers/*.yaml`: who reads which fields of which contract, and whom a change hits.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tidegate_contract::yaml::{Node, Value};
+use tidegate_contract::{Contract, ContractFile, Diagnostic, Level, LogicalType, Property, SchemaObject, nearest, yaml};
+use tidegate_diff::{Change, ContractDiff, Diff, Verdict};
+
+use super::{codes, finding, shown, side_file};
+
+/// The folder that consumers are declared in, inside of the folder of contracts or beside it.
+const FOLDER: &str = "consumers";
+/// The most files.
+const FILES_MAX: usize = 10_000;
+
+/// Everything that is declared.
+#[derive(Debug, Default)]
+pub(crate) struct Consumers {
+    pub(crate) all: Vec<Consumer>,
+    /// Files as they were read, for excerpts.
+    pub(crate) files: Vec<ContractFile>,
+    /// What is wrong with the files themselves.
+    pub(crate) found: Vec<Diagnostic>,
+}
+
+/// One file.
+#[derive(Debug)]
+pub(crate) struct Consumer {
+    pub(crate) name: Arc<str>,
+    pub(crate) owner: Arc<str>,
+    pub(crate) contact: Option<Arc<str>>,
+    pub(crate) reads: Vec<Read>,
+}
+
+/// One contract that it reads.
+#[derive(Debug)]
+pub(crate) struct Read {
+    contract: Text,
+    major: Option<(u64, u32, u32)>,
+    object: Option<Text>,
+    /// Empty: everything.
+    fields: Vec<Text>,
+    file: Arc<str>,
+}
+
+#[derive(Debug, Clone)]
+struct Text {
+    text: Arc<str>,
+    line: u32,
+    column: u32,
+}
+
+/// A consumer and what it feels of a change.
+#[derive(Debug)]
+pub(crate) struct Hit<'d> {
+    pub(crate) consumer: &'d Consumer,
+    /// Field that is read; none when everything is.
+    pub(crate) field: Option<&'d str>,
+    /// Where the consumer says so.
+    pub(crate) file: Arc<str>,
+    pub(crate) line: u32,
+    pub(crate) contract: Arc<str>,
+    /// None when the contract itself is gone.
+    pub(crate) change: Option<&'d Change>,
+}
+
+// === impl Consumers ===
+
+impl Consumers {
+    /// Those of `folder/consumers`, else of `folder/../consumers`, else none.
+    pub(crate) fn near(folder: &Path) -> anyhow::Result<Consumers> {
+        let folder = if folder.is_dir() {
+            folder
+        } else {
+            folder.parent().unwrap_or(folder)
+        };
+        let inside = folder.join(FOLDER);
+        let beside = match folder.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.join(FOLDER),
+            _ if folder.is_relative() && folder != Path::new(".") => PathBuf::from(FOLDER),
+            _ => Path::new("..").join(FOLDER),
+        };
+        match [inside, beside].into_iter().find(|place| place.is_dir()) {
+            Some(place) => Consumers::of(&place),
+            None => Ok(Consumers::default()),
+        }
+    }
+
+    fn of(folder: &Path) -> anyhow::Result<Consumers> {
+        let mut consumers = Consumers::default();
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(folder).with_context(|| format!("{}: cannot be read", folder.display()))? {
+            let path = entry.with_context(|| format!("{}: cannot be read", folder.display()))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if !name.starts_with('.') && (name.ends_with(".yaml") || name.ends_with(".yml")) {
+                paths.push(path);
+            }
+        }
+        anyhow::ensure!(paths.len() <= FILES_MAX, "{}: more than {FILES_MAX} files", folder.display());
+        paths.sort();
+        for path in paths {
+            let name = shown(&path);
+            match side_file(&path) {
+                Ok(text) => consumers.take(name.into(), text),
+                Err(problem) => consumers.found.push(finding(
+                    codes::CONSUMER_FILE,
+                    Level::Error,
+                    (&name, 1, 1),
+                    problem,
+                    "make it a plain text file",
+                )),
+            }
+        }
+        Ok(consumers)
+    }
+
+    fn take(&mut self, file: Arc<str>, text: String) {
+        let (node, said) = yaml::parse(&file, &text);
+        let is_yaml = said.iter().all(|one| one.level != Level::Error);
+        self.found.extend(said);
+        if let Some(node) = node.filter(|_| is_yaml) {
+            let mut reader = Reader {
+                file: &file,
+                found: &mut self.found,
+            };
+            if let Some(consumer) = reader.consumer(&node) {
+                if self.all.iter().any(|other| other.name == consumer.name) {
+                    let problem = format!("`{}` is declared in another file, too", consumer.name);
+                    self.found.push(finding(
+                        codes::CONSUMER_FILE,
+                        Level::Error,
+                        (&file, node.line, 1),
+                        problem,
+                        "keep one of them",
+                    ));
+                }
+                self.all.push(consumer);
+            }
+        }
+        self.files.push(ContractFile { path: file, text });
+    }
+
+    /// What they name that is not there.
+    pub(crate) fn check(&self, contracts: &[Arc<Contract>]) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        for read in self.all.iter().flat_map(|consumer| &consumer.reads) {
+            read.check(contracts, &mut found);
+        }
+        found
+    }
+
+    /// Whom the changes hit: those who read what is gone, what is looser, and what cannot be told. `current` are all contracts of the new side.
+    pub(crate) fn hits<'d>(&'d self, diff: &'d Diff, current: &[Arc<Contract>]) -> Vec<Hit<'d>> {
+        let mut hits = Vec::new();
+        for contract in &diff.contracts {
+            for consumer in &self.all {
+                for read in consumer.reads.iter().filter(|read| read.is_about(contract, current)) {
+                    read.hits(consumer, contract, &mut hits);
+                }
+            }
+        }
+        hits
+    }
+}
+
+// === impl Read ===
+
+impl Read {
+    fn is_about(&self, diff: &ContractDiff, current: &[Arc<Contract>]) -> bool {
+        if *self.contract.text != **diff.id() {
+            return false;
+        }
+        let Some((major, ..)) = self.major else { return true };
+        let old = diff.old.as_ref().or(diff.new.as_ref()).map(|party| party.version.major);
+        let new = diff.new.as_ref().map(|party| party.version.major);
+        // A next major version beside the one that is read is nothing to its readers, as long as theirs stays.
+        let stays = || {
+            current
+                .iter()
+                .any(|one| *one.id == *self.contract.text && one.version.major == major)
+        };
+        old == Some(major) && (new == old || !stays())
+    }
+
+    fn hits<'d>(&'d self, consumer: &'d Consumer, diff: &'d ContractDiff, hits: &mut Vec<Hit<'d>>) {
+        let mut say = |field: Option<&'d Text>, change: Option<&'d Change>| {
+            hits.push(Hit {
+                consumer,
+                field: field.map(|field| &*field.text),
+                file: self.file.clone(),
+                line: field.unwrap_or(&self.contract).line,
+                contract: diff.id().clone(),
+                change,
+            });
+        };
+        if diff.new.is_none() {
+            if diff.verdict == Verdict::Gone {
+                say(None, None);
+            }
+            return;
+        }
+        for change in diff.changes.iter().filter(|change| change.consumers.may_loosen()) {
+            let same_object = match (&self.object, &change.object) {
+                (Some(object), Some(changed)) => *object.text == **changed,
+                _ => true,
+            };
+            if !same_object {
+                continue;
+            }
+            if self.fields.is_empty() || change.path.is_empty() {
+                say(None, Some(change));
+            } else {
+                for field in self.fields.iter().filter(|field| touches(&change.path, &field.text)) {
+                    say(Some(field), Some(change));
+                }
+            }
+        }
+    }
+
+    fn check(&self, contracts: &[Arc<Contract>], found: &mut Vec<Diagnostic>) {
+        let mut say = |code, place: &Text, problem: String, near: Option<&str>, help: &str| {
+            let help = near.map_or_else(|| help.to_owned(), |near| format!("did you mean `{near}`?"));
+            found.push(finding(code, Level::Error, (&self.file, place.line, place.column), problem, help));
+        };
+        let own: Vec<&Arc<Contract>> = contracts.iter().filter(|contract| *contract.id == *self.contract.text).collect();
+        if own.is_empty() {
+            let near = nearest(&self.contract.text, contracts.iter().map(|contract| &*contract.id));
+            let problem = format!("there is no contract `{}`", self.contract.text);
+            say(
+                codes::CONSUMER_CONTRACT,
+                &self.contract,
+                problem,
+                near,
+                "name the `id` of a contract of this repository",
+            );
+            return;
+        }
+        let of_major: Vec<&&Arc<Contract>> = own
+            .iter()
+            .filter(|contract| self.major.is_none_or(|(major, ..)| contract.version.major == major))
+            .collect();
+        if let (Some((major, line, column)), true) = (self.major, of_major.is_empty()) {
+            let place = Text {
+                text: "".into(),
+                line,
+                column,
+            };
+            let problem = format!("contract `{}` has no version {major}", self.contract.text);
+            say(
+                codes::CONSUMER_CONTRACT,
+                &place,
+                problem,
+                None,
+                "name a major version that is there",
+            );
+            return;
+        }
+        let objects: Vec<&SchemaObject> = of_major.iter().flat_map(|contract| &contract.objects).collect();
+        let named: Vec<&SchemaObject> = match &self.object {
+            None => objects.clone(),
+            Some(name) => objects.iter().copied().filter(|object| *object.name == *name.text).collect(),
+        };
+        if let (Some(name), true) = (&self.object, named.is_empty()) {
+            let near = nearest(&name.text, objects.iter().map(|object| &*object.name));
+            let problem = format!("contract `{}` has no object `{}`", self.contract.text, name.text);
+            say(codes::CONSUMER_CONTRACT, name, problem, near, "name an object of the contract");
+            return;
+        }
+        for field in &self.fields {
+            // Of several versions the field must be in each: it is read in all of them.
+            let missing = named.iter().find(|object| !has(&object.properties, &field.text));
+            if named.is_empty() || missing.is_some() {
+                let names = missing.map(|object| object.properties.iter().map(|property| &*property.name));
+                let near = names.and_then(|names| nearest(&field.text, names));
+                let problem = format!("contract `{}` has no field `{}`", self.contract.text, field.text);
+                let help = "name a field by its dotted path, with `[]` for the items of a list, or take it out";
+                say(codes::CONSUMER_FIELD, field, problem, near, help);
+            }
+        }
+    }
+}
+
+/// Whether a change at one path is felt at another: the same, what holds it, or what is in it.
+fn touches(changed: &str, read: &str) -> bool {
+    let within = |whole: &str, part: &str| {
+        part.strip_prefix(whole)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || rest.starts_with("[]"))
+    };
+    within(changed, read) || within(read, changed)
+}
+
+/// Whether there is a property at the path; below what has no declared shape anything may be.
+fn has(properties: &[Property], path: &str) -> bool {
+    let found = properties.iter().find(|property| {
+        path.strip_prefix(&*property.name)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || rest.starts_with("[]"))
+    });
+    found.is_some_and(|property| below(property, &path[property.name.len()..]))
+}
+
+fn below(property: &Property, rest: &str) -> bool {
+    if rest.is_empty() {
+        return true;
+    }
+    match (&property.logical_type, rest.strip_prefix("[]"), rest.strip_prefix('.')) {
+        (LogicalType::Array { items, .. }, Some(rest), _) => match items {
+            Some(item) => below(item, rest),
+            None => true,
+        },
+        (LogicalType::Object { properties, .. }, None, Some(rest)) => properties.is_empty() || has(properties, rest),
+        // As `diff` names them: the keys themselves are data.
+        (LogicalType::Map { key, value }, None, Some(rest)) => match (rest.strip_prefix("key"), rest.strip_prefix("value")) {
+            (Some(rest), _) => below(key, rest),
+            (_, Some(rest)) => below(value, rest),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Reads one file, saying what is wrong with it.
+struct Reader<'f> {
+    file: &'f Arc<str>,
+    found: &'f mut Vec<Diagnostic>,
+}
+
+// === impl Reader ===
+
+impl Reader<'_> {
+    fn say(&mut self, node: (u32, u32), problem: impl Into<String>, help: &str) {
+        self.found.push(finding(
+            codes::CONSUMER_FILE,
+            Level::Error,
+            (self.file, node.0, node.1),
+            problem,
+            help,
+        ));
+    }
+
+    fn consumer(&mut self, node: &Node) -> Option<Consumer> {
+        self.keys(node, &["consumer", "owner", "contact", "reads"])?;
+        let name = self.text(node, "consumer", true);
+        let owner = self.text(node, "owner", true);
+        let contact = self.text(node, "contact", false);
+        let mut reads = Vec::new();
+        match node.get("reads").map(|reads| (&reads.value, reads)) {
+            Some((Value::Sequence(entries), _)) if !entries.is_empty() => {
+                reads.extend(entries.iter().filter_map(|entry| self.read(entry)));
+            }
+            Some((_, other)) => self.say(
+                (other.line, other.column),
+                "`reads` must be a list of contracts",
+                "write `- contract: …`",
+            ),
+            None => self.say((node.line, node.column), "`reads` is missing", "list the contracts that are read"),
+        }
+        Some(Consumer {
+            name: name?.text,
+            owner: owner?.text,
+            contact: contact.map(|contact| contact.text),
+            reads,
+        })
+    }
+
+    fn read(&mut self, node: &Node) -> Option<Read> {
+        self.keys(node, &["contract", "version", "object", "fields"])?;
+        let contract = self.text(node, "contract", true);
+        let object = self.text(node, "object", false);
+        let mut major = None;
+        if let Some(version) = node.get("version") {
+            let number = match &version.value {
+                Value::Number(text) | Value::String(text) => text.parse().ok(),
+                _ => None,
+            };
+            match number {
+                Some(number) => major = Some((number, version.line, version.column)),
+                None => self.say(
+                    (version.line, version.column),
+                    "`version` must be a major version such as 1",
+                    "write the number before the first dot",
+                ),
+            }
+        }
+        let mut fields = Vec::new();
+        match node.get("fields").map(|fields| (&fields.value, fields)) {
+            None => {}
+            Some((Value::Sequence(entries), _)) if !entries.is_empty() => {
+                for entry in entries {
+                    match entry.as_str() {
+                        Some(text) => fields.push(Text {
+                            text: text.into(),
+                            line: entry.line,
+                            column: entry.column,
+                        }),
+                        None => self.say((entry.line, entry.column), "a field is text", "quote it"),
+                    }
+                }
+            }
+            Some((_, other)) => self.say(
+                (other.line, other.column),
+                "`fields` must be a list of paths",
+                "leave it out to mean every field",
+            ),
+        }
+        Some(Read {
+            contract: contract?,
+            major,
+            object,
+            fields,
+            file: self.file.clone(),
+        })
+    }
+
+    fn keys(&mut self, node: &Node, known: &[&str]) -> Option<()> {
+        let Value::Mapping(entries) = &node.value else {
+            self.say(
+                (node.line, node.column),
+                format!("this is {}, not a mapping", node.kind()),
+                "see `tidegate explain TG0320`",
+            );
+            return None;
+        };
+        for entry in entries {
+            if !known.contains(&&*entry.key) {
+                let help = match nearest(&entry.key, known.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("known are {}", known.join(", ")),
+                };
+                self.say((entry.line, entry.column), format!("`{}` is not known here", entry.key), &help);
+            }
+        }
+        Some(())
+    }
+
+    fn text(&mut self, node: &Node, key: &str, is_required: bool) -> Option<Text> {
+        match node.get(key) {
+            None => {
+                if is_required {
+                    self.say(
+                        (node.line, node.column),
+                        format!("`{key}` is missing"),
+                        "see `tidegate explain TG0320`",
+                    );
+                }
+                None
+            }
+            Some(value) => match value.as_str().filter(|text| !text.is_empty()) {
+                Some(text) => Some(Text {
+                    text: text.into(),
+                    line: value.line,
+                    column: value.column,
+                }),
+                None => {
+                    self.say((value.line, value.column), format!("`{key}` must be text"), "quote it");
+                    None
+                }
+            },
+        }
+    }
+}
+
+// === impl Hit ===
+
+impl Hit<'_> {
+    /// One sentence without a full stop.
+    pub(crate) fn sentence(&self) -> String {
+        let whom = match &self.consumer.contact {
+            Some(contact) => format!("{} ({}, {contact})", self.consumer.name, self.consumer.owner),
+            None => format!("{} ({})", self.consumer.name, self.consumer.owner),
+        };
+        let what = match self.field {
+            Some(field) => format!("`{field}` of `{}`", self.contract),
+            None => format!("`{}`", self.contract),
+        };
+        match self.change {
+            Some(change) => format!("{whom} reads {what}: {}", change.sentence),
+            None => format!("{whom} reads {what}, which is gone"),
+        }
+    }
+
+    /// For machines.
+    pub(crate) fn document(&self) -> serde_json::Value {
+        let place = self.change.and_then(|change| change.new.as_ref().or(change.old.as_ref()));
+        serde_json::json!({
+            "consumer": &*self.consumer.name,
+            "owner": &*self.consumer.owner,
+            "contact": self.consumer.contact.as_deref(),
+            "contract": &*self.contract,
+            "field": self.field,
+            "declared": {"file": &*self.file, "line": self.line},
+            "change": self.change.map(|change| change.sentence.as_str()),
+            "grade": self.change.map(|change| change.consumers.as_str()),
+            "place": place.map(|place| serde_json::json!({"file": &*place.file, "line": place.line})),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONTRACT: &str = "apiVersion: v3.2.0
+kind: DataContract
+id: orders
+version: 1.2.0
+status: active
+schema:
+  - name: orders
+    physicalType: topic
+    properties:
+      - {name: id, logicalType: string, required: true}
+      - {name: total, logicalType: number, physicalType: 'decimal(12,2)', required: true}
+      - name: lines
+        logicalType: array
+        items:
+          logicalType: object
+          properties:
+            - {name: sku, logicalType: string, required: true}
+";
+
+    fn contract(text: &str) -> Arc<Contract> {
+        let (contract, said) = tidegate_contract::parse("o.odcs.yaml", text);
+        Arc::new(contract.unwrap_or_else(|| panic!("{said:?}")))
+    }
+
+    fn consumers(text: &str) -> Consumers {
+        let mut consumers = Consumers::default();
+        consumers.take("consumers/c.yaml".into(), text.to_owned());
+        consumers
+    }
+
+    fn said(found: &[Diagnostic]) -> Vec<String> {
+        found
+            .iter()
+            .map(|one| format!("{} {} {} {}", one.code, one.location.line, one.problem, one.help))
+            .collect()
+    }
+
+    const GOOD: &str = "consumer: finance
+owner: '@acme/finance'
+contact: finance@example.com
+reads:
+  - contract: orders
+    version: 1
+    fields: [id, 'lines[].sku']
+";
+
+    #[test]
+    fn what_is_named_must_be_there() {
+        let current = [contract(CONTRACT)];
+        let good = consumers(GOOD);
+        assert!(
+            good.found.is_empty() && good.check(&current).is_empty(),
+            "{:?} {:?}",
+            good.found,
+            good.check(&current)
+        );
+        for (from, to, expected) in [
+            (
+                "contract: orders",
+                "contract: order",
+                "TG0321 5 there is no contract `order` did you mean `orders`?",
+            ),
+            ("version: 1", "version: 2", "TG0321 6 contract `orders` has no version 2"),
+            (
+                "version: 1",
+                "object: orderz",
+                "TG0321 6 contract `orders` has no object `orderz` did you mean `orders`?",
+            ),
+            ("[id,", "[idd,", "TG0322 7 contract `orders` has no field `idd` did you mean `id`?"),
+            ("lines[].sku", "lines.sku", "TG0322 7 contract `orders` has no field `lines.sku`"),
+            ("lines[].sku", "lines[].skuu", "TG0322 7"),
+        ] {
+            let found = said(&consumers(&GOOD.replace(from, to)).check(&current));
+            assert!(found.len() == 1 && found[0].starts_with(expected), "{to}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn wrong_files_are_refused_with_their_lines() {
+        for (from, to, expected) in [
+            ("owner:", "ownr:", "TG0320 2 `ownr` is not known here did you mean `owner`?"),
+            ("owner: '@acme/finance'\n", "", "TG0320 1 `owner` is missing"),
+            ("consumer: finance", "consumer: [x]", "TG0320 1 `consumer` must be text"),
+            ("version: 1", "version: x", "TG0320 6 `version` must be"),
+            ("[id, 'lines[].sku']", "id", "TG0320 7 `fields` must be"),
+            ("owner:", "consumer:", "TG0102 2"),
+            ("contact:", "contact: !!binary ", "TG0104 3"),
+        ] {
+            let found = said(&consumers(&GOOD.replace(from, to)).found);
+            assert!(found.iter().any(|one| one.starts_with(expected)), "{to}: {found:?}");
+        }
+        let bomb = format!(
+            "a: &a [x,x,x,x,x,x,x,x,x]\n{}",
+            ('b'..'k')
+                .map(|name| {
+                    let before = char::from(name as u8 - 1);
+                    format!("{name}: &{name} [*{before},*{before},*{before},*{before},*{before},*{before},*{before},*{before}]\n")
+                })
+                .collect::<String>()
+        );
+        assert!(
+            said(&consumers(&bomb).found)[0].starts_with("TG0103"),
+            "{:?}",
+            said(&consumers(&bomb).found)
+        );
+    }
+
+    #[test]
+    fn a_change_hits_those_who_read_it() {
+        let old = contract(CONTRACT);
+        let consumers = consumers(GOOD);
+        let hits = |from: &str, to: &str| {
+            let new = contract(&CONTRACT.replace("1.2.0", "1.3.0").replace(from, to));
+            let current = [new];
+            let diff = tidegate_diff::compare_sets(("old", "new"), std::slice::from_ref(&old), &current);
+            consumers
+                .hits(&diff, &current)
+                .iter()
+                .map(|hit| format!("{} {} {}", hit.file, hit.line, hit.sentence()))
+                .collect::<Vec<_>>()
+        };
+        let gone = hits("      - {name: id, logicalType: string, required: true}\n", "");
+        assert!(
+            gone.len() == 1
+                && gone[0].contains("c.yaml 7 finance (@acme/finance, finance@example.com) reads `id` of `orders`: `id` is gone"),
+            "{gone:?}"
+        );
+        assert!(
+            hits(
+                "{name: sku, logicalType: string, required: true}",
+                "{name: sku, logicalType: string}"
+            )[0]
+            .contains("`lines[].sku`")
+        );
+        assert_eq!(
+            hits(
+                "{name: id, logicalType: string, required: true}",
+                "{name: id, logicalType: string, required: true, logicalTypeOptions: {maxLength: 9}}"
+            ),
+            Vec::<String>::new(),
+            "stricter is no harm"
+        );
+        assert_eq!(
+            hits("required: true}\n      - name: lines", "required: false}\n      - name: lines"),
+            Vec::<String>::new(),
+            "`total` is not read"
+        );
+        // In place, the readers of the old major version are hit; beside it, they are not.
+        let next = contract(&CONTRACT.replace("1.2.0", "2.0.0").replace("name: id,", "name: key,"));
+        for (current, expected) in [(vec![next.clone()], 1), (vec![old.clone(), next], 0)] {
+            let diff = tidegate_diff::compare_sets(("old", "new"), std::slice::from_ref(&old), &current);
+            assert_eq!(consumers.hits(&diff, &current).len(), expected);
+        }
+        let diff = tidegate_diff::compare_sets(("old", "new"), std::slice::from_ref(&old), &[]);
+        assert!(consumers.hits(&diff, &[])[0].sentence().ends_with("which is gone"));
+    }
+
+    #[test]
+    fn paths_that_touch() {
+        for (changed, read, expected) in [
+            ("a", "a", true),
+            ("a", "a.b", true),
+            ("a.b", "a", true),
+            ("a[]", "a[].b", true),
+            ("a", "ab", false),
+            ("a.b", "a.c", false),
+        ] {
+            assert_eq!(touches(changed, read), expected, "{changed} {read}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Published versions never change: every version that a branch ever enforced, held against the files of today.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use tidegate_contract::{Contract, ContractRef, Diagnostic, Level, Location, SchemaFolder, Version, parse};
+use tidegate_diff::set::compare_pair;
+use tidegate_diff::{Bump, History, Violation};
+use tidegate_git::history::{Walked, walk};
+use tidegate_git::repository::read_commit;
+
+use super::ground::{Ground, Named};
+use super::{codes, finding};
+
+/// What was published below a folder.
+pub(crate) struct Published {
+    ground: Ground,
+    history: History,
+    /// Every version that was ever enforced.
+    versions: Vec<(Arc<str>, Version)>,
+    walked: Walked,
+    from: Named,
+}
+
+// === impl Published ===
+
+impl Published {
+    /// Walks the branch back to its beginning.
+    pub(crate) fn read(ground: &Ground, from: Named) -> anyhow::Result<Published> {
+        let mut history = History::default();
+        let mut versions = Vec::new();
+        // A schema file that cannot be read is one that is not there; contracts that name it did not load in that commit.
+        let mut trouble = None;
+        let walked = walk(&ground.root, &from.commit, &ground.folder, &mut |commit, file| {
+            let (Some(mut contract), _) = parse(&file.path, &file.text) else {
+                return;
+            };
+            if !contract.status.is_enforced() {
+                return;
+            }
+            if contract.objects.iter().any(|object| object.settings.event_schema.is_some()) {
+                match read_commit(&ground.root, commit, &ground.folder) {
+                    Ok(reading) if contract.attach_schemas(&Arc::new(SchemaFolder::new(&reading.files))).is_empty() => {}
+                    // It did not load, so it was not published by this commit.
+                    Ok(_) => return,
+                    Err(error) => {
+                        trouble.get_or_insert(error);
+                        return;
+                    }
+                }
+            }
+            history.take(&contract, &commit[..10]);
+            versions.push((contract.id.clone(), contract.version.clone()));
+        })?;
+        match trouble {
+            Some(error) => Err(error.into()),
+            None => Ok(Published {
+                ground: ground.clone(),
+                history,
+                versions,
+                walked,
+                from,
+            }),
+        }
+    }
+
+    /// What is wrong about these contracts; `names` are the files as findings call them, by the path below the folder.
+    pub(crate) fn findings(&self, current: &[Arc<Contract>]) -> anyhow::Result<Vec<Diagnostic>> {
+        let mut found = Vec::new();
+        for violation in self.history.violations(current.iter().map(|contract| &**contract)) {
+            let now = current
+                .iter()
+                .find(|one| one.reference() == violation.contract && one.location == violation.location);
+            let Some(now) = now else { continue };
+            found.push(self.finding(&violation, now, current)?);
+        }
+        Ok(found)
+    }
+
+    /// Said once, where not all of the past is here.
+    pub(crate) fn gap(&self, file: &str) -> Option<Diagnostic> {
+        (!self.walked.is_whole).then(|| {
+            let problem = format!(
+                "only the last {} commits of {} are here: versions that were published before are not known, and may have changed",
+                self.walked.commits, self.from.name
+            );
+            finding(
+                codes::HISTORY,
+                Level::Warning,
+                (file, 1, 1),
+                problem,
+                "fetch the whole history (fetch-depth: 0)",
+            )
+        })
+    }
+
+    fn finding(&self, violation: &Violation, now: &Contract, current: &[Arc<Contract>]) -> anyhow::Result<Diagnostic> {
+        let before = self.content(&violation.contract)?;
+        let demanded = before
+            .as_ref()
+            .map_or(Bump::Patch, |before| compare_pair(before, now).demanded)
+            .max(Bump::Patch);
+        // The next version must be free, and stays within its major version unless it has to leave it.
+        let known = self.versions.iter().filter(|(id, _)| *id == now.id).map(|(_, version)| version);
+        let known = known.chain(current.iter().filter(|one| one.id == now.id).map(|one| &one.version));
+        let highest = known
+            .filter(|version| demanded == Bump::Major || version.major == now.version.major)
+            .max();
+        let next = demanded.applied(highest.unwrap_or(&now.version));
+        let place = now
+            .document
+            .get("version")
+            .map_or((now.location.line, now.location.column), |node| (node.line, node.column));
+        Ok(Diagnostic {
+            code: tidegate_diff::history::PUBLISHED,
+            level: Level::Error,
+            location: Location {
+                file: now.location.file.clone(),
+                line: place.0,
+                column: place.1,
+                pointer: "/version".into(),
+            },
+            problem: format!(
+                "{} was published with another content by commit {} of {}",
+                violation.contract, violation.published, self.from.name
+            ),
+            help: format!(
+                "write `version: {next}`: a {} version is needed, see `tidegate diff`",
+                demanded.as_str()
+            ),
+        })
+    }
+
+    /// The contract as it was published; none when it cannot be found again.
+    fn content(&self, version: &ContractRef) -> anyhow::Result<Option<Contract>> {
+        let mut found = None;
+        let root: &Path = &self.ground.root;
+        walk(root, &self.from.commit, &self.ground.folder, &mut |_, file| {
+            if found.is_some() {
+                return;
+            }
+            let (Some(contract), _) = parse(&file.path, &file.text) else {
+                return;
+            };
+            if contract.status.is_enforced() && contract.reference() == *version {
+                found = Some(contract);
+            }
+        })?;
+        Ok(found)
+    }
+}
+
+/// One walk a folder, however many files were named in it.
+#[derive(Default)]
+pub(crate) struct Walks {
+    done: BTreeMap<(std::path::PathBuf, String), Published>,
+}
+
+// === impl Walks ===
+
+impl Walks {
+    /// What was published below the folder of a path, by the reference or by what the clone takes for published. None outside of a repository, and in one without a commit.
+    pub(crate) fn at(&mut self, path: &Path, reference: Option<&str>) -> anyhow::Result<Option<&Published>> {
+        let Some(ground) = Ground::of(path)? else { return Ok(None) };
+        let key = (ground.root.clone(), ground.folder.clone());
+        if !self.done.contains_key(&key) {
+            let from = match reference {
+                Some(reference) => Some(ground.find(reference)?),
+                None => ground.published()?,
+            };
+            let Some(from) = from else { return Ok(None) };
+            self.done.insert(key.clone(), Published::read(&ground, from)?);
+        }
+        Ok(self.done.get(&key))
+    }
+}
