@@ -29,7 +29,7 @@ const REPAIR: &str = "tidegate: repair/v1\nsteps:\n  - cast: /total\n    to: num
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Kafka brokers.
-    #[arg(long)]
+    #[arg(long, env = "TIDEGATE_STAND_KAFKA_BOOTSTRAP")]
     brokers: String,
     /// Dead letters.
     #[arg(long, default_value_t = 1_000_000)]

@@ -71,8 +71,7 @@ impl<'r> Decider<'r> {
         if !self.filter.takes(letter, &mut self.memo) || !self.is_repaired_here(letter) {
             return Some(Fate::NotMeant);
         }
-        let origin = &letter.record.origin;
-        if done.holds(origin.at.partition, origin.offset.0) {
+        if done.holds(&letter.stamp.origin) {
             return Some(Fate::Before);
         }
         (letter.attempts >= self.attempts_max).then_some(Fate::Park)

@@ -1,20 +1,21 @@
-//! Which dead letters were sent back or parked before, by whatever replay: read off the records that they became.
+//! Which records were sent back or parked before, by whatever replay: read off what they became. By identity, so that a dead letter that was
+//! written twice (`at_least_once`) goes back once.
 
 use std::collections::{BTreeMap, HashSet};
 
 use tidegate_flow::ports::{Cluster, Scan};
 use tidegate_flow::record::header_text;
-use tidegate_flow::{NextOffset, TopicPartition, WorldError, stamp};
+use tidegate_flow::{NextOffset, Origin, TopicPartition, WorldError, stamp};
 
 use crate::ports::Watch;
 
 /// Records that are held at once: a record may be large.
 const BATCH: usize = 64;
 
-/// Offsets of a dead-letter topic, by partition; eight bytes and a little for each.
+/// Identities of dead letters' records; eight bytes and a little for each.
 #[derive(Debug, Default)]
 pub struct Done {
-    of: BTreeMap<i32, HashSet<i64>>,
+    of: BTreeMap<TopicPartition, HashSet<i64>>,
     /// How far the topics were read.
     read: BTreeMap<TopicPartition, NextOffset>,
     /// Topics whose first records are gone already: what they said is not known.
@@ -24,9 +25,17 @@ pub struct Done {
 // === impl Done ===
 
 impl Done {
-    /// Whether a dead letter went back before.
-    pub fn holds(&self, partition: i32, offset: i64) -> bool {
-        self.of.get(&partition).is_some_and(|offsets| offsets.contains(&offset))
+    /// Whether a record went back before.
+    pub fn holds(&self, origin: &Origin) -> bool {
+        self.of.get(&origin.at).is_some_and(|offsets| offsets.contains(&origin.offset.0))
+    }
+
+    /// It goes back.
+    pub fn add(&mut self, origin: &Origin) {
+        match self.of.get_mut(&origin.at) {
+            Some(offsets) => drop(offsets.insert(origin.offset.0)),
+            None => drop(self.of.insert(origin.at.clone(), HashSet::from([origin.offset.0]))),
+        }
     }
 
     /// How many.
@@ -45,7 +54,6 @@ impl Done {
         &mut self,
         cluster: &mut dyn Cluster,
         scan: &mut dyn Scan,
-        dead_letters: &str,
         topics: &[&str],
         watch: &mut dyn Watch,
     ) -> Result<bool, WorldError> {
@@ -65,9 +73,7 @@ impl Done {
                     next = last.origin.offset.next();
                     for record in &records {
                         let of = header_text(&record.headers, stamp::RETRY_OF).and_then(stamp::parse_origin);
-                        if let Some(of) = of.filter(|of| *of.at.topic == *dead_letters) {
-                            self.of.entry(of.at.partition).or_default().insert(of.offset.0);
-                        }
+                        of.iter().for_each(|of| self.add(of));
                     }
                     if !watch.read(&at, next, end, records.len()) {
                         return Ok(false);

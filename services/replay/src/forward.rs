@@ -10,7 +10,7 @@ use crate::letter::Letter;
 /// The record for a retry topic.
 pub fn sent(letter: &Letter<'_>, value: Option<Bytes>, target: &str, replay: &str, repair: Option<&str>) -> Outgoing {
     let mut headers = letter.own_headers().to_vec();
-    headers.push(Header::text(stamp::RETRY_OF, letter.place()));
+    headers.push(Header::text(stamp::RETRY_OF, stamp::origin_text(&letter.stamp.origin)));
     headers.push(Header::text(stamp::FIRST_ORIGIN, letter.first_origin()));
     headers.push(Header::text(stamp::REPLAY, replay));
     headers.push(Header::text(stamp::ATTEMPTS, (letter.attempts + 1).to_string()));
@@ -34,7 +34,7 @@ pub fn sent(letter: &Letter<'_>, value: Option<Bytes>, target: &str, replay: &st
 pub fn parked(letter: &Letter<'_>, topic: &str, replay: &str) -> Outgoing {
     let is_ours = |header: &&Header| ![stamp::RETRY_OF, stamp::REPLAY].contains(&&*header.name);
     let mut headers: Vec<Header> = letter.record.headers.iter().filter(is_ours).cloned().collect();
-    headers.push(Header::text(stamp::RETRY_OF, letter.place()));
+    headers.push(Header::text(stamp::RETRY_OF, stamp::origin_text(&letter.stamp.origin)));
     headers.push(Header::text(stamp::REPLAY, replay));
     Outgoing {
         to: TopicPartition::new(topic, letter.record.origin.at.partition),

@@ -17,6 +17,8 @@ use crate::run::value_of;
 
 /// Records that are read at once: a record may be large.
 const CHUNK: usize = 64;
+/// Kinds of rulings that are told apart.
+const RULINGS_MAX: usize = 1_000;
 
 /// The outside.
 #[expect(missing_debug_implementations, reason = "ports have none")]
@@ -95,7 +97,7 @@ pub fn rehearse(job: &Job, repair: Option<&Repair>, validated: &str, bounds: Bou
     let mut topics = vec![job.target.as_str()];
     topics.extend(job.parked.as_deref());
     let mut done = Done::default();
-    rehearsal.stopped = !done.read_on(cluster, scan, &job.dead_letters, &topics, watch)?;
+    rehearsal.stopped = !done.read_on(cluster, scan, &topics, watch)?;
     rehearsal.gone.clone_from(&done.gone);
     let mut decider = Decider::new(&job.source, job.filter.clone(), job.attempts_max, repair);
     let mut keys = Keys::default();
@@ -116,7 +118,7 @@ pub fn rehearse(job: &Job, repair: Option<&Repair>, validated: &str, bounds: Bou
                         None => Fate::Stay(crate::decide::Why::ValueGone),
                     },
                 };
-                rehearsal.take(job, &letter, fate, &mut keys, contracts, bounds)?;
+                rehearsal.take(job, &letter, fate, (&mut keys, &mut done), contracts, bounds)?;
             }
             rehearsal.stopped = !watch.read(&at, next, until, records.len());
         }
@@ -136,7 +138,7 @@ impl Rehearsal {
         job: &Job,
         letter: &Letter<'_>,
         fate: Fate,
-        keys: &mut Keys,
+        (keys, done): (&mut Keys, &mut Done),
         contracts: &mut dyn Contracts,
         bounds: Bounds,
     ) -> Result<(), WorldError> {
@@ -152,6 +154,7 @@ impl Rehearsal {
             }
             Fate::Park if job.parked.is_some() => {
                 self.counts.parked += 1;
+                done.add(&letter.stamp.origin);
                 return Ok(());
             }
             Fate::Park => {
@@ -167,6 +170,7 @@ impl Rehearsal {
             Fate::Send(value, repaired) => (value, repaired),
         };
         self.counts.sent += 1;
+        done.add(&letter.stamp.origin);
         keys.add(letter);
         let is_changed = repaired.as_ref().is_some_and(|repaired| repaired.value.is_some());
         self.counts.repaired += u64::from(is_changed);
@@ -180,7 +184,15 @@ impl Rehearsal {
             self.unjudged += 1;
             return Ok(());
         }
-        let ruling = contracts.judge(&job.source, &consumed(letter, &job.source, value.clone()))?;
+        let mut ruling = contracts.judge(&job.source, &consumed(letter, &job.source, value.clone()))?;
+        // Places may be named by events.
+        if self.rulings.len() >= RULINGS_MAX && !self.rulings.contains_key(&ruling) {
+            ruling = Ruling::Invalid {
+                reason: "of further kinds".to_owned(),
+                rule: String::new(),
+                pointer: String::new(),
+            };
+        }
         let seen = self.rulings.entry(ruling.clone()).or_default();
         *seen += 1;
         // A few of each kind rather than ten of the most common one.

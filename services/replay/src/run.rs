@@ -12,7 +12,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tidegate_flow::ports::{Clock, Cluster, FaultClass, Refusal, Relay, Scan, TransactionFault};
 use tidegate_flow::record::Outgoing;
-use tidegate_flow::{NextOffset, Position, Remedy, TopicPartition, WorldError, stamp};
+use tidegate_flow::{NextOffset, Origin, Position, Remedy, TopicPartition, WorldError, stamp};
 use tidegate_repair::Repair;
 
 use crate::board::job_record;
@@ -100,6 +100,7 @@ pub fn replay(
         counts: BTreeMap::new(),
         too_large: HashSet::new(),
         failures: 0,
+        renewed: false,
         records_max: BATCH_RECORDS,
         rate: pace.rate,
         next_send: 0,
@@ -120,6 +121,8 @@ struct Run<'a, 'p, 'r> {
     /// Dead letters that the target does not take.
     too_large: HashSet<(i32, i64)>,
     failures: u32,
+    /// The producer is a new one since what was done before was read.
+    renewed: bool,
     records_max: usize,
     rate: Option<u64>,
     /// Nothing is sent before this time, microseconds since the epoch.
@@ -129,8 +132,8 @@ struct Run<'a, 'p, 'r> {
 /// What goes in one transaction.
 struct Batch {
     outgoing: Vec<Outgoing>,
-    /// The dead letters they come from.
-    of: Vec<i64>,
+    /// The dead letters they come from: their offsets, and the records that failed.
+    of: Vec<(i64, Origin)>,
     next: i64,
     counts: Counts,
 }
@@ -174,6 +177,10 @@ impl Run<'_, '_, '_> {
                         next = to;
                         self.counts.insert(stretch.partition, counts);
                         let seen = usize::try_from(counts.seen).unwrap_or(usize::MAX);
+                        // Somebody else may have been at work before the producer was opened anew.
+                        if std::mem::take(&mut self.renewed) {
+                            return Ok(None);
+                        }
                         if !self.ports.watch.read(&at, NextOffset(next), NextOffset(stretch.until), seen) {
                             return Ok(Some(Ended::Stopped));
                         }
@@ -207,9 +214,7 @@ impl Run<'_, '_, '_> {
         let mut topics = vec![self.job.target.as_str()];
         topics.extend(self.job.parked.as_deref());
         let ports = &mut self.ports;
-        let is_read = self
-            .done
-            .read_on(ports.cluster, ports.scan, &self.job.dead_letters, &topics, ports.watch)?;
+        let is_read = self.done.read_on(ports.cluster, ports.scan, &topics, ports.watch)?;
         if self.done.gone.is_empty() || accept_gone {
             return Ok(is_read);
         }
@@ -244,7 +249,7 @@ impl Run<'_, '_, '_> {
             next,
             counts: self.counts.get(&at.partition).copied().unwrap_or_default(),
         };
-        let (mut bytes, mut looked) = (0, 0);
+        let (mut bytes, mut looked, mut going) = (0, 0, HashSet::new());
         while batch.next < until && batch.outgoing.len() < self.records_max && bytes < BATCH_BYTES && looked < LOOKED_MAX {
             let chunk = CHUNK.min(self.records_max);
             let records = self.ports.scan.scan(at, NextOffset(batch.next), NextOffset(until), chunk)?;
@@ -258,7 +263,10 @@ impl Run<'_, '_, '_> {
             for record in &records {
                 batch.counts.seen += 1;
                 let Some(letter) = Letter::read(record) else { continue };
-                let fate = self.fate(&letter)?;
+                let fate = match self.fate(&letter)? {
+                    Fate::Send(..) | Fate::Park if going.contains(&letter.stamp.origin) => Fate::Before,
+                    fate => fate,
+                };
                 let (to, is_repaired) = match fate {
                     Fate::NotMeant => continue,
                     Fate::Before => {
@@ -291,7 +299,8 @@ impl Run<'_, '_, '_> {
                 batch.counts.repaired += u64::from(is_repaired);
                 bytes += to.key.as_ref().map_or(0, Bytes::len) + to.value.as_ref().map_or(0, Bytes::len);
                 batch.outgoing.push(to);
-                batch.of.push(record.origin.offset.0);
+                batch.of.push((record.origin.offset.0, letter.stamp.origin.clone()));
+                going.insert(letter.stamp.origin.clone());
             }
         }
         Ok(batch)
@@ -343,7 +352,7 @@ impl Run<'_, '_, '_> {
             Err(fault) => return self.troubled(&fault),
         };
         if let Some((index, refusal, what)) = delivery.refused.into_iter().next() {
-            return self.refused(at.partition, batch.of.get(index).copied(), refusal, what);
+            return self.refused(at.partition, batch.of.get(index).map(|(offset, _)| *offset), refusal, what);
         }
         if delivery.delivered != expected {
             let what = format!("{} of {expected} records were acknowledged", delivery.delivered);
@@ -355,15 +364,15 @@ impl Run<'_, '_, '_> {
             return self.troubled(&fault);
         }
         match relay.commit_transaction() {
-            Ok(true) => {
+            Ok(is_quick) => {
                 self.failures = 0;
+                batch.of.iter().for_each(|(_, origin)| self.done.add(origin));
+                if !is_quick {
+                    // A late repetition of the request could end a later transaction.
+                    relay.renew()?;
+                    self.renewed = true;
+                }
                 Ok(Flushed::Committed)
-            }
-            // A late repetition of the request could end a later transaction.
-            Ok(false) => {
-                self.failures = 0;
-                relay.renew()?;
-                Ok(Flushed::Again)
             }
             Err(fault) => self.troubled(&fault),
         }

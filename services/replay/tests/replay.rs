@@ -333,6 +333,55 @@ fn another_replay_sends_nothing_again_and_fences_the_one_at_work() {
     assert_eq!(read(&broker, "orders.retry").len(), 20);
 }
 
+#[test]
+fn a_dead_letter_that_was_written_twice_goes_back_once() {
+    let broker = broker();
+    dead_letters(&broker, 3);
+    dead_letters(&broker, 3);
+    let done = run_whole(&broker, "r1", None);
+    assert_eq!((done.counts.sent, done.counts.before), (6, 6));
+    assert_eq!(read(&broker, "orders.retry").len(), 6);
+    dead_letters(&broker, 3);
+    assert_eq!(run_whole(&broker, "r2", None).counts.sent, 0);
+}
+
+#[test]
+fn what_earlier_replays_sent_must_be_known() {
+    let broker = broker();
+    dead_letters(&broker, 1);
+    let mut job = job(&broker, "r1");
+    struct Aged(tidegate_sim::BrokerCluster);
+    impl tidegate_flow::ports::Cluster for Aged {
+        fn topics(&mut self, names: &[Arc<str>]) -> Result<Vec<tidegate_flow::ports::TopicFacts>, WorldError> {
+            self.0.topics(names)
+        }
+        fn offsets(&mut self, topic: &str) -> Result<Vec<(NextOffset, NextOffset)>, WorldError> {
+            let aged = |(_, end): (NextOffset, NextOffset)| (NextOffset(7), NextOffset(end.0.max(7)));
+            Ok(self.0.offsets(topic)?.into_iter().map(aged).collect())
+        }
+        fn create(&mut self, _: &[NewTopic]) -> Result<(), WorldError> {
+            unreachable!("nothing is made here")
+        }
+    }
+    let mut go = |accept_gone| {
+        let mut relay = BrokerRelay::open(&broker, &job.group, &transactional_id("orders.dlq"));
+        let ports = Ports {
+            cluster: &mut Aged(broker.cluster()),
+            scan: &mut broker.scan(),
+            relay: &mut relay,
+            contracts: &mut Orders::new(),
+            clock: &ManualClock::at(0),
+            watch: &mut Unwatched,
+        };
+        let pace = Pace { rate: None, accept_gone };
+        replay(&mut job, None, STATE, pace, ports, &AtomicBool::new(false))
+    };
+    let error = go(false).unwrap_err();
+    assert!(error.what.contains("--accept-unknown"), "{error}");
+    assert!(read(&broker, "orders.retry").is_empty());
+    assert_eq!(go(true).unwrap(), Ended::Finished);
+}
+
 /// Runs the validator until everything in the source and retry topics has its outcome.
 fn validate(broker: &Broker) -> Settings {
     struct Fixed(Arc<JudgingSnapshot>);

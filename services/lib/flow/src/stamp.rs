@@ -43,7 +43,7 @@ pub const VALUE_BYTES: &str = "tidegate.value-bytes";
 /// When it failed, RFC 3339 in UTC.
 pub const FAILED_AT: &str = "tidegate.failed-at";
 
-/// On retry topics, and on what becomes of their records: `<dead-letter topic>:<partition>:<offset>` of the dead letter that was replayed.
+/// On retry topics, and on what becomes of their records: identity ([`ORIGIN`]) of the record whose dead letter was sent back.
 pub const RETRY_OF: &str = "tidegate.retry-of";
 /// Likewise: identity of the record that failed first, whatever was replayed since.
 pub const FIRST_ORIGIN: &str = "tidegate.first-origin";

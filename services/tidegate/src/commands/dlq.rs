@@ -70,6 +70,9 @@ pub(crate) fn mark(args: &DlqMarkArgs) -> Exit {
         if !look.has_state {
             bail!("{}", no_state_topic(&look.config));
         }
+        if !args.look.topics.is_empty() || look.survey.unread > 0 {
+            bail!("what is said is about all dead letters of a group: leave --topic out, and raise --max if not everything was looked at");
+        }
         let fingerprint = look.find(&args.fingerprint)?;
         let until = args.until.as_deref().map(|text| super::replay::time("--until", text)).transpose()?;
         let now = now_micros();
