@@ -485,7 +485,7 @@ fn over_ssh_nobody_is_asked_and_the_host_must_be_known() {
     let programs = shop.path().join("bin");
     std::fs::create_dir(&programs).unwrap();
     let ssh = programs.join("ssh");
-    let script = "#!/bin/sh\nprintf '%s\\n' \"$@\" >> \"$NOTED\"\nfor last; do :; done\nexec sh -c \"$last\"\n";
+    let script = "#!/bin/sh\nprintf '%s\\n' \"$@\" >> \"$NOTED\"\nwhile :; do case $1 in -o|-F|-i) shift 2;; -*) shift;; *) break;; esac; done\nshift\nexec sh -c \"$*\"\n";
     std::fs::write(&ssh, script).unwrap();
     std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).unwrap();
     std::fs::write(
@@ -551,7 +551,12 @@ fn a_start_at_a_bad_commit_serves_the_last_good_one() {
     shop.write("schemas/order.avsc", &AVRO.replace("Order", "Bestellung"));
     shop.write("shop/orders.odcs.yaml", &contract("1.1.0", "integer"));
     let bad = shop.push();
-    let mut registry = Role::start(shop.path(), "registry", &["registry", "serve", "--contracts", "work", "--listen", "127.0.0.1:0"], &[]);
+    let mut registry = Role::start(
+        shop.path(),
+        "registry",
+        &["registry", "serve", "--contracts", "work", "--listen", "127.0.0.1:0"],
+        &[],
+    );
     let api = registry.said("address");
     registry.wait("the good commit", |_| get(&api, "/v1/snapshot").0 == 200);
     registry.wait("both commits", |_| {
@@ -563,14 +568,25 @@ fn a_start_at_a_bad_commit_serves_the_last_good_one() {
     shop.write("shop/orders.odcs.yaml", &contract("1.1.0", "integr"));
     shop.push();
     std::fs::write(shop.path().join("c.yaml"), "contracts_source: {poll_ms: 200}\n").unwrap();
-    let args = ["registry", "serve", "--config", "c.yaml", "--contracts", "work", "--listen", "127.0.0.1:0"];
+    let args = [
+        "registry",
+        "serve",
+        "--config",
+        "c.yaml",
+        "--contracts",
+        "work",
+        "--listen",
+        "127.0.0.1:0",
+    ];
     let mut registry = Role::start(shop.path(), "registry", &args, &[]);
     let api = registry.said("address");
     registry.wait("the reasons", |_| get(&api, "/v1/health").1.contains("TG0115"));
     assert_eq!(get(&api, "/v1/snapshot").0, 503);
     shop.write("shop/orders.odcs.yaml", &contract("1.1.0", "integer"));
     let mended = shop.push();
-    registry.wait("the mended commit", |_| get(&api, "/v1/health").1.contains(&mended) && get(&api, "/v1/snapshot").0 == 200);
+    registry.wait("the mended commit", |_| {
+        get(&api, "/v1/health").1.contains(&mended) && get(&api, "/v1/snapshot").0 == 200
+    });
 }
 
 #[test]
