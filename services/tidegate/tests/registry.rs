@@ -485,7 +485,7 @@ fn over_ssh_nobody_is_asked_and_the_host_must_be_known() {
     let programs = shop.path().join("bin");
     std::fs::create_dir(&programs).unwrap();
     let ssh = programs.join("ssh");
-    let script = "#!/bin/sh\nprintf '%s\\n' \"$@\" >> \"$NOTED\"\nfor last; do :; done\nexec sh -c \"$last\"\n";
+    let script = "#!/bin/sh\nprintf '%s\\n' \"$@\" >> \"$NOTED\"\nwhile :; do case $1 in -o|-F|-i) shift 2;; -*) shift;; *) break;; esac; done\nshift\nexec sh -c \"$*\"\n";
     std::fs::write(&ssh, script).unwrap();
     std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).unwrap();
     std::fs::write(
@@ -540,6 +540,53 @@ fn lint_says_which_event_schema_lacks_its_id() {
     assert!(code == 1 && err.contains("orders.odcs.yaml:12"), "{code} {err}");
     assert_eq!(tidegate(&shop.work(), &["registry", "ids", "."]).0, 0);
     assert_eq!(tidegate(&shop.work(), &["lint", "."]).0, 0);
+}
+
+#[test]
+fn a_start_at_a_bad_commit_serves_the_last_good_one() {
+    let shop = Shop::new();
+    let good = shop.push();
+    shop.write("shop/orders.odcs.yaml", &contract("1.1.0", "integr"));
+    shop.push();
+    shop.write("schemas/order.avsc", &AVRO.replace("Order", "Bestellung"));
+    shop.write("shop/orders.odcs.yaml", &contract("1.1.0", "integer"));
+    let bad = shop.push();
+    let mut registry = Role::start(
+        shop.path(),
+        "registry",
+        &["registry", "serve", "--contracts", "work", "--listen", "127.0.0.1:0"],
+        &[],
+    );
+    let api = registry.said("address");
+    registry.wait("the good commit", |_| get(&api, "/v1/snapshot").0 == 200);
+    registry.wait("both commits", |_| {
+        let (_, health) = get(&api, "/v1/health");
+        health.contains(&good) && health.contains(&bad) && health.contains("TG0157")
+    });
+    // Nothing good at all: it lives, is not ready, and takes up the first good commit.
+    let shop = Shop::new();
+    shop.write("shop/orders.odcs.yaml", &contract("1.1.0", "integr"));
+    shop.push();
+    std::fs::write(shop.path().join("c.yaml"), "contracts_source: {poll_ms: 200}\n").unwrap();
+    let args = [
+        "registry",
+        "serve",
+        "--config",
+        "c.yaml",
+        "--contracts",
+        "work",
+        "--listen",
+        "127.0.0.1:0",
+    ];
+    let mut registry = Role::start(shop.path(), "registry", &args, &[]);
+    let api = registry.said("address");
+    registry.wait("the reasons", |_| get(&api, "/v1/health").1.contains("TG0115"));
+    assert_eq!(get(&api, "/v1/snapshot").0, 503);
+    shop.write("shop/orders.odcs.yaml", &contract("1.1.0", "integer"));
+    let mended = shop.push();
+    registry.wait("the mended commit", |_| {
+        get(&api, "/v1/health").1.contains(&mended) && get(&api, "/v1/snapshot").0 == 200
+    });
 }
 
 #[test]

@@ -77,6 +77,13 @@ pub(crate) fn has_commit(path: &Path, commit: &str) -> bool {
     found.is_some_and(|(repository, id)| repository.find_commit(id).is_ok())
 }
 
+/// The commit that this one was made from, the first of them after a merge; none for the first of all and for one that is not there.
+pub(crate) fn parent(path: &Path, commit: &str) -> Option<String> {
+    let (repository, id) = open(path).ok().zip(full_id(commit))?;
+    let commit = repository.find_commit(id).ok()?;
+    commit.parent_ids().next().map(|id| id.to_string())
+}
+
 pub(crate) fn open(path: &Path) -> Result<Repository, WorldError> {
     let opened = gix::open::Options::isolated().open(path);
     let repository = opened.map_err(|error| caused(Remedy::Operator, format!("cannot open the repository {}", path.display()), error))?;

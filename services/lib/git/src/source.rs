@@ -10,7 +10,7 @@ use tidegate_flow::{Remedy, WorldError};
 use crate::directory::read_directory;
 use crate::reading::Reading;
 use crate::remote::{Access, Order, REMOTE_HEAD, Remote};
-use crate::repository::{comes_after, is_repository, read_commit, resolve};
+use crate::repository::{comes_after, is_repository, parent, read_commit, resolve};
 
 /// A plain directory or a reference of a Git repository.
 #[derive(Debug)]
@@ -206,6 +206,14 @@ impl ContractSource {
 // === impl Archive ===
 
 impl Archive {
+    /// The commit that this one was made from; none where there is no history.
+    pub fn before(&self, commit: &str) -> Option<String> {
+        match &self.place {
+            Place::Repository { path, .. } => parent(path, commit),
+            Place::Directory(_) => None,
+        }
+    }
+
     /// The files of that commit. Remedy operator: it is gone, or was never here.
     pub fn read(&self, commit: &str) -> Result<Reading, WorldError> {
         match &self.place {

@@ -21,6 +21,8 @@ use crate::signals::stop_flag;
 use crate::wiring::clock::now_micros;
 use crate::wiring::contracts::source::{Past, Source};
 
+/// How many commits behind a bad one are tried at a start.
+const FALL_BACK_MAX: usize = 50;
 /// How often a stop request is looked for.
 const STEP: Duration = Duration::from_millis(100);
 /// The shortest time between two looks that webhooks ask for.
@@ -63,7 +65,7 @@ fn serve(config: &Config, serving: &Serving, stop: &Arc<AtomicBool>) -> Result<(
     let metrics = Metrics::new(crate::build::VERSION, crate::build::COMMIT);
     let health = Health::starting();
     let (nudge, nudged) = mpsc::sync_channel(1);
-    let registry = Arc::new(Registry::new(tokens, secret, ports(past, nudge)));
+    let registry = Arc::new(Registry::new(tokens, secret, ports(past.clone(), nudge)));
     let telemetry = Server::start(super::address(&config.http)?, metrics.clone(), health.clone())?;
     let (answering, counting) = (registry.clone(), metrics.clone());
     let api = tidegate_web::Server::start(serving.listen, tls, move |request| answered(&answering, &counting, request))?;
@@ -72,6 +74,7 @@ fn serve(config: &Config, serving: &Serving, stop: &Arc<AtomicBool>) -> Result<(
     let mut follower = Follower {
         registry: &registry,
         source,
+        past,
         metrics: &metrics,
         health: &health,
         tokens: serving.tokens.as_deref(),
@@ -89,6 +92,7 @@ fn serve(config: &Config, serving: &Serving, stop: &Arc<AtomicBool>) -> Result<(
 struct Follower<'a> {
     registry: &'a Registry,
     source: Source,
+    past: Past,
     metrics: &'a Metrics,
     health: &'a Health,
     tokens: Option<&'a Path>,
@@ -142,6 +146,8 @@ impl Follower<'_> {
                     }
                     Outcome::Refused(problems) => {
                         say_refused(&snapshot.commit, &crate::wiring::contracts::lines(&problems));
+                        self.fall_back(&snapshot.commit, now);
+                        self.registry.refuse(&snapshot.commit, &problems, now);
                         self.source.reject(problems);
                         Refresh::Refused
                     }
@@ -155,6 +161,7 @@ impl Follower<'_> {
                 if before.refused.as_ref().is_none_or(|refused| refused.commit != commit) {
                     say_refused(&commit, &crate::wiring::contracts::lines(&diagnostics));
                 }
+                self.fall_back(&commit, now);
                 self.registry.refuse(&commit, &diagnostics, now);
                 Refresh::Refused
             }
@@ -169,6 +176,24 @@ impl Follower<'_> {
         };
         self.tell(refresh);
         Ok(())
+    }
+
+    /// After a start at a bad commit: the nearest good one of those that it was made from, so that a restart does not take away what was in
+    /// force. The same one on every replica.
+    fn fall_back(&self, refused: &str, now: i64) {
+        if self.registry.state().catalog.is_some() {
+            return;
+        }
+        let mut commit = refused.to_owned();
+        for _ in 0..FALL_BACK_MAX {
+            let Some(earlier) = self.past.before(&commit) else { return };
+            commit = earlier;
+            let Ok(bundle) = self.past.bundle(&commit) else { continue };
+            if matches!(self.registry.take_up(bundle, now), Outcome::Loaded(_)) {
+                tracing::warn!(%commit, refused, "an earlier commit is in force, since the present one is refused");
+                return;
+            }
+        }
     }
 
     fn tell(&self, refresh: Refresh) {

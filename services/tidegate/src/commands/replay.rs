@@ -73,7 +73,8 @@ impl Watch for Progress {
 fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
     let config = Config::load(&args.role)?;
     config.require_brokers()?;
-    let contracts = LiveContracts::open(&config.contracts).map_err(anyhow::Error::msg)?;
+    let contracts =
+        LiveContracts::open_with(&config.contracts, &config.following.reach, config.following.poll_every).map_err(anyhow::Error::msg)?;
     let snapshot = contracts.current();
     let mut cluster = ClusterClient::connect(&config.kafka)?;
     let mut scan = PartitionScan::connect(&config.kafka)?;

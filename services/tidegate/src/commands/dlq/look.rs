@@ -52,7 +52,8 @@ impl Look {
     pub(super) fn open(args: &DlqLookArgs) -> anyhow::Result<Look> {
         let config = Config::load(&args.role)?;
         config.require_brokers()?;
-        let live = LiveContracts::open(&config.contracts).map_err(anyhow::Error::msg)?;
+        let live = LiveContracts::open_with(&config.contracts, &config.following.reach, config.following.poll_every)
+            .map_err(anyhow::Error::msg)?;
         let snapshot = live.current();
         let sources = snapshot.topics();
         for topic in &args.topics {

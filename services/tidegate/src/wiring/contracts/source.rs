@@ -110,6 +110,14 @@ impl Source {
 // === impl Past ===
 
 impl Past {
+    /// The commit that this one was made from, where that can be told.
+    pub(crate) fn before(&self, commit: &str) -> Option<String> {
+        match self {
+            Past::Git(archive) => archive.before(commit),
+            Past::Registry(_) | Past::None => None,
+        }
+    }
+
     /// The files of that commit; what is wrong with them comes out when they are built.
     pub(crate) fn bundle(&self, commit: &str) -> Result<Bundle, WorldError> {
         let operator = |what: String| Err(WorldError::new(Remedy::Operator, what));
