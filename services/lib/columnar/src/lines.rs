@@ -192,17 +192,27 @@ fn form(data_type: &DataType) -> Form {
 fn value(json: &mut String, values: &dyn Array, row: usize) -> Result<(), String> {
     let instant = |micros: i64| jiff::Timestamp::from_microsecond(micros).map_err(|_| String::from("a time out of reach"));
     match values.data_type() {
-        DataType::Boolean => drop(write!(json, "{}", values.as_boolean().value(row))),
-        DataType::Int32 => drop(write!(json, "{}", values.as_primitive::<Int32Type>().value(row))),
-        DataType::Int64 => drop(write!(json, "{}", values.as_primitive::<Int64Type>().value(row))),
-        DataType::Float32 => drop(write!(json, "{}", values.as_primitive::<Float32Type>().value(row))),
-        DataType::Float64 => drop(write!(json, "{}", values.as_primitive::<Float64Type>().value(row))),
+        DataType::Boolean => {
+            let _ = write!(json, "{}", values.as_boolean().value(row));
+        }
+        DataType::Int32 => {
+            let _ = write!(json, "{}", values.as_primitive::<Int32Type>().value(row));
+        }
+        DataType::Int64 => {
+            let _ = write!(json, "{}", values.as_primitive::<Int64Type>().value(row));
+        }
+        DataType::Float32 => {
+            let _ = write!(json, "{}", values.as_primitive::<Float32Type>().value(row));
+        }
+        DataType::Float64 => {
+            let _ = write!(json, "{}", values.as_primitive::<Float64Type>().value(row));
+        }
         DataType::Decimal128(..) => json.push_str(&values.as_primitive::<Decimal128Type>().value_as_string(row)),
         DataType::Utf8 => text(json, values.as_string::<i32>().value(row)),
         DataType::Date32 => {
             let days = i64::from(values.as_primitive::<Date32Type>().value(row));
             let at = instant(days.saturating_mul(86_400_000_000))?;
-            text(json, &at.to_string()[..at.to_string().find('T').unwrap_or_default()]);
+            text(json, at.to_string().trim_end_matches("T00:00:00Z"));
         }
         DataType::Time64(_) => {
             let at = instant(values.as_primitive::<Time64MicrosecondType>().value(row))?.to_string();
@@ -279,7 +289,9 @@ fn text(json: &mut String, text: &str) {
         match c {
             '"' => json.push_str("\\\""),
             '\\' => json.push_str("\\\\"),
-            c if u32::from(c) < 0x20 => drop(write!(json, "\\u{:04x}", u32::from(c))),
+            c if u32::from(c) < 0x20 => {
+                let _ = write!(json, "\\u{:04x}", u32::from(c));
+            }
             c => json.push(c),
         }
     }

@@ -58,8 +58,7 @@ fn value(name: &str, sketch: &Sketch, written: Written, mut personal: bool) -> P
     } else if sketch.numbers.count > 0 {
         numbers(name, sketch, written, personal)
     } else if sketch.texts.count > 0 {
-        let property = texts(name, &sketch.texts, written, &mut personal);
-        property
+        texts(name, &sketch.texts, written, &mut personal)
     } else if sketch.objects > 0 {
         object(name, sketch, written, personal)
     } else {

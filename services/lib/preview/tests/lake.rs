@@ -177,7 +177,7 @@ fn what_rows_decide_is_what_the_events_say() {
         ),
         ("minimum: \"2020-01-01T00:00:00Z\"", "minimum: \"2023-11-14T22:13:21Z\""),
         ("format: i64, minimum: 1}", "format: i64, minimum: 500000}"),
-        ("maxLength: 254", "maxLength: 20"),
+        ("maxLength: 254", "maxLength: 12"),
         (
             "      - name: discount\n        logicalType: number\n",
             "      - name: discount\n        required: true\n        logicalType: number\n",

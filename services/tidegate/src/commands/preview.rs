@@ -262,8 +262,8 @@ pub(crate) fn open(file: &str) -> anyhow::Result<Box<dyn Read>> {
         .with_context(|| format!("{file}: cannot be read"))?;
     match head.as_slice() {
         b"PAR1" => bail!("{file}: is Parquet, not lines of JSON"),
-        [0x1f, 0x8b, ..] => bail!("{file}: is compressed; use `gunzip -c {file} |` and `-` as the input"),
-        [0x28, 0xb5, 0x2f, 0xfd] => bail!("{file}: is compressed; use `zstd -dc {file} |` and `-` as the input"),
+        [0x1f, 0x8b, ..] => bail!("{file}: is compressed; unpack it first, with gunzip -c, and name `-` as the input"),
+        [0x28, 0xb5, 0x2f, 0xfd] => bail!("{file}: is compressed; unpack it first, with zstd -dc, and name `-` as the input"),
         _ => Ok(Box::new(std::io::Cursor::new(head).chain(read))),
     }
 }
