@@ -75,6 +75,11 @@ impl ChainName {
         format!("chain/{}/{:05}", self.incarnation(), self.partition)
     }
 
+    /// Whether Kafka's own id tells incarnations apart, and not an epoch that somebody counts.
+    pub(crate) fn has_kafka_id(&self) -> bool {
+        !self.topic_id.contains('=')
+    }
+
     fn incarnation(&self) -> String {
         format!("{}-{}", part(&self.topic), part(&self.topic_id))
     }

@@ -99,6 +99,18 @@ impl Lane {
         }
     }
 
+    /// Drops what was gathered of a claim while the lane waits for something else than memory; it is read again from the claim's first
+    /// record.
+    pub(crate) fn give_back(&mut self) {
+        let (Work::Following(claim, gather), Some(tip)) = (&mut self.work, &self.tip) else {
+            return;
+        };
+        if matches!(self.hold, Hold::Retry { .. } | Hold::Version { .. }) && !gather.is_empty() {
+            *gather = Gather::following(claim, tip.sources.clone());
+            self.position = NextOffset(claim.first_offset);
+        }
+    }
+
     /// Since when the oldest record that is not in the lake waits, microseconds since the epoch. A slot on its way, or one that is read
     /// again, waits since it was claimed at the latest.
     pub(crate) fn open_since(&self) -> Option<i64> {

@@ -14,6 +14,7 @@ use crate::metrics::Metrics;
 use crate::rulings::Rulings;
 use crate::slot::{Close, Limits};
 
+mod incarnation;
 mod memory;
 mod steps;
 
@@ -59,6 +60,8 @@ struct Worker<'a, 'p> {
     lanes: BTreeMap<TopicPartition, Lane>,
     /// Facts of topics, asked once per assignment, and again when a partition of theirs is in trouble.
     topics: BTreeMap<Arc<str>, TopicFacts>,
+    /// Ids of topics as the brokers told them since the last poll.
+    ids: BTreeMap<Arc<str>, incarnation::Told>,
     stop: &'a AtomicBool,
 }
 
@@ -81,6 +84,7 @@ pub fn run(settings: &Settings, mut parts: Parts<'_>, stop: &AtomicBool) -> Resu
         parts: &mut parts,
         lanes: BTreeMap::new(),
         topics: BTreeMap::new(),
+        ids: BTreeMap::new(),
         stop,
     };
     let mut attempts = 0;
@@ -91,6 +95,7 @@ pub fn run(settings: &Settings, mut parts: Parts<'_>, stop: &AtomicBool) -> Resu
         match worker.parts.consumer.poll(settings.poll_records, settings.poll_wait) {
             Ok(polled) => {
                 attempts = 0;
+                worker.ids.clear();
                 worker.polled(polled);
                 worker.tick();
             }

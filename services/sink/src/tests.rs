@@ -3,5 +3,7 @@
 mod chain_protocol;
 mod exhaustive;
 mod policies;
+mod pressure;
 mod real_contracts;
+mod recreated;
 mod world;

@@ -118,28 +118,35 @@ impl GroupConsumer {
         }
     }
 
-    /// A poll error: which partition is it about, and can it go on?
-    fn judge_error(&mut self, error: KafkaError) -> Result<Option<Polled>, WorldError> {
+    /// A poll error: which partitions is it about, and can they go on? Answers with those that cannot.
+    fn judge_error(&mut self, error: KafkaError) -> Result<Vec<Polled>, WorldError> {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => Ok(self.examine_positions()),
             // The group takes care of these by itself; the next poll brings the rebalance.
-            Some(RDKafkaErrorCode::PollExceeded | RDKafkaErrorCode::FencedInstanceId) => Ok(None),
+            Some(RDKafkaErrorCode::PollExceeded | RDKafkaErrorCode::FencedInstanceId) => Ok(Vec::new()),
             _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => Err(world_error("reading", error)),
             Some(RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed) => {
                 Err(world_error("reading", error))
             }
             code => {
                 tracing::warn!(?code, "a fetch failed; it is tried again");
-                Ok(None)
+                Ok(Vec::new())
             }
         }
     }
 
-    /// librdkafka does not say which partition is out of range, so the positions are compared with what the broker holds.
-    fn examine_positions(&mut self) -> Option<Polled> {
+    /// librdkafka does not say which partition is out of range, so the positions are compared with what the broker holds. Each partition
+    /// has one such error, and its fetching has ended then; an error that finds more than its own partition, or another one, uses that up.
+    /// So all that are outside are told at once, and whatever else may have stopped is started again.
+    fn examine_positions(&mut self) -> Vec<Polled> {
         let mut behind = Vec::new();
+        let mut stuck = Vec::new();
         // Those that are paused are known already, or nothing is asked for them.
         for (partition, expected) in self.expected.iter().filter(|(at, _)| !self.paused.contains(at)) {
+            let is_told = |polled: &Polled| matches!(polled, Polled::Stuck(at, _) if at == partition);
+            if self.ready.iter().any(is_told) {
+                continue;
+            }
             let Ok((low, end)) = self
                 .client
                 .fetch_watermarks(&partition.topic, partition.partition, QUESTION_TIMEOUT)
@@ -152,9 +159,8 @@ impl GroupConsumer {
                      records were deleted or the topic was recreated",
                     expected.0
                 );
-                return Some(Polled::Stuck(partition.clone(), WorldError::new(Remedy::Operator, what)));
-            }
-            if expected.0 < end {
+                stuck.push(Polled::Stuck(partition.clone(), WorldError::new(Remedy::Operator, what)));
+            } else if expected.0 < end {
                 behind.push((partition.clone(), *expected, NextOffset(end)));
             }
         }
@@ -163,11 +169,13 @@ impl GroupConsumer {
         self.refused.ask(now);
         let standing: Vec<_> = behind.iter().map(|(at, next, _)| (at.clone(), *next)).collect();
         let stood = self.refused.see(&standing, now);
-        behind
+        let unreadable_one = behind
             .into_iter()
             .filter(|(at, next, _)| stood.contains(&(at.clone(), *next)))
             .find(|(at, next, end)| self.cannot_be_read(at, *next, *end))
-            .map(|(at, next, _)| Polled::Stuck(at.clone(), unreadable(&at, next)))
+            .map(|(at, next, _)| Polled::Stuck(at.clone(), unreadable(&at, next)));
+        stuck.extend(unreadable_one);
+        stuck
     }
 
     /// Asks a reader that has nothing to do with this one.
@@ -177,7 +185,7 @@ impl GroupConsumer {
     }
 
     fn read_anew(&mut self) -> Result<(), WorldError> {
-        tracing::warn!("a position was refused and is in range now; reading on from where each partition was");
+        tracing::warn!("a position was refused: reading on from where each partition was");
         let read = self.expected.iter().filter(|(at, _)| !self.paused.contains(at));
         let positions: Vec<_> = read.map(|(at, next)| (at.clone(), *next)).collect();
         self.seek(&positions)
@@ -279,11 +287,12 @@ impl Consumer for GroupConsumer {
     fn poll(&mut self, records_max: usize, wait: Duration) -> Result<Polled, WorldError> {
         self.take_changes();
         self.take_stalled();
-        if self.refused.is_due(Instant::now()) {
-            self.read_anew()?;
-        }
         if let Some(polled) = self.ready.pop_front() {
             return Ok(polled);
+        }
+        // Only now: whoever was told of partitions that are outside has paused them.
+        if self.refused.is_due(Instant::now()) {
+            self.read_anew()?;
         }
         let deadline = Instant::now() + wait;
         let mut records = Vec::new();
@@ -318,9 +327,8 @@ impl Consumer for GroupConsumer {
                     }
                 }
                 Some(Err(error)) => {
-                    if let Some(polled) = self.judge_error(error)? {
-                        self.ready.push_back(polled);
-                    }
+                    let stuck = self.judge_error(error)?;
+                    self.ready.extend(stuck);
                     if Instant::now() >= deadline {
                         break;
                     }

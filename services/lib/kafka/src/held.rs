@@ -77,6 +77,12 @@ impl Drop for Lease {
 // === impl Slot ===
 
 impl Slot {
+    /// The place of a client that is gone.
+    #[cfg(test)]
+    pub(crate) fn empty() -> Slot {
+        Slot(Mutex::new(None))
+    }
+
     /// Sets a token; nothing happens when the client is gone.
     pub(crate) fn set(&self, token: &Token) -> Result<(), WorldError> {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);

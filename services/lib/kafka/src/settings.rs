@@ -98,14 +98,14 @@ impl Settings {
 
     /// Refuses properties that are ours and those that would take the connection's security away, all at once.
     pub fn check(&self) -> Result<(), Vec<SettingsError>> {
-        let mut refused: Vec<SettingsError> = OWNED
-            .iter()
-            .filter(|(property, _)| self.client.contains_key(*property))
-            .map(|(property, why)| SettingsError {
-                property: (*property).to_owned(),
+        let owned = |property: &String| {
+            let (_, why) = OWNED.iter().find(|(owned, _)| *owned == without_prefix(property))?;
+            Some(SettingsError {
+                property: property.clone(),
                 why,
             })
-            .collect();
+        };
+        let mut refused: Vec<SettingsError> = self.client.keys().filter_map(owned).collect();
         refused.extend(security::refusals(&self.client, self.tokens.is_some()));
         if refused.is_empty() { Ok(()) } else { Err(refused) }
     }
@@ -200,6 +200,11 @@ impl Settings {
     }
 }
 
+/// librdkafka takes a topic's property with `topic.` before it as well, and which of the two then wins is not said.
+fn without_prefix(property: &str) -> &str {
+    property.strip_prefix("topic.").unwrap_or(property)
+}
+
 impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Settings")
@@ -223,12 +228,26 @@ mod tests {
     #[test]
     fn refuses_every_owned_property_and_names_it() {
         let mut settings = Settings::plain("localhost:9092");
-        settings.client.insert("security.protocol".into(), "ssl".into());
+        for harmless in ["security.protocol", "topic.metadata.refresh.interval.ms", "topic.compression.type"] {
+            settings.client.insert(harmless.into(), "any".into());
+        }
         assert_eq!(settings.check(), Ok(()));
-        settings.client.insert("enable.auto.commit".into(), "true".into());
-        settings.client.insert("isolation.level".into(), "read_uncommitted".into());
-        let refused: Vec<String> = settings.check().unwrap_err().into_iter().map(|e| e.property).collect();
-        assert_eq!(refused, ["enable.auto.commit", "isolation.level"]);
+        for (property, why) in OWNED {
+            for name in [(*property).to_owned(), format!("topic.{property}")] {
+                let mut settings = settings.clone();
+                settings.client.insert(name.clone(), "any".into());
+                let refused = settings.check().unwrap_err();
+                assert_eq!(refused, [SettingsError { property: name, why }]);
+            }
+        }
+    }
+
+    /// Were it not so, the prefix would be no way around anything.
+    #[test]
+    fn the_client_takes_a_property_of_topics_with_its_prefix() {
+        let mut config = ClientConfig::new();
+        config.set("topic.auto.offset.reset", "earliest");
+        assert_eq!(config.create_native_config().unwrap().get("auto.offset.reset").unwrap(), "smallest");
     }
 
     #[test]

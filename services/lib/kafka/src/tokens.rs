@@ -18,6 +18,8 @@ use crate::held::Slot;
 const FIRST_WITHIN: Duration = Duration::from_secs(30);
 /// After a failure it is asked again so much later, twice as much each time up to the second.
 const AGAIN_AFTER: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// How often the clocks are looked at between two questions.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A token is never trusted for longer, so that revoked rights are noticed.
 const TRUSTED_FOR: Duration = Duration::from_secs(3600);
 
@@ -66,6 +68,8 @@ struct State {
     clients: Vec<Weak<Slot>>,
     /// A client has asked: nobody is bothered before.
     wanted: bool,
+    /// A client has found a token that has ended while the next one was not due yet.
+    is_short: bool,
     ended: bool,
 }
 
@@ -108,6 +112,10 @@ impl Tokens {
             }
             if let Some((remedy, what)) = &state.failure {
                 return Err(WorldError::new(*remedy, format!("no token for Kafka: {what}")));
+            }
+            if state.token.is_some() && !state.is_short {
+                state.is_short = true;
+                self.shared.changed.notify_all();
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -154,6 +162,7 @@ impl Shared {
     /// Hands an answer on; how long until the next question.
     fn take(&self, answer: Result<Token, WorldError>, failures: u32, now: SystemTime) -> Duration {
         let mut state = self.state();
+        state.is_short = false;
         let wait = match answer {
             Ok(token) => {
                 let life = token.expires_at.duration_since(now).unwrap_or_default();
@@ -199,18 +208,48 @@ fn keep(mut source: impl TokenSource, shared: &Shared) {
         let answer = source.token();
         failures = if answer.is_ok() { 0 } else { failures + 1 };
         let wait = shared.take(answer, failures, SystemTime::now());
-        let until = Instant::now() + wait;
+        let pause = Pause::new(wait, Instant::now(), SystemTime::now());
         let mut state = shared.state();
         loop {
             if state.ended {
                 return;
             }
-            let left = until.saturating_duration_since(Instant::now());
+            let left = pause.left(state.is_short, Instant::now(), SystemTime::now());
             if left.is_zero() {
                 break;
             }
             state = shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+}
+
+/// The time until the next question, by the clock that ends tokens and by the one that cannot be set. The first may be put forward, or may
+/// have gone on while the machine was suspended, which the second does not see; it may also be put back.
+struct Pause {
+    begun: Instant,
+    until: (Instant, SystemTime),
+}
+
+// === impl Pause ===
+
+impl Pause {
+    fn new(wait: Duration, now: Instant, wall: SystemTime) -> Pause {
+        Pause {
+            begun: now,
+            until: (now + wait, wall + wait),
+        }
+    }
+
+    /// How long to sleep before looking at the clocks again; nothing once it is time to ask. A client without a valid token does not wait
+    /// for the end of the pause; and a source whose tokens have ended when they come is not asked in a loop.
+    fn left(&self, is_short: bool, now: Instant, wall: SystemTime) -> Duration {
+        let (until, until_wall) = self.until;
+        let is_over = until_wall.duration_since(wall).is_err();
+        let until = match is_short || is_over {
+            true => until.min(self.begun + AGAIN_AFTER.0),
+            false => until,
+        };
+        until.saturating_duration_since(now).min(LOOK_EVERY)
     }
 }
 
@@ -260,6 +299,55 @@ mod tests {
         assert_eq!(pause_after(1), Duration::from_millis(500));
         assert_eq!(pause_after(3), Duration::from_secs(2));
         assert_eq!(pause_after(4_000_000_000), Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_clock_that_is_put_forward_or_back_does_not_delay_the_next_question() {
+        let (now, wall, wait) = (Instant::now(), SystemTime::now(), Duration::from_secs(1800));
+        let (second, pause) = (Duration::from_secs(1), Pause::new(wait, now, wall));
+        assert_eq!(pause.left(false, now, wall), LOOK_EVERY);
+        assert_eq!(pause.left(false, now + wait - second, wall + wait - second), second);
+        assert_eq!(pause.left(false, now + wait, wall + wait), Duration::ZERO);
+        let over = wall + wait + second;
+        assert_eq!(
+            pause.left(false, now + second, over),
+            Duration::ZERO,
+            "put forward, or suspended meanwhile"
+        );
+        assert_eq!(pause.left(false, now + wait, wall - wait), Duration::ZERO, "put back");
+        assert_eq!(pause.left(true, now + second, wall + second), Duration::ZERO, "a client has none");
+        assert_eq!(pause.left(true, now, wall), AGAIN_AFTER.0, "and not in a loop");
+        assert_eq!(pause.left(false, now, over), AGAIN_AFTER.0);
+    }
+
+    /// A source of tokens that end at once or in an hour, as told.
+    struct Source(std::sync::mpsc::Receiver<SystemTime>);
+
+    impl TokenSource for Source {
+        fn token(&mut self) -> Result<Token, WorldError> {
+            let expires_at = self.0.recv().map_err(|_| WorldError::new(Remedy::Retry, "no more"))?;
+            Ok(Token {
+                value: "t".into(),
+                principal: "p".into(),
+                expires_at,
+                extensions: BTreeMap::new(),
+            })
+        }
+    }
+
+    #[test]
+    fn a_client_that_finds_a_token_ended_gets_a_new_one_at_once() {
+        let (give, take) = std::sync::mpsc::channel();
+        let later = SystemTime::now() + Duration::from_secs(3600);
+        give.send(later).unwrap();
+        let tokens = Tokens::from_source(Source(take)).unwrap();
+        tokens.supply(&Arc::new(Slot::empty())).unwrap();
+        // What a clock that was put forward makes of it.
+        tokens.shared.state().token.as_mut().unwrap().expires_at = UNIX_EPOCH;
+        give.send(later + Duration::from_secs(1)).unwrap();
+        let begun = Instant::now();
+        tokens.supply(&Arc::new(Slot::empty())).unwrap();
+        assert!(begun.elapsed() < LOOK_EVERY, "it did not wait for anything else to end the sleep");
     }
 
     #[test]

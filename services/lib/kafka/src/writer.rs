@@ -59,9 +59,11 @@ pub(crate) fn deliver(producer: &ThreadedProducer<ProducerCallbacks>, batch: &[O
         if let Err(error) = enqueue(producer, outgoing, index) {
             let refusal = match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::MessageSizeTooLarge) => Refusal::TooLarge,
+                // Known to the client before anything is sent: the topic is not there, or has fewer partitions.
+                Some(code) if needs_operator(code) => Refusal::Forbidden,
                 _ => Refusal::Other,
             };
-            delivery.refused.push((index, refusal, error.to_string()));
+            delivery.refused.push((index, refusal, format!("{}: {error}", outgoing.to)));
             // What follows would leave a hole where this one is missing.
             break;
         }

@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tidegate_flow::ports::{Cluster, Consumer, Exchange, NewTopic, Polled, Scan};
+use tidegate_flow::ports::{Cluster, Consumer, Exchange, NewTopic, Polled, Refusal, Scan};
 use tidegate_flow::record::Outgoing;
 use tidegate_flow::{Header, NextOffset, Position, Record, TopicPartition};
-use tidegate_kafka::{ClusterClient, Delivering, GroupConsumer, GroupExchange, PartitionScan, Settings, Transactions, probe_transactions};
+use tidegate_kafka::{
+    ClusterClient, Delivering, GroupConsumer, GroupExchange, PartitionScan, RecordWriter, Settings, Transactions, probe_transactions,
+};
 
 fn brokers() -> Option<Settings> {
     let Ok(stand) = std::env::var("TIDEGATE_STAND") else {
@@ -269,4 +271,52 @@ fn topics_tell_their_facts_and_transactions_are_proved() {
     assert_eq!((facts[0].partitions, facts[0].cleanup_policy.as_deref()), (3, Some("delete")));
     assert_eq!(facts[0].id.as_ref().unwrap().len(), 22, "{:?}", facts[0].id);
     assert_eq!(probe_transactions(&settings, &unique("probe"), "t").unwrap(), Transactions::Proved);
+}
+
+/// The client says once for each that something is out of range, and not of which partition.
+#[test]
+fn of_several_partitions_whose_positions_are_gone_each_one_is_told_and_the_others_go_on() {
+    let Some(settings) = brokers() else { return };
+    let (source, group) = (topic(&settings, "source", 6), unique("group"));
+    fill(&settings, &source, 6, 5);
+    let mut consumer = GroupConsumer::join(&settings, "test", &group, std::slice::from_ref(&source)).unwrap();
+    let (mut stuck, mut read) = (Vec::new(), 0);
+    let deadline = Instant::now() + Duration::from_secs(40);
+    while stuck.len() < 4 || read < 10 {
+        assert!(Instant::now() < deadline, "told of {stuck:?}, {read} records read");
+        match consumer.poll(100, Duration::from_secs(1)).unwrap() {
+            Polled::Assigned(partitions) => {
+                let first = |at: &TopicPartition| NextOffset(if at.partition < 4 { 1000 } else { 0 });
+                let positions: Vec<_> = partitions.into_iter().map(|at| (at.clone(), first(&at))).collect();
+                consumer.start(&positions).unwrap();
+            }
+            Polled::Stuck(at, error) => {
+                assert!(at.partition < 4 && error.to_string().contains("0 to 5"), "{error}");
+                assert!(!stuck.contains(&at.partition), "{at} is paused and was told before");
+                consumer.pause(std::slice::from_ref(&at)).unwrap();
+                stuck.push(at.partition);
+            }
+            Polled::Records(records) => read += records.len(),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(read, 10, "each record of the others once");
+}
+
+/// The client knows it before anything is sent; somebody must mend it, and smaller batches do not help.
+#[test]
+fn a_partition_that_is_not_there_is_for_somebody_to_mend() {
+    let Some(settings) = brokers() else { return };
+    let out = topic(&settings, "out", 2);
+    let mut writer = RecordWriter::connect(&settings).unwrap();
+    let written = writer.write(&[outgoing(&out, 1, "there".into())]).unwrap();
+    assert_eq!((written.delivered, written.refused.len()), (1, 0));
+    let missing = writer
+        .write(&[outgoing(&out, 0, "there".into()), outgoing(&out, 2, "not there".into())])
+        .unwrap();
+    let [(1, Refusal::Forbidden, what)] = &missing.refused[..] else {
+        panic!("{missing:?}")
+    };
+    assert!(what.contains(&format!("{out}-2")), "{what}");
+    assert_eq!(missing.delivered, 1);
 }

@@ -32,6 +32,7 @@ impl Worker<'_, '_> {
         } else if is_pressed && pressure.ends(held) {
             self.release_all(held);
         }
+        self.keep_one_following();
     }
 
     fn largest(&self, until: usize) -> Option<TopicPartition> {
@@ -71,6 +72,34 @@ impl Worker<'_, '_> {
             self.pause(&mut lane);
             self.lanes.insert(at, lane);
         }
+    }
+
+    /// A claim that is followed leaves memory only when its range is complete. So while partitions are paused one of those that follow a
+    /// claim reads on, the one that has most of it first: else claims that are too large together would wait for each other for ever.
+    fn keep_one_following(&mut self) {
+        if !self.lanes.values().any(|lane| lane.hold == Hold::Memory) {
+            return;
+        }
+        // What waits for something else gives back what it has gathered, and reads it again.
+        self.lanes.values_mut().for_each(Lane::give_back);
+        // A slot that the store does not take holds its memory; another one would join it there.
+        let is_busy = |lane: &Lane| match &lane.work {
+            Work::Closing { .. } => true,
+            Work::Following(..) => lane.hold == Hold::None,
+            Work::Gathering(_) | Work::Idle => false,
+        };
+        if self.lanes.values().any(is_busy) {
+            return;
+        }
+        let paused = |lane: &&Lane| matches!(lane.work, Work::Following(..)) && lane.hold == Hold::Memory;
+        let next = self.lanes.values().filter(paused).max_by_key(|lane| lane.bytes());
+        let Some(mut lane) = next.map(|lane| lane.at.clone()).and_then(|at| self.lanes.remove(&at)) else {
+            return;
+        };
+        tracing::info!(topic = %lane.at.topic, partition = lane.at.partition, "finishing this claim first: memory is short");
+        let step = self.release(&mut lane);
+        self.settle_step(&mut lane, step);
+        self.lanes.insert(lane.at.clone(), lane);
     }
 
     fn release_all(&mut self, held: usize) {

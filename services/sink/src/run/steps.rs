@@ -130,8 +130,9 @@ impl Worker<'_, '_> {
         self.release(lane)
     }
 
-    /// Lets the consumer read on from the lane's position.
+    /// Lets the consumer read on from the lane's position, if that is one of the topic that the chain is of.
     pub(super) fn release(&mut self, lane: &mut Lane) -> Step {
+        self.check_incarnation(lane)?;
         let positions = [(lane.at.clone(), lane.position)];
         lane.stale = true;
         // A pause that was asked for when the partition was already another's may outlive that, so a new lane resumes too.
@@ -282,6 +283,9 @@ impl Worker<'_, '_> {
 
     /// Claim, write, commit, as far as they are not done.
     pub(super) fn settle(&mut self, lane: &mut Lane) -> Step {
+        if let Work::Closing { placed: false, .. } = lane.work {
+            self.check_incarnation(lane)?;
+        }
         let (Work::Closing { closed, placed, why, .. }, Some(tip)) = (&mut lane.work, &mut lane.tip) else {
             return Ok(());
         };

@@ -19,17 +19,22 @@ use tidegate_flow::ports::{Clock, Cluster, Committed, Consumer, Created, NewTopi
 use tidegate_flow::record::Position;
 use tidegate_flow::{Header, NextOffset, Offset, Origin, Record, Remedy, TopicPartition, WorldError, stamp};
 
+use crate::batch::SkipPolicy;
 use crate::chain::{ChainName, read_claim, read_manifest};
 use crate::document::Manifest;
+use crate::metrics::Metrics;
 use crate::path::hex;
 use crate::rulings::{Bound, Rulings};
 use crate::run::{Parts, Settings, run};
-use crate::slot::Limits;
+use crate::slot::{Close, Limits};
 
 pub(super) const TOPIC: &str = "orders.validated";
 pub(super) const DAY: i64 = 86_400_000_000;
 /// 2026-11-21T10:00:00Z.
 pub(super) const NOON: i64 = 1_795_255_200_000_000;
+
+const ID: &str = "8Nq-Zw_XQLyPdpW0iUTMvA";
+const NEW_ID: &str = "9Nq-Zw_XQLyPdpW0iUTMvA";
 
 /// Objects by path.
 #[derive(Default)]
@@ -61,6 +66,10 @@ pub(super) struct Topic {
     pub(super) records: BTreeMap<i32, Vec<Record>>,
     pub(super) low: i64,
     pub(super) cleanup_policy: Option<String>,
+    /// What the topic is once the flag is set, under another id.
+    pub(super) again: Option<(Arc<AtomicBool>, Box<Topic>)>,
+    /// How many questions are answered with the id before it is left out, and how often it is left out then.
+    pub(super) ids_left_out: Arc<Mutex<(usize, usize)>>,
 }
 
 pub(super) struct TestConsumer<'a> {
@@ -169,6 +178,30 @@ impl<'a> FaultyStore<'a> {
     }
 }
 
+/// A store that takes what is small: the chain, and no file.
+pub(super) struct OnlyChain<'a>(pub(super) &'a MemoryStore);
+
+impl Store for OnlyChain<'_> {
+    fn create(&self, path: &str, bytes: Bytes) -> Result<Created, WorldError> {
+        match path.starts_with("lake/") {
+            true => Err(WorldError::new(Remedy::Retry, "too large for now")),
+            false => self.0.create(path, bytes),
+        }
+    }
+    fn put(&self, path: &str, bytes: Bytes) -> Result<(), WorldError> {
+        self.0.put(path, bytes)
+    }
+    fn get(&self, path: &str) -> Result<Option<Bytes>, WorldError> {
+        self.0.get(path)
+    }
+    fn exists(&self, path: &str) -> Result<bool, WorldError> {
+        self.0.exists(path)
+    }
+    fn list(&self, prefix: &str) -> Result<Vec<ObjectFacts>, WorldError> {
+        self.0.list(prefix)
+    }
+}
+
 impl Store for FaultyStore<'_> {
     fn create(&self, path: &str, bytes: Bytes) -> Result<Created, WorldError> {
         self.call(|| self.inner.create(path, bytes))
@@ -239,6 +272,20 @@ impl Topic {
         topic
     }
 
+    /// The topic will be deleted and made again as this when the answer is set.
+    pub(super) fn made_anew_as(&mut self, again: Topic) -> Arc<AtomicBool> {
+        let flag = Arc::new(AtomicBool::new(false));
+        self.again = Some((flag.clone(), Box::new(again)));
+        flag
+    }
+
+    fn now(&self) -> (&Topic, &'static str) {
+        match &self.again {
+            Some((flag, again)) if flag.load(Ordering::SeqCst) => (again, NEW_ID),
+            _ => (self, ID),
+        }
+    }
+
     fn end(&self, partition: i32) -> i64 {
         // A control record stands behind the last record.
         self.records
@@ -283,7 +330,9 @@ impl Consumer for TestConsumer<'_> {
                 continue;
             }
             let from = *position;
-            let due = self.topic.records[partition].iter().filter(|record| record.origin.offset.0 >= from);
+            let due = self.topic.now().0.records[partition]
+                .iter()
+                .filter(|record| record.origin.offset.0 >= from);
             for record in due.take(records_max) {
                 *position = record.origin.offset.0 + 1;
                 polled.push(record.clone());
@@ -303,7 +352,7 @@ impl Consumer for TestConsumer<'_> {
     }
     fn seek(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<(), WorldError> {
         for (at, next) in positions {
-            assert!(next.0 >= self.topic.low, "out of range");
+            assert!(next.0 >= self.topic.now().0.low, "out of range");
             self.positions.insert(at.partition, next.0);
         }
         Ok(())
@@ -334,7 +383,8 @@ impl Consumer for TestConsumer<'_> {
         Ok(())
     }
     fn watermarks(&mut self, partition: &TopicPartition) -> Result<(NextOffset, NextOffset), WorldError> {
-        Ok((NextOffset(self.topic.low), NextOffset(self.topic.end(partition.partition))))
+        let topic = self.topic.now().0;
+        Ok((NextOffset(topic.low), NextOffset(topic.end(partition.partition))))
     }
     fn close(&mut self) {
         self.closed = true;
@@ -356,9 +406,22 @@ impl Clock for TestClock {
 
 impl Cluster for TestCluster<'_> {
     fn topics(&mut self, names: &[Arc<str>]) -> Result<Vec<TopicFacts>, WorldError> {
+        let (present, id) = self.0.now();
+        let mut left_out = present.ids_left_out.lock().unwrap();
+        let is_told = match &mut *left_out {
+            (0, 0) => true,
+            (0, missing) => {
+                *missing -= 1;
+                false
+            }
+            (told, _) => {
+                *told -= 1;
+                true
+            }
+        };
         let facts = |topic: &Arc<str>| TopicFacts {
             topic: topic.clone(),
-            id: Some("8Nq-Zw_XQLyPdpW0iUTMvA".into()),
+            id: is_told.then(|| id.into()),
             partitions: 9,
             cleanup_policy: self.0.cleanup_policy.clone(),
         };
@@ -500,6 +563,30 @@ pub(super) fn settings(records_max: u64) -> Settings {
     }
 }
 
+/// Runs a worker until nothing more comes; the most bytes that its slots held.
+pub(super) fn most_held(topic: &Topic, store: &dyn Store, rulings: &mut dyn Rulings, settings: &Settings) -> usize {
+    let most = Most::default();
+    assert!(run_worker(topic, store, rulings, settings, NOON, &most).is_some());
+    most.0.into_inner()
+}
+
+#[derive(Default)]
+struct Most(AtomicUsize);
+
+impl Metrics for Most {
+    fn slot(&self, _: &TopicPartition, _: Close) {}
+    fn file(&self, _: &str, _: &str, _: u64, _: u64) {}
+    fn skipped(&self, _: &str, _: SkipPolicy, _: u64) {}
+    fn retried(&self, _: &TopicPartition) {}
+    fn oldest_open(&self, _: Duration) {}
+    fn open_bytes(&self, bytes: usize) {
+        self.0.fetch_max(bytes, Ordering::SeqCst);
+    }
+    fn halted(&self, _: usize) {}
+    fn waiting_for_snapshot(&self, _: usize) {}
+    fn ready(&self, _: bool) {}
+}
+
 /// Runs a worker until the topic is read to its end. False when it crashed.
 pub(super) fn work(topic: &Topic, store: &dyn Store, rulings: &mut dyn Rulings, settings: &Settings) -> bool {
     work_at(topic, store, rulings, settings, NOON).is_some()
@@ -513,6 +600,17 @@ pub(super) fn work_at(
     settings: &Settings,
     now: i64,
 ) -> Option<Vec<(i32, i64)>> {
+    run_worker(topic, store, rulings, settings, now, &())
+}
+
+fn run_worker(
+    topic: &Topic,
+    store: &dyn Store,
+    rulings: &mut dyn Rulings,
+    settings: &Settings,
+    now: i64,
+    metrics: &dyn Metrics,
+) -> Option<Vec<(i32, i64)>> {
     let (stop, clock) = (AtomicBool::new(false), TestClock(AtomicI64::new(now)));
     let mut consumer = TestConsumer::new(topic, &stop, &clock);
     let mut cluster = TestCluster(topic);
@@ -523,7 +621,7 @@ pub(super) fn work_at(
             store,
             rulings,
             clock: &clock,
-            metrics: &(),
+            metrics,
         };
         run(settings, parts, &stop).unwrap();
     }));
@@ -590,8 +688,16 @@ pub(super) fn lake(store: &MemoryStore, partition: i32) -> (Vec<Identity>, Vec<M
 pub(super) fn chain(partition: i32) -> ChainName {
     ChainName {
         topic: TOPIC.into(),
-        topic_id: "8Nq-Zw_XQLyPdpW0iUTMvA".into(),
+        topic_id: ID.into(),
         partition,
+    }
+}
+
+/// The chain of the topic that was made anew.
+pub(super) fn chain_made_anew(partition: i32) -> ChainName {
+    ChainName {
+        topic_id: NEW_ID.into(),
+        ..chain(partition)
     }
 }
 
