@@ -253,6 +253,30 @@ fn core_and_roles_ask_no_clock_and_no_environment() {
     }
 }
 
+/// P16: librdkafka's mock brokers accept what real ones refuse, so nothing may be proved on them.
+#[test]
+fn nothing_runs_on_mock_brokers() {
+    // In parts, or this file would be found.
+    let words = [["Mock", "Cluster"].concat(), ["test.mock", ".num.brokers"].concat()];
+    // Where whoever wants them is refused.
+    let refusal = root().join("services/lib/kafka/src/settings.rs");
+    let files: Vec<PathBuf> = ["services", "tests", "loadtest"]
+        .iter()
+        .flat_map(|folder| rust_files(&root().join(folder)))
+        .collect();
+    assert!(files.contains(&refusal), "the search looks somewhere else");
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let found: Vec<&String> = words.iter().filter(|word| text.contains(*word)).collect();
+        let may = file == refusal && found == [&words[1]];
+        assert!(
+            found.is_empty() || may,
+            "{} names {found:?}: use the stand or lib/sim",
+            file.display()
+        );
+    }
+}
+
 #[test]
 fn files_stay_readable() {
     for file in rust_files(&root().join("services")) {

@@ -78,7 +78,7 @@ impl Place {
                 "validator",
                 vec![
                     (&["Read", "DescribeConfigs"], vec![topic(&source)]),
-                    (&["Write", "DescribeConfigs"], vec![topic(&validated), topic(&dead)]),
+                    (&["Write", "Read", "DescribeConfigs"], vec![topic(&validated), topic(&dead)]),
                     (&["Read"], vec![("--group", group.clone())]),
                     (&["Write"], vec![("--transactional-id", format!("{group}-*"))]),
                     (&["Read", "Write", "DescribeConfigs", "Create"], vec![topic(&probe)]),
@@ -104,14 +104,7 @@ impl Place {
 
     /// Kafka's own tool gives rights.
     fn give(&self, user: &str, (operations, resources): &Right) {
-        let mut command = Command::new("java");
-        command.args(["-XX:TieredStopAtLevel=1", "-Xmx128m", "-cp"]);
-        command.arg(format!("{}/*", self.stand.text("kafka", "libs")));
-        command.args([
-            "org.apache.kafka.tools.AclCommand",
-            "--bootstrap-server",
-            self.stand.text("kafka", "bootstrap"),
-        ]);
+        let mut command = self.tool("org.apache.kafka.tools.AclCommand");
         command.args(["--add", "--allow-principal", &format!("User:{user}")]);
         for operation in *operations {
             command.args(["--operation", operation]);
@@ -125,6 +118,23 @@ impl Place {
         let output = command.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{user} {operations:?} {resources:?}: {said}");
+    }
+
+    /// What `offsets.retention.minutes` does to a group that nobody used for long.
+    fn expire_positions(&self, group: &str) {
+        let mut command = self.tool("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand");
+        let output = command.args(["--delete", "--group", group]).output().unwrap();
+        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        assert!(output.status.success() && said[0].contains("successful"), "{group}: {said:?}");
+    }
+
+    /// One of Kafka's own tools.
+    fn tool(&self, main_class: &str) -> Command {
+        let mut command = Command::new("java");
+        command.args(["-XX:TieredStopAtLevel=1", "-Xmx128m", "-cp"]);
+        command.arg(format!("{}/*", self.stand.text("kafka", "libs")));
+        command.args([main_class, "--bootstrap-server", self.stand.text("kafka", "bootstrap")]);
+        command
     }
 
     fn env(&self, user: &str) -> Vec<(String, String)> {
@@ -253,6 +263,15 @@ fn the_documented_rights_are_enough() {
         let log = std::fs::read_to_string(place.path(&format!("{role}.log"))).unwrap();
         assert!(!log.contains("AuthorizationFailed") && !log.contains("TopicAuthorization"), "{log}");
     }
+    // Outcome topics hold something by now, and are read where the group has no position: it is told what to do, and not that a right is
+    // missing.
+    place.expire_positions(&format!("{}-validator", place.name));
+    let (code, said) = place.run("validate", "validator");
+    assert!(
+        code == 78 && said.contains("were judged before") && said.contains("set the group's offsets on purpose"),
+        "{code} {said}"
+    );
+    assert!(!said.contains("no permission") && !said.contains("uthorization"), "{said}");
     // And no more than that: who lands does not judge.
     let (code, said) = place.run("validate", "sink");
     assert!(code == 78 && said.contains("no permission"), "{code} {said}");

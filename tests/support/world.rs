@@ -32,6 +32,8 @@ pub struct Shape {
     pub topics: &'static [&'static str],
     /// Partitions of each topic.
     pub partitions: i32,
+    /// Settings below `validator:`, indented by two.
+    pub validator: &'static str,
     /// Settings below `sink:`, indented by two.
     pub sink: &'static str,
     /// Brokers other than the stand's.
@@ -80,6 +82,7 @@ impl Shape {
             mode,
             topics: &["orders", "payments", "customers"],
             partitions: 6,
+            validator: "",
             sink: "  slot_rows: 20000\n  slot_age_ms: 3000\n",
             brokers: None,
             store_endpoint: None,
@@ -143,8 +146,8 @@ impl World {
         }
         env.extend(lake.into_iter().map(|(name, value)| (name.to_owned(), value)));
         let config = format!(
-            "validator:\n  group: {name}-validator\n  probe_topic: {prefix}probe\nsink:\n  group: {name}-sink\n{}",
-            shape.sink
+            "validator:\n  group: {name}-validator\n  probe_topic: {prefix}probe\n{}sink:\n  group: {name}-sink\n{}",
+            shape.validator, shape.sink
         );
         std::fs::write(folder.path().join("tidegate.yaml"), config).unwrap();
         let world = World {

@@ -14,13 +14,24 @@ use crate::settings::Settings;
 
 /// So many offsets at the end of an outcome topic are looked at first; more, where none of them is stamped with the source.
 const LAST: i64 = 64;
-/// And no more than so many.
+/// And no more than so many: a start that reads a shared topic for hours helps nobody.
 const LAST_MAX: i64 = 65_536;
 /// So many records are held at once.
 const HELD_MAX: usize = 64;
 
-/// Refuses source partitions that the group has no position for, although their outcome topics hold outcomes of them. Ask before the
-/// group is joined: whoever judges commits a position first.
+/// What an outcome partition says of a source.
+#[derive(Debug, PartialEq, Eq)]
+enum Told {
+    /// Source offset of its last outcome.
+    Judged(i64),
+    /// It holds none.
+    Nothing,
+    /// The last so many offsets hold none, and there are more before them.
+    NotSoFarBack(i64),
+}
+
+/// Refuses source partitions that the group has no position for, although their outcome topics hold outcomes of them, or so much of others
+/// that nobody can say. Ask before the group is joined: whoever judges commits a position first.
 pub fn check_first_time(
     cluster: &mut dyn Cluster,
     scan: &mut dyn Scan,
@@ -28,7 +39,7 @@ pub fn check_first_time(
     group: &str,
     without_position: &[TopicPartition],
 ) -> Result<(), WorldError> {
-    let mut problems = Vec::new();
+    let (mut judged, mut untold) = (Vec::new(), Vec::new());
     let mut offsets: HashMap<Arc<str>, Vec<(NextOffset, NextOffset)>> = HashMap::new();
     for at in without_position {
         // A retry topic in which there never was a record: nothing can have been judged, and outcomes of its source fill the others.
@@ -47,21 +58,33 @@ pub fn check_first_time(
                 topic: topic.clone(),
                 partition: at.partition,
             };
-            if let Some(offset) = last_outcome(scan, at, &out, low, end)? {
-                problems.push(format!("{at}: {out} holds its outcomes up to {offset}"));
+            match last_outcome(scan, at, &out, low, end)? {
+                Told::Judged(offset) => judged.push(format!("{at}: {out} holds its outcomes up to {offset}")),
+                Told::NotSoFarBack(offsets) => untold.push(format!("{at}: none of the last {offsets} offsets of {out} is its")),
+                Told::Nothing => {}
             }
         }
     }
-    if problems.is_empty() {
+    if judged.is_empty() && untold.is_empty() {
         return Ok(());
     }
-    let what = format!(
-        "group {group} has no position for partitions that were judged before: {}. The source was deleted and created again, or the group's \
-         positions are gone. Beginning anew would give records a second outcome: set the group's offsets on purpose; if the source is \
-         another one, make its outcome topics anew, too",
-        problems.join("; ")
-    );
-    Err(WorldError::new(Remedy::Operator, what))
+    let mut what = Vec::new();
+    if !judged.is_empty() {
+        what.push(format!(
+            "group {group} has no position for partitions that were judged before: {}. The source was deleted and created again, or the \
+             group's positions are gone. Beginning anew would give records a second outcome: set the group's offsets on purpose; if the \
+             source is another one, make its outcome topics anew, too",
+            judged.join("; ")
+        ));
+    }
+    if !untold.is_empty() {
+        what.push(format!(
+            "group {group} has no position for partitions of which nobody can say whether they were judged before: {}, and what lies \
+             before them was not read. Set the group's offsets on purpose: to the earliest if the source is new, else to where it was",
+            untold.join("; ")
+        ));
+    }
+    Err(WorldError::new(Remedy::Operator, what.join(". ")))
 }
 
 fn is_untouched(cluster: &mut dyn Cluster, at: &TopicPartition) -> Result<bool, WorldError> {
@@ -73,14 +96,14 @@ fn is_untouched(cluster: &mut dyn Cluster, at: &TopicPartition) -> Result<bool, 
     Ok(end == Some(0))
 }
 
-/// The source offset of the last outcome of `source` in an outcome partition.
+/// Looks for the last outcome of `source` in an outcome partition.
 fn last_outcome(
     scan: &mut dyn Scan,
     source: &TopicPartition,
     out: &TopicPartition,
     low: NextOffset,
     end: NextOffset,
-) -> Result<Option<i64>, WorldError> {
+) -> Result<Told, WorldError> {
     let mut back = LAST;
     loop {
         let from = NextOffset((end.0 - back).max(low.0));
@@ -93,10 +116,13 @@ fn last_outcome(
             last = origins.filter(|origin| origin.at == *source).last().or(last);
         }
         if let Some(last) = last {
-            return Ok(Some(last.offset.0));
+            return Ok(Told::Judged(last.offset.0));
         }
-        if from == low || back >= LAST_MAX {
-            return Ok(None);
+        if from == low {
+            return Ok(Told::Nothing);
+        }
+        if back >= LAST_MAX {
+            return Ok(Told::NotSoFarBack(back));
         }
         back *= 32;
     }
@@ -178,5 +204,20 @@ mod tests {
             let what = check(found).unwrap_err();
             assert!(what.contains("t-0: t.validated-0 holds its outcomes up to 41"), "{what}");
         }
+    }
+
+    #[test]
+    fn what_lies_too_far_back_is_not_nothing() {
+        let max = usize::try_from(LAST_MAX).unwrap();
+        let others = std::iter::repeat_n(outcome("other", 7), max);
+        assert_eq!(check(others.clone().collect()), Ok(()), "read to its front");
+        let far_back = check(std::iter::once(outcome("t", 41)).chain(others.clone()).collect()).unwrap_err();
+        assert!(
+            far_back.contains("t-0: none of the last 65536 offsets of t.validated-0 is its") && far_back.contains("to the earliest"),
+            "{far_back}"
+        );
+        assert!(!far_back.contains("were judged before: "), "{far_back}");
+        // Nobody has looked at what the one more holds.
+        assert!(check(std::iter::once(outcome("other", 7)).chain(others).collect()).is_err());
     }
 }

@@ -63,7 +63,8 @@ impl Broker {
             ),
             ("inter.broker.listener.name", "DIRECT".to_owned()),
             ("log.dirs", data.to_str().unwrap().to_owned()),
-            ("auto.create.topics.enable", "false".to_owned()),
+            // Careless, as brokers are by default: nobody may ask for a topic that is not there.
+            ("auto.create.topics.enable", "true".to_owned()),
             ("group.initial.rebalance.delay.ms", "0".to_owned()),
             // Permissions can be taken away; until then everybody may do everything.
             (

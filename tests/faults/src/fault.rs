@@ -9,7 +9,8 @@ use tidegate_tests::process::Role;
 use tidegate_tests::wait::wait;
 
 use crate::frame::Request;
-use crate::proxy::{Moment, Step, Weather};
+use crate::proxy::{Late, Moment, Step, Weather};
+use crate::refuted::prove;
 use crate::scene::Scene;
 
 /// What goes wrong. Numbers are those of the fault matrix.
@@ -17,8 +18,11 @@ use crate::scene::Scene;
 pub enum Fault {
     /// F1: a validator dies (SIGKILL) at a step; what was under way is lost. Another takes over.
     Kill(Step),
-    /// F8, F9: a validator stands still (SIGSTOP) at a step until another has taken over, and comes back.
+    /// F8, F9: a validator stands still (SIGSTOP) at a step until its session and its transaction have timed out and another has taken
+    /// over, and comes back. What was under way arrives meanwhile: a commit goes through, anything else leaves the transaction open.
     Freeze(Step),
+    /// F9: the same while it asks for a commit, which arrives only when it is back.
+    Zombie,
     /// F31: a validator is asked to stop (SIGTERM) at a step. Another takes over.
     Stop(Step),
     /// F31: a validator is asked to stop twice at a step, which ends it at once. Another takes over.
@@ -47,6 +51,8 @@ pub enum Fault {
     Store(Weather),
 }
 
+/// INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE, PRODUCER_FENCED: how brokers refuse what belongs to a transaction that is over.
+const FENCED: [i16; 3] = [47, 48, 90];
 /// Events that make validators work while a fault waits for its step.
 const STIR: u64 = 200;
 
@@ -58,6 +64,7 @@ impl Fault {
         match self {
             Fault::Kill(_) => "validator killed",
             Fault::Freeze(_) => "validator frozen past its session",
+            Fault::Zombie => "commit of a frozen validator",
             Fault::Stop(_) => "validator stopped in the middle",
             Fault::StopTwice(_) => "validator stopped twice",
             Fault::Lose(Step(Moment::Request, _)) => "request lost",
@@ -91,10 +98,23 @@ impl Fault {
                 let frozen = scene.workers.remove(0);
                 frozen.signal("STOP");
                 caught.go_on();
-                scene.start_worker();
-                scene.produce(STIR);
-                scene.settle();
+                let before = refusals(&frozen);
+                taken_over(scene);
                 frozen.signal("CONT");
+                if step.1 != Request::EndTxn {
+                    wait("the frozen validator to be refused", &mut [], || Ok(refusals(&frozen) > before));
+                }
+                scene.workers.push(frozen);
+                scene.produce(STIR);
+            }
+            Fault::Zombie => {
+                let commit = scene.catch(Step(Moment::Request, Request::EndTxn));
+                let frozen = scene.workers.remove(0);
+                frozen.signal("STOP");
+                let commit = commit.keep();
+                taken_over(scene);
+                frozen.signal("CONT");
+                refused(commit, Request::EndTxn);
                 scene.workers.push(frozen);
                 scene.produce(STIR);
             }
@@ -196,17 +216,35 @@ fn late(scene: &mut Scene, request: Request) {
     let late = scene.catch(Step(Moment::Request, request)).keep();
     // Of the next transaction: its positions may be added by now.
     let next = scene.catch(Step(Moment::Answer, Request::AddOffsetsToTxn));
-    let answer = late.deliver().expect("the broker answers");
+    refused(late, request);
     next.go_on();
-    let at = match request {
-        // Version 1: correlation, throttle time, error.
-        Request::EndTxn => 8,
-        // Version 3: the error of the last partition, and three empty lists of tagged fields.
-        Request::TxnOffsetCommit => answer.len() - 5,
-        _ => unreachable!("nothing else can harm the next transaction"),
-    };
-    let code = i16::from_be_bytes([answer[at], answer[at + 1]]);
-    assert_ne!(code, 0, "a late {request:?} was taken for one of the transaction that is open now");
+}
+
+/// Delivers a request that came too late, which the brokers must not take for one of the transaction that is open now.
+fn refused(late: Late, request: Request) {
+    prove(|| {
+        let codes = late.deliver(request).expect("the broker answers in words that are understood");
+        assert!(
+            !codes.is_empty() && codes.iter().all(|code| FENCED.contains(code)),
+            "a late {request:?} is answered with {codes:?}, and only {FENCED:?} refuse it for its age"
+        );
+    });
+}
+
+/// Somebody else judges what the first worker had in hand; that its transaction was open is over by then.
+fn taken_over(scene: &mut Scene) {
+    scene.start_worker();
+    scene.produce(STIR);
+    scene.settle();
+}
+
+/// How often a worker has said that a batch of its was not taken.
+fn refusals(worker: &Role) -> usize {
+    count(worker, "a batch was aborted; nothing of it is committed")
+        + count(
+            worker,
+            "a partition was lost while its batch was open; nothing of the batch was committed",
+        )
 }
 
 fn same_id(scene: &mut Scene) {

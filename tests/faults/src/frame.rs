@@ -9,6 +9,8 @@ use std::io::{self, Read};
 pub enum Request {
     /// Outcomes on their way to a leader.
     Produce = 0,
+    /// Source positions without a transaction.
+    OffsetCommit = 8,
     /// A member asks for its place in the group.
     JoinGroup = 11,
     /// A transactional producer gets its epoch.
@@ -97,9 +99,77 @@ pub(crate) fn transactional_id(frame: &[u8], header: &Header) -> Option<String> 
     Some(String::from_utf8_lossy(rest.get(..length)?).into_owned())
 }
 
+/// Error codes of an answer, one a partition where it names partitions. None for another request, or an answer of another form.
+pub(crate) fn errors(answer: &[u8], request: Request, version: i16) -> Option<Vec<i16>> {
+    let mut rest = Rest(answer.get(4..)?);
+    match (request, version) {
+        (Request::EndTxn, 0..=2) => {
+            rest.take(4)?;
+            let error = rest.short()?;
+            rest.0.is_empty().then(|| vec![error])
+        }
+        // Compact: no tagged fields anywhere, lengths of one byte, one too large.
+        (Request::TxnOffsetCommit, 3..=4) => {
+            rest.none()?;
+            rest.take(4)?;
+            let mut errors = Vec::new();
+            for _ in 0..rest.length()? {
+                let name = rest.length()?;
+                rest.take(name)?;
+                for _ in 0..rest.length()? {
+                    rest.take(4)?;
+                    errors.push(rest.short()?);
+                    rest.none()?;
+                }
+                rest.none()?;
+            }
+            rest.none()?;
+            rest.0.is_empty().then_some(errors)
+        }
+        _ => None,
+    }
+}
+
+/// What is left to read.
+struct Rest<'a>(&'a [u8]);
+
+impl<'a> Rest<'a> {
+    fn take(&mut self, bytes: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(bytes)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn short(&mut self) -> Option<i16> {
+        Some(i16::from_be_bytes(self.take(2)?.try_into().ok()?))
+    }
+
+    fn length(&mut self) -> Option<usize> {
+        let length = self.take(1)?[0];
+        (length < 128).then_some(usize::from(length).checked_sub(1)?)
+    }
+
+    fn none(&mut self) -> Option<()> {
+        (self.take(1)? == [0]).then_some(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn answers_tell_their_errors() {
+        let end = b"\x00\x00\x00\x07\x00\x00\x00\x00\x00\x2f";
+        assert_eq!(errors(end, Request::EndTxn, 1), Some(vec![47]));
+        assert_eq!(errors(&end[..9], Request::EndTxn, 1), None);
+        assert_eq!(errors(end, Request::EndTxn, 3), None, "of another form");
+        let positions = b"\0\0\0\x07\0\0\0\0\0\x02\x03ab\x03\0\0\0\0\0\0\0\0\0\0\x01\0\x5a\0\0\0";
+        assert_eq!(errors(positions, Request::TxnOffsetCommit, 3), Some(vec![0, 90]));
+        for length in 0..positions.len() {
+            assert_eq!(errors(&positions[..length], Request::TxnOffsetCommit, 3), None);
+        }
+    }
 
     #[test]
     fn a_request_tells_who_asks_for_what() {

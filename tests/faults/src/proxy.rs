@@ -7,7 +7,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::frame::{self, Header, Request};
 
@@ -64,6 +64,8 @@ pub struct Trap {
 #[derive(Debug)]
 pub struct Caught {
     decide: SyncSender<Decision>,
+    correlation: i32,
+    version: i16,
 }
 
 /// A request whose connection is broken for its client and which has not arrived yet.
@@ -71,6 +73,8 @@ pub struct Caught {
 pub struct Late {
     deliver: SyncSender<()>,
     answer: Receiver<Vec<u8>>,
+    correlation: i32,
+    version: i16,
 }
 
 #[derive(Debug)]
@@ -99,7 +103,7 @@ struct Link {
     client: TcpStream,
     server: TcpStream,
     /// Requests under way: correlation to who asked for what.
-    asked: Mutex<HashMap<i32, (String, i16)>>,
+    asked: Mutex<HashMap<i32, Header>>,
     /// The client is gone on purpose; answers go here.
     orphaned: Mutex<Option<Sender<Vec<u8>>>>,
 }
@@ -213,17 +217,30 @@ impl Caught {
             deliver: delivered,
             answer,
         });
-        Late { deliver, answer: answered }
+        Late {
+            deliver,
+            answer: answered,
+            correlation: self.correlation,
+            version: self.version,
+        }
     }
 }
 
 // === impl Late ===
 
 impl Late {
-    /// Delivers it now; what the server answered to nobody, without the length.
-    pub fn deliver(self) -> Option<Vec<u8>> {
+    /// Delivers it now; the error codes that the server answered to nobody. None when it did not answer this request in time, or in words
+    /// that are not understood.
+    pub fn deliver(self, request: Request) -> Option<Vec<i16>> {
         self.deliver.send(()).ok()?;
-        self.answer.recv_timeout(LATE_ANSWER).ok()
+        let deadline = Instant::now() + LATE_ANSWER;
+        loop {
+            // Answers to earlier requests of the same connection may come first.
+            let answer = self.answer.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()?;
+            if frame::correlation(&answer) == Some(self.correlation) {
+                return frame::errors(&answer, request, self.version);
+            }
+        }
     }
 }
 
@@ -279,9 +296,10 @@ impl Shared {
     }
 
     /// What holds a step of this client, if a trap is set for it.
-    fn catch(&self, client: &str, step: Step) -> Option<Receiver<Decision>> {
+    fn catch(&self, header: &Header, moment: Moment) -> Option<Receiver<Decision>> {
+        let step = step(moment, header)?;
         let mut traps = self.traps.lock().unwrap();
-        let at = traps.iter().position(|set| set.step == step && set.client == client)?;
+        let at = traps.iter().position(|set| set.step == step && set.client == header.client)?;
         if traps[at].skip > 0 {
             traps[at].skip -= 1;
             return None;
@@ -289,7 +307,12 @@ impl Shared {
         let set = traps.remove(at);
         let (decide, decision) = sync_channel(1);
         // Nobody waits any more: it passes.
-        set.caught.send(Caught { decide }).ok().map(|()| decision)
+        let caught = Caught {
+            decide,
+            correlation: header.correlation,
+            version: header.api_version,
+        };
+        set.caught.send(caught).ok().map(|()| decision)
     }
 
     fn requests(&self, link: &Link) -> Option<()> {
@@ -309,11 +332,8 @@ impl Shared {
             {
                 self.transactional_ids.lock().unwrap().insert(header.client.clone(), id);
             }
-            let asked = (header.client.clone(), header.api_key);
-            link.asked.lock().unwrap().insert(header.correlation, asked);
-            if let Some(step) = step(Moment::Request, &header)
-                && let Some(decision) = self.catch(&header.client, step)
-            {
+            link.asked.lock().unwrap().insert(header.correlation, header.clone());
+            if let Some(decision) = self.catch(&header, Moment::Request) {
                 match decision.recv().ok()? {
                     Decision::GoOn => {}
                     Decision::Late { deliver, answer } => return link.late(&frame, &deliver, answer),
@@ -340,10 +360,7 @@ impl Shared {
                 continue;
             }
             let asked = link.asked.lock().unwrap().remove(&frame::correlation(&frame)?);
-            if let Some((client, api_key)) = asked
-                && let Some(request) = request(api_key)
-                && let Some(decision) = self.catch(&client, Step(Moment::Answer, request))
-            {
+            if let Some(decision) = asked.and_then(|header| self.catch(&header, Moment::Answer)) {
                 let Decision::GoOn = decision.recv().ok()? else { return None };
             }
             (self.weather() == Weather::Clear).then_some(())?;
@@ -395,6 +412,7 @@ fn request(api_key: i16) -> Option<Request> {
     use Request as R;
     let all = [
         R::Produce,
+        R::OffsetCommit,
         R::JoinGroup,
         R::InitProducerId,
         R::AddPartitionsToTxn,

@@ -14,6 +14,9 @@ use crate::fault::{Fault, ended_in_good_order};
 use crate::proxy::{Caught, Proxy, Speech, Step};
 use crate::refuted::{self, prove};
 
+/// Records of a batch in a scene in `at_least_once`: so many may be there again after a fault.
+pub const SMALL_BATCH: usize = 50;
+
 /// Validators, perhaps a sink, traffic, and everything between them and their servers.
 #[derive(Debug)]
 pub struct Scene {
@@ -40,6 +43,26 @@ pub struct Scene {
 impl Scene {
     /// Topics and contracts; nothing runs yet.
     pub fn new(stand: &Stand, broker: &Arc<Mutex<Broker>>, topics: &'static [&'static str], partitions: i32, seed: u64) -> Scene {
+        let shape = Shape {
+            topics,
+            partitions,
+            ..Shape::whole("s3", "exactly_once")
+        };
+        Scene::of(stand, broker, shape, seed)
+    }
+
+    /// The same in `at_least_once`, in batches of at most [`SMALL_BATCH`] records.
+    pub fn at_least_once(stand: &Stand, broker: &Arc<Mutex<Broker>>, seed: u64) -> Scene {
+        let shape = Shape {
+            topics: &["orders"],
+            partitions: 2,
+            validator: "  batch_records: 50\n",
+            ..Shape::whole("s3", "at_least_once")
+        };
+        Scene::of(stand, broker, shape, seed)
+    }
+
+    fn of(stand: &Stand, broker: &Arc<Mutex<Broker>>, shape: Shape, seed: u64) -> Scene {
         refuted::assert_not();
         let endpoint = stand.text("s3", "endpoint").trim_start_matches("http://");
         let store = Proxy::start(endpoint.parse().expect("the stand's servers are on loopback"), Speech::Bytes);
@@ -48,12 +71,10 @@ impl Scene {
             (broker.addresses(), broker.proxy.clone())
         };
         let shape = Shape {
-            topics,
-            partitions,
             sink: "  slot_rows: 500\n  slot_age_ms: 1000\n",
             brokers: Some(addresses),
             store_endpoint: Some(format!("http://{}", store.address())),
-            ..Shape::whole("s3", "exactly_once")
+            ..shape
         };
         let world = World::new(stand.clone(), shape);
         Scene {
@@ -111,16 +132,18 @@ impl Scene {
         panic!("nothing to catch: {step:?} of {client}")
     }
 
-    /// Waits until every event that is there now has its outcome.
+    /// Waits until every event that is there now has its outcome. One that gets none is a proof that failed.
     pub fn settle(&mut self) {
         let world = &self.world;
         let mut ends = None;
         let mut workers: Vec<&mut Role> = self.workers.iter_mut().chain(self.sink.as_mut()).collect();
-        wait("every outcome", &mut workers, || {
-            if ends.is_none() {
-                ends = Some(world.ends(&world.sources())?);
-            }
-            Ok(world.behind("validator", ends.as_ref().expect("asked above"))?.is_empty())
+        prove(|| {
+            wait("every outcome", &mut workers, || {
+                if ends.is_none() {
+                    ends = Some(world.ends(&world.sources())?);
+                }
+                Ok(world.behind("validator", ends.as_ref().expect("asked above"))?.is_empty())
+            });
         });
     }
 
@@ -152,7 +175,7 @@ impl Scene {
         }
         if let Some(sink) = &mut self.sink {
             let world = &self.world;
-            wait("every row", &mut [sink], || world.is_settled("sink", &world.validated()));
+            prove(|| wait("every row", &mut [sink], || world.is_settled("sink", &world.validated())));
         }
         if let Some(sink) = self.sink.take() {
             ended_in_good_order(sink, Role::stop);

@@ -14,6 +14,7 @@ use crate::broker::Broker;
 use crate::fault::Fault;
 use crate::frame::Request;
 use crate::proxy::{Moment, Step, Weather};
+use crate::refuted::prove;
 use crate::scene::Scene;
 
 /// After a kill -9 every partition commits its next outcome within this time, with default settings.
@@ -93,7 +94,7 @@ pub fn soak(stand: &Stand, plan: Plan) -> Soaked {
                     "{:>5.0} s  every partition goes on, {took:.1?} after the kill",
                     begun.elapsed().as_secs_f32()
                 );
-                assert!(took <= RECOVERY_MAX, "{fault:?}: {took:.1?} until every partition went on");
+                prove(|| assert!(took <= RECOVERY_MAX, "{fault:?}: {took:.1?} until every partition went on"));
                 recoveries.push(took);
             }
         }
@@ -101,8 +102,9 @@ pub fn soak(stand: &Stand, plan: Plan) -> Soaked {
 
     let mut scene = scene.finish();
     let proof = scene.prove();
-    prove_lake(&scene.world, &scene.producing.lock().unwrap().located(&scene.world));
-    let (_, ledger, _) = scene.world.run(&["audit"]);
+    prove(|| prove_lake(&scene.world, &scene.producing.lock().unwrap().located(&scene.world)));
+    let (code, ledger, _) = scene.world.run(&["audit"]);
+    prove(|| assert_eq!(code, 0, "{ledger}"));
     Soaked {
         faults,
         proof,
@@ -125,7 +127,7 @@ fn recovery(scene: &Scene) -> Duration {
     begun.elapsed()
 }
 
-/// The next fault; one that waits for a session to end only while there is time for it.
+/// The next fault; one that waits for a session or somebody's patience to end only while there is time for it.
 fn draw(rng: &mut Rng, left: Duration) -> Fault {
     let requests = [
         Request::Produce,
@@ -148,7 +150,7 @@ fn draw(rng: &mut Rng, left: Duration) -> Fault {
         7 => Fault::KillSink,
         8 => Fault::BrokerDies(step),
         9 => Fault::Kill(step),
-        10 => Fault::Freeze(step),
+        10 => [Fault::Freeze(step), Fault::Zombie][rng.usize(..2)],
         11 => Fault::BrokersAway,
         12 => Fault::Store(weather),
         _ => [Fault::Storm, Fault::Rolling, Fault::Delay(Step(Moment::Answer, Request::EndTxn))][rng.usize(..3)],

@@ -35,6 +35,7 @@ pub enum Fault {
     F29,
     F31,
     F32,
+    F34,
     /// Of the list of hostile inputs.
     I20,
 }
@@ -147,6 +148,11 @@ pub const TABLE: &[Row] = &[
     row(Fault::F31, 0.04, "SIGTERM, sometimes twice; rolling restart (drawn every second)"),
     row(Fault::F32, 0.01, "throttled: a call takes seconds"),
     row(
+        Fault::F34,
+        0.3,
+        "markers come one by one: a transaction is seen in each partition, and in the group, at a time of its own, up to 8 s late",
+    ),
+    row(
         Fault::I20,
         0.06,
         "a record that kills whoever judges it (never drawn: it outlasts the trouble of a seed)",
@@ -181,13 +187,18 @@ impl Fault {
 
 impl Faults {
     /// Draws which faults a seed has and how hard they strike: few seeds have all, so that one fault does not hide behind another.
-    pub fn drawn(rng: &mut Rng) -> Faults {
+    pub fn drawn(seed: u64, rng: &mut Rng) -> Faults {
         let share = [0.1, 0.3, 0.6][rng.usize(..3)];
         let mut on = BTreeMap::new();
-        for row in TABLE.iter().filter(|row| row.fault != Fault::I20) {
+        let drawn_so = |fault| !matches!(fault, Fault::F34 | Fault::I20);
+        for row in TABLE.iter().filter(|row| drawn_so(row.fault)) {
             if rng.f64() < share {
                 on.insert(row.fault, row.likely * [0.5, 1.0, 3.0][rng.usize(..3)]);
             }
+        }
+        // Came later, and is drawn by itself, so that what earlier seeds have shown they still show.
+        if Rng::with_seed(seed ^ 0xf35).f64() < 0.25 {
+            on.insert(Fault::F34, Fault::F34.row().likely);
         }
         Faults::of(on)
     }

@@ -63,7 +63,7 @@ pub fn simulate(seed: u64, options: &Options) -> Outcome {
     let plan = Plan::drawn(&mut rng);
     let faults = match &options.faults {
         Some(faults) => Faults::only(faults),
-        None => Faults::drawn(&mut rng),
+        None => Faults::drawn(seed, &mut rng),
     };
     let schedule = Schedule::new(seed, START, options.trace);
     schedule.note(format_args!("{plan:?} {:?}", faults.names()));
@@ -87,6 +87,7 @@ pub fn simulate(seed: u64, options: &Options) -> Outcome {
     if world.is_mutated(Mutation::IgnoresGenerations) {
         world.broker.ignore_generations();
     }
+    world.spread_markers();
     traffic::create_topics(&world);
     traffic::schedule(&world, seed);
     let fleet = Fleet::new(world.clone());

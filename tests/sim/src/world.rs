@@ -150,6 +150,37 @@ impl World {
         self.schedule.after(delay, move || world.deliver_late(&id, 1.0));
     }
 
+    /// Where the seed has it so, markers of a transaction are written one by one, in any order.
+    pub(crate) fn spread_markers(self: &Arc<World>) {
+        if !self.faults.is_on(Fault::F34) {
+            return;
+        }
+        let world = Arc::downgrade(self);
+        self.broker.delay_markers(move |markers| {
+            let Some(world) = world.upgrade() else { return };
+            let is_slow = world.strikes(Fault::F34);
+            for &marker in markers {
+                if !is_slow {
+                    world.broker.write_marker(marker);
+                    continue;
+                }
+                let writing = world.clone();
+                world.schedule.after(world.millis(1..8_000), move || {
+                    writing.broker.write_marker(marker);
+                    writing.schedule.note(format_args!("    marker {marker} is written"));
+                    writing.schedule.changed();
+                });
+            }
+        });
+    }
+
+    /// Until the last transaction of an id has its markers the coordinator answers CONCURRENT_TRANSACTIONS, and the client asks again.
+    pub(crate) fn await_markers(&self, id: &str) {
+        while self.broker.is_ending(id) {
+            self.schedule.wait_for_change(Duration::from_secs(1));
+        }
+    }
+
     /// The coordinator ends the transaction that is open now when it grows too old.
     pub(crate) fn time_transaction(self: &Arc<World>, id: &str) {
         let Some(number) = self.broker.open_transaction(id) else { return };

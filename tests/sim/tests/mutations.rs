@@ -84,6 +84,13 @@ fn p7_positions_read_under_an_open_transaction() {
     red(Mutation::ReadsUnstablePositions, &faults, 0..60, &["has two outcomes"]);
 }
 
+/// The same where a commit is decided, and its position comes later than its outcomes.
+#[test]
+fn p7_positions_read_before_their_marker() {
+    let faults = [(Fault::F34, 2.0), (Fault::F31, 3.0)];
+    red(Mutation::ReadsUnstablePositions, &faults, 0..60, &["has two outcomes"]);
+}
+
 #[test]
 fn p9_partitions_computed_from_keys() {
     red(Mutation::ScattersPartitions, &[], 0..10, &["came from partition"]);

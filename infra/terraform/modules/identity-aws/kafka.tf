@@ -15,20 +15,25 @@ locals {
   # librdkafka wants a group for reading partitions by hand and looks for its coordinator; nothing joins it.
   scan_group = "${local.group_arn}/tidegate-scan"
 
+  topic_facts = ["kafka-cluster:DescribeTopic", "kafka-cluster:DescribeTopicDynamicConfiguration"]
+
   # Role → what it does; an empty list is left out.
   kafka_needs = {
     validator = {
-      writes       = true
-      read         = concat(local.sources, local.retry, local.probe)
-      write        = concat(local.validated, local.dead_letter, local.probe, local.summary)
+      writes = true
+      read   = concat(local.sources, local.retry)
+      write  = local.summary
+      # Where its group has no position it looks whether outcome topics hold outcomes.
+      read_write   = concat(local.validated, local.dead_letter, local.probe)
       join         = ["${local.group_arn}/${var.validator_group}"]
-      look         = length(local.probe) == 0 ? [] : [local.scan_group]
+      look         = [local.scan_group]
       transactions = length(local.probe) == 0 ? [] : ["${local.transaction_arn}/${var.validator_group}-*", "${local.transaction_arn}/tidegate-probe-*"]
     }
     sink = {
       writes       = false
       read         = local.validated
       write        = []
+      read_write   = []
       join         = ["${local.group_arn}/${var.sink_group}"]
       look         = []
       transactions = []
@@ -37,14 +42,16 @@ locals {
       writes       = false
       read         = concat(local.sources, local.retry, local.validated, local.dead_letter, local.summary)
       write        = []
+      read_write   = []
       join         = []
       look         = [local.scan_group, "${local.group_arn}/${var.validator_group}"]
       transactions = []
     }
     operator = {
       writes       = true
-      read         = concat(local.dead_letter, local.validated, local.retry, local.group_state, local.summary)
-      write        = concat(local.retry, local.group_state)
+      read         = concat(local.dead_letter, local.validated, local.summary)
+      write        = []
+      read_write   = concat(local.retry, local.group_state)
       join         = ["${local.group_arn}/${var.replay_prefix}"]
       look         = [local.scan_group]
       transactions = ["${local.transaction_arn}/${var.replay_prefix}-*"]
@@ -53,6 +60,7 @@ locals {
       writes       = false
       read         = []
       write        = []
+      read_write   = []
       join         = []
       look         = [for group in [var.validator_group, var.sink_group] : "${local.group_arn}/${group}"]
       transactions = []
@@ -61,6 +69,7 @@ locals {
       writes       = false
       read         = local.dead_letter
       write        = []
+      read_write   = []
       join         = ["${local.group_arn}/${var.name}-dead-letter-reader"]
       look         = []
       transactions = []
@@ -72,8 +81,10 @@ locals {
       for role, needs in local.kafka_needs : role => [
         for statement in [
           { Sid = "Cluster", Action = concat(["kafka-cluster:Connect", "kafka-cluster:DescribeCluster"], needs.writes ? ["kafka-cluster:WriteDataIdempotently"] : []), Resource = [var.msk_cluster_arn] },
-          { Sid = "Read", Action = ["kafka-cluster:DescribeTopic", "kafka-cluster:DescribeTopicDynamicConfiguration", "kafka-cluster:ReadData"], Resource = needs.read },
-          { Sid = "Write", Action = ["kafka-cluster:DescribeTopic", "kafka-cluster:DescribeTopicDynamicConfiguration", "kafka-cluster:WriteData"], Resource = needs.write },
+          # A topic that is read and written is named once: names are what fills a policy.
+          { Sid = "Read", Action = concat(local.topic_facts, ["kafka-cluster:ReadData"]), Resource = needs.read },
+          { Sid = "ReadWrite", Action = concat(local.topic_facts, ["kafka-cluster:ReadData", "kafka-cluster:WriteData"]), Resource = needs.read_write },
+          { Sid = "Write", Action = concat(local.topic_facts, ["kafka-cluster:WriteData"]), Resource = needs.write },
           { Sid = "Measure", Action = ["kafka-cluster:DescribeTopic"], Resource = role == "lag" ? concat(local.sources, local.validated) : [] },
           { Sid = "JoinGroup", Action = ["kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"], Resource = needs.join },
           { Sid = "LookAtGroup", Action = ["kafka-cluster:DescribeGroup"], Resource = needs.look },

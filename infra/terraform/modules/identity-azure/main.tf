@@ -5,9 +5,9 @@ locals {
   namespaces = { for role, account in var.roles : role => coalesce(account.namespace, var.namespace) }
   internal   = { probe = compact([var.topics.probe]), group_state = compact([var.topics.group_state]), summary = compact([var.topics.summary]) }
 
-  # Role → hubs it reads and hubs it writes.
+  # Role → hubs it reads and hubs it writes. Where its group has no position the validator looks whether outcome hubs hold outcomes.
   reads = {
-    validator = concat(var.topics.sources, var.topics.retry, local.internal.probe)
+    validator = concat(var.topics.sources, var.topics.retry, var.topics.validated, var.topics.dead_letter, local.internal.probe)
     sink      = var.topics.validated
     audit     = concat(var.topics.sources, var.topics.retry, var.topics.validated, var.topics.dead_letter, local.internal.summary)
     operator  = concat(var.topics.dead_letter, var.topics.validated, var.topics.retry, local.internal.group_state, local.internal.summary)

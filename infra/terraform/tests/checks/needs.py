@@ -47,6 +47,8 @@ NEEDS = {
         *PRODUCE,
         *SCAN,
         *_read("orders", "customers.retry", "tidegate.probe"),
+        # services/validator/src/first_time.rs, where the group has no position.
+        *_read("orders.validated", "tidegate.dlq"),
         *_write("orders.validated", "tidegate.dlq", "tidegate.probe", "tidegate.summaries"),
         *_join("tidegate-validator"),
         *_transact("tidegate-validator-0a1b2c"),

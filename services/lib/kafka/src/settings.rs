@@ -77,6 +77,7 @@ const OWNED: &[(&str, &str)] = &[
     ("delivery.timeout.ms", "must stay below the transaction timeout"),
     ("allow.auto.create.topics", "a misspelt topic must not come into being"),
     ("check.crcs", "corrupt batches must be noticed"),
+    ("test.mock.num.brokers", "the client's own mock brokers keep no record"),
     ("enable.partition.eof", "used by scans"),
     ("retry.backoff.ms", "tells a commit that was asked for twice from one that was not"),
     (

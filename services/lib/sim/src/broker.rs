@@ -10,6 +10,7 @@ use tidegate_flow::{NextOffset, Offset, Origin, Position, Record, Remedy, TopicP
 
 use crate::group::Group;
 use crate::log::{Entry, Fate, Isolation, Log};
+use crate::marker::Markers;
 
 /// A Kafka in memory. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +32,7 @@ pub(crate) struct State {
     next_id: u64,
     incarnation: u64,
     lenient: bool,
+    pub(crate) markers: Markers,
 }
 
 #[derive(Debug)]
@@ -134,6 +136,7 @@ impl Broker {
         let is_due = self.open_transaction(id) == Some(number);
         if is_due {
             self.lock().init_producer(id);
+            self.tell_of_markers();
             self.notify();
         }
         is_due
@@ -143,6 +146,7 @@ impl Broker {
     pub fn end_transaction_late(&self, id: &str, epoch: u64, commit: bool) -> bool {
         let was_open = self.open_transaction(id).is_some();
         let ended = was_open && self.lock().finish(id, epoch, commit).is_ok();
+        self.tell_of_markers();
         self.notify();
         ended
     }
@@ -196,10 +200,12 @@ impl Broker {
 
     /// A producer of raw topics that writes in transactions; fences an earlier one of that id.
     pub fn transactional_writer(&self, id: &str) -> TransactionalWriter {
+        let epoch = self.lock().init_producer(id);
+        self.tell_of_markers();
         TransactionalWriter {
             broker: self.clone(),
             id: id.to_owned(),
-            epoch: self.lock().init_producer(id),
+            epoch,
         }
     }
 
@@ -313,7 +319,7 @@ impl State {
     /// InitProducerId: bumps the epoch, which fences, and aborts what the former producer left open.
     pub(crate) fn init_producer(&mut self, id: &str) -> u64 {
         if let Some(left_open) = self.producers.entry(id.to_owned()).or_default().open.take() {
-            self.end_transaction(left_open, false);
+            self.mark(id, false, left_open.written, left_open.offsets);
         }
         let producer = self.producers.get_mut(id).expect("made above");
         producer.epoch += 1;
@@ -382,30 +388,11 @@ impl State {
         match producer.open.take() {
             Some(transaction) => {
                 producer.ended = Some(commit);
-                self.end_transaction(transaction, commit);
+                self.mark(id, commit, transaction.written, transaction.offsets);
                 Ok(())
             }
             None if producer.ended == Some(commit) => Ok(()),
             None => Err(Rejected::NotOpen),
-        }
-    }
-
-    fn end_transaction(&mut self, transaction: Transaction, commit: bool) {
-        let fate = if commit { Fate::Committed } else { Fate::Aborted };
-        for (at, offsets) in transaction.written {
-            self.log_mut(&at).expect("it was written to").finish(&offsets, fate);
-        }
-        for (group, position) in transaction.offsets {
-            let Some(group) = self.groups.get_mut(&group) else { continue };
-            if let Some(count) = group.pending.get_mut(&position.at) {
-                *count -= 1;
-                if *count == 0 {
-                    group.pending.remove(&position.at);
-                }
-            }
-            if commit {
-                group.committed.insert(position.at, (position.next, position.metadata));
-            }
         }
     }
 }
@@ -525,6 +512,7 @@ impl TransactionalWriter {
     pub fn end(&self, commit: bool) {
         // Nothing open, or fenced: either way there is nothing of ours left to end.
         let _ = self.broker.lock().finish(&self.id, self.epoch, commit);
+        self.broker.tell_of_markers();
         self.broker.notify();
     }
 }

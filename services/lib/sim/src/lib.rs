@@ -9,6 +9,7 @@ mod broker;
 mod clock;
 mod group;
 mod log;
+mod marker;
 mod member;
 mod relay;
 mod schedule;

@@ -274,6 +274,7 @@ impl BrokerExchange {
     /// Joins a group; with a transactional id the producer is transactional and fences an earlier one of that id.
     pub fn join(broker: &Broker, group: &str, topics: &[Arc<str>], transactional_id: Option<&str>) -> BrokerExchange {
         let producer = transactional_id.map(|id| (id.to_owned(), broker.lock().init_producer(id)));
+        broker.tell_of_markers();
         BrokerExchange {
             consumer: BrokerConsumer::join(broker, group, topics),
             producer,
@@ -306,6 +307,7 @@ impl BrokerExchange {
             return Ok(true);
         }
         self.broker().lock().finish(&id, epoch, commit).map_err(fault)?;
+        self.broker().tell_of_markers();
         self.broker().notify();
         Ok(true)
     }
@@ -367,6 +369,7 @@ impl Exchange for BrokerExchange {
     fn renew(&mut self) -> Result<(), WorldError> {
         if let Some((id, epoch)) = &mut self.producer {
             *epoch = self.consumer.broker.lock().init_producer(id);
+            self.consumer.broker.tell_of_markers();
         }
         Ok(())
     }

@@ -6,10 +6,14 @@ mod topics;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use tidegate_faults::{Broker, Fault, Moment, Request, Scene, Step, Story, Weather, together};
+use tidegate_faults::{Broker, Fault, Moment, Request, SMALL_BATCH, Scene, Step, Story, Weather, prove, together};
+use tidegate_tests::process::Role;
 use tidegate_tests::stand::Stand;
 
+/// docs/operate.md, "Stopping".
+const STOPS_WITHIN: Duration = Duration::from_secs(60);
 const TO_BROKER: Moment = Moment::Request;
 const TO_CLIENT: Moment = Moment::Answer;
 
@@ -26,10 +30,14 @@ fn validators_that_end_in_the_middle() {
         Fault::Kill(Step(TO_CLIENT, Request::TxnOffsetCommit)),
         Fault::Kill(Step(TO_BROKER, Request::EndTxn)),
         Fault::Kill(Step(TO_CLIENT, Request::EndTxn)),
+        // The commit goes through while it stands; the transaction times out with its positions to come; the commit comes too late.
         Fault::Freeze(Step(TO_BROKER, Request::EndTxn)),
+        Fault::Freeze(Step(TO_CLIENT, Request::AddOffsetsToTxn)),
+        Fault::Zombie,
         Fault::StopTwice(Step(TO_BROKER, Request::EndTxn)),
     ];
-    let stories = faults.into_iter().map(|fault| {
+    let mut stories: Vec<Story<'_>> = Vec::new();
+    stories.extend(faults.into_iter().map(|fault| {
         let (stand, broker) = (stand.clone(), broker.clone());
         let story = move || {
             let mut scene = Scene::new(&stand, &broker, &["orders"], 2, 1);
@@ -42,8 +50,36 @@ fn validators_that_end_in_the_middle() {
             assert!(proof.events >= 1200, "{proof:?}");
         };
         (format!("{fault:?}"), Box::new(story) as Box<dyn FnOnce() + Send>)
-    });
-    together(stories.collect());
+    }));
+    // G3: in at_least_once what left before the end may be there again, a batch of it and no more. One that comes back may send one more
+    // before it hears of its loss.
+    let repeating = [
+        (Fault::Kill(Step(TO_CLIENT, Request::Produce)), 1),
+        (Fault::Kill(Step(TO_BROKER, Request::OffsetCommit)), 1),
+        (Fault::Freeze(Step(TO_CLIENT, Request::Produce)), 2),
+    ];
+    stories.extend(repeating.into_iter().map(|(fault, batches)| {
+        let (stand, broker) = (stand.clone(), broker.clone());
+        let story = move || {
+            let mut scene = Scene::at_least_once(&stand, &broker, 1);
+            scene.start_worker();
+            scene.produce(500);
+            scene.settle();
+            assert_eq!(scene.prove().repeated, 0, "nothing has happened yet");
+            fault.strike(&mut scene);
+            scene.produce(500);
+            let proof = scene.end();
+            assert!(proof.repeated > 0, "it struck nowhere: {proof:?}");
+            prove(|| {
+                assert!(
+                    proof.repeated <= batches * SMALL_BATCH,
+                    "more is there again than may be: {proof:?}"
+                )
+            });
+        };
+        (format!("at_least_once {fault:?}"), Box::new(story) as Box<dyn FnOnce() + Send>)
+    }));
+    together(stories);
 }
 
 /// F2, F3, F4, F6, F7, F11, F20, F23, F26, F31: what a running deployment must get over by itself. One after another, with a sink, and
@@ -115,6 +151,25 @@ fn brokers_that_die() {
         Fault::BrokerDies(Step(TO_CLIENT, Request::EndTxn)),
         Fault::BrokersAway,
     ]);
+    stopped_without_brokers(scene);
+}
+
+/// P12: who is asked to stop while no broker answers ends within the time that an orchestrator gives it, and nothing is lost.
+fn stopped_without_brokers(mut scene: Scene) {
+    scene.produce(200);
+    scene.broker().kill();
+    let asked = Instant::now();
+    let roles: Vec<Role> = scene.workers.drain(..).chain(scene.sink.take()).collect();
+    roles.iter().for_each(|role| role.signal("TERM"));
+    for role in roles {
+        let name = role.name().to_owned();
+        role.ended();
+        eprintln!("{name} ended {:.1?} after it was asked to, without brokers", asked.elapsed());
+        prove(|| assert!(asked.elapsed() < STOPS_WITHIN, "{name}: {:.1?}", asked.elapsed()));
+    }
+    scene.broker().up();
+    scene.start_worker();
+    scene.start_sink();
     scene.end();
 }
 

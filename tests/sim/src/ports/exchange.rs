@@ -29,6 +29,7 @@ pub(crate) struct ProcessExchange {
 impl ProcessExchange {
     pub(crate) fn join(process: &Arc<Process>, topics: &[Arc<str>], transactional_id: Option<&str>) -> ProcessExchange {
         process.enter("join");
+        transactional_id.iter().for_each(|id| process.world.await_markers(id));
         let mut inner = BrokerExchange::join(&process.world.broker, VALIDATORS, topics, transactional_id);
         let reader = Reader::new(process.clone(), VALIDATORS, inner.consumer());
         process.leave("join");
@@ -47,6 +48,7 @@ impl ProcessExchange {
     fn enter(&self, site: &str) {
         if let Some((id, _)) = self.inner.producer() {
             self.process().world.deliver_late(&id, 0.3);
+            self.process().world.await_markers(&id);
         }
         self.process().enter(site);
     }

@@ -37,6 +37,15 @@ run "each_role_has_what_it_does_and_no_more" {
     error_message = "The validator must not write what it judges."
   }
   assert {
+    condition = alltrue([
+      for topic in ["orders", "orders.validated", "orders.dlq"] : anytrue([
+        for statement in jsondecode(aws_iam_role_policy.this["validator"].policy).Statement :
+        contains(statement.Action, "kafka-cluster:ReadData") && anytrue([for arn in statement.Resource : endswith(arn, "/${topic}")])
+      ])
+    ])
+    error_message = "Where its group has no position the validator reads its outcome topics, too."
+  }
+  assert {
     condition     = strcontains(aws_iam_role_policy.this["validator"].policy, ":transactional-id/tide/0d7a3c1e-1111-2222-3333-444455556666-1/tidegate-validator-*")
     error_message = "The validator needs its transactional ids."
   }
@@ -98,6 +107,10 @@ run "at_least_once_has_no_transactions" {
   assert {
     condition     = !strcontains(aws_iam_role_policy.this["validator"].policy, "TransactionalId")
     error_message = "Without a probe topic there are no transactions."
+  }
+  assert {
+    condition     = strcontains(aws_iam_role_policy.this["validator"].policy, "/tidegate-scan")
+    error_message = "It reads its outcome topics by hand in this mode, too."
   }
 }
 

@@ -38,7 +38,7 @@ run "each_role_has_what_it_does_and_no_more" {
     dead_letter_reader_principal_ids = { on-call = "44444444-4444-4444-4444-444444444444" }
   }
   assert {
-    condition     = join(" ", keys(azurerm_role_assignment.hubs)) == "audit-reads-orders audit-reads-orders.dlq audit-reads-orders.validated operator-reads-orders.dlq operator-reads-orders.validated sink-reads-orders.validated validator-reads-orders validator-reads-tidegate.probe validator-writes-orders.dlq validator-writes-orders.validated validator-writes-tidegate.probe"
+    condition     = join(" ", keys(azurerm_role_assignment.hubs)) == "audit-reads-orders audit-reads-orders.dlq audit-reads-orders.validated operator-reads-orders.dlq operator-reads-orders.validated sink-reads-orders.validated validator-reads-orders validator-reads-orders.dlq validator-reads-orders.validated validator-reads-tidegate.probe validator-writes-orders.dlq validator-writes-orders.validated validator-writes-tidegate.probe"
     error_message = "Rights on hubs, one by one: the validator must not write its source, the sink knows no dead letter."
   }
   assert {
