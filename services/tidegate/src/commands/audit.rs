@@ -68,7 +68,6 @@ fn report(args: &AuditArgs) -> anyhow::Result<Report> {
         topic.landed = config.lake.is_some();
         topic.retry = settings.is_retry(&topic.source);
         topic.starts_late = config.validator.start_at == StartAt::Latest && !settings.is_retry(&topic.source);
-        topic.starts_late = config.validator.start_at == StartAt::Latest;
         topic.others = names_topics;
         let facts = cluster.topics(std::slice::from_ref(&topic.validated))?;
         if facts.first().is_some_and(|facts| facts.id.is_none()) {
