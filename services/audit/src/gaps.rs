@@ -22,12 +22,16 @@ pub(crate) struct Sight {
     pub(crate) compacted: bool,
     /// Uncommitted records can be read, so that aborted ones are known.
     pub(crate) uncommitted: bool,
+    /// First offset that there is: what lies below was removed while the audit ran.
+    pub(crate) low: i64,
+    /// From here on nothing had been judged when the audit began.
+    pub(crate) position: i64,
 }
 
-/// Finds out which unseen offsets hold aborted records.
-pub(crate) fn find_aborted(at: &TopicPartition, window: &mut Window, uncommitted: &mut Reading<'_>) -> Result<(), Halt> {
+/// Finds out which unseen offsets from `low` on hold aborted records.
+pub(crate) fn find_aborted(at: &TopicPartition, low: i64, window: &mut Window, uncommitted: &mut Reading<'_>) -> Result<(), Halt> {
     let mut stretches: Vec<(i64, i64)> = Vec::new();
-    for offset in window.unseen() {
+    for offset in window.unseen().filter(|&offset| offset >= low) {
         match stretches.last_mut() {
             Some((_, until)) if offset - *until < NEAR => *until = offset + 1,
             _ => stretches.push((offset, offset + 1)),
@@ -46,17 +50,18 @@ pub(crate) fn book(sight: Sight, window: &Window, ledger: &mut SourceLedger) {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for offset in window.unseen() {
         let what = match (window.is_aborted(offset), sight) {
+            _ if offset < sight.low => "retention",
             (true, _) => "aborted",
             (false, Sight { compacted: true, .. }) => "compaction",
             (false, Sight { uncommitted: true, .. }) => "control",
             (false, _) => "control_or_aborted",
         };
         *counts.entry(what).or_default() += 1;
-        if window.standing(offset) != Standing::Nothing {
-            match what {
-                "compaction" => ledger.compacted += 1,
-                _ => ledger.invented.add(offset),
-            }
+        match (window.standing(offset), what) {
+            (Standing::Nothing, "retention") if offset >= sight.position => ledger.removed_before_judging += 1,
+            (Standing::Nothing, _) | (_, "retention") => {}
+            (_, "compaction") => ledger.compacted += 1,
+            _ => ledger.invented.add(offset),
         }
     }
     for (what, count) in counts {
@@ -84,10 +89,12 @@ mod tests {
             offsets in prop::collection::vec((0_u8..3, prop::bool::ANY), 1..200),
             compacted in prop::bool::ANY,
             uncommitted in prop::bool::ANY,
+            removed in 0_usize..20,
         ) {
+            let removed = removed.min(offsets.len());
             let mut window = Window::new(100, 100 + offsets.len() as i64);
             let (mut seen, mut named, mut aborted_named) = (0, 0, 0);
-            for (offset, &(kind, outcome)) in (100..).zip(&offsets) {
+            for (offset, &(kind, outcome)) in (100..).zip(&offsets).skip(removed) {
                 match kind {
                     0 => { window.seen(offset); seen += 1; }
                     1 if uncommitted => window.aborted(offset),
@@ -100,7 +107,11 @@ mod tests {
                 }
             }
             let mut ledger = ledger();
-            book(Sight { compacted, uncommitted }, &window, &mut ledger);
+            let low = 100 + removed as i64;
+            // An outcome of what was removed is no invention.
+            (100..low).for_each(|offset| window.outcome(offset, Class::Valid, 1));
+            book(Sight { compacted, uncommitted, low, position: i64::MAX }, &window, &mut ledger);
+            prop_assert_eq!(ledger.gap("retention"), removed as u64);
             prop_assert_eq!(seen + ledger.gaps.values().sum::<u64>(), offsets.len() as u64);
             prop_assert_eq!(ledger.invented.count + ledger.compacted, named);
             prop_assert!(ledger.invented.count >= aborted_named);

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use tidegate_flow::{NextOffset, Record, TopicPartition, stamp};
 
 use crate::lake::Extent;
-use crate::manifest::Manifest;
+use crate::manifest::{DUPLICATE, Manifest};
 use crate::report::LakeLedger;
-use crate::rows::Rows;
+use crate::rows::{Rowless, Rows};
 use crate::stream::{Halt, Reading};
 
 /// A partition and what the lake has of it.
@@ -29,6 +29,10 @@ struct Count {
     rows: u64,
     /// Without a row, and nothing about the record says why.
     unexplained: u64,
+    /// Without a row, since the source record has one.
+    again: u64,
+    /// The same, where that row would lie in slots that are not read: only the manifests say so.
+    again_before: u64,
 }
 
 type Marks = BTreeMap<(Arc<str>, i32), i64>;
@@ -55,6 +59,7 @@ impl Landing<'_> {
         let mut counts = vec![Count::default(); slots.len()];
         let mut slot = slots.iter().take_while(|slot| slot.claim.end <= from).count();
         let mut marks = slot.checked_sub(1).map(|before| marks_of(&slots[before])).unwrap_or_default();
+        let before = self.marks_before();
         reading.stream(self.at, NextOffset(from), NextOffset(until), |record| {
             let offset = record.origin.offset.0;
             let with_row = rows.meet(record);
@@ -73,9 +78,16 @@ impl Landing<'_> {
                 Some(_) => {
                     counts[slot].records += 1;
                     counts[slot].rows += u64::from(with_row);
-                    if !with_row && !rows.explain(record) {
-                        counts[slot].unexplained += 1;
-                        ledger.missing.add(offset);
+                    if !with_row {
+                        match rows.explain(record) {
+                            Rowless::ByItself => {}
+                            Rowless::Again => counts[slot].again += 1,
+                            Rowless::Unexplained if is_marked(&before, record) => counts[slot].again_before += 1,
+                            Rowless::Unexplained => {
+                                counts[slot].unexplained += 1;
+                                ledger.missing.add(offset);
+                            }
+                        }
                     }
                     mark(&mut marks, record);
                 }
@@ -95,6 +107,12 @@ impl Landing<'_> {
         Ok(ledger)
     }
 
+    /// Up to which source offsets the slots count whose rows are not read.
+    fn marks_before(&self) -> Marks {
+        let unread = self.slots.iter().take_while(|slot| slot.claim.end <= self.extent.from);
+        unread.last().map(marks_of).unwrap_or_default()
+    }
+
     /// All of its records are there to be held against it.
     fn is_whole(&self, slot: &Manifest) -> bool {
         slot.claim.start >= self.extent.from.max(self.low.0) && slot.claim.end <= self.extent.until
@@ -104,6 +122,12 @@ impl Landing<'_> {
         let claim = &slot.claim;
         ledger.records += count.records;
         ledger.rows += count.rows;
+        // Rows that are not read explain no more than the manifest counts.
+        let duplicates = claim.skips.get(DUPLICATE).copied().unwrap_or(0);
+        let unbacked = (count.again + count.again_before)
+            .saturating_sub(duplicates)
+            .min(count.again_before);
+        ledger.missing.add_many(claim.start, unbacked);
         if !self.is_whole(slot) {
             return;
         }
@@ -112,7 +136,7 @@ impl Landing<'_> {
         }
         let accounted = count.rows + claim.skips.values().sum::<u64>();
         // Unexplained ones are told by offset above, whatever the manifest counts.
-        let told = count.records - count.unexplained;
+        let told = count.records - count.unexplained - unbacked;
         ledger.missing.add_many(claim.start, told.saturating_sub(accounted));
         ledger.surplus.add_many(claim.start, accounted.saturating_sub(count.records));
     }
@@ -126,6 +150,13 @@ impl Landing<'_> {
         }
         *marks = said;
     }
+}
+
+/// The source record is one of those up to a mark.
+fn is_marked(marks: &Marks, record: &Record) -> bool {
+    let Some(stamp) = stamp::read(&record.headers) else { return false };
+    let last = marks.get(&(stamp.origin.at.topic, stamp.origin.at.partition));
+    last.is_some_and(|&last| stamp.origin.offset.0 <= last)
 }
 
 fn marks_of(slot: &Manifest) -> Marks {

@@ -10,13 +10,16 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
+mod begun;
 mod bits;
+mod continuation;
 mod explain;
 mod gaps;
 mod lake;
 mod landing;
 mod likeness;
 mod manifest;
+mod open;
 mod outlet;
 pub mod plan;
 mod quick;

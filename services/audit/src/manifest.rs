@@ -14,6 +14,9 @@ const CLAIM: &str = ".claim.json";
 /// The newest format that is understood.
 const VERSION: u32 = 1;
 
+/// Why a manifest skips a record that is another delivery of one that it counts.
+pub(crate) const DUPLICATE: &str = "duplicate";
+
 /// A committed slot.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Manifest {

@@ -4,6 +4,8 @@
 //! pieces, and of each piece is remembered which source offsets it holds. A piece that turns out to hold outcomes of an earlier window
 //! makes that window be audited again: nothing rests on the order, but with it each piece is read about once.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use tidegate_flow::{NextOffset, TopicPartition, stamp};
 
@@ -31,6 +33,21 @@ pub(crate) struct Outlet {
     pub(crate) compacted: bool,
     /// Records of a piece.
     pub(crate) piece: usize,
+    /// An audit before has read everything below; `i64::MAX` where there was none.
+    pub(crate) settled: i64,
+    /// Whoever else's outcomes lie in it.
+    pub(crate) feeders: Feeders,
+}
+
+/// Source topics whose outcomes lie in an outlet.
+#[derive(Debug, Clone)]
+pub(crate) struct Feeders {
+    /// Those that are audited.
+    pub(crate) topics: Vec<Arc<str>>,
+    /// There are others.
+    pub(crate) others: bool,
+    /// Of all partitions that share the outlet this one answers for what belongs to none.
+    pub(crate) answers: bool,
 }
 
 /// What has been read of an outlet.
@@ -45,6 +62,10 @@ pub(crate) struct Track {
     first: Option<i64>,
     /// The highest one.
     highest: Option<i64>,
+    /// There is an outcome of a source offset before the range.
+    earlier: bool,
+    /// The lowest source offset before the range that got an outcome after an earlier audit.
+    rewound: Option<i64>,
     /// Own offsets of the outcomes of the audited range: the first, and after the last.
     pub(crate) hull: Option<(i64, i64)>,
     /// What was found on the way.
@@ -67,8 +88,18 @@ pub(crate) struct Oddities {
     pub(crate) unstamped: Examples,
     /// Source offsets that come after a higher one.
     pub(crate) out_of_order: Examples,
-    /// Of another partition of the same source topic.
+    /// Of a source that has no business in this partition.
     pub(crate) misplaced: Examples,
+}
+
+// === impl Feeders ===
+
+impl Feeders {
+    /// Whether an outcome of `origin` has no business in this partition of the outlet, and that is to be told here.
+    pub(crate) fn is_misplaced(&self, origin: &TopicPartition, partition: i32) -> bool {
+        let is_known = self.topics.contains(&origin.topic);
+        self.answers && if is_known { origin.partition != partition } else { !self.others }
+    }
 }
 
 // === impl Piece ===
@@ -103,7 +134,8 @@ impl Track {
         let start = match from {
             None => outlet.low.0,
             Some(from) => {
-                let found = seek(outlet, source, from, reading)?;
+                let (found, earlier) = seek(outlet, source, from, reading)?;
+                self.earlier = earlier;
                 match mode {
                     Mode::ExactlyOnce => found,
                     Mode::AtLeastOnce => found.saturating_sub(REPEATS).max(outlet.low.0),
@@ -149,7 +181,7 @@ impl Track {
             span: None,
         };
         // What has been read counts once it is read to the end: a piece that breaks off is read again from its start.
-        let (mut first, mut highest, mut hull) = (self.first, self.highest, self.hull);
+        let (mut first, mut highest, mut hull, mut rewound) = (self.first, self.highest, self.hull, self.rewound);
         let mut odd = self.odd.clone();
         let mut read = 0;
         while read < outlet.piece {
@@ -162,19 +194,21 @@ impl Track {
                     return;
                 };
                 if stamp.origin.at != *source {
-                    if stamp.origin.at.topic == source.topic {
+                    if outlet.feeders.is_misplaced(&stamp.origin.at, outlet.at.partition) {
                         odd.misplaced.add(record.origin.offset.0);
                     }
                     return;
                 }
-                let offset = stamp.origin.offset.0;
+                let (offset, own) = (stamp.origin.offset.0, record.origin.offset.0);
                 if highest.is_some_and(|highest| offset < highest) {
                     odd.out_of_order.add(offset);
                 }
                 first = first.or(Some(offset));
                 highest = highest.max(Some(offset));
+                if offset < range.0 && own >= outlet.settled {
+                    rewound = Some(rewound.map_or(offset, |lowest| lowest.min(offset)));
+                }
                 if (range.0..range.1).contains(&offset) {
-                    let own = record.origin.offset.0;
                     hull = Some(hull.map_or((own, own + 1), |(from, _)| (from, own + 1)));
                 }
                 piece.span = Some(
@@ -192,7 +226,7 @@ impl Track {
                 }
             }
         }
-        (self.first, self.highest, self.hull, self.odd) = (first, highest, hull, odd);
+        (self.first, self.highest, self.hull, self.rewound, self.odd) = (first, highest, hull, rewound, odd);
         self.read = piece.until;
         if piece.until == piece.from {
             return Ok(None);
@@ -206,9 +240,29 @@ impl Track {
         self.start.is_some() && self.read >= outlet.until.0
     }
 
-    /// Source offset of the first outcome that was met.
-    pub(crate) fn first(&self) -> Option<i64> {
-        self.first
+    /// The lowest source offset with an outcome that was met.
+    pub(crate) fn lowest(&self) -> Option<i64> {
+        self.pieces.iter().filter_map(|piece| piece.span.map(|(lowest, _)| lowest)).min()
+    }
+
+    /// An outcome of a source offset before the range was met while looking for its start.
+    pub(crate) fn has_earlier(&self) -> bool {
+        self.earlier
+    }
+
+    /// Read from the very first record that there ever was.
+    pub(crate) fn is_from_zero(&self) -> bool {
+        self.start == Some(0)
+    }
+
+    /// The lowest source offset before the range that got an outcome since the audit before.
+    pub(crate) fn rewound(&self) -> Option<i64> {
+        self.rewound
+    }
+
+    /// Forgets what only those need who go on.
+    pub(crate) fn close(&mut self) {
+        self.pieces = Vec::new();
     }
 
     /// The highest source offset that has an outcome here.
@@ -234,9 +288,12 @@ impl Track {
     }
 }
 
-/// The first own offset whose outcome is of `wanted` or later, by halving. Rests on the order of outcomes.
-fn seek(outlet: &Outlet, source: &TopicPartition, wanted: i64, reading: &mut Reading<'_>) -> Result<i64, Halt> {
-    let (mut low, mut high) = (outlet.low.0, outlet.until.0);
+/// The first own offset whose outcome is of `wanted` or later, by halving, and whether there is an outcome of an earlier source offset. Rests
+/// on the order of outcomes up to where an audit before has read; what came after that is read anyway.
+fn seek(outlet: &Outlet, source: &TopicPartition, wanted: i64, reading: &mut Reading<'_>) -> Result<(i64, bool), Halt> {
+    let mut low = outlet.low.0;
+    let mut high = outlet.until.0.min(outlet.settled).max(low);
+    let mut earlier = false;
     // Everything below `low` is of an earlier source; from `high` on everything is of `wanted` or later.
     while low < high {
         let middle = low + (high - low) / 2;
@@ -252,9 +309,12 @@ fn seek(outlet: &Outlet, source: &TopicPartition, wanted: i64, reading: &mut Rea
             }
         }
         match found {
-            Some((own, of)) if of < wanted => low = own + 1,
+            Some((own, of)) if of < wanted => {
+                earlier = true;
+                low = own + 1;
+            }
             _ => high = middle,
         }
     }
-    Ok(low)
+    Ok((low, earlier))
 }

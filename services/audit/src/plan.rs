@@ -47,7 +47,10 @@ pub struct TopicPlan {
     pub incarnation: Option<Arc<str>>,
     /// Only Tidegate writes to the source: the headers that look like ours are ours, and none is moved aside.
     pub retry: bool,
-    /// The validator's group began with what came after it: offsets before the first outcome have none.
+    /// Source topics that are not audited here have outcomes in the same outcome topics.
+    pub others: bool,
+    /// The validator's group began with what came after it: offsets before the first outcome have none, as far as the
+    /// outcome topics still show which one was the first.
     pub starts_late: bool,
 }
 
@@ -66,6 +69,7 @@ impl TopicPlan {
             landed: true,
             incarnation: None,
             retry: false,
+            others: false,
             starts_late: false,
         }
     }

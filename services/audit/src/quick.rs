@@ -13,15 +13,12 @@ use tidegate_flow::{NextOffset, TopicPartition, stamp};
 use crate::bits::Bits;
 use crate::lake::{Lake, Landed};
 use crate::landing::check_chain;
-use crate::manifest::Manifest;
+use crate::manifest::{DUPLICATE, Manifest};
 use crate::plan::{Mode, Plan, TopicPlan};
 use crate::report::{CountLedger, LakeLedger, Report};
 use crate::run::Ports;
 use crate::stream::{Halt, Reading};
 use crate::watch::Watch;
-
-/// Why a manifest skips a record that is another delivery of one that it counts.
-const DUPLICATE: &str = "duplicate";
 
 /// Counts every topic of the plan; its ranges are not looked at. An offset that is not accounted for is a control record, an aborted
 /// record, one that a policy skips, or a loss: which of these, only [`audit`](fn@crate::audit) can tell, and the report is incomplete.
@@ -101,6 +98,18 @@ fn count_topic(
             }
         })?;
         let ledger = ledger(&at, &counted, end, &letters, mode);
+        if ledger.until == low.0 && low < end {
+            report.incomplete.push(format!(
+                "{at}: nothing of {} to {} is counted, as the lake has no slot of {landed_at} that reaches there; audit in full, \
+                 and see that `lake.location` is right",
+                low.0, end.0
+            ));
+        } else if let Some(judged) = topic.positions.get(&partition).filter(|position| position.0 > ledger.until) {
+            report.notes.push(format!(
+                "{at}: {} offsets that are judged are not in the lake yet and not counted",
+                judged.0 - ledger.until
+            ));
+        }
         if ledger.unaccounted > 0 {
             let gone = dead_low.0 > 0 && letters.first.is_none_or(|first| first > counted.from);
             let why = match gone {

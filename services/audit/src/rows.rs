@@ -30,6 +30,16 @@ struct Stretch {
     sum: u64,
 }
 
+/// Why a validated record has no row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rowless {
+    /// Only a proposed contract judged it, or it is a tombstone.
+    ByItself,
+    /// Its source record has a row already.
+    Again,
+    Unexplained,
+}
+
 // === impl Rows ===
 
 impl Rows {
@@ -66,16 +76,18 @@ impl Rows {
         is_there
     }
 
-    /// Whether a record without a row shows itself why it has none: only a proposed contract judged it, it is a tombstone, or its source
-    /// record has a row already. What the manifests count is held against this, not believed.
-    pub(crate) fn explain(&self, record: &Record) -> bool {
-        let Some(stamp) = stamp::read(&record.headers) else { return false };
-        !stamp.enforced
-            || record.value.is_none()
-            || self
-                .origins
-                .get(&stamp.origin.at)
-                .is_some_and(|seen| seen.contains(stamp.origin.offset.0))
+    /// Why a record has no row, as far as it shows that itself and by rows of its source record. What the manifests count is held against
+    /// this, not believed.
+    pub(crate) fn explain(&self, record: &Record) -> Rowless {
+        let Some(stamp) = stamp::read(&record.headers) else {
+            return Rowless::Unexplained;
+        };
+        let origins = self.origins.get(&stamp.origin.at);
+        match () {
+            () if !stamp.enforced || record.value.is_none() => Rowless::ByItself,
+            () if origins.is_some_and(|seen| seen.contains(stamp.origin.offset.0)) => Rowless::Again,
+            () => Rowless::Unexplained,
+        }
     }
 
     /// Rows of `[from, until)` whose record was not met; every record that was met must lie in there.

@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 use tidegate_flow::ports::Scan;
 use tidegate_flow::{NextOffset, Record, TopicPartition};
 
+use crate::begun::Begun;
 use crate::explain::{Explain, Explained};
 use crate::gaps::{self, Sight};
 use crate::likeness::Likeness;
+use crate::open::find_open;
 use crate::outlet::{Outlet, Piece, Track};
 use crate::plan::Mode;
 use crate::report::SourceLedger;
@@ -27,6 +29,8 @@ pub(crate) struct SourcePlan {
     pub(crate) mode: Mode,
     /// Only a part of the partition is asked for: outcomes are looked for where they must lie.
     pub(crate) partial: bool,
+    /// The part is what came since an audit before, and outlets are read to their ends.
+    pub(crate) is_rest: bool,
     pub(crate) compacted: bool,
     /// It is a retry topic.
     pub(crate) retry: bool,
@@ -60,7 +64,8 @@ impl SourceWork {
     /// Does the next part. False when there is none left.
     pub(crate) fn step(&mut self, plan: &SourcePlan, tools: &mut Tools<'_, '_>) -> Result<bool, Halt> {
         // Nothing is asked for, and finding out where that would be is not free.
-        if plan.partial && plan.windows() == 0 {
+        let is_idle = !plan.is_rest || plan.outlets.iter().all(|outlet| outlet.settled >= outlet.until.0);
+        if plan.partial && plan.windows() == 0 && is_idle {
             return Ok(false);
         }
         let from = plan.partial.then_some(plan.from.0);
@@ -73,7 +78,7 @@ impl SourceWork {
             self.windows.push(ledger);
             return Ok(true);
         }
-        if !plan.partial && !self.tracks.iter().zip(&plan.outlets).all(|(track, outlet)| track.is_at_end(outlet)) {
+        if (!plan.partial || plan.is_rest) && !self.tracks.iter().zip(&plan.outlets).all(|(track, outlet)| track.is_at_end(outlet)) {
             // Outcomes of sources past the range, and whatever else lies there.
             let mut nowhere = Window::new(plan.until.0, plan.until.0);
             for which in 0..plan.outlets.len() {
@@ -108,6 +113,17 @@ impl SourceWork {
         self.tracks.iter().filter_map(Track::highest).max()
     }
 
+    /// The lowest source offset before the range that got an outcome since the audit before: somebody went back.
+    pub(crate) fn rewound(&self) -> Option<i64> {
+        self.tracks.iter().filter_map(Track::rewound).min()
+    }
+
+    /// Forgets what only those need who go on.
+    pub(crate) fn close(&mut self) {
+        self.tracks.iter_mut().for_each(Track::close);
+        (self.windows, self.late) = (Vec::new(), BTreeSet::new());
+    }
+
     fn read_on(&mut self, plan: &SourcePlan, which: usize, window: &mut Window, tools: &mut Tools<'_, '_>) -> Result<Option<Piece>, Halt> {
         let range = (plan.from.0, plan.until.0);
         self.tracks[which].read_on(&plan.outlets[which], &plan.at, range, window, tools.reading)
@@ -129,33 +145,44 @@ impl SourceWork {
                 }
             }
         }
-        let mut ledger = SourceLedger::new(&plan.at, NextOffset(start), NextOffset(end));
-        let gone_below = [0, 1].map(|which| self.tracks[which].gone_below(&plan.outlets[which]));
-        let settling = Settling {
-            plan,
-            explain: tools.explain,
-            gone_below,
-            begun: match plan.starts_late {
-                true => self.tracks.iter().filter_map(Track::first).min().unwrap_or(i64::MAX),
-                false => i64::MIN,
-            },
-        };
-        let from = NextOffset(start.max(plan.low.0));
-        tools.reading.stream(&plan.at, from, NextOffset(end), |record| {
-            settling.settle(record, &mut window, &mut ledger)
-        })?;
-        let sight = Sight {
-            compacted: plan.compacted,
-            uncommitted: tools.uncommitted.is_some(),
-        };
+        let mut ledger = self.settle(plan, &mut window, tools)?;
+        if ledger.missing.count > 0
+            && let Some(scan) = &mut tools.uncommitted
+            && find_open(&plan.outlets, &plan.at, &mut window, &mut **scan, tools.reading)?
+        {
+            ledger = self.settle(plan, &mut window, tools)?;
+        }
         if let Some(scan) = &mut tools.uncommitted {
             let mut reading = Reading {
                 scan: &mut **scan,
-                watch: tools.reading.watch,
+                watch: &mut *tools.reading.watch,
             };
-            gaps::find_aborted(&plan.at, &mut window, &mut reading)?;
+            gaps::find_aborted(&plan.at, plan.low.0, &mut window, &mut reading)?;
         }
+        let sight = Sight {
+            compacted: plan.compacted,
+            uncommitted: tools.uncommitted.is_some(),
+            low: plan.low.0,
+            position: plan.position.map_or(i64::MAX, |position| position.0),
+        };
         gaps::book(sight, &window, &mut ledger);
+        Ok(ledger)
+    }
+
+    /// Books every source record of a window whose outcomes are marked.
+    fn settle(&self, plan: &SourcePlan, window: &mut Window, tools: &mut Tools<'_, '_>) -> Result<SourceLedger, Halt> {
+        let (start, end) = (window.start(), window.end());
+        let mut ledger = SourceLedger::new(&plan.at, NextOffset(start), NextOffset(end));
+        let settling = Settling {
+            plan,
+            explain: tools.explain,
+            gone_below: [0, 1].map(|which| self.tracks[which].gone_below(&plan.outlets[which])),
+            begun: Begun::of(plan, &self.tracks),
+        };
+        let from = NextOffset(start.max(plan.low.0));
+        tools.reading.stream(&plan.at, from, NextOffset(end), |record| {
+            settling.settle(record, window, &mut ledger)
+        })?;
         Ok(ledger)
     }
 
@@ -172,7 +199,13 @@ impl SourceWork {
 // === impl SourcePlan ===
 
 impl SourcePlan {
-    fn windows(&self) -> usize {
+    /// Where everything begins that is read.
+    pub(crate) fn lows(&self) -> [NextOffset; 3] {
+        [self.low, self.outlets[0].low, self.outlets[1].low]
+    }
+
+    /// How many windows there are.
+    pub(crate) fn windows(&self) -> usize {
         let offsets = (self.until.0 - self.from.0).max(0);
         usize::try_from((offsets + self.window - 1) / self.window).expect("a count of windows fits")
     }
@@ -188,8 +221,7 @@ struct Settling<'a> {
     plan: &'a SourcePlan,
     explain: &'a dyn Explain,
     gone_below: [i64; 2],
-    /// Offsets below were there before the validator.
-    begun: i64,
+    begun: Begun,
 }
 
 // === impl Settling ===
@@ -204,7 +236,7 @@ impl Settling<'_> {
             Mode::AtLeastOnce => ledger.repeated += 1,
         };
         let class = match window.standing(offset) {
-            Standing::Nothing => return self.without_outcome(record, ledger),
+            Standing::Nothing => return self.without_outcome(record, window, ledger),
             Standing::Both => {
                 ledger.two_classes.add(offset);
                 return;
@@ -226,22 +258,36 @@ impl Settling<'_> {
         }
     }
 
-    fn without_outcome(&self, record: &Record, ledger: &mut SourceLedger) {
+    fn without_outcome(&self, record: &Record, window: &Window, ledger: &mut SourceLedger) {
         let offset = record.origin.offset.0;
         if self.plan.position.is_some_and(|position| offset >= position.0) {
             ledger.pending += 1;
             return;
         }
-        let gone = self.gone_below.iter().any(|&below| offset < below);
         match self.explain.explain(record) {
             Explained::Skipped(skip) => *ledger.skipped.entry(skip.as_str().to_owned()).or_default() += 1,
-            Explained::Nothing if offset < self.begun => *ledger.skipped.entry("start_at_latest".to_owned()).or_default() += 1,
-            Explained::Nothing if gone => *ledger.unseen.entry("retention".to_owned()).or_default() += 1,
-            Explained::Nothing if self.plan.outlets.iter().any(|outlet| outlet.compacted) => {
-                *ledger.unseen.entry("compaction".to_owned()).or_default() += 1;
+            Explained::Nothing => self.unexplained(offset, window, ledger),
+            Explained::Untold(why) => {
+                *ledger.untold.entry(why).or_default() += 1;
+                ledger.unproved(offset);
             }
-            Explained::Nothing => ledger.missing.add(offset),
-            Explained::Untold(why) => *ledger.untold.entry(why).or_default() += 1,
         }
+    }
+
+    /// The record does not say why: its outcome is missing unless it cannot be seen.
+    fn unexplained(&self, offset: i64, window: &Window, ledger: &mut SourceLedger) {
+        let why = match self.begun {
+            Begun::At(first) if offset < first => {
+                *ledger.skipped.entry("start_at_latest".to_owned()).or_default() += 1;
+                return;
+            }
+            _ if self.gone_below.iter().any(|&below| offset < below) => "retention",
+            Begun::Until(first) if offset < first => "start_at_latest",
+            _ if window.is_open(offset) => "open_transaction",
+            _ if self.plan.outlets.iter().any(|outlet| outlet.compacted) => "compaction",
+            _ => return ledger.missing.add(offset),
+        };
+        *ledger.unseen.entry(why.to_owned()).or_default() += 1;
+        ledger.unproved(offset);
     }
 }

@@ -3,16 +3,14 @@
 //! The document says what was audited, and is refused for anything else: for topics that were created again, another lake, another
 //! range. It holds ledgers and positions, never content.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
-use tidegate_flow::TopicPartition;
 
+use crate::continuation::Continuation;
 use crate::report::{FilesLedger, LakeLedger, SourceLedger};
 use crate::source::SourceWork;
 
 /// The version that this build writes, and the only one that it reads.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const FORMAT: &str = "tidegate-audit-state";
 
 /// Progress of an audit.
@@ -25,6 +23,12 @@ pub struct State {
     pub subject: Subject,
     /// Nothing is left to do.
     pub finished: bool,
+    /// No range was asked for, nor by any audit that it followed: what came since can be audited by itself.
+    pub(crate) whole: bool,
+    /// Where it began, when it followed another.
+    pub(crate) since: Option<Continuation>,
+    /// What was not to be had of the partitions below; whoever goes on tells it again.
+    pub(crate) incomplete: Vec<String>,
     pub(crate) sources: Vec<SourceState>,
     pub(crate) lake: Vec<LakeState>,
 }
@@ -63,8 +67,12 @@ pub(crate) struct SourceState {
     pub(crate) from: i64,
     pub(crate) until: i64,
     pub(crate) position: Option<i64>,
+    /// Offsets between the position and the first one that there is.
+    pub(crate) removed_before_judging: u64,
     /// A part of the partition.
     pub(crate) partial: bool,
+    /// What came since an audit that read the validated and the dead-letter partition up to here.
+    pub(crate) settled: Option<[i64; 2]>,
     /// Ends of the validated and the dead-letter partition.
     pub(crate) outlet_ends: [i64; 2],
     pub(crate) work: SourceWork,
@@ -79,15 +87,6 @@ pub(crate) struct LakeState {
     pub(crate) files: FilesLedger,
 }
 
-/// Where the next audit begins.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Continuation {
-    /// Source offsets.
-    pub(crate) sources: BTreeMap<TopicPartition, i64>,
-    /// Offsets of validated topics.
-    pub(crate) landed: BTreeMap<TopicPartition, i64>,
-}
-
 // === impl State ===
 
 impl State {
@@ -97,6 +96,9 @@ impl State {
             version: VERSION,
             subject,
             finished: false,
+            whole: true,
+            since: None,
+            incomplete: Vec::new(),
             sources: Vec::new(),
             lake: Vec::new(),
         }
@@ -122,36 +124,20 @@ impl State {
         serde_json::from_slice(bytes).map_err(|error| format!("it is damaged: {error}"))
     }
 
+    /// Why an audit of what came since cannot begin where this one ended; none when it can.
+    pub(crate) fn refuses_next(&self, next: &Subject) -> Option<String> {
+        if !self.whole {
+            return Some(format!(
+                "it is of a part ({}), and what lies before that was never audited: begin with an audit of everything",
+                self.subject.range
+            ));
+        }
+        self.subject.refuses(next, false)
+    }
+
     /// The document.
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("names and numbers always become JSON")
-    }
-
-    /// Where an audit of what came since begins: at the first offset that was pending or not there yet.
-    pub(crate) fn continuation(&self) -> Continuation {
-        let at = |topic: &str, partition| TopicPartition::new(topic, partition);
-        let next = |source: &SourceState| {
-            source
-                .position
-                .map_or(source.until, |position| position.clamp(source.from, source.until))
-        };
-        let landed = |lake: &LakeState| {
-            lake.ledger
-                .landed_until
-                .map_or(lake.ledger.from, |landed| landed.min(lake.ledger.until))
-        };
-        Continuation {
-            sources: self
-                .sources
-                .iter()
-                .map(|source| (at(&source.topic, source.partition), next(source)))
-                .collect(),
-            landed: self
-                .lake
-                .iter()
-                .map(|lake| (at(&lake.ledger.topic, lake.ledger.partition), landed(lake)))
-                .collect(),
-        }
     }
 }
 
@@ -215,20 +201,21 @@ mod tests {
             from: 5,
             until: 90,
             position: Some(80),
+            removed_before_judging: 0,
             partial: true,
+            settled: Some([60, 10]),
             outlet_ends: [70, 10],
             work: SourceWork::default(),
             ledger: None,
         });
         assert_eq!(State::parse(&state.to_bytes()), Ok(state.clone()));
-        assert_eq!(state.continuation().sources, [(TopicPartition::new("raw", 2), 80)].into());
     }
 
     #[test]
     fn what_is_no_state_of_this_version_is_refused_with_the_reason() {
         let text = String::from_utf8(State::new(subject()).to_bytes()).unwrap();
         for (from, to, why) in [
-            ("\"version\":1", "\"version\":2", "version 2"),
+            ("\"version\":2", "\"version\":1", "it has version 1, and this build reads version 2"),
             (FORMAT, "something-else", "no state of an audit"),
             ("\"finished\":false", "\"finished\":7", "damaged"),
             ("\"finished\":false", "\"finished\":false,\"odd\":1", "damaged"),

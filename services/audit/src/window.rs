@@ -9,6 +9,7 @@ const AGAIN: u8 = 1 << 2;
 const UNLIKE: u8 = 1 << 3;
 const SEEN: u8 = 1 << 4;
 const ABORTED: u8 = 1 << 5;
+const OPEN: u8 = 1 << 6;
 
 /// Kind of an outcome record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +103,20 @@ impl Window {
     /// Whether [`Window::aborted`] was said of the offset.
     pub(crate) fn is_aborted(&self, offset: i64) -> bool {
         self.at(offset).is_some_and(|at| self.flags[at] & ABORTED != 0)
+    }
+
+    /// An outcome of this offset is written and cannot be seen yet. Whether the offset is of this window.
+    pub(crate) fn open(&mut self, offset: i64) -> bool {
+        let at = self.at(offset);
+        if let Some(at) = at {
+            self.flags[at] |= OPEN;
+        }
+        at.is_some()
+    }
+
+    /// Whether [`Window::open`] was said of the offset.
+    pub(crate) fn is_open(&self, offset: i64) -> bool {
+        self.at(offset).is_some_and(|at| self.flags[at] & OPEN != 0)
     }
 
     /// Offsets without a visible source record.

@@ -32,6 +32,8 @@ pub(super) struct World {
     pub(super) window: i64,
     /// `cleanup.policy` of all topics.
     pub(super) policy: Option<String>,
+    /// The audit has a reader of uncommitted records, too.
+    pub(super) uncommitted: bool,
     pub(super) topics: Topics,
     lake: Lake,
 }
@@ -40,7 +42,14 @@ pub(super) struct World {
 pub(super) struct Topics {
     pub(super) records: BTreeMap<Arc<str>, Vec<Record>>,
     low: BTreeMap<Arc<str>, i64>,
+    /// Ends for readers of committed records; that of the topic elsewhere.
+    stable: BTreeMap<Arc<str>, i64>,
     broken: bool,
+    /// Nobody tells offsets of this topic.
+    unanswered: Option<Arc<str>>,
+    /// Brokers without topic ids.
+    nameless: bool,
+    sees_uncommitted: bool,
     policy: Option<String>,
 }
 
@@ -63,6 +72,7 @@ impl World {
             parquet: false,
             window: 4,
             policy: Some("delete".to_owned()),
+            uncommitted: false,
             topics,
             lake: Lake::default(),
         }
@@ -207,8 +217,53 @@ impl World {
         self.topics.low.insert(topic.into(), offset);
     }
 
+    /// Readers of committed records see nothing from here on: a transaction has no end yet.
+    pub(super) fn hide_from(&mut self, topic: &str, offset: i64) {
+        self.topics.stable.insert(topic.into(), offset);
+    }
+
     pub(super) fn break_broker(&mut self) {
         self.topics.broken = true;
+    }
+
+    pub(super) fn mend_broker(&mut self) {
+        (self.topics.broken, self.topics.unanswered) = (false, None);
+    }
+
+    pub(super) fn no_offsets_of(&mut self, topic: &str) {
+        self.topics.unanswered = Some(topic.into());
+    }
+
+    pub(super) fn no_ids(&mut self) {
+        self.topics.nameless = true;
+    }
+
+    /// The group has committed up to here.
+    pub(super) fn judged_until(&mut self, offset: i64) {
+        self.plan.topics[0].positions.insert(0, NextOffset(offset));
+    }
+
+    /// Source records, each with a validated outcome.
+    pub(super) fn validate_all(&mut self, numbers: std::ops::Range<usize>) {
+        for number in numbers {
+            self.source(&format!("event {number}"));
+            self.valid(number);
+        }
+    }
+
+    /// Audits, and what was kept at its end.
+    pub(super) fn audit_kept(&mut self, earlier: Earlier, range: &str) -> (Report, State) {
+        self.audit_stopped(earlier, range, None)
+    }
+
+    /// The same, stopped after so many records.
+    pub(super) fn audit_stopped(&mut self, earlier: Earlier, range: &str, stop_after: Option<usize>) -> (Report, State) {
+        let mut keeper = Keeper {
+            stop_after,
+            ..Keeper::default()
+        };
+        let report = self.audit_along(&|_: &Record| None, &mut keeper, earlier, range).unwrap();
+        (report, keeper.states.pop().unwrap())
     }
 
     pub(super) fn audit(&mut self) -> Report {
@@ -226,7 +281,8 @@ impl World {
         earlier: Earlier,
         range: &str,
     ) -> Result<Report, String> {
-        let mut scan = self.scan();
+        let (mut scan, mut raw) = (self.scan(), self.scan());
+        raw.sees_uncommitted = true;
         self.topics.policy.clone_from(&self.policy);
         let ports = Ports {
             cluster: &mut self.topics,
@@ -235,6 +291,7 @@ impl World {
         };
         let mut course = Course::watched_by(watch);
         (course.window, course.earlier, course.range) = (self.window, earlier, range.to_owned());
+        course.uncommitted = if self.uncommitted { Some(&mut raw) } else { None };
         match self.parquet {
             true => audit_along(&self.plan, ports, explain, course),
             false => audit_with(&self.plan, ports, explain, course, &read_lines),
@@ -255,8 +312,9 @@ impl World {
         Topics {
             records: self.topics.records.clone(),
             low: self.topics.low.clone(),
+            stable: self.topics.stable.clone(),
             broken: self.topics.broken,
-            policy: None,
+            ..Topics::default()
         }
     }
 
@@ -356,6 +414,12 @@ impl Topics {
     fn push(&mut self, topic: &str, record: Record) {
         self.records.get_mut(topic).unwrap().push(record);
     }
+
+    fn end(&self, topic: &str) -> i64 {
+        let all = self.records[topic].len() as i64;
+        let stable = self.stable.get(topic).copied().filter(|_| !self.sees_uncommitted);
+        stable.map_or(all, |stable| stable.min(all))
+    }
 }
 
 impl Cluster for Topics {
@@ -364,7 +428,7 @@ impl Cluster for Topics {
         Ok(known
             .map(|name| TopicFacts {
                 topic: name.clone(),
-                id: Some("id-1".into()),
+                id: (!self.nameless).then(|| "id-1".into()),
                 partitions: 1,
                 cleanup_policy: self.policy.clone(),
             })
@@ -373,7 +437,10 @@ impl Cluster for Topics {
 
     fn offsets(&mut self, topic: &str) -> Result<Vec<(NextOffset, NextOffset)>, WorldError> {
         let low = self.low.get(topic).copied().unwrap_or(0);
-        Ok(vec![(NextOffset(low), NextOffset(self.records[topic].len() as i64))])
+        if self.unanswered.as_deref() == Some(topic) {
+            return Err(WorldError::new(Remedy::Retry, "no answer"));
+        }
+        Ok(vec![(NextOffset(low), NextOffset(self.end(topic)))])
     }
 
     fn create(&mut self, _: &[NewTopic]) -> Result<(), WorldError> {
@@ -389,7 +456,8 @@ impl Scan for Topics {
         if from.0 < self.low.get(&at.topic).copied().unwrap_or(0) {
             return Err(WorldError::new(Remedy::Operator, "out of range"));
         }
-        let range = from.0 as usize..until.0 as usize;
+        let until = until.0.min(self.end(&at.topic));
+        let range = from.0.min(until) as usize..until as usize;
         // Three at a time, so that batches have seams.
         Ok(self.records[&at.topic][range]
             .iter()

@@ -56,6 +56,7 @@ fn report(args: &AuditArgs) -> anyhow::Result<Report> {
     };
     topics.sort();
     topics.dedup();
+    let names_topics = !args.topics.is_empty() || matches!(asked, Asked::Offsets(_));
     let mut cluster = ClusterClient::connect(&config.kafka)?;
     // What was sent back is consumed from a topic of its own, and has outcomes of its own.
     let settings = config.validator.clone().with_retries_of(&snapshot.topics());
@@ -67,6 +68,7 @@ fn report(args: &AuditArgs) -> anyhow::Result<Report> {
         topic.landed = config.lake.is_some();
         topic.retry = settings.is_retry(&topic.source);
         topic.starts_late = config.validator.start_at == StartAt::Latest && !settings.is_retry(&topic.source);
+        topic.others = names_topics;
         let facts = cluster.topics(std::slice::from_ref(&topic.validated))?;
         if facts.first().is_some_and(|facts| facts.id.is_none()) {
             // As the sink names what it lands where the brokers have no ids.
@@ -233,6 +235,9 @@ pub(crate) fn show(report: &Report, output: Output) {
     say(format_args!("{}", table(["", "partition", "what", "ledger"], rows)));
     for finding in report.findings() {
         say(format_args!("{finding}"));
+    }
+    for note in &report.notes {
+        say(format_args!("note: {note}"));
     }
     for why in &report.incomplete {
         say(format_args!("incomplete: {why}"));
