@@ -26,10 +26,13 @@ pub struct Registry {
     ports: Ports,
 }
 
+/// Looks for the files of a commit.
+pub type Archive = dyn Fn(&str) -> Option<Bundle> + Send + Sync;
+
 /// What the registry asks of the outside.
 pub struct Ports {
     /// The files of an earlier commit, if the source still has it. May block.
-    pub archive: Box<dyn Fn(&str) -> Option<Bundle> + Send + Sync>,
+    pub archive: Box<Archive>,
     /// Somebody says that the source has something new. Must not block.
     pub nudge: Box<dyn Fn() + Send + Sync>,
 }

@@ -89,7 +89,7 @@ pub(crate) enum Command {
         command: DlqCommand,
     },
     /// Send dead letters back, perhaps repaired. Only says what would happen, unless --execute is given.
-    Replay(ReplayArgs),
+    Replay(Box<ReplayArgs>),
     /// Prove from topics and lake that every source offset has exactly one outcome. Reads only.
     Audit(AuditArgs),
     /// Run everything in one process on an embedded broker, with planted faults that must be found again.
@@ -107,7 +107,7 @@ pub(crate) enum SlaCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum RegistryCommand {
     /// Follow a Git repository and serve its snapshot, its contracts, and the read API of Confluent's Schema Registry.
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Record an id for every event schema that a contract names, in schemas/registered of the repository.
     Ids(IdsArgs),
 }

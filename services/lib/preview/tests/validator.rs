@@ -335,7 +335,7 @@ fn reasons(tally: &Tally, changes: &[Change]) -> BTreeMap<String, u64> {
 /// Events by rule, where a rule stands at one place only.
 fn rules(tally: &Tally, changes: &[Change]) -> BTreeMap<(String, String), (u64, usize)> {
     let mut counted: BTreeMap<(String, String), (u64, usize)> = BTreeMap::new();
-    let mut paths: BTreeMap<(String, String), BTreeSet<(Arc<str>, String)>> = BTreeMap::new();
+    let mut paths: BTreeMap<_, BTreeSet<(Arc<str>, String)>> = BTreeMap::new();
     for (key, count) in changes.iter().flat_map(|change| tally.rules(*change)) {
         let name = (key.reason.as_str().to_owned(), key.rule.to_string());
         counted.entry(name.clone()).or_default().0 += count.events;

@@ -33,8 +33,10 @@ pub(crate) struct Markers {
     delay: Option<Delay>,
 }
 
+type Told = dyn Fn(&[u64]) + Send + Sync;
+
 #[derive(Clone)]
-struct Delay(Arc<dyn Fn(&[u64]) + Send + Sync>);
+struct Delay(Arc<Told>);
 
 // === impl Broker ===
 
@@ -131,6 +133,7 @@ impl std::fmt::Debug for Delay {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use std::sync::Mutex;
 

@@ -24,17 +24,17 @@ use look::Look;
 
 /// `dlq ls`.
 pub(crate) fn ls(args: &DlqLsArgs) -> Exit {
-    ending(Look::open(&args.look).and_then(|look| {
+    ending(Look::open(&args.look).map(|look| {
         let shown = look.entries(args.all);
         match args.look.output {
             Output::Human => say(format_args!("{}", show::list(&look, &shown, args.all))),
             Output::Json => say(format_args!("{:#}", show::list_document(&look, &shown))),
         }
-        Ok(match shown.iter().any(|entry| entry.standing.is_open()) {
+        match shown.iter().any(|entry| entry.standing.is_open()) {
             _ if look.survey.unread > 0 => Exit::CouldNotTell,
             true => Exit::Findings,
             false => Exit::Clean,
-        })
+        }
     }))
 }
 

@@ -113,11 +113,14 @@ impl Followed {
     }
 }
 
+/// Bytes, and the tag that says whether they are still the newest.
+type Tagged = (Vec<u8>, Option<String>);
+
 // === impl Documents ===
 
 impl Documents {
     /// Bytes and tag of the newest document; none when it is the one of that tag.
-    fn newest(&mut self, tag: Option<&str>) -> Result<Option<(Vec<u8>, Option<String>)>, WorldError> {
+    fn newest(&mut self, tag: Option<&str>) -> Result<Option<Tagged>, WorldError> {
         let shown = self.shown();
         match self {
             Documents::Registry(client) => match client.newest(tag)? {
