@@ -261,7 +261,7 @@ fn same_id(scene: &mut Scene) {
     .unwrap();
     other.begin().unwrap();
     // Brokers say it in more than one way, by what was asked first.
-    let fenced = "the producer is lost; making a new one";
+    let fenced = "code=Some(Fenced)";
     let before = count(&scene.workers[0], fenced);
     scene.produce(STIR);
     let victim = &scene.workers[0];
