@@ -16,9 +16,9 @@ use crate::stand::Stand;
 
 /// The topics that the example contracts bind, with their contracts.
 const CONTRACTS: [(&str, &str); 3] = [
-    ("orders", "shop/orders"),
-    ("payments", "payments/payments"),
-    ("customers", "crm/customers"),
+    ("orders", "shop/orders/v1.odcs.yaml"),
+    ("payments", "payments/payments/v2.odcs.yaml"),
+    ("customers", "crm/customers/v1.odcs.yaml"),
 ];
 
 /// What a deployment is made of.
@@ -353,7 +353,7 @@ fn write_contracts(folder: &Path, prefix: &str, topics: &[&str]) -> PathBuf {
     let contracts = folder.join("contracts");
     std::fs::create_dir(&contracts).unwrap();
     for (name, path) in CONTRACTS.iter().filter(|(name, _)| topics.contains(name)) {
-        let text = std::fs::read_to_string(root().join("contracts").join(path).join("v1.odcs.yaml")).unwrap();
+        let text = std::fs::read_to_string(root().join("contracts").join(path)).unwrap();
         let bound = text.replace(&format!("physicalName: {name}\n"), &format!("physicalName: {prefix}{name}\n"));
         assert_ne!(bound, text, "{name} binds another topic than this test thinks");
         std::fs::write(contracts.join(format!("{name}.odcs.yaml")), bound).unwrap();

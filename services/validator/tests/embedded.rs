@@ -107,7 +107,7 @@ fn snapshot() -> Arc<JudgingSnapshot> {
 
 fn snapshot_of(commit: &str, edit: impl Fn(String) -> String) -> Arc<JudgingSnapshot> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts");
-    let files: Vec<ContractFile> = ["shop/orders/v1", "payments/payments/v1", "crm/customers/v1"]
+    let files: Vec<ContractFile> = ["shop/orders/v1", "payments/payments/v2", "crm/customers/v1"]
         .iter()
         .map(|name| format!("{name}.odcs.yaml"))
         .map(|path| ContractFile {

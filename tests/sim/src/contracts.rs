@@ -14,7 +14,7 @@ pub(crate) const SCHEMA: u32 = 7;
 pub(crate) const POISON: u32 = 666;
 
 const ORDERS: &str = include_str!("../../../contracts/shop/orders/v1.odcs.yaml");
-const PAYMENTS: &str = include_str!("../../../contracts/payments/payments/v1.odcs.yaml");
+const PAYMENTS: &str = include_str!("../../../contracts/payments/payments/v2.odcs.yaml");
 const CUSTOMERS: &str = include_str!("../../../contracts/crm/customers/v1.odcs.yaml");
 const PAYMENT: &str = include_str!("../../../schemas/payments/payment.avsc");
 
@@ -61,7 +61,7 @@ pub(crate) fn history() -> &'static [Arc<JudgingSnapshot>; 3] {
             .replace("          - value: android\n", "");
         let base = [
             ("shop/orders/v1.odcs.yaml", ORDERS.to_owned()),
-            ("payments/payments/v1.odcs.yaml", PAYMENTS.to_owned()),
+            ("payments/payments/v2.odcs.yaml", PAYMENTS.to_owned()),
             ("crm/customers/v1.odcs.yaml", CUSTOMERS.to_owned()),
         ];
         let later = [("shop/orders/v1.3.odcs.yaml", second), ("shop/orders/v1.4.odcs.yaml", third)];

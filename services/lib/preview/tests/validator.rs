@@ -133,7 +133,7 @@ fn root() -> std::path::PathBuf {
 }
 
 fn files(edit: impl Fn(String) -> String) -> Vec<ContractFile> {
-    ["shop/orders/v1", "payments/payments/v1", "crm/customers/v1"]
+    ["shop/orders/v1", "payments/payments/v2", "crm/customers/v1"]
         .iter()
         .map(|name| format!("{name}.odcs.yaml"))
         .map(|path| ContractFile {

@@ -11,7 +11,7 @@ mod settings;
 
 const ORDERS: &str = include_str!("../../../../../contracts/shop/orders/v1.odcs.yaml");
 const CUSTOMERS: &str = include_str!("../../../../../contracts/crm/customers/v1.odcs.yaml");
-const PAYMENTS: &str = include_str!("../../../../../contracts/payments/payments/v1.odcs.yaml");
+const PAYMENTS: &str = include_str!("../../../../../contracts/payments/payments/v2.odcs.yaml");
 
 const HEAD: &str = "apiVersion: v3.2.0\nkind: DataContract\nid: c\nversion: \"1.0.0\"\nstatus: active\n";
 

@@ -13,8 +13,8 @@ const CONTRACTS: [(&str, &str); 3] = [
         include_str!("../../../../../contracts/shop/orders/v1.odcs.yaml"),
     ),
     (
-        "payments/payments/v1.odcs.yaml",
-        include_str!("../../../../../contracts/payments/payments/v1.odcs.yaml"),
+        "payments/payments/v2.odcs.yaml",
+        include_str!("../../../../../contracts/payments/payments/v2.odcs.yaml"),
     ),
     (
         "crm/customers/v1.odcs.yaml",
