@@ -1,4 +1,5 @@
-//! Secrets and content stay where they belong: planted everywhere, they appear in no log, metric, health page, diagnosis or report.
+//! Secrets and content stay where they belong: planted everywhere, they appear in no log, metric, health page, diagnosis or report. Secrets of
+//! stores and registries lie in the environment only: the lake is a folder here and no registry is asked, so no client carries them.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

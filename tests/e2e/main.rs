@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod canary;
-mod carried;
 mod dead_letters;
 mod refusals;
 mod registry;

@@ -99,11 +99,6 @@ impl Role {
         }
     }
 
-    /// Whether it has ended.
-    pub fn has_ended(&mut self) -> bool {
-        self.child.try_wait().expect("it is ours").is_some()
-    }
-
     /// Panics with the log's end when the role has ended by itself.
     pub fn assert_running(&mut self) {
         if let Some(status) = self.child.try_wait().expect("it is ours") {

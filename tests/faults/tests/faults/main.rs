@@ -51,14 +51,14 @@ fn validators_that_end_in_the_middle() {
         };
         (format!("{fault:?}"), Box::new(story) as Box<dyn FnOnce() + Send>)
     }));
-    // G3: in at_least_once what left before the end may be there again, a batch of it and no more. One that comes back may send one more
-    // before it hears of its loss.
+    // G3: in at_least_once what left before the end may be there again, a batch of it and no more. One that comes back sends on
+    // until it hears of its loss, which nobody bounds.
     let repeating = [
-        (Fault::Kill(Step(TO_CLIENT, Request::Produce)), 1),
-        (Fault::Kill(Step(TO_BROKER, Request::OffsetCommit)), 1),
-        (Fault::Freeze(Step(TO_CLIENT, Request::Produce)), 2),
+        (Fault::Kill(Step(TO_CLIENT, Request::Produce)), Some(SMALL_BATCH)),
+        (Fault::Kill(Step(TO_BROKER, Request::OffsetCommit)), Some(SMALL_BATCH)),
+        (Fault::Freeze(Step(TO_CLIENT, Request::Produce)), None),
     ];
-    stories.extend(repeating.into_iter().map(|(fault, batches)| {
+    stories.extend(repeating.into_iter().map(|(fault, most)| {
         let (stand, broker) = (stand.clone(), broker.clone());
         let story = move || {
             let mut scene = Scene::at_least_once(&stand, &broker, 1);
@@ -71,10 +71,8 @@ fn validators_that_end_in_the_middle() {
             let proof = scene.end();
             assert!(proof.repeated > 0, "it struck nowhere: {proof:?}");
             prove(|| {
-                assert!(
-                    proof.repeated <= batches * SMALL_BATCH,
-                    "more is there again than may be: {proof:?}"
-                )
+                let is_bounded = most.is_none_or(|most| proof.repeated <= most);
+                assert!(is_bounded, "more than a batch is there again: {proof:?}");
             });
         };
         (format!("at_least_once {fault:?}"), Box::new(story) as Box<dyn FnOnce() + Send>)
@@ -165,7 +163,7 @@ fn stopped_without_brokers(mut scene: Scene) {
         let name = role.name().to_owned();
         role.ended();
         eprintln!("{name} ended {:.1?} after it was asked to, without brokers", asked.elapsed());
-        prove(|| assert!(asked.elapsed() < STOPS_WITHIN, "{name}: {:.1?}", asked.elapsed()));
+        assert!(asked.elapsed() < STOPS_WITHIN, "{name}: {:.1?}", asked.elapsed());
     }
     scene.broker().up();
     scene.start_worker();
