@@ -335,7 +335,11 @@ impl Worker<'_> {
             match self.parts.exchange.committed(&partitions) {
                 Ok(committed) => break committed,
                 Err(error) if error.remedy == Remedy::Retry && !self.is_stopping() => self.wait_out(&error),
-                Err(error) => return Err(error),
+                Err(error) => {
+                    // Where these partitions stand is not known here any more: whatever was committed now could put the group back.
+                    self.is_abandoned = true;
+                    return Err(error);
+                }
             }
         };
         let went_through = positions.iter().all(|position| {

@@ -81,3 +81,11 @@ fn a_producer_that_was_not_replaced_carries_nothing_more() {
     let outcome = simulate(507_148, &Options::default());
     assert_eq!(outcome.wrong, Vec::<String>::new());
 }
+
+/// A worker that stops could not ask the group whether a commit in doubt had happened, and took its count of starts back beside the position
+/// from before it: the group went back.
+#[test]
+fn who_does_not_know_where_a_partition_stands_commits_nothing() {
+    let outcome = simulate(703_481, &Options::default());
+    assert_eq!(outcome.wrong, Vec::<String>::new());
+}
