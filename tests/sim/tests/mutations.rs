@@ -63,7 +63,8 @@ fn p5_repeats_of_an_earlier_fetch_handed_over() {
 #[test]
 fn p6_a_lost_partition_that_still_looks_owned() {
     let faults = [(Fault::F8, 30.0), (Fault::F32, 40.0), (Fault::F6, 1.0)];
-    red(Mutation::OwnsForEver, &faults, 0..60, &["has two outcomes"]);
+    // Who notes something beside the position of a partition that is another's puts it back, and what lies between is never drained.
+    red(Mutation::OwnsForEver, &faults, 0..60, &["has two outcomes", "not drained"]);
 }
 
 #[test]
@@ -81,14 +82,15 @@ fn p7_uncommitted_records_read() {
 #[test]
 fn p7_positions_read_under_an_open_transaction() {
     let faults = [(Fault::F3, 5.0), (Fault::F31, 3.0)];
-    red(Mutation::ReadsUnstablePositions, &faults, 0..60, &["has two outcomes"]);
+    // Likewise who begins at a position from before an open transaction.
+    red(Mutation::ReadsUnstablePositions, &faults, 0..60, &["has two outcomes", "not drained"]);
 }
 
 /// The same where a commit is decided, and its position comes later than its outcomes.
 #[test]
 fn p7_positions_read_before_their_marker() {
     let faults = [(Fault::F34, 2.0), (Fault::F31, 3.0)];
-    red(Mutation::ReadsUnstablePositions, &faults, 0..60, &["has two outcomes"]);
+    red(Mutation::ReadsUnstablePositions, &faults, 0..60, &["has two outcomes", "not drained"]);
 }
 
 #[test]
