@@ -35,6 +35,7 @@ fn everything() -> Metrics {
     metrics.lost(1);
     metrics.snapshot("c0ffee", 1_000_000);
     metrics.snapshot_refresh(Refresh::Loaded);
+    metrics.registry_request("/contracts/{id}", 200);
     metrics.schema_request(SchemaAnswer::Unknown);
     metrics.world_error(Port::Lake, &WorldError::new(Remedy::Retry, "slow"));
     metrics.partition_paused(&at, true);
