@@ -2,6 +2,7 @@
 
 mod chain_protocol;
 mod exhaustive;
+mod left_behind;
 mod policies;
 mod pressure;
 mod real_contracts;

@@ -83,14 +83,24 @@ fn p7_uncommitted_records_read() {
 fn p7_positions_read_under_an_open_transaction() {
     let faults = [(Fault::F3, 5.0), (Fault::F31, 3.0)];
     // Likewise who begins at a position from before an open transaction.
-    red(Mutation::ReadsUnstablePositions, &faults, 0..60, &["has two outcomes", "not drained"]);
+    red(
+        Mutation::ReadsUnstablePositions,
+        &faults,
+        0..60,
+        &["has two outcomes", "not drained"],
+    );
 }
 
 /// The same where a commit is decided, and its position comes later than its outcomes.
 #[test]
 fn p7_positions_read_before_their_marker() {
     let faults = [(Fault::F34, 2.0), (Fault::F31, 3.0)];
-    red(Mutation::ReadsUnstablePositions, &faults, 0..60, &["has two outcomes", "not drained"]);
+    red(
+        Mutation::ReadsUnstablePositions,
+        &faults,
+        0..60,
+        &["has two outcomes", "not drained"],
+    );
 }
 
 #[test]

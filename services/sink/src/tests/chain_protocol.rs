@@ -1,6 +1,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use super::left_behind::*;
 use super::world::*;
 use crate::chain::{read_claim, read_manifest};
 

@@ -13,7 +13,8 @@ use bytes::Bytes;
 use tidegate_flow::ports::{Created, ObjectFacts, Store};
 use tidegate_flow::{NextOffset, Remedy, WorldError, stamp};
 
-use super::world::{DAY, NOON, TestRulings, Topic, chain};
+use super::left_behind::chain;
+use super::world::{DAY, NOON, TestRulings, Topic};
 use crate::batch::{Closed, Closing, Gather, Taken};
 use crate::chain::{Sources, read_chain};
 use crate::document::{Claim, Manifest, Writer};

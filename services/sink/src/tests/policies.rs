@@ -3,6 +3,7 @@ use std::collections::VecDeque;
 use tidegate_columnar::fixed;
 use tidegate_flow::{Header, stamp};
 
+use super::left_behind::*;
 use super::world::*;
 use crate::slot::Limits;
 

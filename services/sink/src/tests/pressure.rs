@@ -1,5 +1,6 @@
 //! Claims of a former owner that together need more memory than there is.
 
+use super::left_behind::*;
 use super::world::*;
 use crate::run::Settings;
 use crate::slot::Limits;

@@ -15,6 +15,7 @@ use tidegate_contract::{ContractFile, Snapshot};
 use tidegate_flow::WorldError;
 use tidegate_flow::ports::Store;
 
+use super::left_behind::*;
 use super::world::*;
 use crate::contracts::{Schemas, SnapshotRulings};
 

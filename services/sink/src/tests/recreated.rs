@@ -8,6 +8,7 @@ use tidegate_columnar::read_identities;
 use tidegate_flow::ports::Store as _;
 use tidegate_flow::{Header, stamp};
 
+use super::left_behind::*;
 use super::world::*;
 use crate::chain::{ChainName, read_manifest};
 

@@ -7,12 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 use tidegate_check::plan::{Kind, LeafType, Node};
 use tidegate_check::verdict::{Facts, Op};
 use tidegate_check::{Input, Reason, RowSink, SchemaNeed, Verdict, Violation};
 use tidegate_codec::Scalar;
-use tidegate_columnar::{Identity, RowBuilder, read_identities};
+use tidegate_columnar::RowBuilder;
 use tidegate_contract::model::LakeBucket;
 use tidegate_contract::{ContractRef, Severity};
 use tidegate_flow::ports::{Clock, Cluster, Committed, Consumer, Created, NewTopic, ObjectFacts, Polled, Store, TopicFacts};
@@ -20,10 +19,7 @@ use tidegate_flow::record::Position;
 use tidegate_flow::{Header, NextOffset, Offset, Origin, Record, Remedy, TopicPartition, WorldError, stamp};
 
 use crate::batch::SkipPolicy;
-use crate::chain::{ChainName, read_claim, read_manifest};
-use crate::document::Manifest;
 use crate::metrics::Metrics;
-use crate::path::hex;
 use crate::rulings::{Bound, Rulings};
 use crate::run::{Parts, Settings, run};
 use crate::slot::{Close, Limits};
@@ -33,8 +29,8 @@ pub(super) const DAY: i64 = 86_400_000_000;
 /// 2026-11-21T10:00:00Z.
 pub(super) const NOON: i64 = 1_795_255_200_000_000;
 
-const ID: &str = "8Nq-Zw_XQLyPdpW0iUTMvA";
-const NEW_ID: &str = "9Nq-Zw_XQLyPdpW0iUTMvA";
+pub(super) const ID: &str = "8Nq-Zw_XQLyPdpW0iUTMvA";
+pub(super) const NEW_ID: &str = "9Nq-Zw_XQLyPdpW0iUTMvA";
 
 /// Objects by path.
 #[derive(Default)]
@@ -631,80 +627,4 @@ fn run_worker(
         Err(panic) if panic.downcast_ref::<&str>() == Some(&"crash") => None,
         Err(panic) => resume_unwind(panic),
     }
-}
-
-/// What a reader of the lake and an auditor of the chain see. Proves on the way that the chain is whole: slots without gap or overlap,
-/// claims fulfilled, every file announced, hashed and readable, no file beside the manifests.
-pub(super) fn lake(store: &MemoryStore, partition: i32) -> (Vec<Identity>, Vec<Manifest>) {
-    let name = chain(partition);
-    let mut manifests: Vec<Manifest> = Vec::new();
-    let mut rows = Vec::new();
-    let mut announced = BTreeSet::new();
-    while let Some(manifest) = read_manifest(store, &name, manifests.len() as u64).unwrap() {
-        let claim = &manifest.claim;
-        assert_eq!(Some(claim.clone()), read_claim(store, &name, claim.seq).unwrap());
-        assert_eq!(claim.seq, manifests.len() as u64);
-        if let Some(before) = manifests.last() {
-            assert_eq!(claim.start, before.claim.end, "slots touch");
-        }
-        assert_eq!(claim.rows + claim.skips.values().sum::<u64>(), claim.records);
-        let mut in_slot = 0;
-        for (claimed, file) in claim.files.iter().zip(&manifest.files) {
-            let bytes = store.get(&file.path).unwrap().unwrap();
-            assert_eq!((&claimed.path, file.bytes), (&file.path, bytes.len() as u64));
-            assert_eq!(file.sha256, hex(&Sha256::digest(&bytes)));
-            let identities = read_identities(bytes).unwrap();
-            assert_eq!((claimed.rows, file.rows), (identities.len() as u64, identities.len() as u64));
-            assert!(
-                identities
-                    .iter()
-                    .all(|row| claim.first_offset <= row.offset && row.offset <= claim.last_offset)
-            );
-            in_slot += identities.len() as u64;
-            rows.extend(identities);
-            assert!(announced.insert(file.path.clone()), "{} is announced twice", file.path);
-        }
-        assert_eq!(in_slot, claim.rows);
-        manifests.push(manifest);
-    }
-    assert_eq!(
-        read_claim(store, &name, manifests.len() as u64).unwrap(),
-        None,
-        "no claim is left open"
-    );
-    let marker = format!("-{partition}-");
-    let found: BTreeSet<_> = store
-        .list("lake")
-        .unwrap()
-        .into_iter()
-        .map(|facts| facts.path)
-        .filter(|path| path.contains(&marker))
-        .collect();
-    assert_eq!(found, announced);
-    rows.sort();
-    (rows, manifests)
-}
-
-pub(super) fn chain(partition: i32) -> ChainName {
-    ChainName {
-        topic: TOPIC.into(),
-        topic_id: ID.into(),
-        partition,
-    }
-}
-
-/// The chain of the topic that was made anew.
-pub(super) fn chain_made_anew(partition: i32) -> ChainName {
-    ChainName {
-        topic_id: NEW_ID.into(),
-        ..chain(partition)
-    }
-}
-
-/// Every record of a partition is one row, and nothing else is.
-pub(super) fn assert_exact(store: &MemoryStore, topic: &Topic, partition: i32) {
-    let (rows, _) = lake(store, partition);
-    let found: Vec<_> = rows.iter().map(|row| row.offset).collect();
-    let wanted: Vec<_> = topic.records[&partition].iter().map(|record| record.origin.offset.0).collect();
-    assert_eq!(found, wanted);
 }
