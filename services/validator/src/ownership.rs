@@ -66,7 +66,8 @@ impl Worker<'_> {
             }
             Err(error) if error.remedy == Remedy::Retry => {
                 self.wait_out(&error);
-                self.waiting = waiting;
+                // Those that were put off meanwhile are asked for by and by: nobody begins a partition twice.
+                self.waiting = waiting.into_iter().filter(|at| !self.parked.contains_key(at)).collect();
             }
             Err(error) => return Err(error),
         }

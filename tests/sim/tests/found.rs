@@ -89,3 +89,11 @@ fn who_does_not_know_where_a_partition_stands_commits_nothing() {
     let outcome = simulate(703_481, &Options::default());
     assert_eq!(outcome.wrong, Vec::<String>::new());
 }
+
+/// A partition that was put off was begun with the others all the same when their start had to be tried again, and once more in its turn: what had
+/// been read of it was judged twice.
+#[test]
+fn a_partition_that_was_put_off_is_begun_once() {
+    let outcome = simulate(900_688, &Options::default());
+    assert_eq!(outcome.wrong, Vec::<String>::new());
+}
