@@ -7,6 +7,7 @@ use tidegate_flow::{Position, Record, Remedy, TopicPartition, WorldError};
 use crate::judging::Blocked;
 use crate::ledger::Note;
 use crate::outcome::Decided;
+use crate::ownership::Start;
 use crate::publish::{Cause, Published};
 use crate::quarantine::{Crashes, Facing};
 use crate::run::Worker;
@@ -137,16 +138,25 @@ impl Worker<'_> {
         self.take_count_back(all);
     }
 
-    /// Who is killed or loses the partition while it waits did not die of it.
+    /// Who is killed or loses the partition while it waits did not die of it. Tried once for each wait: where the group refuses the note for
+    /// good, this start stays counted.
     pub(crate) fn uncount_held(&mut self) {
-        let held = self.partitions.iter().filter(|(_, owned)| owned.held_until.is_some());
-        self.take_count_back(held.map(|(at, _)| at.clone()).collect());
+        let mut held = Vec::new();
+        for (at, owned) in &mut self.partitions {
+            if owned.start == Start::Waiting {
+                owned.start = Start::Counted;
+                if owned.held_until.is_some() {
+                    held.push(at.clone());
+                }
+            }
+        }
+        self.take_count_back(held);
     }
 
     fn take_count_back(&mut self, mut partitions: Vec<TopicPartition>) {
         partitions.retain(|at| {
             let owned = self.partitions.get(at);
-            owned.is_some_and(|owned| owned.watch.is_counting() && !owned.is_uncounted)
+            owned.is_some_and(|owned| owned.watch.is_counting() && owned.start != Start::Uncounted)
         });
         let positions: Vec<Position> = partitions.iter().map(|at| self.position_uncounted(at)).collect();
         if let Err(error) = self.commit_notes(&positions) {
@@ -155,7 +165,7 @@ impl Worker<'_> {
         }
         for at in partitions {
             if let Some(owned) = self.partitions.get_mut(&at) {
-                owned.is_uncounted = true;
+                owned.start = Start::Uncounted;
             }
         }
     }
@@ -164,14 +174,14 @@ impl Worker<'_> {
     pub(crate) fn count_again(&mut self, partitions: &[TopicPartition]) -> Result<(), WorldError> {
         let mut positions = Vec::new();
         for at in partitions {
-            if self.partitions.get(at).is_some_and(|owned| owned.is_uncounted) {
+            if self.partitions.get(at).is_some_and(|owned| owned.start == Start::Uncounted) {
                 positions.push(self.position_with(at, self.crashes(at)));
             }
         }
         self.commit_notes(&positions)?;
         for position in positions {
             if let Some(owned) = self.partitions.get_mut(&position.at) {
-                owned.is_uncounted = false;
+                owned.start = Start::Counted;
             }
         }
         Ok(())

@@ -31,8 +31,19 @@ pub(crate) struct Owned {
     pub(crate) held_until: Option<i64>,
     /// Starts before this one that came to nothing.
     pub(crate) watch: Watch,
-    /// It waits, and the group's note does not count this start for as long.
-    pub(crate) is_uncounted: bool,
+    /// What the group's note says of this start while the partition waits.
+    pub(crate) start: Start,
+}
+
+/// Whether the group's note counts the start of a partition: who waits has nothing in hand to die of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// As any start.
+    Counted,
+    /// It waits since just now; the note is to be taken back, which is tried once for each wait.
+    Waiting,
+    /// The note does not count it for as long as it waits.
+    Uncounted,
 }
 
 /// How records that may already have left were judged.
@@ -122,7 +133,7 @@ impl Worker<'_> {
                     pinned,
                     held_until: None,
                     watch,
-                    is_uncounted: false,
+                    start: Start::Counted,
                 },
             );
             starts.push((committed.at, next));
@@ -295,6 +306,9 @@ impl Worker<'_> {
             self.settings.retry_after
         };
         owned.held_until = Some(now + micros(patience));
+        if owned.start == Start::Counted {
+            owned.start = Start::Waiting;
+        }
         let next = owned.committed.0;
         if let Err(failed) = self.parts.exchange.pause(std::slice::from_ref(at)) {
             // Not paused it goes on fetching; `take` drops what comes.

@@ -4,7 +4,7 @@
 
 mod stage;
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use stage::{GROUP, Stage, contract};
 use tidegate_flow::{NextOffset, Remedy, TopicPartition};
@@ -116,5 +116,24 @@ fn who_is_killed_while_a_partition_waits_is_not_counted_against_it() {
         stage.run_through();
         assert_eq!(stage.outcomes("events")[&(0, 0)], ["registry_schema_unknown unknown_schema"]);
         assert_eq!(stage.broker.committed(GROUP, &at()), Some(NextOffset(1)));
+    }
+}
+
+/// The note of a start is taken back once for each wait, not at each turn.
+#[test]
+fn who_may_not_note_anything_asks_once_for_each_wait() {
+    for mode in MODES {
+        let mut stage = stage(mode);
+        stage.settings.retry_after = std::time::Duration::from_millis(200);
+        stage.registry.down.store(true, Ordering::Release);
+        stage.refused = Some(AtomicUsize::new(0));
+        stage.write("events", 0, vec![0, 0, 0, 0, 9, 2]);
+        assert!(stage.live(|stage| stage.held.lock().unwrap().len() > 3));
+        let (refused, waits) = (
+            stage.refused.as_ref().unwrap().load(Ordering::Acquire),
+            stage.held.lock().unwrap().len(),
+        );
+        // And once more at the end.
+        assert!(refused > 1 && refused <= waits + 1, "{mode:?}: {refused} of {waits}");
     }
 }

@@ -248,6 +248,8 @@ fn refusals(worker: &Role) -> usize {
 }
 
 fn same_id(scene: &mut Scene) {
+    // Somebody who has something in hand: who owns nothing would never learn of it.
+    scene.catch(Step(Moment::Request, Request::AddOffsetsToTxn)).go_on();
     let client = scene.world.client_id(scene.workers[0].name());
     let id = scene.proxy.transactional_id(&client).expect("it has opened its producer");
     let topics = scene.world.sources();

@@ -118,18 +118,23 @@ impl Scene {
         self.producing.lock().unwrap().write(events);
     }
 
-    /// Catches a step of the first validator, which gets something to do.
+    /// Catches a step of a validator, which gets something to do and is the first from then on. One that owns nothing just now, or waits for
+    /// the end of something else, has the next one take its place.
     pub fn catch(&mut self, step: Step) -> Caught {
-        let client = self.world.client_id(self.workers[0].name());
-        let trap = self.proxy.trap(&client, step, 0);
-        // Whoever just joined may get its partitions behind what was written; then it gets something later.
-        for _ in 0..12 {
-            self.produce(200);
-            if let Some(caught) = trap.within(Duration::from_secs(5)) {
-                return caught;
+        for _ in 0..6 * self.workers.len() {
+            let client = self.world.client_id(self.workers[0].name());
+            let trap = self.proxy.trap(&client, step, 0);
+            // Whoever just joined may get its partitions behind what was written; then it gets something later.
+            for _ in 0..4 {
+                self.produce(200);
+                if let Some(caught) = trap.within(Duration::from_secs(5)) {
+                    return caught;
+                }
             }
+            self.workers.rotate_left(1);
         }
-        panic!("nothing to catch: {step:?} of {client}")
+        let names: Vec<&str> = self.workers.iter().map(Role::name).collect();
+        panic!("nothing to catch: {step:?} of any of {names:?}")
     }
 
     /// Waits until every event that is there now has its outcome. One that gets none is a proof that failed.

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use tidegate_check::input::Known;
 use tidegate_check::{Reason, SchemaLookup, SchemaNeed, Skip};
 use tidegate_contract::{ContractFile, ContractRef, Severity, Snapshot};
-use tidegate_flow::ports::{Clock, Cluster, Committed, Consumer, Delivery, Exchange, NewTopic, Polled, Refusal, Scan, TransactionFault};
+use tidegate_flow::ports::{
+    Clock, Cluster, Committed, Consumer, Delivery, Exchange, FaultClass, NewTopic, Polled, Refusal, Scan, TransactionFault,
+};
 use tidegate_flow::record::{Outgoing, header_text};
 use tidegate_flow::{Header, NextOffset, Position, Record, Remedy, TopicPartition, WorldError, stamp};
 use tidegate_sim::{Broker, BrokerExchange};
@@ -53,6 +55,8 @@ pub(crate) struct Stage {
     pub(crate) topic_id: Mutex<Option<Arc<str>>>,
     /// The process ends when it polls.
     pub(crate) dies: AtomicBool,
+    /// Positions without records that the group refused: all but the first when it is there.
+    pub(crate) refused: Option<AtomicUsize>,
 }
 
 /// What a registry knows, and what becomes of who asks.
@@ -231,6 +235,13 @@ impl Exchange for Pair<'_> {
     }
 
     fn send_offsets(&mut self, positions: &[Position]) -> Result<(), TransactionFault> {
+        if self.is_refused() {
+            return Err(TransactionFault {
+                class: FaultClass::Abortable,
+                operator: true,
+                what: "positions are refused".to_owned(),
+            });
+        }
         self.inner.send_offsets(positions)
     }
 
@@ -294,6 +305,9 @@ impl Consumer for Pair<'_> {
     }
 
     fn commit(&mut self, positions: &[Position]) -> Result<(), WorldError> {
+        if self.is_refused() {
+            return Err(WorldError::new(Remedy::Operator, "positions are refused"));
+        }
         self.stage.commits.fetch_add(1, Ordering::AcqRel);
         self.stage.empty_commits.fetch_add(usize::from(self.sent == 0), Ordering::AcqRel);
         self.sent = 0;
@@ -313,6 +327,13 @@ impl Consumer for Pair<'_> {
 
     fn close(&mut self) {
         self.inner.close();
+    }
+}
+
+impl Pair<'_> {
+    fn is_refused(&self) -> bool {
+        let refused = self.stage.refused.as_ref().filter(|_| self.sent == 0);
+        refused.is_some_and(|refused| self.stage.commits.load(Ordering::Acquire) > 0 && refused.fetch_add(1, Ordering::AcqRel) < usize::MAX)
     }
 }
 
@@ -367,6 +388,7 @@ impl Stage {
             unwelcome: None,
             endless: Mutex::default(),
             topic_id: Mutex::default(),
+            refused: None,
             dies: AtomicBool::new(false),
         }
     }
