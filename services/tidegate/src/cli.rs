@@ -367,6 +367,7 @@ pub(crate) enum TestOutput {
 #[command(after_help = "Examples:
   tidegate ci --base origin/main contracts                          on your laptop, before you push
   tidegate ci --base origin/main contracts --comment comment.md     for CI: the comment, found again by its first line
+  tidegate ci --base origin/main contracts --preview topic:orders --brokers kafka:9092 --since 24h --max-newly-failing 0.1%
 
 Needs the whole history (fetch-depth: 0). Under GitHub Actions and Azure Pipelines findings become annotations, and GitHub's step
 summary is written.
@@ -398,9 +399,11 @@ pub(crate) struct CiArgs {
     /// The part of the version that an undetermined change demands.
     #[arg(long, default_value = "major")]
     pub(crate) undetermined: Undetermined,
-    /// The clock that kill switches, and tests that say no time, see (RFC 3339).
+    /// The clock that kill switches, tests that say no time, and previewed events see (RFC 3339).
     #[arg(long)]
     pub(crate) now: Option<String>,
+    #[command(flatten)]
+    pub(crate) events: crate::commands::ci::events::EventsArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 use tidegate_contract::{Contract, Diagnostic, Level, Location, render};
 use tidegate_diff::{Diff, Verdict, compare_sets};
 use tidegate_git::history::{has_folder, line};
+use tidegate_preview::Report;
 
 use crate::cli::{CiArgs, CiOutput, Undetermined};
 use crate::commands::diff::side::Side;
@@ -20,6 +21,7 @@ use crate::review::ground::{Ground, Named};
 use crate::review::{codes, finding};
 use crate::wiring::clock::now_micros;
 
+pub(crate) mod events;
 mod report;
 
 /// How many commits of the base are tried until one loads.
@@ -58,6 +60,8 @@ struct Review<'r> {
     /// None when contracts do not load.
     diff: Option<&'r Diff>,
     hits: Vec<Hit<'r>>,
+    /// What the change would do to events, where that was asked and could be told.
+    preview: Option<Report>,
 }
 
 fn ci(args: &CiArgs) -> anyhow::Result<Exit> {
@@ -121,8 +125,15 @@ fn ci(args: &CiArgs) -> anyhow::Result<Exit> {
     if !hits.is_empty() {
         steps.push(consumers(&hits));
     }
-    // The preview over real events is one more step here: it takes `before.contracts` and `examined.contracts`, and answers a `Step` and
-    // findings as the others do.
+    let here = path.display().to_string();
+    let sides = [(before.name.as_str(), &*before.contracts), (here.as_str(), &*examined.contracts)];
+    let preview = match args.events.step(sides, diff.as_ref(), clock) {
+        Some((step, preview)) => {
+            steps.push(step);
+            preview
+        }
+        None => None,
+    };
 
     let mut found = std::mem::take(&mut examined.found);
     found.extend(versions);
@@ -139,6 +150,7 @@ fn ci(args: &CiArgs) -> anyhow::Result<Exit> {
         found,
         diff: diff.as_ref(),
         hits,
+        preview,
     };
     write(args, &examined, &review)?;
     Ok(match review.state() {

@@ -20,7 +20,7 @@ use tidegate_preview::line::LineFeed;
 use tidegate_preview::run::{Bounds, Far};
 use tidegate_preview::{Asked, Feed, InputReport, Limit, Pair, Report, Side, Stopped, render};
 
-pub(crate) use args::{PreviewArgs, PreviewOutput};
+pub(crate) use args::{PreviewArgs, PreviewOutput, duration};
 use input::Input;
 use progress::Progress;
 
@@ -31,12 +31,9 @@ use crate::exit::Exit;
 use crate::signals::stop_flag;
 use crate::wiring::clock::now_micros;
 
-/// What to preview; for `tidegate preview` and for whoever calls it, such as `tidegate ci`.
+/// Which events to preview; for `tidegate preview` and `tidegate ci`.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
-    /// A file, a folder, or `REF:PATH`.
-    pub(crate) old: String,
-    pub(crate) new: String,
     /// As on the command line.
     pub(crate) inputs: Vec<String>,
     /// Topic of events that do not say theirs; default: the only one that the contracts bind.
@@ -59,9 +56,12 @@ pub(crate) fn run(args: &PreviewArgs) -> Exit {
 }
 
 fn command(args: &PreviewArgs) -> anyhow::Result<Exit> {
-    let Some(report) = preview(&args.request()?)? else {
+    // A mistake in the flags is told before contracts are.
+    let request = args.request()?;
+    let (Some(old), Some(new)) = (side(&args.old)?, side(&args.new)?) else {
         return Ok(Exit::CouldNotTell);
     };
+    let report = preview(&Pair { old, new }, &request)?;
     let text = match args.output {
         PreviewOutput::Human => render::human(&report),
         PreviewOutput::Markdown => render::markdown(&report),
@@ -77,13 +77,8 @@ fn command(args: &PreviewArgs) -> anyhow::Result<Exit> {
     })
 }
 
-/// Makes a preview. `None` when contracts do not load, which has been said on standard error then; an error is misuse or a world that does not
-/// answer: nothing may be concluded then.
-pub(crate) fn preview(request: &Request) -> anyhow::Result<Option<Report>> {
-    let (Some(old), Some(new)) = (side(&request.old)?, side(&request.new)?) else {
-        return Ok(None);
-    };
-    let pair = Pair { old, new };
+/// Makes a preview. An error is misuse or a world that does not answer: nothing may be concluded then.
+pub(crate) fn preview(pair: &Pair, request: &Request) -> anyhow::Result<Report> {
     let inputs: Vec<Input> = request
         .inputs
         .iter()
@@ -103,9 +98,9 @@ pub(crate) fn preview(request: &Request) -> anyhow::Result<Option<Report>> {
     let begun = Instant::now();
     let stop = stop_flag();
     let mut report = Report {
-        sides: (request.old.clone(), request.new.clone()),
+        sides: (pair.old.name().to_owned(), pair.new.name().to_owned()),
         inputs: Vec::new(),
-        notes: notes(&pair, &inputs),
+        notes: notes(pair, &inputs),
         limit: request.max_newly_failing,
     };
     let window = topic::Window {
@@ -120,12 +115,12 @@ pub(crate) fn preview(request: &Request) -> anyhow::Result<Option<Report>> {
         let mut unknown = Vec::new();
         let (mut feed, kind, clock): (Box<dyn Feed>, _, _) = match input {
             Input::Lines(file) if lake::is_lake(Path::new(file)) => {
-                let feed = lake::LakeFeed::open(&pair, Path::new(file), now)?;
+                let feed = lake::LakeFeed::open(pair, Path::new(file), now)?;
                 unknown = feed.unknown();
                 (Box::new(feed), "lake", fixed.clone())
             }
             Input::Lines(file) => {
-                let topic = line_topic(&pair, request.topic.as_deref())?;
+                let topic = line_topic(pair, request.topic.as_deref())?;
                 (
                     Box::new(LineFeed::new(file.as_str(), topic, now, open(file)?)),
                     "lines",
@@ -143,7 +138,7 @@ pub(crate) fn preview(request: &Request) -> anyhow::Result<Option<Report>> {
         };
         let mut out_of_time = false;
         let ran = tidegate_preview::run(
-            &pair,
+            pair,
             &mut *feed,
             &request.asked,
             &schemas,
@@ -172,7 +167,7 @@ pub(crate) fn preview(request: &Request) -> anyhow::Result<Option<Report>> {
             stopped,
         });
     }
-    Ok(Some(report))
+    Ok(report)
 }
 
 /// The contracts of one side, compiled; none when they do not load or compile, which has been said then.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod preview;
 mod repo;
 
 use std::path::{Path, PathBuf};

@@ -48,6 +48,14 @@ pub(super) fn markdown(review: &Review<'_>) -> String {
             "\n<details><summary>Changes, graded for producers and consumers</summary>\n\n{table}\n</details>\n"
         );
     }
+    if let Some(preview) = &review.preview {
+        let table = tidegate_preview::render::markdown(preview);
+        let table = table.strip_prefix("### ").unwrap_or(&table);
+        let _ = write!(
+            out,
+            "\n<details><summary>What it does to events that came</summary>\n\n{table}\n</details>\n"
+        );
+    }
     let _ = write!(
         out,
         "\n<sub>Compared with {} at {}. `tidegate explain CODE` says more.</sub>\n",
@@ -100,6 +108,7 @@ pub(super) fn json(review: &Review<'_>) -> Value {
         "findings": formats::document(&review.found),
         "diff": review.diff.map(render::json),
         "consumers": review.hits.iter().map(super::Hit::document).collect::<Vec<_>>(),
+        "preview": review.preview.as_ref().map(tidegate_preview::render::json),
     })
 }
 
@@ -117,6 +126,7 @@ fn headline(review: &Review<'_>) -> String {
     let errors = review.found.iter().filter(|one| one.level == Level::Error).count();
     match review.state() {
         State::Clean => "✅ clean".to_owned(),
+        State::Told if review.hits.is_empty() => "✅ clean, and events feel it".to_owned(),
         State::Told => "✅ clean, and consumers feel it".to_owned(),
         State::Findings => format!("❌ {}", crate::commands::lint::count(errors, "error")),
         State::CouldNotTell => "❔ could not tell".to_owned(),
@@ -201,6 +211,7 @@ mod tests {
             found: (0..findings).map(one).collect(),
             diff: None,
             hits: Vec::new(),
+            preview: None,
         }
     }
 

@@ -98,8 +98,6 @@ impl PreviewArgs {
             }
         };
         Ok(Request {
-            old: self.old.clone(),
-            new: self.new.clone(),
             inputs: self.inputs.clone(),
             topic: self.topic.clone(),
             last: self.last,
@@ -126,7 +124,7 @@ impl PreviewArgs {
 }
 
 /// `90s`, `5m`, `24h`, `7d`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no duration such as 90s, 5m, 24h or 7d");
     let (digits, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
     let seconds = match unit {
