@@ -26,14 +26,19 @@ pub struct Catalog {
 // === impl Catalog ===
 
 impl Catalog {
-    /// Compiles a commit as workers will, and holds it to the one in force: a version that was enforced never changes its content.
+    /// Compiles a commit as workers will, and holds it to what was published and to the one in force: a version that was enforced never
+    /// changes its content.
     ///
     /// Answers the warnings beside a good one.
     ///
     /// # Errors
     ///
     /// Everything that is wrong; nothing of the commit may be used.
-    pub fn compile(bundle: Bundle, before: Option<&Catalog>) -> Result<(Catalog, Vec<Diagnostic>), Vec<Diagnostic>> {
+    pub fn compile(
+        bundle: Bundle,
+        mut published: History,
+        before: Option<&Catalog>,
+    ) -> Result<(Catalog, Vec<Diagnostic>), Vec<Diagnostic>> {
         let sealed = bundle.seal().map_err(|problem| {
             vec![Diagnostic::unreadable(
                 Level::Error,
@@ -50,13 +55,12 @@ impl Catalog {
             }
         }
         if let Some(before) = before {
-            let mut history = History::default();
             for contract in &before.snapshot.contracts {
-                history.take(contract, &before.commit);
+                published.take(contract, &before.commit);
             }
-            let changed = history.violations(snapshot.contracts.iter().map(|contract| &**contract));
-            problems.extend(changed.iter().map(tidegate_diff::Violation::diagnostic));
         }
+        let changed = published.violations(snapshot.contracts.iter().map(|contract| &**contract));
+        problems.extend(changed.iter().map(tidegate_diff::Violation::diagnostic));
         let recorded = match ids::check(&bundle.files, &snapshot) {
             Ok(recorded) => recorded,
             Err(found) => {

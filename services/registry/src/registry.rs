@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tidegate_contract::{Bundle, Diagnostic, Level};
+use tidegate_diff::History;
 
 use crate::auth::{Caller, Tokens};
 use crate::catalog::Catalog;
@@ -95,15 +96,16 @@ impl Registry {
         }
     }
 
-    /// Takes up what the source has: whole, or not at all. `now` in microseconds since the epoch.
-    pub fn take_up(&self, bundle: Bundle, now: i64) -> Outcome {
+    /// Takes up what the source has: whole, or not at all. `published` is what the source's history says was published up to that commit;
+    /// empty where it has none. `now` in microseconds since the epoch.
+    pub fn take_up(&self, bundle: Bundle, published: History, now: i64) -> Outcome {
         let before = self.state().catalog;
         if before.as_ref().is_some_and(|before| *before.commit == *bundle.commit) {
             self.confirm(now);
             return Outcome::Unchanged;
         }
         let commit: Arc<str> = bundle.commit.as_str().into();
-        match Catalog::compile(bundle, before.as_deref()) {
+        match Catalog::compile(bundle, published, before.as_deref()) {
             Ok((catalog, notes)) => {
                 let catalog = Arc::new(catalog);
                 let mut held = self.write();
@@ -196,7 +198,9 @@ impl Registry {
         let at_hand = self.read().recent.iter().find(|catalog| *catalog.commit == *commit).cloned();
         at_hand.or_else(|| {
             let bundle = (self.ports.archive)(commit)?;
-            Catalog::compile(bundle, None).ok().map(|(catalog, _)| Arc::new(catalog))
+            Catalog::compile(bundle, History::default(), None)
+                .ok()
+                .map(|(catalog, _)| Arc::new(catalog))
         })
     }
 

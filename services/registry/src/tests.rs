@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use tidegate_contract::{Bundle, ContractFile, Snapshot};
+use tidegate_diff::History;
 
 use crate::http::{Answer, Request};
 use crate::ids::{FILE, Ids, check, wanted};
@@ -67,12 +68,12 @@ fn loaded(files: Vec<ContractFile>) -> Registry {
 }
 
 fn take(registry: &Registry, commit: &str, files: Vec<ContractFile>) {
-    let outcome = registry.take_up(Bundle::new(commit, files), SECOND);
+    let outcome = registry.take_up(Bundle::new(commit, files), History::default(), SECOND);
     assert!(matches!(outcome, Outcome::Loaded(_)), "{outcome:?}");
 }
 
 fn refused(registry: &Registry, commit: &str, files: Vec<ContractFile>) -> String {
-    match registry.take_up(Bundle::new(commit, files), SECOND) {
+    match registry.take_up(Bundle::new(commit, files), History::default(), SECOND) {
         Outcome::Refused(problems) => problems.iter().map(|one| format!("{} {}\n", one.code, one.problem)).collect(),
         other => panic!("{other:?}"),
     }

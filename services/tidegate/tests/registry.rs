@@ -589,6 +589,40 @@ fn a_start_at_a_bad_commit_serves_the_last_good_one() {
     });
 }
 
+/// Whoever starts later knows what was published before: replicas agree, whenever they were started.
+#[test]
+fn a_start_at_a_changed_version_serves_what_was_published() {
+    let shop = Shop::new();
+    let good = shop.push();
+    let orders = contract("1.0.0", "integer");
+    shop.write("shop/orders.odcs.yaml", &orders.replace("i64", "i32"));
+    shop.push();
+    // What comes behind does not make it right, and takes nothing of it along.
+    shop.write(
+        "shop/more.odcs.yaml",
+        "apiVersion: v3.2.0\nkind: DataContract\nid: more\nname: More\nversion: 1.0.0\nstatus: active\nschema:\n  - name: more\n    physicalType: topic\n    \
+         properties:\n      - {name: id, logicalType: string}\n",
+    );
+    let behind = shop.push();
+    let args = ["registry", "serve", "--contracts", "work", "--listen", "127.0.0.1:0"];
+    let mut registry = Role::start(shop.path(), "registry", &args, &[]);
+    let api = registry.said("address");
+    registry.wait("the published content", |_| {
+        let (_, health) = get(&api, "/v1/health");
+        health.contains(&good) && health.contains(&behind) && health.contains("TG0140")
+    });
+    let (code, out, err) = tidegate(&shop.work(), &["bundle", ".", "--out", "../c.tidegate"]);
+    assert!(code == 1 && format!("{out}{err}").contains("TG0140"), "{code} {out}{err}");
+    // A new version is the way on.
+    shop.write("shop/orders.odcs.yaml", &contract("1.1.0", "integer").replace("i64", "i32"));
+    let mended = shop.push();
+    let mut next = Role::start(shop.path(), "next", &args, &[]);
+    let api = next.said("address");
+    next.wait("the mended commit", |_| {
+        get(&api, "/v1/health").1.contains(&mended) && get(&api, "/v1/snapshot").0 == 200
+    });
+}
+
 #[test]
 fn a_worker_whose_source_is_away_lives_is_not_ready_and_begins_when_it_comes() {
     let shop = Shop::new();

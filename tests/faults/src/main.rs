@@ -20,6 +20,9 @@ struct Args {
     /// Events each second.
     #[arg(long, default_value_t = 500)]
     rate: u64,
+    /// Only faults of these kinds, as the ledger calls them; may be given again.
+    #[arg(long, value_name = "KIND")]
+    only: Vec<String>,
 }
 
 fn main() {
@@ -29,6 +32,7 @@ fn main() {
         length: Duration::from_secs_f64(args.minutes * 60.0),
         seed: args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000)),
         rate: args.rate,
+        only: args.only,
     };
     println!("seed {}", plan.seed);
     let soaked = soak(&stand, plan);

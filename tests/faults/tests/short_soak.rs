@@ -14,9 +14,11 @@ fn a_short_soak_is_clean() {
         length: Duration::from_secs(30),
         seed: 5,
         rate: 300,
+        only: Vec::new(),
     };
+    let seed = plan.seed;
     let soaked = soak(&stand, plan);
-    eprintln!("seed {}\n{soaked}", plan.seed);
+    eprintln!("seed {seed}\n{soaked}");
     assert!(soaked.ledger.trim_end().ends_with("audit: clean"), "{}", soaked.ledger);
     assert!(
         soaked.faults.values().sum::<u64>() >= 3 && !soaked.recoveries.is_empty(),

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tidegate_contract::{Diagnostic, Snapshot, directory_commit};
+use tidegate_contract::{ContractFile, Diagnostic, Snapshot, directory_commit};
 use tidegate_flow::{Remedy, WorldError};
 
 use crate::directory::read_directory;
+use crate::history::{Walked, walk};
 use crate::reading::Reading;
 use crate::remote::{Access, Order, REMOTE_HEAD, Remote};
 use crate::repository::{comes_after, is_repository, parent, read_commit, resolve};
@@ -211,6 +212,17 @@ impl Archive {
         match &self.place {
             Place::Repository { path, .. } => parent(path, commit),
             Place::Directory(_) => None,
+        }
+    }
+
+    /// Gives `each` what contract files held up to that commit, as [`walk`] does. A plain directory has no past.
+    pub fn walk(&self, commit: &str, each: &mut dyn FnMut(&Arc<str>, ContractFile)) -> Result<Walked, WorldError> {
+        match &self.place {
+            Place::Repository { path, folder, .. } => walk(path, commit, folder, each),
+            Place::Directory(_) => Ok(Walked {
+                commits: 0,
+                is_whole: true,
+            }),
         }
     }
 

@@ -33,7 +33,7 @@ fn bundle(args: &BundleArgs) -> anyhow::Result<Exit> {
         contracts: Some(args.source.clone()),
         ..RoleArgs::default()
     })?;
-    let (mut source, _) = Source::open(&args.source, &config.following.reach)?;
+    let (mut source, past) = Source::open(&args.source, &config.following.reach)?;
     let refused = |commit: &str, report: &str| {
         eprintln!("error: the contracts of {commit} cannot be used:\n{report}");
         Ok(Exit::Findings)
@@ -48,7 +48,7 @@ fn bundle(args: &BundleArgs) -> anyhow::Result<Exit> {
         text: text.clone(),
     });
     // What workers would refuse is not written.
-    let catalog = match Catalog::compile(Bundle::new(&*commit, files), None) {
+    let catalog = match Catalog::compile(Bundle::new(&*commit, files), past.published(&commit)?, None) {
         Ok((catalog, _)) => catalog,
         Err(problems) => return refused(&commit, &crate::wiring::contracts::lines(&problems)),
     };

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use tidegate_contract::{Bundle, ContractFile, Level};
+use tidegate_contract::{Bundle, ContractFile, Level, Snapshot};
 use tidegate_flow::{Remedy, WorldError};
 use tidegate_git::LoadOutcome;
 use tidegate_registry::{Answer, Outcome, Ports, Registry, Request, Secret, Tokens};
@@ -75,6 +75,7 @@ fn serve(config: &Config, serving: &Serving, stop: &Arc<AtomicBool>) -> Result<(
         registry: &registry,
         source,
         past,
+        pending: None,
         metrics: &metrics,
         health: &health,
         tokens: serving.tokens.as_deref(),
@@ -93,6 +94,8 @@ struct Follower<'a> {
     registry: &'a Registry,
     source: Source,
     past: Past,
+    /// Loaded, and not held against its history yet.
+    pending: Option<Arc<Snapshot>>,
     metrics: &'a Metrics,
     health: &'a Health,
     tokens: Option<&'a Path>,
@@ -129,35 +132,20 @@ impl Follower<'_> {
         self.reread_tokens();
         let now = now_micros();
         let before = self.registry.state();
-        let refresh = match self.source.load() {
-            Ok(LoadOutcome::Loaded(snapshot, notes)) => {
-                for note in notes.iter().filter(|note| note.level == Level::Warning) {
-                    tracing::warn!(code = note.code, file = %note.location.file, line = note.location.line, "{}", note.problem);
-                }
-                let files = self.source.sources().iter().map(|(path, text)| ContractFile {
-                    path: path.clone(),
-                    text: text.clone(),
-                });
-                match self.registry.take_up(Bundle::new(&*snapshot.commit, files), now) {
-                    Outcome::Unchanged => Refresh::Unchanged,
-                    Outcome::Loaded(_) => {
-                        tracing::info!(commit = %snapshot.commit, contracts = snapshot.contracts.len(), "a new snapshot is in force");
-                        Refresh::Loaded
-                    }
-                    Outcome::Refused(problems) => {
-                        say_refused(&snapshot.commit, &crate::wiring::contracts::lines(&problems));
-                        self.fall_back(&snapshot.commit, now);
-                        self.registry.refuse(&snapshot.commit, &problems, now);
-                        self.source.reject(problems);
-                        Refresh::Refused
-                    }
-                }
+        let looked = self.source.load();
+        if let Ok(LoadOutcome::Loaded(snapshot, notes)) = &looked {
+            for note in notes.iter().filter(|note| note.level == Level::Warning) {
+                tracing::warn!(code = note.code, file = %note.location.file, line = note.location.line, "{}", note.problem);
             }
-            Ok(LoadOutcome::Unchanged) => {
+            self.pending = Some(snapshot.clone());
+        }
+        let refresh = match (looked, self.pending.take()) {
+            (Ok(LoadOutcome::Loaded(..) | LoadOutcome::Unchanged), Some(snapshot)) => self.take_up(snapshot, now),
+            (Ok(LoadOutcome::Loaded(..) | LoadOutcome::Unchanged), None) => {
                 self.registry.confirm(now);
                 Refresh::Unchanged
             }
-            Ok(LoadOutcome::Refused { commit, diagnostics }) => {
+            (Ok(LoadOutcome::Refused { commit, diagnostics }), _) => {
                 if before.refused.as_ref().is_none_or(|refused| refused.commit != commit) {
                     say_refused(&commit, &crate::wiring::contracts::lines(&diagnostics));
                 }
@@ -165,7 +153,8 @@ impl Follower<'_> {
                 self.registry.refuse(&commit, &diagnostics, now);
                 Refresh::Refused
             }
-            Err(error) => {
+            (Err(error), pending) => {
+                self.pending = pending;
                 if before.catalog.is_none() && error.remedy == Remedy::Operator {
                     return Err(error);
                 }
@@ -178,6 +167,37 @@ impl Follower<'_> {
         Ok(())
     }
 
+    /// Puts what was loaded into force, or refuses it. Its history cannot be read: it is tried again at the next look.
+    fn take_up(&mut self, snapshot: Arc<Snapshot>, now: i64) -> Refresh {
+        let published = match self.past.published(&snapshot.commit) {
+            Ok(published) => published,
+            Err(error) => {
+                tracing::warn!(commit = %snapshot.commit, %error, "what was published before cannot be read; what is in force stays");
+                self.registry.trouble(error.what);
+                self.pending = Some(snapshot);
+                return Refresh::Failed;
+            }
+        };
+        let files = self.source.sources().iter().map(|(path, text)| ContractFile {
+            path: path.clone(),
+            text: text.clone(),
+        });
+        match self.registry.take_up(Bundle::new(&*snapshot.commit, files), published, now) {
+            Outcome::Unchanged => Refresh::Unchanged,
+            Outcome::Loaded(_) => {
+                tracing::info!(commit = %snapshot.commit, contracts = snapshot.contracts.len(), "a new snapshot is in force");
+                Refresh::Loaded
+            }
+            Outcome::Refused(problems) => {
+                say_refused(&snapshot.commit, &crate::wiring::contracts::lines(&problems));
+                self.fall_back(&snapshot.commit, now);
+                self.registry.refuse(&snapshot.commit, &problems, now);
+                self.source.reject(problems);
+                Refresh::Refused
+            }
+        }
+    }
+
     /// After a start at a bad commit: the nearest good one of those that it was made from, so that a restart does not take away what was in
     /// force. The same one on every replica.
     fn fall_back(&self, refused: &str, now: i64) {
@@ -188,8 +208,10 @@ impl Follower<'_> {
         for _ in 0..FALL_BACK_MAX {
             let Some(earlier) = self.past.before(&commit) else { return };
             commit = earlier;
-            let Ok(bundle) = self.past.bundle(&commit) else { continue };
-            if matches!(self.registry.take_up(bundle, now), Outcome::Loaded(_)) {
+            let (Ok(bundle), Ok(published)) = (self.past.bundle(&commit), self.past.published(&commit)) else {
+                continue;
+            };
+            if matches!(self.registry.take_up(bundle, published, now), Outcome::Loaded(_)) {
                 tracing::warn!(%commit, refused, "an earlier commit is in force, since the present one is refused");
                 return;
             }

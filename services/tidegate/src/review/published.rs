@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use tidegate_contract::{Contract, ContractRef, Diagnostic, Level, Location, SchemaFolder, Version, parse};
+use tidegate_contract::{Contract, ContractFile, ContractRef, Diagnostic, Level, Location, SchemaFolder, Version, parse};
 use tidegate_diff::set::compare_pair;
 use tidegate_diff::{Bump, History, Violation};
+use tidegate_flow::WorldError;
+use tidegate_git::Reading;
 use tidegate_git::history::{Walked, walk};
 use tidegate_git::repository::read_commit;
 
@@ -16,23 +18,34 @@ use super::{codes, finding};
 /// What was published below a folder.
 pub(crate) struct Published {
     ground: Ground,
-    history: History,
-    /// Every version that was ever enforced.
-    versions: Vec<(Arc<str>, Version)>,
-    walked: Walked,
+    past: Enforced,
     from: Named,
 }
 
-// === impl Published ===
+/// Every version that was enforced on the way to a commit.
+pub(crate) struct Enforced {
+    /// With the content that it had first.
+    pub(crate) history: History,
+    versions: Vec<(Arc<str>, Version)>,
+    pub(crate) walked: Walked,
+}
 
-impl Published {
-    /// Walks the branch back to its beginning.
-    pub(crate) fn read(ground: &Ground, from: Named) -> anyhow::Result<Published> {
+/// Is given each content of a contract file with the commit that had it first.
+pub(crate) type Each<'e> = dyn FnMut(&Arc<str>, ContractFile) + 'e;
+
+// === impl Enforced ===
+
+impl Enforced {
+    /// Takes up what a walk gives; `read` has all files of one of its commits.
+    pub(crate) fn gather(
+        walk: impl FnOnce(&mut Each<'_>) -> Result<Walked, WorldError>,
+        read: &dyn Fn(&str) -> Result<Reading, WorldError>,
+    ) -> Result<Enforced, WorldError> {
         let mut history = History::default();
         let mut versions = Vec::new();
         // A schema file that cannot be read is one that is not there; contracts that name it did not load in that commit.
         let mut trouble = None;
-        let walked = walk(&ground.root, &from.commit, &ground.folder, &mut |commit, file| {
+        let walked = walk(&mut |commit, file| {
             let (Some(mut contract), _) = parse(&file.path, &file.text) else {
                 return;
             };
@@ -40,7 +53,7 @@ impl Published {
                 return;
             }
             if contract.objects.iter().any(|object| object.settings.event_schema.is_some()) {
-                match read_commit(&ground.root, commit, &ground.folder) {
+                match read(commit) {
                     Ok(reading) if contract.attach_schemas(&Arc::new(SchemaFolder::new(&reading.files))).is_empty() => {}
                     // It did not load, so it was not published by this commit.
                     Ok(_) => return,
@@ -54,21 +67,31 @@ impl Published {
             versions.push((contract.id.clone(), contract.version.clone()));
         })?;
         match trouble {
-            Some(error) => Err(error.into()),
-            None => Ok(Published {
-                ground: ground.clone(),
-                history,
-                versions,
-                walked,
-                from,
-            }),
+            Some(error) => Err(error),
+            None => Ok(Enforced { history, versions, walked }),
         }
+    }
+}
+
+// === impl Published ===
+
+impl Published {
+    /// Walks the branch back to its beginning.
+    pub(crate) fn read(ground: &Ground, from: Named) -> anyhow::Result<Published> {
+        let past = Enforced::gather(|each| walk(&ground.root, &from.commit, &ground.folder, each), &|commit| {
+            read_commit(&ground.root, commit, &ground.folder)
+        })?;
+        Ok(Published {
+            ground: ground.clone(),
+            past,
+            from,
+        })
     }
 
     /// What is wrong about these contracts; `names` are the files as findings call them, by the path below the folder.
     pub(crate) fn findings(&self, current: &[Arc<Contract>]) -> anyhow::Result<Vec<Diagnostic>> {
         let mut found = Vec::new();
-        for violation in self.history.violations(current.iter().map(|contract| &**contract)) {
+        for violation in self.past.history.violations(current.iter().map(|contract| &**contract)) {
             let now = current
                 .iter()
                 .find(|one| one.reference() == violation.contract && one.location == violation.location);
@@ -80,10 +103,10 @@ impl Published {
 
     /// Said once, where not all of the past is here.
     pub(crate) fn gap(&self, file: &str) -> Option<Diagnostic> {
-        (!self.walked.is_whole).then(|| {
+        (!self.past.walked.is_whole).then(|| {
             let problem = format!(
                 "only the last {} commits of {} are here: versions that were published before are not known, and may have changed",
-                self.walked.commits, self.from.name
+                self.past.walked.commits, self.from.name
             );
             finding(
                 codes::HISTORY,
@@ -102,7 +125,12 @@ impl Published {
             .map_or(Bump::Patch, |before| compare_pair(before, now).demanded)
             .max(Bump::Patch);
         // The next version must be free, and stays within its major version unless it has to leave it.
-        let known = self.versions.iter().filter(|(id, _)| *id == now.id).map(|(_, version)| version);
+        let known = self
+            .past
+            .versions
+            .iter()
+            .filter(|(id, _)| *id == now.id)
+            .map(|(_, version)| version);
         let known = known.chain(current.iter().filter(|one| one.id == now.id).map(|one| &one.version));
         let highest = known
             .filter(|version| demanded == Bump::Major || version.major == now.version.major)

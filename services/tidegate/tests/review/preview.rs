@@ -32,7 +32,11 @@ fn a_review_says_what_the_change_does_to_events() {
         (0, "told", Some("told")),
         "{told:#}"
     );
-    assert_eq!(told["preview"]["reasons"]["newly_failing"]["semantic_violation"], 2, "{:#}", told["preview"]);
+    assert_eq!(
+        told["preview"]["reasons"]["newly_failing"]["semantic_violation"], 2,
+        "{:#}",
+        told["preview"]
+    );
 
     let (code, within) = review(&repo, &["--preview", "events.jsonl", "--max-newly-failing", "50%"]);
     assert_eq!((code, step(&within, "preview")), (0, "told"));

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use tidegate_contract::bundle::BUNDLE_BYTES_MAX;
 use tidegate_contract::{Bundle, Diagnostic, Snapshot};
+use tidegate_diff::History;
 use tidegate_flow::{Remedy, WorldError};
 use tidegate_git::{Access, Archive, ContractSource, LoadOutcome};
 use tidegate_lake::LakeOptions;
 use tidegate_schemas::{Auth, Served, Snapshots};
 
 use super::document::{Documents, Followed};
+use crate::review::published::Enforced;
 
 /// How places are reached, from configuration and environment.
 #[derive(Debug, Clone, Default)]
@@ -115,6 +117,24 @@ impl Past {
         match self {
             Past::Git(archive) => archive.before(commit),
             Past::Registry(_) | Past::None => None,
+        }
+    }
+
+    /// What was published up to that commit, where the source has a history: the same on every replica, whenever it was started.
+    pub(crate) fn published(&self, commit: &str) -> Result<History, WorldError> {
+        match self {
+            Past::Git(archive) => {
+                let past = Enforced::gather(|each| archive.walk(commit, each), &|commit| archive.read(commit))?;
+                if !past.walked.is_whole {
+                    tracing::warn!(
+                        commit,
+                        commits = past.walked.commits,
+                        "only so many commits are here: what was published before them is not known"
+                    );
+                }
+                Ok(past.history)
+            }
+            Past::Registry(_) | Past::None => Ok(History::default()),
         }
     }
 
