@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub use compose::parse;
 pub(crate) use compose::parse_into;
 pub(crate) use cursor::At;
-pub(crate) use scalar::json_number;
+pub use scalar::json_number;
 
 /// The most bytes of one file.
 pub const BYTES_MAX: usize = 4 * 1024 * 1024;

@@ -7,7 +7,7 @@
 use serde_json::{Map, Value, json};
 
 /// The standard's schema, mended; see the README beside it.
-const STANDARD: &str = include_str!("../odcs/odcs-json-schema-v3.2.0.json");
+pub(crate) const STANDARD: &str = include_str!("../odcs/odcs-json-schema-v3.2.0.json");
 const OBJECT_SETTINGS: &str = include_str!("../../../../schemas/formats/object-settings.schema.json");
 const CONTRACT_SETTINGS: &str = include_str!("../../../../schemas/formats/contract-settings.schema.json");
 

@@ -12,6 +12,7 @@ pub mod editor;
 pub mod json_schema;
 pub mod markdown;
 pub mod sql;
+pub mod standard;
 
 use std::sync::Arc;
 

@@ -3,6 +3,7 @@
 use tidegate_contract::codes::Code;
 
 pub(crate) const HISTORY: &str = "TG0301";
+pub(crate) const STANDARD: &str = "TG0302";
 pub(crate) const TEST_LAYOUT: &str = "TG0310";
 pub(crate) const TEST_EXPECTATIONS: &str = "TG0311";
 pub(crate) const TEST_VALID_FAILS: &str = "TG0312";
@@ -29,6 +30,13 @@ pub(crate) const ALL: &[Code] = &[
         explanation: "Whether a published version still says what it said can only be told from the commits that published it. A shallow clone \
             holds the newest ones only, so what was published before them is not known here. Fetch the whole branch: `fetch-depth: 0` of \
             actions/checkout, `GIT_DEPTH: 0` of GitLab, `fetchDepth: 0` of Azure Pipelines, or `git fetch --unshallow`.",
+    },
+    Code {
+        id: STANDARD,
+        title: "not the form of the standard",
+        explanation: "The JSON Schema of the Open Data Contract Standard 3.2.0 refuses this place, so other tools of the standard may refuse the file, \
+            although Tidegate can read it. Names of one's own belong under `customProperties`. In a file whose `apiVersion` is older it is a note: \
+            the schema is that of 3.2.0.",
     },
     Code {
         id: TEST_LAYOUT,

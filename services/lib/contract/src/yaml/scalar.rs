@@ -44,7 +44,7 @@ fn is_number(text: &str) -> bool {
 }
 
 /// The number as JSON would write it, digits kept: `+07` is `7`, `.5` is `0.5`, `0x1F` is `31`. None for infinities and not-a-number.
-pub(crate) fn json_number(text: &str) -> Option<String> {
+pub fn json_number(text: &str) -> Option<String> {
     if let Some(digits) = text.strip_prefix("0o") {
         return u128::from_str_radix(digits, 8).ok().map(|value| value.to_string());
     }

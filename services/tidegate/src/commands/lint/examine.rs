@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use tidegate_contract::{Contract, ContractFile, Diagnostic, SchemaFolder, Snapshot, parse};
+use tidegate_contract::{Contract, ContractFile, Diagnostic, Level, Location, SchemaFolder, Snapshot, parse};
+use tidegate_export::standard::deviations;
 use tidegate_git::directory::read_schemas_near;
 use tidegate_git::repository::{is_repository, read_commit};
 
 use super::reading::read;
 use crate::review::changed::Changed;
+use crate::review::codes;
 use crate::review::consumers::Consumers;
 use crate::review::ground::Ground;
 use crate::review::owners::Owners;
@@ -155,10 +157,46 @@ fn diagnose(files: &[ContractFile], schemas: &[ContractFile], now: i64, found: &
             && contract.attach_schemas(&folder).is_empty()
         {
             found.extend(tidegate_check::lint(&contract, now));
+            found.extend(standard(&contract, found));
             contracts.push(Arc::new(contract));
         }
     }
     contracts
+}
+
+/// What other tools of the standard would refuse, where our own reader has said nothing about the place.
+fn standard(contract: &Contract, said: &[Diagnostic]) -> Vec<Diagnostic> {
+    let level = match &*contract.api_version {
+        "v3.2.0" => Level::Error,
+        _ => Level::Note,
+    };
+    let is_said = |pointer: &str| {
+        said.iter().any(|one| {
+            one.location.file == contract.location.file
+                && one.level != Level::Note
+                && (one.location.pointer.starts_with(pointer) || pointer.starts_with(&*one.location.pointer))
+        })
+    };
+    deviations(&contract.document)
+        .into_iter()
+        .filter(|deviation| !is_said(&deviation.pointer))
+        .map(|deviation| {
+            let node = contract.document.at_pointer(&deviation.pointer);
+            let (line, column) = node.map_or((1, 1), |node| (node.line, node.column));
+            Diagnostic {
+                code: codes::STANDARD,
+                level,
+                location: Location {
+                    file: contract.location.file.clone(),
+                    line,
+                    column,
+                    pointer: deviation.pointer.into(),
+                },
+                problem: deviation.problem,
+                help: "other tools of the standard may refuse the file; names of your own belong under `customProperties`".to_owned(),
+            }
+        })
+        .collect()
 }
 
 /// Published versions that say something else now.
