@@ -137,14 +137,20 @@ impl Producing {
 
 // === proofs ===
 
-/// Waits until as many events as have outcomes can be seen to have one, or a minute: after a crash of brokers a group's positions may be seen
-/// before the outcomes of the same transaction, since each partition gets its marker by itself.
+/// So late may the brokers end a transaction that is decided.
+const MARKERS_MAX: Duration = Duration::from_secs(240);
+
+/// Waits until as many events as have outcomes can be seen to have one: after a crash of brokers a group's positions may be seen before the
+/// outcomes of the same transaction, since each partition gets its marker by itself, on a loaded machine minutes later. What is not there by
+/// [`MARKERS_MAX`] is lost; until then who waits is told what is missing.
 pub fn await_outcomes(world: &World, planted: &BTreeMap<Origin, Located>) {
-    let wanted = planted
-        .values()
-        .filter(|event| !matches!(event.expected, Expected::Skipped(_)))
-        .count();
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let wanted: HashSet<&Origin> = planted
+        .iter()
+        .filter(|(_, event)| !matches!(event.expected, Expected::Skipped(_)))
+        .map(|(origin, _)| origin)
+        .collect();
+    let begun = Instant::now();
+    let mut told = Duration::from_secs(30);
     loop {
         let sources = world.sources();
         let topics = sources
@@ -154,8 +160,19 @@ pub fn await_outcomes(world: &World, planted: &BTreeMap<Origin, Located>) {
             .flat_map(|topic| world.read(&topic))
             .map(|record| stamp::read(&record.headers).expect("every outcome is stamped").origin)
             .collect();
-        if seen.len() >= wanted || Instant::now() > deadline {
+        let missing: Vec<&&Origin> = wanted.iter().filter(|origin| !seen.contains(**origin)).collect();
+        if missing.is_empty() || begun.elapsed() > MARKERS_MAX {
             return;
+        }
+        if begun.elapsed() > told {
+            told = begun.elapsed() + Duration::from_secs(30);
+            let some: Vec<_> = missing.iter().take(3).collect();
+            eprintln!(
+                "{:.0?}: {} of {} outcomes not seen, such as {some:?}",
+                begun.elapsed(),
+                missing.len(),
+                wanted.len()
+            );
         }
     }
 }

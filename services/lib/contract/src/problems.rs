@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::codes::{self, Code};
 use crate::diagnostic::{Diagnostic, Level, Location};
 
-/// The most problems that are listed for one file; a machine-made file can hold hundreds of thousands.
+/// The most problems that are listed for one file, and beside them the most notes; a machine-made file can hold hundreds of thousands.
 const PROBLEMS_MAX: usize = 500;
 /// The most characters of somebody's text that are repeated in a sentence.
 const QUOTED_MAX: usize = 60;
@@ -24,6 +24,7 @@ pub(crate) struct Problems {
     file: Arc<str>,
     list: Vec<Diagnostic>,
     errors: usize,
+    notes: usize,
 }
 
 // === impl Problems ===
@@ -34,6 +35,7 @@ impl Problems {
             file: file.into(),
             list: Vec::new(),
             errors: 0,
+            notes: 0,
         }
     }
 
@@ -81,20 +83,26 @@ impl Problems {
         if level == Level::Error {
             self.errors += 1;
         }
-        if self.list.len() > PROBLEMS_MAX {
+        // A wide table that is described plainly has a note for each column, and nothing is wrong with it.
+        let (listed, is_note) = match level {
+            Level::Note => (self.notes, true),
+            _ => (self.list.len() - self.notes, false),
+        };
+        if listed > PROBLEMS_MAX {
             return;
         }
+        self.notes += usize::from(is_note);
         let location = self.location(&place);
-        if self.list.len() == PROBLEMS_MAX {
-            let problem = format!("more than {PROBLEMS_MAX} problems; the rest is not listed");
+        if listed == PROBLEMS_MAX {
+            let what = if is_note { "notes" } else { "problems" };
             self.list.push(Diagnostic {
                 code: codes::TOO_MANY.id,
-                level: Level::Error,
+                level: if is_note { Level::Note } else { Level::Error },
                 location,
-                problem,
+                problem: format!("more than {PROBLEMS_MAX} {what}; the rest is not listed"),
                 help: String::new(),
             });
-            self.errors += 1;
+            self.errors += usize::from(!is_note);
             return;
         }
         self.list.push(Diagnostic {

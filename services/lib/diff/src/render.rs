@@ -8,9 +8,9 @@ mod odcs;
 use crate::semver::Bump;
 use crate::set::{ContractDiff, Verdict};
 
-pub use human::human;
+pub use human::{human, one_line};
 pub use json::json;
-pub use markdown::{LINES_MAX, MARKER, markdown, text as markdown_text};
+pub use markdown::{LINES_MAX, MARKER, markdown, markdown_within, text as markdown_text};
 pub use odcs::odcs;
 
 /// What a contract's version is said to be, in one sentence without a full stop.

@@ -52,6 +52,21 @@ pub fn read_commit(path: &Path, commit: &str, folder: &str) -> Result<Reading, W
     Ok(reading)
 }
 
+/// The files of another folder of that commit (`""` for the root) whose paths below it are wanted; none when it has no such folder.
+pub fn read_folder(path: &Path, commit: &str, folder: &str, wanted: fn(&str) -> bool) -> Result<Option<Reading>, WorldError> {
+    let repository = open(path)?;
+    let id = full_id(commit).ok_or_else(|| operator(format!("`{commit}` is not a commit id of 40 hex digits")))?;
+    // A commit that cannot be read at all is another matter.
+    tree_of(&repository, path, id, "")?;
+    let Ok(tree) = tree_of(&repository, path, id, folder) else {
+        return Ok(None);
+    };
+    let mut reading = Reading::default();
+    read_tree(&repository, &tree, "", 0, wanted, &mut reading)?;
+    reading.sort();
+    Ok(Some(reading))
+}
+
 /// Whether `commit` is `earlier` or has it among its ancestors. A commit that is no longer there is nobody's ancestor.
 pub fn comes_after(path: &Path, commit: &str, earlier: &str) -> Result<bool, WorldError> {
     let repository = open(path)?;

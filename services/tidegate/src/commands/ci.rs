@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use tidegate_contract::{Contract, Diagnostic, Level, Location, render};
+use tidegate_diff::render::one_line;
 use tidegate_diff::{Diff, Verdict, compare_sets};
 use tidegate_git::history::{has_folder, line};
 use tidegate_preview::Report;
@@ -16,7 +17,7 @@ use crate::commands::lint::examine::{Examined, Since, examine};
 use crate::commands::lint::{Tally, count, formats};
 use crate::commands::test::Tests;
 use crate::exit::Exit;
-use crate::review::consumers::Hit;
+use crate::review::consumers::{Consumers, Hit, hits};
 use crate::review::ground::{Ground, Named};
 use crate::review::{codes, finding};
 use crate::wiring::clock::now_micros;
@@ -91,7 +92,7 @@ fn ci(args: &CiArgs) -> anyhow::Result<Exit> {
     });
     examined.found.extend(tested);
 
-    let before = Before::find(&ground, &base, &parted, &path)?;
+    let before = Before::find(&ground, &base, &parted, &examined)?;
     examined.found.extend(before.said.clone());
     let loads = examined.contracts.len() == examined.files.len() && !has_contract_errors(&examined);
     let diff = loads.then(|| {
@@ -106,7 +107,7 @@ fn ci(args: &CiArgs) -> anyhow::Result<Exit> {
     });
     let hits = diff
         .as_ref()
-        .map(|diff| examined.consumers.hits(diff, &examined.contracts))
+        .map(|diff| hits(&before.consumers, &examined.consumers, diff, &examined.contracts))
         .unwrap_or_default();
     let mut versions = diff.as_ref().map(|diff| versions(diff, &examined.contracts)).unwrap_or_default();
     steps.push(match &diff {
@@ -143,6 +144,9 @@ fn ci(args: &CiArgs) -> anyhow::Result<Exit> {
     found.retain(|one| one.level != Level::Note || changed.has(&one.location.file, one.location.line));
     changed.sort(&mut found);
     found.dedup();
+    for step in &mut steps {
+        step.said = one_line(&step.said);
+    }
     let review = Review {
         base: &base,
         compared: &before.commit,
@@ -152,7 +156,7 @@ fn ci(args: &CiArgs) -> anyhow::Result<Exit> {
         hits,
         preview,
     };
-    write(args, &examined, &review)?;
+    write(args, &ground, &examined, &review)?;
     Ok(match review.state() {
         State::Clean | State::Told => Exit::Clean,
         State::Findings => Exit::Findings,
@@ -200,6 +204,7 @@ struct Before {
     name: String,
     commit: String,
     contracts: Vec<Arc<Contract>>,
+    consumers: Consumers,
     said: Vec<Diagnostic>,
 }
 
@@ -207,13 +212,14 @@ struct Before {
 
 impl Before {
     /// The contracts where the branch parted, or the last ones before that load: workers stayed on those.
-    fn find(ground: &Ground, base: &Named, parted: &str, path: &Path) -> anyhow::Result<Before> {
+    fn find(ground: &Ground, base: &Named, parted: &str, examined: &Examined) -> anyhow::Result<Before> {
         let mut said = Vec::new();
         for commit in line(&ground.root, parted, BACK_MAX)? {
             let mut before = Before {
                 name: format!("{}:{}", base.name, ground.folder),
                 commit: commit.clone(),
                 contracts: Vec::new(),
+                consumers: Consumers::at(&ground.root, &commit, &ground.folder)?,
                 said: Vec::new(),
             };
             if !has_folder(&ground.root, &commit, &ground.folder)? {
@@ -234,13 +240,9 @@ impl Before {
                         base.name, first.location, first.problem
                     );
                     let help = "mend them on the base, too";
-                    said.push(finding(
-                        codes::BASE,
-                        Level::Warning,
-                        (&crate::review::shown(path), 1, 1),
-                        problem,
-                        help,
-                    ));
+                    // Services show no finding that is about no file of the change.
+                    let file = examined.files.first().map_or("", |file| &file.path);
+                    said.push(finding(codes::BASE, Level::Warning, (file, 1, 1), problem, help));
                 }
                 Err(_) => {}
             }
@@ -343,7 +345,9 @@ fn told(hit: &Hit<'_>) -> Diagnostic {
     )
 }
 
-fn write(args: &CiArgs, examined: &Examined, review: &Review<'_>) -> anyhow::Result<()> {
+fn write(args: &CiArgs, ground: &Ground, examined: &Examined, review: &Review<'_>) -> anyhow::Result<()> {
+    // Services know files by their place in the repository, wherever this was run.
+    let found = ground.placed(&review.found);
     let put = |path: &Path, text: &str| std::fs::write(path, text).with_context(|| format!("{}: cannot be written", path.display()));
     if let Some(path) = &args.comment {
         put(path, &report::markdown(review))?;
@@ -351,20 +355,14 @@ fn write(args: &CiArgs, examined: &Examined, review: &Review<'_>) -> anyhow::Res
     if let Some(path) = &args.junit {
         let names: Vec<&str> = examined.files.iter().map(|file| &*file.path).collect();
         // What a consumer feels is no failure, whatever else is denied.
-        let found: Vec<Diagnostic> = review.found.iter().filter(|one| one.code != codes::CONSUMER_HIT).cloned().collect();
-        put(path, &formats::junit("tidegate ci", &names, &found, args.deny.is_some()))?;
+        let failing: Vec<Diagnostic> = review.found.iter().filter(|one| one.code != codes::CONSUMER_HIT).cloned().collect();
+        put(path, &formats::junit("tidegate ci", &names, &failing, args.deny.is_some()))?;
     }
     if let Some(path) = &args.code_quality {
-        put(
-            path,
-            &format!("{}\n", serde_json::to_string_pretty(&formats::gitlab(&review.found))?),
-        )?;
+        put(path, &format!("{}\n", serde_json::to_string_pretty(&formats::gitlab(&found))?))?;
     }
     if let Some(path) = &args.sarif {
-        put(
-            path,
-            &format!("{}\n", serde_json::to_string_pretty(&formats::sarif(&review.found))?),
-        )?;
+        put(path, &format!("{}\n", serde_json::to_string_pretty(&formats::sarif(&found))?))?;
     }
     if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
         let path = PathBuf::from(path);
@@ -385,12 +383,12 @@ fn write(args: &CiArgs, examined: &Examined, review: &Review<'_>) -> anyhow::Res
         CiOutput::Json => writeln!(out, "{:#}", report::json(review))?,
         CiOutput::Markdown => write!(out, "{}", report::markdown(review))?,
         CiOutput::Github => {
-            formats::github(&review.found).iter().try_for_each(|line| writeln!(out, "{line}"))?;
-            write!(out, "{}", report::text(review))?;
+            formats::github(&found).iter().try_for_each(|line| writeln!(out, "{line}"))?;
+            write!(out, "{}", formats::without_commands(&report::text(review)))?;
         }
         CiOutput::Azure => {
-            formats::azure(&review.found).iter().try_for_each(|line| writeln!(out, "{line}"))?;
-            write!(out, "{}", report::text(review))?;
+            formats::azure(&found).iter().try_for_each(|line| writeln!(out, "{line}"))?;
+            write!(out, "{}", formats::without_commands(&report::text(review)))?;
         }
     }
     out.flush()?;

@@ -1,5 +1,6 @@
 //! `tidegate diff`: what a change of contracts means, and which version it needs.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -10,9 +11,12 @@ use tidegate_diff::{Diff, History, compare_sets, render};
 
 use crate::cli::{DiffArgs, DiffOutput, Undetermined};
 use crate::exit::Exit;
-use crate::review::consumers::{Consumers, Hit};
+use crate::review::consumers::{Consumers, Hit, hits};
 
 pub(crate) mod side;
+
+/// The most lines of a comment about consumers.
+const READERS_MAX: usize = 10;
 
 use side::Side;
 
@@ -48,14 +52,11 @@ fn diff(args: &DiffArgs) -> anyhow::Result<Exit> {
         Undetermined::Major => diff,
         Undetermined::Minor => diff.trusting(),
     };
-    let consumers = match &new {
-        Side::Disk(path) => Consumers::near(path)?,
-        Side::Commit { .. } => Consumers::default(),
-    };
-    let hits = consumers.hits(&diff, &now);
+    let (readers_before, readers_now) = (Consumers::of_side(&old)?, Consumers::of_side(&new)?);
+    let hits = hits(&readers_before, &readers_now, &diff, &now);
     let text = match args.output {
         DiffOutput::Human => format!("{}{}", render::human(&diff), readers(&hits)),
-        DiffOutput::Markdown => render::markdown(&diff),
+        DiffOutput::Markdown => markdown(&diff, &hits),
         DiffOutput::Json => {
             let mut document = render::json(&diff);
             document["consumers"] = hits.iter().map(Hit::document).collect();
@@ -67,6 +68,29 @@ fn diff(args: &DiffArgs) -> anyhow::Result<Exit> {
     out.write_all(text.as_bytes())?;
     out.flush()?;
     Ok(if diff.has_findings() { Exit::Findings } else { Exit::Clean })
+}
+
+/// The comment with whom the changes hit, in as many lines as the one without.
+fn markdown(diff: &Diff, hits: &[Hit<'_>]) -> String {
+    if hits.is_empty() {
+        return render::markdown(diff);
+    }
+    let shown = hits.len().min(READERS_MAX);
+    let mut text = render::markdown_within(diff, render::LINES_MAX - shown - 4);
+    let _ = writeln!(text, "\n**Consumers hit: {}**\n", hits.len());
+    for hit in &hits[..shown] {
+        let place = format!("{}:{}", hit.file, hit.line);
+        let _ = writeln!(
+            text,
+            "- {} <sub>{}</sub>",
+            render::markdown_text(&hit.sentence()),
+            render::markdown_text(&place)
+        );
+    }
+    if hits.len() > shown {
+        let _ = writeln!(text, "- … and {} more", hits.len() - shown);
+    }
+    text
 }
 
 /// Whom the changes hit, one a line, by the line of the file that says so.

@@ -7,6 +7,7 @@ use tidegate_contract::{Diagnostic, Level, render};
 
 use crate::cli::{LintArgs, LintOutput};
 use crate::exit::Exit;
+use crate::review::ground::Ground;
 use crate::wiring::clock::now_micros;
 
 pub(crate) mod examine;
@@ -38,6 +39,11 @@ fn lint(args: &LintArgs) -> anyhow::Result<Exit> {
     }
     let Examined { files, found, .. } = &examined;
     let tally = Tally::of(found);
+    // Services know files by their place in the repository, wherever this was run.
+    let placed = || -> anyhow::Result<Vec<Diagnostic>> {
+        let ground = examined.paths.first().map(|path| Ground::of(path)).transpose()?.flatten();
+        Ok(ground.map_or_else(|| found.clone(), |ground| ground.placed(found)))
+    };
     let mut out = std::io::stdout().lock();
     match args.output {
         LintOutput::Text => {
@@ -46,14 +52,14 @@ fn lint(args: &LintArgs) -> anyhow::Result<Exit> {
             writeln!(out, "{}: {}", count(files.len(), "contract file"), tally.sentence())?;
         }
         LintOutput::Json => writeln!(out, "{}", serde_json::to_string_pretty(&formats::document(found))?)?,
-        LintOutput::Github => formats::github(found).iter().try_for_each(|line| writeln!(out, "{line}"))?,
-        LintOutput::Gitlab => writeln!(out, "{}", serde_json::to_string_pretty(&formats::gitlab(found))?)?,
-        LintOutput::Azure => formats::azure(found).iter().try_for_each(|line| writeln!(out, "{line}"))?,
+        LintOutput::Github => formats::github(&placed()?).iter().try_for_each(|line| writeln!(out, "{line}"))?,
+        LintOutput::Gitlab => writeln!(out, "{}", serde_json::to_string_pretty(&formats::gitlab(&placed()?))?)?,
+        LintOutput::Azure => formats::azure(&placed()?).iter().try_for_each(|line| writeln!(out, "{line}"))?,
         LintOutput::Junit => {
             let names: Vec<&str> = files.iter().map(|file| &*file.path).collect();
             write!(out, "{}", formats::junit("tidegate lint", &names, found, args.deny.is_some()))?;
         }
-        LintOutput::Sarif => writeln!(out, "{}", serde_json::to_string_pretty(&formats::sarif(found))?)?,
+        LintOutput::Sarif => writeln!(out, "{}", serde_json::to_string_pretty(&formats::sarif(&placed()?))?)?,
     }
     let denied = args.deny.is_some() && tally.warnings > 0;
     Ok(if tally.errors > 0 || denied { Exit::Findings } else { Exit::Clean })

@@ -11,6 +11,7 @@ use crate::cli::{TestArgs, TestOutput};
 use crate::commands::lint::examine::{Examined, Since, examine};
 use crate::commands::lint::{count, formats};
 use crate::exit::Exit;
+use crate::review::ground::Ground;
 use crate::review::{codes, finding};
 
 mod avro;
@@ -43,6 +44,8 @@ fn test(args: &TestArgs) -> anyhow::Result<Exit> {
         TestOutput::Junit => write!(out, "{}", report::junit(&tests, &refused))?,
         TestOutput::Github => {
             let all: Vec<Diagnostic> = refused.iter().cloned().chain(tests.found()).collect();
+            let ground = paths.first().map(|path| Ground::of(path)).transpose()?.flatten();
+            let all = ground.map_or_else(|| all.clone(), |ground| ground.placed(&all));
             formats::github(&all).iter().try_for_each(|line| writeln!(out, "{line}"))?;
         }
     }

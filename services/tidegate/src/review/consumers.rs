@@ -6,9 +6,12 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tidegate_contract::yaml::{Node, Value};
 use tidegate_contract::{Contract, ContractFile, Diagnostic, Level, LogicalType, Property, SchemaObject, nearest, yaml};
+use tidegate_diff::render::one_line;
 use tidegate_diff::{Change, ContractDiff, Diff, Verdict};
+use tidegate_git::repository::read_folder;
 
 use super::{codes, finding, shown, side_file};
+use crate::commands::diff::side::Side;
 
 /// The folder that consumers are declared in, inside of the folder of contracts or beside it.
 const FOLDER: &str = "consumers";
@@ -64,6 +67,8 @@ pub(crate) struct Hit<'d> {
     pub(crate) contract: Arc<str>,
     /// None when the contract itself is gone.
     pub(crate) change: Option<&'d Change>,
+    /// Declared before the change and no more behind it: whoever takes a field away edits the files of its readers, too.
+    pub(crate) is_former: bool,
 }
 
 // === impl Consumers ===
@@ -85,6 +90,44 @@ impl Consumers {
         match [inside, beside].into_iter().find(|place| place.is_dir()) {
             Some(place) => Consumers::of(&place),
             None => Ok(Consumers::default()),
+        }
+    }
+
+    /// Those that stood in a commit beside this folder of it (`""` for the root), or inside of it. What is wrong with their files was for the
+    /// review of that commit to say.
+    pub(crate) fn at(root: &Path, commit: &str, folder: &str) -> anyhow::Result<Consumers> {
+        let inside = if folder.is_empty() {
+            FOLDER.to_owned()
+        } else {
+            format!("{folder}/{FOLDER}")
+        };
+        let beside = match folder.rsplit_once('/') {
+            Some((parent, _)) => format!("{parent}/{FOLDER}"),
+            None => FOLDER.to_owned(),
+        };
+        let is_file = |path: &str| !path.contains('/') && (path.ends_with(".yaml") || path.ends_with(".yml"));
+        let mut consumers = Consumers::default();
+        for place in [inside, beside] {
+            let Some(reading) = read_folder(root, commit, &place, is_file)? else {
+                continue;
+            };
+            for file in reading.files {
+                consumers.take(format!("{place}/{}", file.path).into(), file.text);
+            }
+            break;
+        }
+        Ok(consumers)
+    }
+
+    /// Those of one side of a comparison.
+    pub(crate) fn of_side(side: &Side) -> anyhow::Result<Consumers> {
+        match side {
+            Side::Disk(path) => Consumers::near(path),
+            Side::Commit { root, commit, path, .. } if side.is_file() => {
+                let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+                Consumers::at(root, commit, folder)
+            }
+            Side::Commit { root, commit, path, .. } => Consumers::at(root, commit, path),
         }
     }
 
@@ -165,6 +208,22 @@ impl Consumers {
     }
 }
 
+/// Whom the changes hit, by what was declared behind the change and before it.
+pub(crate) fn hits<'d>(before: &'d Consumers, now: &'d Consumers, diff: &'d Diff, current: &[Arc<Contract>]) -> Vec<Hit<'d>> {
+    let mut hits = now.hits(diff, current);
+    let mut former = before.hits(diff, current);
+    let is_same = |one: &Hit<'_>, other: &Hit<'_>| {
+        let change = |hit: &Hit<'_>| hit.change.map(std::ptr::from_ref);
+        one.consumer.name == other.consumer.name
+            && one.contract == other.contract
+            && change(one) == change(other)
+            && (other.field.is_none() || one.field == other.field)
+    };
+    former.retain(|one| !hits.iter().any(|other| is_same(one, other)));
+    hits.extend(former.into_iter().map(|hit| Hit { is_former: true, ..hit }));
+    hits
+}
+
 // === impl Read ===
 
 impl Read {
@@ -193,6 +252,7 @@ impl Read {
                 line: field.unwrap_or(&self.contract).line,
                 contract: diff.id().clone(),
                 change,
+                is_former: false,
             });
         };
         if diff.new.is_none() {
@@ -474,9 +534,10 @@ impl Hit<'_> {
             Some(field) => format!("`{field}` of `{}`", self.contract),
             None => format!("`{}`", self.contract),
         };
+        let reads = if self.is_former { "read before this change" } else { "reads" };
         match self.change {
-            Some(change) => format!("{whom} reads {what}: {}", change.sentence),
-            None => format!("{whom} reads {what}, which is gone"),
+            Some(change) => one_line(&format!("{whom} {reads} {what}: {}", change.sentence)),
+            None => one_line(&format!("{whom} {reads} {what}, which is gone")),
         }
     }
 
@@ -490,6 +551,7 @@ impl Hit<'_> {
             "contract": &*self.contract,
             "field": self.field,
             "declared": {"file": &*self.file, "line": self.line},
+            "former": self.is_former,
             "change": self.change.map(|change| change.sentence.as_str()),
             "grade": self.change.map(|change| change.consumers.as_str()),
             "place": place.map(|place| serde_json::json!({"file": &*place.file, "line": place.line})),

@@ -1,8 +1,11 @@
 //! Where contracts lie: the repository around them, and the commits that a review asks about.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use tidegate_contract::Diagnostic;
 use tidegate_git::history::{default_branch, merge_base};
 use tidegate_git::repository::{is_repository, resolve};
 
@@ -49,6 +52,24 @@ impl Ground {
             root: root.to_path_buf(),
             folder: parts.join("/"),
         }))
+    }
+
+    /// Findings with their files named from the root of the repository; a file that is not in it keeps its name.
+    pub(crate) fn placed(&self, found: &[Diagnostic]) -> Vec<Diagnostic> {
+        let mut names: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
+        let mut below = |file: &Arc<str>| {
+            let name = names.entry(file.clone()).or_insert_with(|| {
+                let full = Path::new(&**file).canonicalize().ok();
+                let below = full.as_deref().and_then(|full| full.strip_prefix(&self.root).ok());
+                below.and_then(Path::to_str).map_or_else(|| file.clone(), Into::into)
+            });
+            name.clone()
+        };
+        let mut placed = found.to_vec();
+        for one in &mut placed {
+            one.location.file = below(&one.location.file);
+        }
+        placed
     }
 
     /// The branch, tag or commit of that name.

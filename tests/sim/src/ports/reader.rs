@@ -250,6 +250,8 @@ impl Reader {
     pub(crate) fn heartbeat(&self, consumer: &mut BrokerConsumer) {
         if self.process.knows_loss() && !self.process.left.load(Ordering::Relaxed) {
             consumer.come_back();
+            // Should the process die now, it is this member whose session ends.
+            self.process.joined(self.group, consumer.member());
         }
     }
 

@@ -14,11 +14,13 @@ pub fn human(diff: &Diff) -> String {
         let _ = writeln!(
             out,
             "{}: {} was published with another content ({}); give the changed contract a new version\n",
-            violation.location, violation.contract, violation.published
+            one_line(&violation.location.to_string()),
+            one_line(&violation.contract.to_string()),
+            violation.published
         );
     }
     for contract in &diff.contracts {
-        let _ = writeln!(out, "{}: {}", contract.id(), sentence(contract));
+        let _ = writeln!(out, "{}: {}", one_line(contract.id()), one_line(&sentence(contract)));
         let width = |text: &dyn Fn(&Change) -> usize| contract.changes.iter().map(text).max().unwrap_or(0);
         let bump = width(&|change| change.bump.as_str().len());
         let producers = width(&|change| word(change.producers).len()).max("producers".len());
@@ -28,7 +30,9 @@ pub fn human(diff: &Diff) -> String {
         }
         for change in &contract.changes {
             let place = change.new.as_ref().or(change.old.as_ref());
-            let place = place.map(|place| format!("  ({}:{})", place.file, place.line)).unwrap_or_default();
+            let place = place
+                .map(|place| format!("  ({}:{})", one_line(&place.file), place.line))
+                .unwrap_or_default();
             let _ = writeln!(
                 out,
                 "  {:bump$}  {:producers$}  {:consumers$}  {}{place}",
@@ -78,6 +82,8 @@ fn word(grade: Grade) -> &'static str {
     }
 }
 
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+/// Somebody's text as part of a line: what would begin another line, command a terminal or turn the direction of text is a space.
+pub fn one_line(text: &str) -> String {
+    let is_disguise = |c: char| c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
+    text.chars().map(|c| if is_disguise(c) { ' ' } else { c }).collect()
 }

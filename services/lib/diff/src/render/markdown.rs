@@ -19,6 +19,12 @@ const CONTRACTS_MAX: usize = 10;
 
 /// The comment, with a line break at its end.
 pub fn markdown(diff: &Diff) -> String {
+    markdown_within(diff, LINES_MAX)
+}
+
+/// The same in fewer lines, where something else stands beside it; 24 at least.
+pub fn markdown_within(diff: &Diff, lines_max: usize) -> String {
+    let lines_max = lines_max.max(FRAME + CONTRACTS_MAX + 3);
     let mut out = format!("{MARKER}\n### Contracts: {}\n\n", headline(diff));
     let mut notes: Vec<String> = diff
         .violations
@@ -35,13 +41,13 @@ pub fn markdown(diff: &Diff) -> String {
         let mark = if contract.verdict.is_finding() { "**" } else { "" };
         format!("- {mark}{}{mark}: {}", code(contract.id()), text(&sentence(contract)))
     }));
-    let shown_notes = fold(&mut out, &notes, CONTRACTS_MAX, "contracts");
+    let shown_notes = fold(&mut out, &notes, CONTRACTS_MAX, "lines about contracts");
     let changes = sorted(diff);
     if changes.is_empty() {
         return out;
     }
     out.push_str("\n| | What | Producers | Consumers | Version |\n|---|---|---|---|---|\n");
-    let room = LINES_MAX - FRAME - shown_notes;
+    let room = lines_max - FRAME - shown_notes;
     let rows: Vec<String> = changes.iter().map(|change| row(change)).collect();
     let left = rows.len().saturating_sub(room);
     rows.iter().take(room).for_each(|row| out.push_str(row));
@@ -140,6 +146,9 @@ fn fold(out: &mut String, lines: &[String], most: usize, what: &str) -> usize {
 
 /// Text of a contract must not become markup: a cell has one line, no bars, no tags, no mentions. Code between back ticks stays code.
 pub fn text(text: &str) -> String {
+    // Markdown pairs runs of the same length, so a longer one would open code that single ones do not close.
+    let single = single_ticks(text);
+    let text = single.as_str();
     // With an odd number of back ticks the last one would open code for the rest of the line, and what is inside would be outside.
     let paired = text.matches('`').count().is_multiple_of(2);
     let mut out = String::with_capacity(text.len());
@@ -160,6 +169,20 @@ pub fn text(text: &str) -> String {
             c => out.push(c),
         }
     }
+    out
+}
+
+/// Each run of several back ticks as apostrophes.
+fn single_ticks(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('`') {
+        let run = rest[at..].len() - rest[at..].trim_start_matches('`').len();
+        out.push_str(&rest[..at]);
+        out.push_str(&if run == 1 { "`".to_owned() } else { "'".repeat(run) });
+        rest = &rest[at + run..];
+    }
+    out.push_str(rest);
     out
 }
 

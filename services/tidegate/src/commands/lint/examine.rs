@@ -40,7 +40,7 @@ pub(crate) struct Examined {
     /// Contracts that load, with the files of schemas that they name.
     pub(crate) contracts: Vec<Arc<Contract>>,
     pub(crate) consumers: Consumers,
-    paths: Vec<PathBuf>,
+    pub(crate) paths: Vec<PathBuf>,
 }
 
 /// Reads and examines the paths; none mean the current folder. The error is a path that cannot be read or holds no contract, or a history that

@@ -71,6 +71,17 @@ pub(crate) fn github(found: &[Diagnostic]) -> Vec<String> {
         .collect()
 }
 
+/// Text that the services read beside commands: GitHub takes a line that begins with `::` for one, Azure's agent looks for `##vso[` and `##[`
+/// anywhere in a line. A zero-width space keeps somebody's text from being a command.
+pub(crate) fn without_commands(text: &str) -> String {
+    let text = text.replace("##vso[", "##\u{200b}vso[").replace("##[", "##\u{200b}[");
+    let lines = text.split_inclusive('\n').map(|line| match line.trim_start().starts_with("::") {
+        true => line.replacen("::", ":\u{200b}:", 1),
+        false => line.to_owned(),
+    });
+    lines.collect()
+}
+
 /// A SARIF log with one run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Sarif<'a> {

@@ -1,8 +1,9 @@
 //! Logging commands of Azure Pipelines: each becomes an issue of the run, with its place.
 
 use tidegate_contract::{Diagnostic, Level};
+use tidegate_diff::render::one_line;
 
-use super::text;
+use super::{text, without_commands};
 
 /// One line a finding, errors first: the service shows the first ones only. It has no issues below warnings; notes are plain lines.
 pub(crate) fn azure(found: &[Diagnostic]) -> Vec<String> {
@@ -15,7 +16,9 @@ pub(crate) fn azure(found: &[Diagnostic]) -> Vec<String> {
             let kind = match one.level {
                 Level::Error => "error",
                 Level::Warning => "warning",
-                Level::Note => return format!("{place}: note {}: {}", one.code, text(one).replace(['\r', '\n'], " ")),
+                Level::Note => {
+                    return without_commands(&one_line(&format!("{place}: note {}: {}", one.code, text(one))));
+                }
             };
             format!(
                 "##vso[task.logissue type={kind};sourcepath={};linenumber={};columnnumber={};code={}]{}",
@@ -31,7 +34,8 @@ pub(crate) fn azure(found: &[Diagnostic]) -> Vec<String> {
 
 /// As the agent's own library escapes them: the percent sign first.
 fn data(text: &str) -> String {
-    text.replace('%', "%AZP25").replace('\r', "%0D").replace('\n', "%0A")
+    let escaped = text.replace('%', "%AZP25").replace('\r', "%0D").replace('\n', "%0A");
+    without_commands(&escaped)
 }
 
 fn property(text: &str) -> String {
