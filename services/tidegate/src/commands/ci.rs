@@ -378,7 +378,8 @@ fn write(args: &CiArgs, ground: &Ground, examined: &Examined, review: &Review<'_
         CiOutput::Text => {
             let color = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
             let shown: Vec<Diagnostic> = review.found.iter().filter(|one| one.level != Level::Note).cloned().collect();
-            write!(out, "{}{}", render(&shown, &examined.sources(), color), report::text(review))?;
+            let text = format!("{}{}", render(&shown, &examined.sources(), color), report::text(review));
+            write!(out, "{}", formats::harmless(text))?;
         }
         CiOutput::Json => writeln!(out, "{:#}", report::json(review))?,
         CiOutput::Markdown => write!(out, "{}", report::markdown(review))?,

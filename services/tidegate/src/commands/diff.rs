@@ -10,6 +10,7 @@ use tidegate_diff::set::compare_pair;
 use tidegate_diff::{Diff, History, compare_sets, render};
 
 use crate::cli::{DiffArgs, DiffOutput, Undetermined};
+use crate::commands::lint::formats::harmless;
 use crate::exit::Exit;
 use crate::review::consumers::{Consumers, Hit, hits};
 
@@ -55,7 +56,7 @@ fn diff(args: &DiffArgs) -> anyhow::Result<Exit> {
     let (readers_before, readers_now) = (Consumers::of_side(&old)?, Consumers::of_side(&new)?);
     let hits = hits(&readers_before, &readers_now, &diff, &now);
     let text = match args.output {
-        DiffOutput::Human => format!("{}{}", render::human(&diff), readers(&hits)),
+        DiffOutput::Human => harmless(format!("{}{}", render::human(&diff), readers(&hits))),
         DiffOutput::Markdown => markdown(&diff, &hits),
         DiffOutput::Json => {
             let mut document = render::json(&diff);

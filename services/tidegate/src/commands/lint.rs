@@ -48,7 +48,7 @@ fn lint(args: &LintArgs) -> anyhow::Result<Exit> {
     match args.output {
         LintOutput::Text => {
             let color = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            write!(out, "{}", render(found, &examined.sources(), color))?;
+            write!(out, "{}", formats::harmless(render(found, &examined.sources(), color)))?;
             writeln!(out, "{}: {}", count(files.len(), "contract file"), tally.sentence())?;
         }
         LintOutput::Json => writeln!(out, "{}", serde_json::to_string_pretty(&formats::document(found))?)?,

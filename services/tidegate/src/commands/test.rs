@@ -38,7 +38,8 @@ fn test(args: &TestArgs) -> anyhow::Result<Exit> {
         TestOutput::Human => {
             let color = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
             let all: Vec<Diagnostic> = refused.iter().cloned().chain(tests.found()).collect();
-            write!(out, "{}{}", render(&all, &examined.sources(), color), report::human(&tests))?;
+            let text = format!("{}{}", render(&all, &examined.sources(), color), report::human(&tests));
+            write!(out, "{}", formats::harmless(text))?;
         }
         TestOutput::Json => writeln!(out, "{:#}", report::json(&tests, &refused))?,
         TestOutput::Junit => write!(out, "{}", report::junit(&tests, &refused))?,

@@ -14,6 +14,9 @@ pub const MARKER: &str = "<!-- tidegate diff -->";
 
 /// Lines beside the table: marker, title, verdict, one empty line each, header of the table, the line about the rest, the legend.
 const FRAME: usize = 11;
+/// The most characters of a cell, and of a name.
+const CELL_MAX: usize = 600;
+const NAME_MAX: usize = 200;
 /// The most lines about contracts and about published versions.
 const CONTRACTS_MAX: usize = 10;
 
@@ -39,7 +42,7 @@ pub fn markdown_within(diff: &Diff, lines_max: usize) -> String {
         .collect();
     notes.extend(diff.contracts.iter().map(|contract| {
         let mark = if contract.verdict.is_finding() { "**" } else { "" };
-        format!("- {mark}{}{mark}: {}", code(contract.id()), text(&sentence(contract)))
+        format!("- {mark}{}{mark}: {}", code(contract.id()), cut(&text(&sentence(contract))))
     }));
     let shown_notes = fold(&mut out, &notes, CONTRACTS_MAX, "lines about contracts");
     let changes = sorted(diff);
@@ -83,12 +86,12 @@ fn headline(diff: &Diff) -> String {
 fn row(change: &Change) -> String {
     let place = change.new.as_ref().or(change.old.as_ref());
     let place = place
-        .map(|place| format!("<br><sub>{}:{}</sub>", text(&place.file), place.line))
+        .map(|place| format!("<br><sub>{}:{}</sub>", cut(&text(&place.file)), place.line))
         .unwrap_or_default();
     format!(
         "| {} | {}{place} | {} | {} | {} |\n",
         mark(change),
-        text(&change.sentence),
+        cut(&text(&change.sentence)),
         word(change.producers, change.breaks_producers()),
         word(change.consumers, change.breaks_consumers()),
         match change.bump {
@@ -188,5 +191,35 @@ fn single_ticks(text: &str) -> String {
 
 /// A name as code.
 fn code(name: &str) -> String {
+    let name: String = name.chars().take(NAME_MAX).collect();
     text(&format!("`{}`", name.replace('`', "'")))
+}
+
+/// A cell that is not longer than anybody reads; a cut inside of code would leave it open.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(CELL_MAX) {
+        Some((at, _)) => format!("{}…", text[..at].replace('`', "'")),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_run_of_back_ticks_opens_markup() {
+        for nasty in [
+            "``<img src=x> @acme/all [l](http://e.example)",
+            "`a ``<b>`` `c",
+            "```\n<i>",
+            "a ` b",
+        ] {
+            let text = text(nasty);
+            assert!(!text.contains("``") && text.matches('`').count() % 2 == 0, "{text}");
+            let outside: String = text.split('`').step_by(2).collect();
+            assert!(!outside.contains('<') && !outside.contains("@acme"), "{text}");
+        }
+        assert_eq!(text("`a` and `b|c`"), "`a` and `b\\|c`");
+    }
 }

@@ -21,6 +21,8 @@ const HITS_MAX: usize = 8;
 const LINE_MAX: usize = 400;
 /// The most bytes of a summary: GitHub refuses a mebibyte.
 const SUMMARY_MAX: usize = 900_000;
+/// The most bytes of a comment: GitHub refuses more than 65,536 characters, and who is refused has no comment at all.
+const COMMENT_MAX: usize = 60_000;
 
 /// The comment: result, checks, the worst findings, who is hit; the table of changes folded.
 pub(super) fn markdown(review: &Review<'_>) -> String {
@@ -29,12 +31,18 @@ pub(super) fn markdown(review: &Review<'_>) -> String {
         headline(review)
     );
     for step in &review.steps {
-        let _ = writeln!(out, "| {} | {} | {} |", mark(step), step.name, markdown_text(&step.said));
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} |",
+            mark(step),
+            step.name,
+            shortened(&markdown_text(&step.said))
+        );
     }
     let findings: Vec<&Diagnostic> = review.told().collect();
     section(&mut out, findings.iter().map(|one| finding(one)), FINDINGS_MAX, "findings");
     let hits = review.hits.iter().map(|hit| {
-        let place = markdown_text(&format!("{}:{}", hit.file, hit.line));
+        let place = shortened(&markdown_text(&format!("{}:{}", hit.file, hit.line)));
         format!("- {} <sub>{place}</sub>", shortened(&markdown_text(&hit.sentence())))
     });
     section(&mut out, hits, HITS_MAX, "fields that consumers read");
@@ -43,18 +51,12 @@ pub(super) fn markdown(review: &Review<'_>) -> String {
         let table = render::markdown(diff);
         let table = table.strip_prefix(render::MARKER).unwrap_or(&table).trim_start();
         let table = table.strip_prefix("### Contracts: ").unwrap_or(table);
-        let _ = write!(
-            out,
-            "\n<details><summary>Changes, graded for producers and consumers</summary>\n\n{table}\n</details>\n"
-        );
+        folded(&mut out, "Changes, graded for producers and consumers", table);
     }
     if let Some(preview) = &review.preview {
         let table = tidegate_preview::render::markdown(preview);
         let table = table.strip_prefix("### ").unwrap_or(&table);
-        let _ = write!(
-            out,
-            "\n<details><summary>What it does to events that came</summary>\n\n{table}\n</details>\n"
-        );
+        folded(&mut out, "What it does to events that came", table);
     }
     let _ = write!(
         out,
@@ -63,6 +65,15 @@ pub(super) fn markdown(review: &Review<'_>) -> String {
         &review.compared[..review.compared.len().min(10)]
     );
     out
+}
+
+/// A part that is unfolded by who wants to read it; one that would make the comment too large is left out, and that is said.
+fn folded(out: &mut String, title: &str, table: &str) {
+    let is_too_large = out.len() + table.len() > COMMENT_MAX;
+    let _ = match is_too_large {
+        true => writeln!(out, "\n<sub>{title}: too long for a comment; see the output of the run.</sub>"),
+        false => write!(out, "\n<details><summary>{title}</summary>\n\n{table}\n</details>\n"),
+    };
 }
 
 /// The comment and behind it everything that was found.

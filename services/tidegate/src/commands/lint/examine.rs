@@ -52,7 +52,8 @@ pub(crate) fn examine(paths: &[PathBuf], now: i64, since: &Since) -> anyhow::Res
         paths.to_vec()
     };
     let mut found = Vec::new();
-    let files = read(&paths, &mut found)?;
+    // A change may take the last contract away.
+    let files = read(&paths, matches!(since, Since::Reference(_)), &mut found)?;
     let mut beside = event_schemas(&files)?;
     let contracts = diagnose(&files, &beside, now, &mut found);
     if *since != Since::Nothing {

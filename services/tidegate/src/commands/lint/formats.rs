@@ -82,6 +82,15 @@ pub(crate) fn without_commands(text: &str) -> String {
     lines.collect()
 }
 
+/// Text for people, which a service may be the one to print.
+pub(crate) fn harmless(text: String) -> String {
+    let is_set = |name: &str| std::env::var(name).is_ok_and(|value| value.eq_ignore_ascii_case("true"));
+    match is_set("GITHUB_ACTIONS") || is_set("TF_BUILD") {
+        true => without_commands(&text),
+        false => text,
+    }
+}
+
 /// A SARIF log with one run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Sarif<'a> {

@@ -14,8 +14,8 @@ const DEPTH_MAX: usize = 32;
 /// The most contract files of one call, as for a snapshot.
 const FILES_MAX: usize = 10_000;
 
-/// Files in the order of their names; what cannot be read is added to `found`. The error is a path that holds no contract file.
-pub(super) fn read(paths: &[PathBuf], found: &mut Vec<Diagnostic>) -> anyhow::Result<Vec<ContractFile>> {
+/// Files in the order of their names; what cannot be read is added to `found`. The error is a path that holds no contract file, unless it may.
+pub(super) fn read(paths: &[PathBuf], may_be_empty: bool, found: &mut Vec<Diagnostic>) -> anyhow::Result<Vec<ContractFile>> {
     let mut names = Vec::new();
     for path in paths {
         let meta = std::fs::metadata(path).with_context(|| format!("{}: cannot be read", path.display()))?;
@@ -25,8 +25,12 @@ pub(super) fn read(paths: &[PathBuf], found: &mut Vec<Diagnostic>) -> anyhow::Re
             // A file that is named is a contract, whatever its name.
             false => names.push(path.clone()),
         }
-        if names.len() == before && found.is_empty() {
-            bail!("{}: holds no contract file (*.odcs.yaml)", path.display());
+        let is_refused = found.iter().any(|one| one.level == Level::Error);
+        if names.len() == before && !may_be_empty && !is_refused {
+            let passed_over = found
+                .first()
+                .map_or_else(String::new, |one| format!("; {}: {}", one.location.file, one.problem));
+            bail!("{}: holds no contract file (*.odcs.yaml){passed_over}", path.display());
         }
     }
     names.sort();

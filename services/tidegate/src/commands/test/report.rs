@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use tidegate_contract::{Diagnostic, Level};
+use tidegate_diff::render::one_line;
 
 use super::Tests;
 use super::suite::Kind;
@@ -20,7 +21,12 @@ pub(super) fn human(tests: &Tests) -> String {
             (_, 0) => format!("{valid} valid, {invalid} invalid, all as expected"),
             (_, failed) => format!("{valid} valid, {invalid} invalid, {failed} otherwise than expected"),
         };
-        let _ = writeln!(out, "{} ({}): {result}", tested.contract, tested.file);
+        let _ = writeln!(
+            out,
+            "{} ({}): {result}",
+            one_line(&tested.contract.to_string()),
+            one_line(&tested.file.to_string())
+        );
     }
     let _ = writeln!(out, "{}", tests.sentence());
     out

@@ -77,6 +77,7 @@ impl Suite {
                 }
             },
         };
+        strangers(&folder, found)?;
         let mut cases = Vec::new();
         for kind in [Kind::Valid, Kind::Invalid] {
             read(&folder.join(kind.folder()), kind, &mut cases, found)?;
@@ -125,6 +126,22 @@ fn folder(contract: &Path, found: &mut Vec<Diagnostic>) -> anyhow::Result<Option
         return Ok(None);
     }
     Ok(Some(tests))
+}
+
+/// What lies beside `valid/` and `invalid/` and is never run, such as `Invalid/`: somebody believes that it is.
+fn strangers(folder: &Path, found: &mut Vec<Diagnostic>) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(folder).with_context(|| format!("{}: cannot be read", folder.display()))? {
+        let path = entry.with_context(|| format!("{}: cannot be read", folder.display()))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // Contracts of a folder with several have folders of their own.
+        let is_known = ["valid", "invalid", "expected.yaml"].contains(&&*name) || name.starts_with('.') || name.ends_with(".md");
+        let has_events = path.join("valid").is_dir() || path.join("invalid").is_dir();
+        if !is_known && !has_events {
+            let problem = format!("`{name}` is neither `valid`, `invalid` nor `expected.yaml`: nothing of it is run");
+            found.push(layout(&path, 1, problem, "rename it, or take it out of the folder"));
+        }
+    }
+    Ok(())
 }
 
 fn read(folder: &Path, kind: Kind, cases: &mut Vec<Case>, found: &mut Vec<Diagnostic>) -> anyhow::Result<()> {
@@ -205,6 +222,11 @@ fn read(folder: &Path, kind: Kind, cases: &mut Vec<Case>, found: &mut Vec<Diagno
             }
         };
         if ending == "jsonl" {
+            if bytes.trim_ascii().is_empty() {
+                let problem = "the file holds no event, so it shows nothing";
+                found.push(layout(&path, 1, problem, "write one event a line, or remove the file"));
+                continue;
+            }
             for (number, line) in (1_u32..).zip(bytes.split(|byte| *byte == b'\n')) {
                 if !line.trim_ascii().is_empty() {
                     take(format!("{name}:{number}"), number, line);
