@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod canary;
+mod contracts;
 mod dead_letters;
 mod refusals;
 mod registry;
