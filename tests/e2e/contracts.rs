@@ -236,3 +236,49 @@ fn two_validators_judge_by_what_the_registry_has_from_git() {
     let (code, out, err) = world.run(&["audit"]);
     assert_eq!(code, 0, "{out}{err}");
 }
+
+/// A bundle that was built in CI lies in the object store, and is replaced there.
+#[test]
+fn a_validator_follows_a_bundle_in_an_object_store() {
+    let Some(stand) = Stand::get() else { return };
+    for store in ["s3", "azure"] {
+        let shape = Shape {
+            topics: &["orders"],
+            partitions: 2,
+            ..Shape::whole(store, "exactly_once")
+        };
+        let world = World::new(stand.clone(), shape);
+        let config = std::fs::read_to_string(world.config()).unwrap();
+        std::fs::write(world.config(), format!("{config}contracts_source:\n  poll_ms: 500\n")).unwrap();
+        let folder = world.folder.path().join("contracts");
+        let place = format!("{}/contracts/prod.tidegate", world.location());
+        let bundle = || {
+            let (code, out, err) = world.run(&["bundle", folder.to_str().unwrap(), "--out", &place]);
+            assert_eq!(code, 0, "{store}: {out}{err}");
+            git(&folder, &["rev-parse", "HEAD"])
+        };
+        // Nothing there yet: it lives, and begins when there is.
+        let mut role = world.start_in(world.folder.path(), "validator", "validate", &[("TIDEGATE_CONTRACTS", &place)]);
+        let log = role.log_path();
+        wait("waiting for contracts", &mut [&mut role], || {
+            Ok(std::fs::read_to_string(&log)?.contains("waiting for contracts"))
+        });
+        let first = bundle();
+        wait("its address", &mut [&mut role], || {
+            Ok(std::fs::read_to_string(&log)?.contains("address="))
+        });
+        let address = address(&role.log());
+        wait("the first bundle", &mut [&mut role], || Ok(commit_of(&address) == first));
+        std::fs::write(
+            folder.join("more.odcs.yaml"),
+            contract("more", "1.0.0", 5).replace("id: counted", "id: more"),
+        )
+        .unwrap();
+        git(&folder, &["add", "."]);
+        git(&folder, &["commit", "--quiet", "-m", "more"]);
+        let second = bundle();
+        assert_ne!(first, second);
+        wait("the second bundle", &mut [&mut role], || Ok(commit_of(&address) == second));
+        assert!(role.stop().success());
+    }
+}

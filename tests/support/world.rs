@@ -212,6 +212,11 @@ impl World {
         self.folder.path().join("tidegate.yaml")
     }
 
+    /// Where the lake is; below it there is room for other things of a test.
+    pub fn location(&self) -> &str {
+        &self.location
+    }
+
     /// How the clients of a role introduce themselves to the brokers.
     pub fn client_id(&self, role: &str) -> String {
         format!("{}{role}", self.prefix)
