@@ -253,6 +253,9 @@ fn same_id(scene: &mut Scene) {
     let client = scene.world.client_id(scene.workers[0].name());
     let id = scene.proxy.transactional_id(&client).expect("it has opened its producer");
     let topics = scene.world.sources();
+    // Brokers say it in more than one way, by what was asked first; and it may be noticed at once.
+    let fenced = "code=Some(Fenced)";
+    let before = count(&scene.workers[0], fenced);
     let mut other = GroupExchange::join(
         &scene.world.kafka,
         "other",
@@ -262,9 +265,6 @@ fn same_id(scene: &mut Scene) {
     )
     .unwrap();
     other.begin().unwrap();
-    // Brokers say it in more than one way, by what was asked first.
-    let fenced = "code=Some(Fenced)";
-    let before = count(&scene.workers[0], fenced);
     scene.produce(STIR);
     let victim = &scene.workers[0];
     wait("the validator to notice", &mut [], || Ok(count(victim, fenced) > before));
