@@ -133,7 +133,7 @@ POLICY = (
     ("every_pod_has_its_network", "local", lambda b: _policy(b, "kafka")["ingress"][0].pop("from"), "strangers may connect"),
     ("every_pod_has_its_network", "local", lambda b: [_drop(b, "NetworkPolicy", n) for n in ("kafka-clients",)], "no policy speaks"),
     ("roles_reach_what_they_need_and_no_more", "aws",
-     lambda b: _policy(b, "kafka")["egress"][0]["ports"][0].update(port=9098), "closed"),
+     lambda b: _policy(b, "kafka")["egress"][0]["ports"][0].update(port=9094), "closed"),
     ("roles_reach_what_they_need_and_no_more", "azure",
      lambda b: _policy(b, "kafka")["podSelector"]["matchExpressions"][0]["values"].append("sla"), "open"),
     ("roles_reach_what_they_need_and_no_more", "aws", lambda b: [_drop(b, "NetworkPolicy", n) for n in ("lake", "contracts-git")], "store"),

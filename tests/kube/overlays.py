@@ -19,6 +19,8 @@ COMBINED = (
     ("azure+autoscale-hpa", "azure", "autoscale-hpa"),
     ("aws+irsa", "aws", "irsa"),
     ("aws+registry", "aws", "registry"),
+    ("aws+kafka-certificate", "aws", "kafka-certificate"),
+    ("azure+kafka-connection-string", "azure", "kafka-connection-string"),
 )
 
 

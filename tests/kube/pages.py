@@ -38,5 +38,5 @@ def _secrets(build: Build) -> set[str]:
             references = [e.get("valueFrom", {}).get("secretKeyRef") for e in container.get("env", [])]
             names |= {r["name"] for r in references if r}
     for trigger in build.of_kind("TriggerAuthentication"):
-        names |= {r["name"] for r in trigger["spec"]["secretTargetRef"]}
+        names |= {r["name"] for r in trigger["spec"].get("secretTargetRef", [])}
     return names

@@ -51,7 +51,7 @@ class KafkaScaler:
             for trigger in scaled["spec"]["triggers"]:
                 found += [f"ScaledObject/{scaled['metadata']['name']}: {text}" for text in self._trigger(trigger["metadata"])]
         for signs_in in build.of_kind("TriggerAuthentication"):
-            for reference in signs_in["spec"]["secretTargetRef"]:
+            for reference in signs_in["spec"].get("secretTargetRef", []):
                 if "authParams" not in self.keys.get(reference["parameter"], ([], []))[0]:
                     found.append(f"TriggerAuthentication/{signs_in['metadata']['name']}: KEDA knows no {reference['parameter']}")
         return found

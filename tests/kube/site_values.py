@@ -49,24 +49,27 @@ def complaints() -> list[str]:
         return found
     example = _read(K8S / "overlays" / "aws" / "site.env")
     outputs = {name: {"value": example[name]} for name in site.OUTPUTS["aws"]}
-    code, said, _ = _run("aws", outputs | {"bootstrap_brokers": {"value": "b-1.example.com:9098"}})
-    if code != 1 or "IAM" not in said:
-        found.append(f"site aws: brokers of the IAM listener are taken: {code}: {said}")
-    both = outputs | {"bootstrap_brokers": {"value": "b-1.example.com:9098"}, "bootstrap_brokers_tls": {"value": "b-1.example.com:9094"}}
-    code, said, written = _run("aws", both)
+    both = outputs | {"bootstrap_brokers_tls": {"value": "b-1.example.com:9094"}}
+    code, said, written = _run("aws", both, "--certificate")
     if code != 0 or written.get("bootstrap_brokers") != "b-1.example.com:9094":
-        found.append(f"site aws: does not take the listener for certificates: {code}: {said} {written}")
-    code, said, _ = _run("aws", outputs, "https://user:token@git.example.com/x.git")
+        found.append(f"site aws --certificate: does not take the listener for certificates: {code}: {said} {written}")
+    code, said, _ = _run("aws", outputs, "--certificate")
+    if code != 1 or "bootstrap_brokers_tls" not in said:
+        found.append(f"site aws --certificate: takes a cluster without that listener: {code}: {said}")
+    code, said, _ = _run("aws", outputs | {"bootstrap_brokers": {"value": "b-1.example.com:9094"}})
+    if code != 1 or "IAM" not in said:
+        found.append(f"site aws: brokers of the listener for certificates are taken: {code}: {said}")
+    code, said, _ = _run("aws", outputs, repository="https://user:token@git.example.com/x.git")
     if code != 1 or "Secret" not in said:
         found.append(f"site aws: a token in the repository's address is taken: {code}: {said}")
     return found
 
 
-def _run(overlay: str, outputs: dict, repository: str = "https://git.example.com/data/contracts.git") -> tuple[int, str, dict]:
+def _run(overlay: str, outputs: dict, *flags: str, repository: str = "https://git.example.com/data/contracts.git") -> tuple[int, str, dict]:
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "site.env"
         answer = subprocess.run(
-            [sys.executable, SITE, overlay, "--contracts-repo", repository, "--output", target],
+            [sys.executable, SITE, overlay, "--contracts-repo", repository, "--output", target, *flags],
             input=json.dumps(outputs), capture_output=True, text=True, check=False)
         return answer.returncode, answer.stderr, _read(target) if target.exists() else {}
 

@@ -4,12 +4,15 @@ First every role of every overlay reads its config and then misses its contracts
 validator and a sink start without brokers: they must answer the probes of the manifests and stop when asked.
 """
 
+import http.server
+import json
 import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -21,7 +24,10 @@ from core.errors import MissingTool
 from core.report import say
 from overlays import K8S, PLAIN, Build, Pod
 
-CONNECTION_STRING = "Endpoint=sb://example.servicebus.windows.net/;SharedAccessKeyName=x;SharedAccessKey=eA=="
+#: What a site keeps in Secrets, by variable.
+SECRETS = {"TIDEGATE_KAFKA_PASSWORD": "Endpoint=sb://example.servicebus.windows.net/;SharedAccessKeyName=x;SharedAccessKey=eA=="}
+#: A role's own credentials, as EKS would give them; signing needs nobody.
+ROLE_KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI"}
 SECONDS = 30
 
 
@@ -42,8 +48,6 @@ class Place:
             volume = volumes[mount["name"]]
             if "configMap" in volume:
                 self._as_kubernetes_mounts(at, maps[volume["configMap"]["name"]])
-            elif volume.get("secret", {}).get("secretName") == "tidegate-config":
-                self._as_kubernetes_mounts(at, {"tidegate.yaml": _config_with_connection_string(folder)})
             elif volume.get("secret", {}).get("secretName") == "tidegate-kafka-client":
                 _certificate(at)
             elif mount["name"] == "contracts" and contracts:
@@ -52,7 +56,9 @@ class Place:
         for variable in container.get("env", []):
             at = variable.get("valueFrom", {}).get("configMapKeyRef")
             if "secretKeyRef" in variable.get("valueFrom", {}):
-                # What a site keeps secret; the program says what it misses.
+                # The program says what it misses.
+                if variable["name"] in SECRETS:
+                    self.variables[variable["name"]] = SECRETS[variable["name"]]
                 continue
             value = maps[at["name"]][at["key"]] if at else variable["value"]
             value = re.sub(r"\$\((\w+)\)", lambda m: self.variables[m.group(1)], value)
@@ -96,12 +102,13 @@ def complaints(builds: list[Build], binary: Path, scratch: Path) -> list[str]:
     contracts = scratch / "contracts-repository"
     repository(contracts)
     running = []
+    identity = _identity_service()
     # A role that waits for its brokers takes 10 s to stop, so all of them do it at once.
     with ThreadPoolExecutor() as threads:
         for build in (b for b in builds if b.name in PLAIN):
             for pod in (p for p in policy.ours(build) if policy.component(p) in ("validator", "sink")):
                 folder = folder_in(scratch, f"{build.name}-{policy.component(pod)}-running")
-                running.append(threads.submit(_answers_probes_and_stops, build, pod, binary, folder, contracts))
+                running.append(threads.submit(_answers_probes_and_stops, build, pod, binary, folder, contracts, identity))
     if len(running) != 2 * len(PLAIN):
         found.append(f"{len(running)} roles were started")
     found += [text for each in running for text in each.result()]
@@ -139,13 +146,33 @@ def _misspell(place: Place) -> None:
         file.write_text(file.read_text() + "\nno_such_key: 1\n")
 
 
-def _answers_probes_and_stops(build, pod, binary, folder, contracts) -> list[str]:
+def _identity_service() -> str:
+    """Answers as Azure's metadata service does; it lives as long as this process."""
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = json.dumps({"access_token": "x.y.z", "expires_in": "3600", "token_type": "Bearer"}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_address[1]}"
+
+
+def _answers_probes_and_stops(build, pod, binary, folder, contracts, identity) -> list[str]:
     name = f"{build.name}: {pod.name}"
     container = policy.tidegate(pod)
     place = Place(build, pod, folder, contracts)
     place.move_config()
     port = free_port()
-    variables = {"TIDEGATE_HTTP": f"127.0.0.1:{port}", "TIDEGATE_BROKERS": "127.0.0.1:1"}
+    variables = {"TIDEGATE_HTTP": f"127.0.0.1:{port}", "TIDEGATE_BROKERS": "127.0.0.1:1", "AZURE_POD_IDENTITY_AUTHORITY_HOST": identity} | ROLE_KEYS
     child = place.run(binary, **variables)
     found = []
     try:
@@ -197,17 +224,6 @@ def git(folder: Path, *arguments) -> str:
         return subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True, text=True).stdout
     except FileNotFoundError as error:
         raise MissingTool("git is missing") from error
-
-
-def _config_with_connection_string(folder: Path) -> str:
-    """The Secret of the Azure overlay, made by the command of the README."""
-    command = re.search(r"( +sed '.+?tidegate\.yaml) \|", (K8S / "README.md").read_text(), re.S).group(1)
-    (folder / "connection-string.txt").write_text(CONNECTION_STRING + "\n")
-    command = command.replace("infra/k8s/", f"{K8S}/")
-    text = subprocess.run(["bash", "-ec", command], cwd=folder, check=True, capture_output=True, text=True).stdout
-    if f"sasl.password: {CONNECTION_STRING}\n" not in text or "sasl.username: $ConnectionString\n" not in text:
-        raise ValueError(f"the README's command for the Secret makes no credentials: {text}")
-    return text
 
 
 def _certificate(at: Path) -> None:

@@ -55,7 +55,9 @@ impl KafkaSection {
                 bail!("`{property}` stands in kafka.client and in {variable}: only one can be meant");
             }
         }
-        let tokens = self.auth.map(|auth| auth.tokens(&brokers, variables)).transpose()?;
+        // Roles share a file: who names no brokers connects to none, and needs nobody to sign in as.
+        let auth = self.auth.filter(|_| !brokers.trim().is_empty());
+        let tokens = auth.map(|auth| auth.tokens(&brokers, variables)).transpose()?;
         let settings = Settings { brokers, client, tokens };
         settings.check().map_err(|refused| {
             let lines: Vec<String> = refused.iter().map(ToString::to_string).collect();
@@ -159,6 +161,16 @@ mod tests {
         assert!(!format!("{section:?}").contains("hunter"));
         let twice = refusal("client: {sasl.password: hunter3}", &pairs);
         assert!(twice.contains("TIDEGATE_KAFKA_PASSWORD") && !twice.contains("hunter"), "{twice}");
+    }
+
+    /// The SLA check and the registry read the same file.
+    #[test]
+    fn who_connects_to_no_broker_needs_no_identity() {
+        let section = |text| -> KafkaSection { serde_saphyr::from_str(text).unwrap() };
+        for text in ["auth: {kind: entra}", "auth: {kind: msk_iam}"] {
+            let none = section(text).settings(String::new(), &Variables::from_pairs([])).unwrap();
+            assert!(none.tokens.is_none());
+        }
     }
 
     #[test]
