@@ -174,8 +174,13 @@ impl Fault {
                 broker.up();
             }
             Fault::BrokersAway => {
-                // Who waits for the end of a transaction does not poll, and says that instead.
-                let words = ["no broker is reachable", "has no answer yet; resuming it", "no new producer yet"];
+                // Who waits for the end of a transaction does not poll, and says that instead; who has just been started says that it waits.
+                let words = [
+                    "no broker is reachable",
+                    "has no answer yet; resuming it",
+                    "no new producer yet",
+                    "waiting; it goes on by itself",
+                ];
                 let said = |log: &PathBuf| -> usize {
                     let text = std::fs::read_to_string(log).unwrap();
                     words.iter().map(|words| text.matches(words).count()).sum()
