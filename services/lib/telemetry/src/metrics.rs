@@ -12,7 +12,7 @@ pub mod validating;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use prometheus::{CounterVec, Encoder, Gauge, IntCounterVec, IntGaugeVec, Registry, TextEncoder};
+use prometheus::{CounterVec, Encoder, Gauge, GaugeVec, IntCounterVec, IntGaugeVec, Registry, TextEncoder};
 use tidegate_flow::{Remedy, TopicPartition, WorldError};
 
 pub use landing::SlotOutcome;
@@ -93,6 +93,7 @@ struct Shared {
     partition_halted: IntGaugeVec,
     partition_quarantined: IntGaugeVec,
     partition_lag: IntGaugeVec,
+    partition_committed: GaugeVec,
     buffer_bytes: IntGaugeVec,
     buffer_budget: IntGaugeVec,
     thread_busy: CounterVec,
@@ -112,6 +113,10 @@ impl Metrics {
         );
         build.with_label_values(&[version, commit]).set(1);
         let shared = Shared::new(&mut meter);
+        // There from the start, so that the first increase is seen.
+        for outcome in [Refresh::Unchanged, Refresh::Loaded, Refresh::Refused, Refresh::Failed] {
+            shared.snapshot_refreshes.with_label_values(&[outcome.as_str()]);
+        }
         let validating = Validating::new(&mut meter);
         let landing = Landing::new(&mut meter);
         let promising = Promising::new(&mut meter);
@@ -211,6 +216,23 @@ impl Metrics {
         partition_gauge(&self.shared.partition_lag, at, records);
     }
 
+    /// The lag cannot be told now: an old one would look like a new one.
+    pub fn partition_lag_unknown(&self, at: &TopicPartition) {
+        // An error only says that there was no such series.
+        let _ = self
+            .shared
+            .partition_lag
+            .remove_label_values(&[&*at.topic, &at.partition.to_string()]);
+    }
+
+    /// The position of a partition moved, or was taken over, at `now` (microseconds since the epoch).
+    pub fn partition_committed(&self, at: &TopicPartition, now: i64) {
+        self.shared
+            .partition_committed
+            .with_label_values(&[&*at.topic, &at.partition.to_string()])
+            .set(now as f64 / 1e6);
+    }
+
     /// A partition went to somebody else: its gauges would lie from now on.
     pub fn partition_gone(&self, at: &TopicPartition) {
         for gauge in [
@@ -222,6 +244,10 @@ impl Metrics {
             // An error only says that there was no such series.
             let _ = gauge.remove_label_values(&[&*at.topic, &at.partition.to_string()]);
         }
+        let _ = self
+            .shared
+            .partition_committed
+            .remove_label_values(&[&*at.topic, &at.partition.to_string()]);
     }
 
     /// A worker thread was busy, not waiting, for so long.
@@ -271,7 +297,12 @@ impl Shared {
             ),
             partition_lag: meter.gauge_vec(
                 "partition_lag_records",
-                "Records between position and end of a partition",
+                "Offsets between the committed position and the end of a partition; 0 where no record is among them",
+                partition,
+            ),
+            partition_committed: meter.number_vec(
+                "partition_committed_timestamp_seconds",
+                "When the position of a partition last moved, or the partition was taken over, as Unix time",
                 partition,
             ),
             buffer_bytes: meter.gauge_vec(

@@ -5,15 +5,18 @@ use std::sync::atomic::AtomicBool;
 
 use tidegate_flow::WorldError;
 use tidegate_flow::ports::Cluster as _;
-use tidegate_kafka::{ClusterClient, GroupConsumer};
+use tidegate_kafka::{ClusterClient, GroupConsumer, PartitionScan};
 use tidegate_sink::Parts;
 use tidegate_telemetry::{Health, Metrics, Server};
 
 use crate::cli::RoleArgs;
 use crate::config::Config;
 use crate::exit::Exit;
+use crate::wiring::busy::{Busy, IdleClock};
 use crate::wiring::clock::SystemClock;
 use crate::wiring::contracts::LiveContracts;
+use crate::wiring::lag::LagWatch;
+use crate::wiring::metered::{Metered, MeteredSchemas, MeteredStore};
 use crate::wiring::meters::SinkMeter;
 
 pub(crate) fn run(args: &RoleArgs) -> Exit {
@@ -32,6 +35,8 @@ fn sink(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -> Re
     let health = Health::starting();
     let server = Server::start(super::address(&config.http)?, metrics.clone(), health.clone())?;
     tracing::info!(address = %server.address(), "/livez /readyz /metrics");
+    // Also says which role answers here, from the first moment on.
+    metrics.buffer_budget("sink", config.sink.limits.bytes_total_max);
     let contracts = contracts.counted_by(&metrics);
     let validated: Vec<Arc<str>> = contracts
         .current()
@@ -43,23 +48,37 @@ fn sink(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -> Re
     let mut cluster = ClusterClient::connect(&config.kafka)?;
     super::patiently(&clock, &health, || super::require_topics(&mut cluster, &validated))?;
     tidegate_sink::run::check_topics(&cluster.topics(&validated)?)?;
-    let store = super::patiently(&clock, &health, || tidegate_lake::open(&lake.location, &lake.options))?;
-    let schemas = super::schemas(config)?;
+    let busy = Busy::new(&metrics, "sink");
+    let store = MeteredStore {
+        inner: super::patiently(&clock, &health, || tidegate_lake::open(&lake.location, &lake.options))?,
+        metrics: metrics.clone(),
+        busy: busy.clone(),
+    };
+    let schemas = MeteredSchemas {
+        inner: super::schemas(config)?,
+        metrics: metrics.clone(),
+        busy: busy.clone(),
+    };
     let mut rulings = tidegate_sink::SnapshotRulings::new(|| contracts.current().snapshot.clone(), &schemas);
-    let mut consumer = GroupConsumer::join(&config.kafka, "sink", &config.sink_group, &validated)?;
+    let consumer = GroupConsumer::join(&config.kafka, "sink", &config.sink_group, &validated)?;
+    let mut consumer = Metered::new(Box::new(consumer), &metrics, &busy).counting();
+    let kafka = config.kafka.clone();
+    let lag = LagWatch::start(consumer.positions(), &metrics, move || {
+        Ok((Box::new(ClusterClient::connect(&kafka)?), Box::new(PartitionScan::connect(&kafka)?)))
+    })?;
+    let clock = IdleClock { clock, busy };
     let meter = SinkMeter::new(&metrics, &health);
-    metrics.buffer_budget("sink", config.sink.limits.bytes_total_max);
     tracing::info!(lake = lake.location, topics = validated.len(), "sinking");
     let parts = Parts {
         consumer: &mut consumer,
         cluster: &mut cluster,
-        store: &*store,
+        store: &store,
         rulings: &mut rulings,
         clock: &clock,
         metrics: &meter,
     };
     let result = tidegate_sink::run(&config.sink, parts, stop);
     tracing::info!("stopped");
-    drop(server);
+    drop((lag, server));
     result
 }

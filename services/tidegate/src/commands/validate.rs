@@ -13,8 +13,11 @@ use tidegate_validator::{Mode, Parts, Settings, check_first_time, startup};
 use crate::cli::RoleArgs;
 use crate::config::Config;
 use crate::exit::Exit;
+use crate::wiring::busy::{Busy, IdleClock};
 use crate::wiring::clock::SystemClock;
 use crate::wiring::contracts::LiveContracts;
+use crate::wiring::lag::LagWatch;
+use crate::wiring::metered::{Metered, MeteredSchemas};
 use crate::wiring::meters::ValidatorMeter;
 
 pub(crate) fn run(args: &RoleArgs) -> Exit {
@@ -28,7 +31,9 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
     let health = Health::starting();
     let server = Server::start(super::address(&config.http)?, metrics.clone(), health.clone())?;
     tracing::info!(address = %server.address(), "/livez /readyz /metrics");
-    let contracts = contracts.counted_by(&metrics);
+    // Also says which role answers here, from the first moment on.
+    metrics.buffer_budget("validator", config.validator.batch_bytes_max);
+    let contracts = contracts.counted_by(&metrics).announced();
     let snapshot = contracts.current();
     let topics = snapshot.topics();
     if topics.is_empty() {
@@ -66,13 +71,23 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
     });
     tracing::info!(mode = mode.as_str(), snapshot = %snapshot.commit(), topics = topics.len(), "validating");
 
-    let schemas = super::schemas(config)?;
+    let busy = Busy::new(&metrics, "validator");
+    let schemas = MeteredSchemas {
+        inner: super::schemas(config)?,
+        metrics: metrics.clone(),
+        busy: busy.clone(),
+    };
     let mut live = contracts;
-    let mut exchange = super::patiently(&clock, &health, || {
+    let exchange = super::patiently(&clock, &health, || {
         GroupExchange::join(&config.kafka, "validator", &config.validator_group, &topics, delivering.clone())
     })?;
     let meter = ValidatorMeter::new(&metrics, &health, "validator");
-    metrics.buffer_budget("validator", settings.batch_bytes_max);
+    let mut exchange = Metered::new(Box::new(exchange), &metrics, &busy);
+    let kafka = config.kafka.clone();
+    let lag = LagWatch::start(exchange.positions(), &metrics, move || {
+        Ok((Box::new(ClusterClient::connect(&kafka)?), Box::new(PartitionScan::connect(&kafka)?)))
+    })?;
+    let clock = IdleClock { clock, busy };
     let parts = Parts {
         exchange: &mut exchange,
         contracts: &mut live,
@@ -82,7 +97,7 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
     };
     let result = tidegate_validator::run(&settings, parts, stop);
     tracing::info!("stopped");
-    drop(server);
+    drop((lag, server));
     result
 }
 

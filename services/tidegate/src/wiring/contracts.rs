@@ -3,6 +3,7 @@
 mod document;
 pub(crate) mod source;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
@@ -30,6 +31,8 @@ struct Shared {
     source: Mutex<Source>,
     past: Past,
     metrics: Mutex<Option<Metrics>>,
+    /// What can be judged is shown at 0 before it is.
+    is_announced: AtomicBool,
     /// Dropped with the last clone, which ends the thread.
     _alive: mpsc::Sender<()>,
 }
@@ -65,6 +68,7 @@ impl LiveContracts {
             source: Mutex::new(source),
             past,
             metrics: Mutex::default(),
+            is_announced: AtomicBool::new(false),
             _alive: alive,
         });
         let weak = Arc::downgrade(&shared);
@@ -79,6 +83,15 @@ impl LiveContracts {
     pub(crate) fn counted_by(self, metrics: &Metrics) -> Self {
         metrics.snapshot(self.current().commit(), now_micros());
         *locked(&self.shared.metrics) = Some(metrics.clone());
+        self
+    }
+
+    /// For whoever judges: every topic and version has its counters at 0 before the first record. Call it behind [`LiveContracts::counted_by`].
+    pub(crate) fn announced(self) -> Self {
+        self.shared.is_announced.store(true, Ordering::Release);
+        if let Some(metrics) = &*locked(&self.shared.metrics) {
+            announce(&self.current().snapshot, metrics);
+        }
         self
     }
 
@@ -145,6 +158,9 @@ impl Shared {
                 Refresh::Refused
             }
             Err(error) => {
+                if let Some(metrics) = &*locked(&self.metrics) {
+                    metrics.world_error(tidegate_telemetry::metrics::Port::Contracts, &error);
+                }
                 tracing::warn!(%error, kept = %kept.commit(), "the contract source cannot be read; the last good ones stay in force");
                 Refresh::Failed
             }
@@ -154,6 +170,20 @@ impl Shared {
             if matches!(outcome, Refresh::Unchanged | Refresh::Loaded) {
                 metrics.snapshot(self.current().commit(), now_micros());
             }
+            if outcome == Refresh::Loaded && self.is_announced.load(Ordering::Acquire) {
+                announce(&self.current().snapshot, metrics);
+            }
+        }
+    }
+}
+
+/// Every topic and version that can be judged gets its counters at 0, and so do dead letters that no contract claims: an alert counts
+/// increases, and the first one would be missed.
+fn announce(snapshot: &Snapshot, metrics: &Metrics) {
+    for (topic, binding) in &snapshot.bindings {
+        metrics.outcomes(topic, None, 0, 0);
+        for version in binding.versions.keys() {
+            metrics.outcomes(topic, Some(version), 0, 0);
         }
     }
 }

@@ -46,11 +46,13 @@ impl tidegate_validator::Meter for ValidatorMeter {
     fn validated(&self, topic: &str, contract: &ContractRef, records: u64) {
         self.metrics.consumed(topic, records);
         self.metrics.validated(topic, contract, records);
+        self.metrics.outcomes(topic, Some(contract), records, 0);
     }
 
     fn dead_letters(&self, topic: &str, contract: Option<&ContractRef>, reason: Reason, records: u64) {
         self.metrics.consumed(topic, records);
         self.metrics.dead_letters(topic, contract, reason, records);
+        self.metrics.outcomes(topic, contract, 0, records);
     }
 
     fn noted(&self, topic: &str, contract: &ContractRef, severity: tidegate_contract::Severity) {

@@ -10,14 +10,8 @@ use super::meter::Meter;
 /// What became of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SlotOutcome {
-    /// Claimed by us.
-    Claimed,
-    /// Somebody else's claim was there first, and is followed.
-    Followed,
     /// Its manifest is written.
     Committed,
-    /// A claim found without a manifest was written to its end.
-    Finished,
 }
 
 #[derive(Debug, Clone)]
@@ -74,11 +68,7 @@ impl Landing {
             rows: meter.counter_vec("lake_rows_total", "Rows in committed slots", topic_contract),
             files: meter.counter_vec("lake_files_total", "Parquet files in committed slots", topic_contract),
             bytes: meter.counter_vec("lake_bytes_total", "Bytes of Parquet files in committed slots", topic_contract),
-            slots: meter.counter_vec(
-                "lake_slots_total",
-                "Slots by outcome (claimed, followed, committed, finished)",
-                &["topic", "outcome"],
-            ),
+            slots: meter.counter_vec("lake_slots_total", "Slots by outcome (committed)", &["topic", "outcome"]),
             skips: meter.counter_vec(
                 "lake_skips_total",
                 "Validated records that make no row, by named policy",
@@ -105,10 +95,7 @@ impl SlotOutcome {
     /// Label value.
     pub const fn as_str(self) -> &'static str {
         match self {
-            SlotOutcome::Claimed => "claimed",
-            SlotOutcome::Followed => "followed",
             SlotOutcome::Committed => "committed",
-            SlotOutcome::Finished => "finished",
         }
     }
 }

@@ -45,6 +45,10 @@ fn everything() -> Metrics {
     metrics.buffer_budget("sink", 1_000);
     metrics.partition_lag(&at, 12);
     metrics.thread_busy("validator", 1.5);
+    metrics.partition_committed(&at, 4_000_000);
+    metrics.outcomes("raw.orders", Some(&orders()), 7, 2);
+    metrics.outcomes("raw.orders", None, 0, 0);
+    metrics.sends_refused("dlq.orders", "forbidden", 2);
     metrics.landed("valid.orders", "orders", 7, 1, 900);
     metrics.slot("valid.orders", SlotOutcome::Committed);
     metrics.landing_skipped("valid.orders", "shadow", 1);
@@ -87,6 +91,10 @@ fn counts_arrive_under_their_labels() {
         r#"tidegate_objective_measured{contract="orders",objective="freshness"} 90"#,
         r#"tidegate_build_info{commit="abc",version="0.1.0"} 1"#,
         "tidegate_batch_records_count 1",
+        r#"tidegate_outcomes_total{contract="orders",outcome="dead",topic="raw.orders",version="1.2.0"} 2"#,
+        r#"tidegate_outcomes_total{contract="",outcome="dead",topic="raw.orders",version=""} 0"#,
+        r#"tidegate_sends_refused_total{refusal="forbidden",topic="dlq.orders"} 2"#,
+        r#"tidegate_partition_committed_timestamp_seconds{partition="3",topic="raw.orders"} 4"#,
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
     }
@@ -104,6 +112,9 @@ fn a_new_commit_replaces_the_old_one() {
 #[test]
 fn what_is_gone_shows_nothing() {
     let metrics = everything();
+    metrics.partition_lag_unknown(&TopicPartition::new("raw.orders", 3));
+    assert!(!metrics.render(0).contains("tidegate_partition_lag_records{"));
+    metrics.partition_lag(&TopicPartition::new("raw.orders", 3), 1);
     metrics.partition_gone(&TopicPartition::new("raw.orders", 3));
     metrics.objective("orders", "freshness", ObjectiveStatus::Unknown, None, 6_000_000);
     let text = metrics.render(0);

@@ -25,8 +25,6 @@ pub enum BatchOutcome {
     Committed,
     /// None of it is; its records are read again.
     Aborted,
-    /// Smaller batches took its place, to find the record that cannot pass.
-    Bisected,
 }
 
 /// What became of a transaction.
@@ -58,6 +56,8 @@ pub(super) struct Validating {
     transaction_seconds: HistogramVec,
     delivery_mode: IntGaugeVec,
     rebalances: IntCounterVec,
+    outcomes: IntCounterVec,
+    sends_refused: IntCounterVec,
 }
 
 // === impl Metrics ===
@@ -83,6 +83,23 @@ impl Metrics {
             .dead_letters
             .with_label_values(&[topic, id, version, reason.as_str()])
             .inc_by(records);
+    }
+
+    /// Records of a topic got an outcome under a contract version, or (labels empty) under none. 0 makes the two series exist, so that the
+    /// first increase is seen: Prometheus counts from the first value on.
+    pub fn outcomes(&self, topic: &str, contract: Option<&ContractRef>, valid: u64, dead: u64) {
+        let (id, version) = contract.map_or(("", ""), |reference| (&*reference.id, &*reference.version));
+        for (outcome, records) in [("valid", valid), ("dead", dead)] {
+            self.validating
+                .outcomes
+                .with_label_values(&[topic, id, version, outcome])
+                .inc_by(records);
+        }
+    }
+
+    /// Records that the brokers or the client did not take, by topic and by what was said (too_large, too_large_together, forbidden, other).
+    pub fn sends_refused(&self, topic: &str, refusal: &'static str, records: u64) {
+        self.validating.sends_refused.with_label_values(&[topic, refusal]).inc_by(records);
     }
 
     /// Records have no outcome record, by a named policy.
@@ -207,7 +224,7 @@ impl Validating {
                 "Records for which a quality rule was not asked because a kill switch is on",
                 &["contract", "version", "rule"],
             ),
-            batches: meter.counter_vec("batches_total", "Batches by outcome (committed, aborted, bisected)", &["outcome"]),
+            batches: meter.counter_vec("batches_total", "Batches by outcome (committed, aborted)", &["outcome"]),
             batch_records: meter.histogram(
                 "batch_records",
                 "Records of a committed batch",
@@ -235,6 +252,16 @@ impl Validating {
                 "Partitions that changed hands, by event (assigned, revoked, lost)",
                 &["event"],
             ),
+            outcomes: meter.counter_vec(
+                "outcomes_total",
+                "Records by outcome (valid, dead) and the contract version that judged them; there from the start, at 0",
+                &["topic", "contract", "version", "outcome"],
+            ),
+            sends_refused: meter.counter_vec(
+                "sends_refused_total",
+                "Outcome records that were not taken, by topic and what was said (too_large, too_large_together, forbidden, other)",
+                &["topic", "refusal"],
+            ),
         }
     }
 }
@@ -259,7 +286,6 @@ impl BatchOutcome {
         match self {
             BatchOutcome::Committed => "committed",
             BatchOutcome::Aborted => "aborted",
-            BatchOutcome::Bisected => "bisected",
         }
     }
 }

@@ -23,8 +23,11 @@ use crate::commands::audit::ControlRecords;
 use crate::commands::{audit as audit_command, sla as sla_command};
 use crate::screen::say;
 use crate::signals::stop_flag;
+use crate::wiring::busy::{Busy, IdleClock};
 use crate::wiring::clock::{SystemClock, now_micros};
 use crate::wiring::contracts::LiveContracts;
+use crate::wiring::lag::LagWatch;
+use crate::wiring::metered::{Metered, MeteredSchemas, MeteredStore};
 use crate::wiring::meters::{SinkMeter, ValidatorMeter};
 use crate::wiring::schemas::SchemaSource;
 
@@ -118,7 +121,8 @@ impl Stage {
         let metrics = Metrics::new(crate::build::VERSION, crate::build::COMMIT);
         let contracts = LiveContracts::open(&places.contracts.display().to_string())
             .map_err(anyhow::Error::msg)?
-            .counted_by(&metrics);
+            .counted_by(&metrics)
+            .announced();
         let schema = tidegate_codec::avro::Schema::parse(PAYMENT_SCHEMA, &[])
             .map_err(anyhow::Error::msg)
             .context("the payment schema")?;
@@ -170,18 +174,29 @@ impl Stage {
     }
 
     fn validate(&self, number: usize) -> Result<(), WorldError> {
-        let clock = SystemClock {
-            stop: self.stops[0].clone(),
+        let busy = Busy::new(&self.metrics, "validator");
+        let clock = IdleClock {
+            clock: SystemClock {
+                stop: self.stops[0].clone(),
+            },
+            busy: busy.clone(),
         };
         let meter = ValidatorMeter::new(&self.metrics, &self.health, &format!("validator-{number}"));
-        let mut exchange = self
+        let exchange = self
             .backend
             .exchange(&self.groups[0], &self.sources, &format!("{}-{number}", self.groups[0]))?;
+        let mut exchange = Metered::new(exchange, &self.metrics, &busy);
+        let _lag = self.lag(exchange.positions())?;
+        let schemas = MeteredSchemas {
+            inner: self.schemas.clone(),
+            metrics: self.metrics.clone(),
+            busy,
+        };
         let mut contracts = self.contracts.clone();
         let parts = Parts {
-            exchange: &mut *exchange,
+            exchange: &mut exchange,
             contracts: &mut contracts,
-            schemas: &self.schemas,
+            schemas: &schemas,
             clock: &clock,
             meter: &meter,
         };
@@ -189,23 +204,44 @@ impl Stage {
     }
 
     fn sink(&self) -> Result<(), WorldError> {
-        let clock = SystemClock {
-            stop: self.stops[1].clone(),
+        let busy = Busy::new(&self.metrics, "sink");
+        let clock = IdleClock {
+            clock: SystemClock {
+                stop: self.stops[1].clone(),
+            },
+            busy: busy.clone(),
         };
         let meter = SinkMeter::new(&self.metrics, &self.health);
         let validated = self.validated();
         let mut cluster = self.backend.cluster()?;
-        let mut consumer = self.backend.consumer(&self.groups[1], &validated)?;
-        let mut rulings = tidegate_sink::SnapshotRulings::new(|| self.contracts.current().snapshot.clone(), &self.schemas);
+        let consumer = self.backend.consumer(&self.groups[1], &validated)?;
+        let mut consumer = Metered::new(consumer, &self.metrics, &busy).counting();
+        let _lag = self.lag(consumer.positions())?;
+        let schemas = MeteredSchemas {
+            inner: self.schemas.clone(),
+            metrics: self.metrics.clone(),
+            busy: busy.clone(),
+        };
+        let store = MeteredStore {
+            inner: self.store.clone(),
+            metrics: self.metrics.clone(),
+            busy,
+        };
+        let mut rulings = tidegate_sink::SnapshotRulings::new(|| self.contracts.current().snapshot.clone(), &schemas);
         let parts = tidegate_sink::Parts {
-            consumer: &mut *consumer,
+            consumer: &mut consumer,
             cluster: &mut *cluster,
-            store: &*self.store,
+            store: &store,
             rulings: &mut rulings,
             clock: &clock,
             metrics: &meter,
         };
         tidegate_sink::run(&self.sink, parts, &self.stops[1])
+    }
+
+    fn lag(&self, positions: crate::wiring::metered::Positions) -> Result<LagWatch, WorldError> {
+        let backend = self.backend.clone();
+        LagWatch::start(positions, &self.metrics, move || Ok((backend.cluster()?, backend.scan()?)))
     }
 
     fn validated(&self) -> Vec<Arc<str>> {

@@ -1,0 +1,108 @@
+//! Alerts on Tidegate itself, whatever the contracts say. Every metric is one that a role feeds.
+
+use tidegate_contract::Snapshot;
+
+use crate::alert::{Alert, Group, Severity};
+use crate::promql::{counted, shortest};
+use crate::{Options, contract};
+
+/// The oldest record outside of the lake may be this old where no contract promises freshness: slots close after five minutes.
+const BACKLOG_SECONDS: f64 = 1800.0;
+/// Half a promise is no limit below this.
+const BACKLOG_SECONDS_MIN: f64 = 600.0;
+
+pub(crate) fn group(snapshot: Option<&Snapshot>, options: &Options) -> Group {
+    let times = options.times;
+    let (ten, quarter) = (times.text(600), times.text(900));
+    // Half of the shortest freshness that is promised.
+    let freshness = snapshot.and_then(contract::shortest_freshness);
+    let backlog = times.seconds(freshness.map_or(BACKLOG_SECONDS, |seconds| (seconds / 2.0).max(BACKLOG_SECONDS_MIN)));
+    let failing = counted("tidegate_world_errors_total", &ten);
+    let alert = |name, severity, expr: String, hold, summary: &str| {
+        let alert = Alert::new(options, name, severity, expr, hold, summary.to_owned()).label("team", &options.platform_team);
+        link(alert, options)
+    };
+    let alerts = vec![
+        alert(
+            "TidegateValidatorDown",
+            Severity::Page,
+            "absent(tidegate_buffer_budget_bytes{role=\"validator\"})".to_owned(),
+            300,
+            "No validator has answered for 5 minutes. Nothing is judged; source topics keep what comes.",
+        ),
+        alert(
+            "TidegateSinkDown",
+            Severity::Page,
+            "absent(tidegate_buffer_budget_bytes{role=\"sink\"})".to_owned(),
+            300,
+            "No sink has answered for 5 minutes. Nothing lands; validated topics keep what comes until their retention ends.",
+        ),
+        alert(
+            "TidegatePartitionHalted",
+            Severity::Page,
+            "max by (topic, partition) (tidegate_partition_halted) == 1".to_owned(),
+            300,
+            "Partition {{ $labels.topic }}-{{ $labels.partition }} is halted and waits for somebody.",
+        ),
+        alert(
+            "TidegatePartitionPaused",
+            Severity::Ticket,
+            "max by (topic, partition) (tidegate_partition_paused) == 1".to_owned(),
+            900,
+            "Partition {{ $labels.topic }}-{{ $labels.partition }} has been waiting for the outside world for 15 minutes.",
+        ),
+        alert(
+            "TidegateBatchesAborting",
+            Severity::Page,
+            format!(
+                "sum(rate(tidegate_batches_total{{outcome=\"aborted\"}}[{ten}]))\n  > (sum(rate(tidegate_batches_total{{outcome=\"committed\"}}[{ten}])) or vector(0))"
+            ),
+            600,
+            "More batches are aborted than committed: {{ $value | humanize }} a second.",
+        ),
+        alert(
+            "TidegateWorldFailing",
+            Severity::Ticket,
+            format!("sum by (port) ({failing}) > 0"),
+            600,
+            "{{ $labels.port }} has failed {{ $value | humanize }} calls in 10 minutes. Nothing is lost; what needs it waits.",
+        ),
+        alert(
+            "TidegateContractsRefused",
+            Severity::Ticket,
+            format!("sum(increase(tidegate_snapshot_refreshes_total{{outcome=\"refused\"}}[{quarter}])) > 0"),
+            900,
+            "New contracts do not load. The last good ones stay in force.",
+        ),
+        alert(
+            "TidegateContractsStale",
+            Severity::Ticket,
+            format!("max(tidegate_snapshot_age_seconds) > {}", shortest(times.seconds(900.0))),
+            300,
+            "A role has not seen its contract source for {{ $value | humanizeDuration }}.",
+        ),
+        alert(
+            "TidegateContractsDiffer",
+            Severity::Ticket,
+            "count(count by (commit) (tidegate_snapshot_info)) > 1".to_owned(),
+            900,
+            "Roles work by {{ $value }} different commits of the contracts.",
+        ),
+        alert(
+            "TidegateSinkBacklog",
+            Severity::Page,
+            format!("max(tidegate_lake_oldest_open_seconds) > {}", shortest(backlog)),
+            300,
+            "The oldest record outside of the lake has been waiting for {{ $value | humanizeDuration }}; slots close after 5 minutes.",
+        ),
+    ];
+    Group::new(options, "tidegate".to_owned(), alerts)
+}
+
+/// With the link to the dashboard of those who run Tidegate.
+pub(crate) fn link(alert: Alert, options: &Options) -> Alert {
+    match &options.dashboards {
+        Some(base) => alert.note("dashboard_url", format!("{}/d/tidegate-pipeline", base.trim_end_matches('/'))),
+        None => alert,
+    }
+}
