@@ -18,6 +18,7 @@ const CORE: &[&str] = &[
     "repair",
     "preview",
     "infer",
+    "alerts",
 ];
 const SHELLS: &[&str] = &["git", "kafka", "lake", "telemetry", "schemas", "query", "identity", "web"];
 const ROLES: &[&str] = &["validator", "sink", "sla", "audit", "registry", "replay"];

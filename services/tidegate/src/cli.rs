@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod alerts;
 mod dead_letters;
 
+pub(crate) use alerts::{AlertsArgs, AlertsCommand, RuleForm, SlaChecks};
 pub(crate) use dead_letters::{DlqCommand, DlqExportArgs, DlqLookArgs, DlqLsArgs, DlqMarkArgs, DlqShowArgs, ReplayArgs, SaidArg};
 
 use crate::commands::infer::InferArgs;
@@ -41,6 +43,7 @@ const EXAMPLES: &str = "Examples:
   tidegate bundle . --out contracts.tidegate        contracts as one file, for an object store
   tidegate dlq ls --config tidegate.yaml            dead letters, in groups
   tidegate replay --config tidegate.yaml --topic orders --fingerprint 3f2a   what sending a group back would do
+  tidegate alerts render contracts --out alerts     Prometheus rules and Alertmanager routes from the contracts
   tidegate audit --config tidegate.yaml             prove that nothing was lost or doubled
 
 Exit codes: offline tools 0 clean, 1 findings, 2 misuse or could not tell; roles 69 unreachable, 75 try again, 78 config.";
@@ -94,6 +97,11 @@ pub(crate) enum Command {
     },
     /// Send dead letters back, perhaps repaired. Only says what would happen, unless --execute is given.
     Replay(Box<ReplayArgs>),
+    /// Alerts from contracts, for Prometheus and Alertmanager.
+    Alerts {
+        #[command(subcommand)]
+        command: AlertsCommand,
+    },
     /// Prove from topics and lake that every source offset has exactly one outcome. Reads only.
     Audit(AuditArgs),
     /// Run everything in one process on an embedded broker, with planted faults that must be found again.

@@ -1,5 +1,6 @@
 //! One file a subcommand.
 
+pub(crate) mod alerts;
 pub(crate) mod attempt;
 pub(crate) mod audit;
 pub(crate) mod bundle;

@@ -16,7 +16,7 @@ mod wiring;
 
 use clap::Parser as _;
 
-use crate::cli::{Cli, Command, DlqCommand, LogFormat, RegistryCommand, SlaCommand};
+use crate::cli::{AlertsCommand, Cli, Command, DlqCommand, LogFormat, RegistryCommand, SlaCommand};
 use crate::exit::Exit;
 
 fn main() -> std::process::ExitCode {
@@ -64,6 +64,9 @@ fn main() -> std::process::ExitCode {
             DlqCommand::Mark(args) => commands::dlq::mark(&args),
         },
         Command::Replay(args) => commands::replay::run(&args),
+        Command::Alerts {
+            command: AlertsCommand::Render(args),
+        } => commands::alerts::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Version(args) => commands::version::run(&args),

@@ -90,7 +90,10 @@ impl Alert {
 
     fn to_json(&self) -> Value {
         let texts = |pairs: &[(&'static str, String)]| -> Map<String, Value> {
-            pairs.iter().map(|(name, text)| ((*name).to_owned(), text.as_str().into())).collect()
+            pairs
+                .iter()
+                .map(|(name, text)| ((*name).to_owned(), text.as_str().into()))
+                .collect()
         };
         let mut labels = texts(&self.labels);
         labels.insert("severity".to_owned(), self.severity.as_str().into());

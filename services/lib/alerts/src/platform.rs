@@ -17,7 +17,8 @@ pub(crate) fn group(snapshot: Option<&Snapshot>, options: &Options) -> Group {
     // Half of the shortest freshness that is promised.
     let freshness = snapshot.and_then(contract::shortest_freshness);
     let backlog = times.seconds(freshness.map_or(BACKLOG_SECONDS, |seconds| (seconds / 2.0).max(BACKLOG_SECONDS_MIN)));
-    let failing = counted("tidegate_world_errors_total", &ten);
+    let failing = counted("tidegate_world_errors_total{port!=\"kafka\"}", &ten);
+    let kafka = counted("tidegate_world_errors_total{port=\"kafka\"}", &ten);
     let alert = |name, severity, expr: String, hold, summary: &str| {
         let alert = Alert::new(options, name, severity, expr, hold, summary.to_owned()).label("team", &options.platform_team);
         link(alert, options)
@@ -66,6 +67,14 @@ pub(crate) fn group(snapshot: Option<&Snapshot>, options: &Options) -> Group {
             format!("sum by (port) ({failing}) > 0"),
             600,
             "{{ $labels.port }} has failed {{ $value | humanize }} calls in 10 minutes. Nothing is lost; what needs it waits.",
+        ),
+        // A single fault heals by itself; brokers that are away are told of again and again.
+        alert(
+            "TidegateKafkaFailing",
+            Severity::Page,
+            format!("sum({kafka}) >= 5"),
+            300,
+            "Kafka has failed {{ $value | humanize }} calls in 10 minutes. Nothing is lost; nothing moves.",
         ),
         alert(
             "TidegateContractsRefused",

@@ -45,7 +45,10 @@ mod tests {
     #[test]
     fn lengths_are_written_in_their_largest_unit() {
         let plain = Times::default();
-        assert_eq!([300, 3600, 259_200, 90, 21_600].map(|s| plain.text(s)), ["5m", "1h", "3d", "90s", "6h"]);
+        assert_eq!(
+            [300, 3600, 259_200, 90, 21_600].map(|s| plain.text(s)),
+            ["5m", "1h", "3d", "90s", "6h"]
+        );
         let fast = Times::faster(60.0).unwrap();
         assert_eq!([300, 3600, 90, 30].map(|s| fast.text(s)), ["5s", "1m", "1500ms", "1s"]);
         assert!(Times::faster(0.5).is_none() && Times::faster(f64::NAN).is_none());
