@@ -600,7 +600,10 @@ pub(crate) struct AuditArgs {
 #[command(after_help = "Examples:
   tidegate demo
   tidegate demo --seconds 20 --check          for scripts: exit 1 when planted and found differ or the audit is not clean
-  tidegate demo --brokers localhost:9092      the same on a real Kafka")]
+  tidegate demo --brokers localhost:9092      the same on a real Kafka
+  tidegate demo --drill broken-producer       plant a fault to practise on; Ctrl-C ends it
+
+A drill lets all be well for three seconds, plants its fault, and says what to look at and which runbook ends it.")]
 pub(crate) struct DemoArgs {
     /// Stop after this long; without it, Ctrl-C stops.
     #[arg(long)]
@@ -608,6 +611,9 @@ pub(crate) struct DemoArgs {
     /// Exit 1 when planted faults and found ones differ, or the audit is not clean.
     #[arg(long)]
     pub(crate) check: bool,
+    /// Plant a fault to practise on. With --check: exit 1 when the metrics do not show it.
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) drill: Option<crate::commands::demo::Drill>,
     /// Use a real Kafka instead of the embedded broker; topics get the prefix `tidegate-demo.`.
     #[arg(long)]
     pub(crate) brokers: Option<String>,

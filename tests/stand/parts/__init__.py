@@ -3,6 +3,7 @@
 from parts.azure import Azure
 from parts.base import Part
 from parts.kafka import Kafka
+from parts.monitoring import Monitoring
 from parts.odcs import Odcs
 from parts.readers import Readers
 from parts.registry import Registry
@@ -10,4 +11,4 @@ from parts.s3 import S3
 from parts.serdes import Serdes
 from parts.suite import Suite
 
-ALL: list[type[Part]] = [Kafka, S3, Azure, Registry, Readers, Serdes, Suite, Odcs]
+ALL: list[type[Part]] = [Kafka, S3, Azure, Registry, Readers, Serdes, Suite, Odcs, Monitoring]

@@ -7,6 +7,7 @@ use tidegate_flow::record::header_text;
 use tidegate_flow::stamp;
 use tidegate_sim::traffic::Expected;
 
+use super::drill::Drill;
 use super::setup::Places;
 use super::stage::Ledger;
 use crate::cli::DemoArgs;
@@ -57,6 +58,17 @@ pub(super) fn progress(begun: Instant, written: u64, metrics: &str) {
         begun,
         &format!("written {written}  valid {valid}  dead letters {dead}  rows in the lake {rows}"),
     );
+}
+
+/// What a drill has planted, and where to look.
+pub(super) fn drill(begun: Instant, drill: Drill, metrics: &str) {
+    let card = drill.card();
+    step(begun, &format!("DRILL. {}", card.story));
+    say(format_args!("         look at   curl -s {metrics} | grep '{}'", card.watch));
+    say(format_args!("                   {}", card.seen));
+    say(format_args!("         alert     {}", card.alert));
+    say(format_args!("         runbook   infra/runbooks/{}.md", card.alert));
+    say(format_args!("         first ask yourself: {}", card.question));
 }
 
 /// Planted against found.

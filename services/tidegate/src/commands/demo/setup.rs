@@ -5,6 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail};
 
+use super::drill::Drill;
+
 const MARK: &str = ".tidegate-demo";
 
 const CONTRACTS: [(&str, &str); 3] = [
@@ -40,7 +42,7 @@ pub(super) struct Places {
 }
 
 /// Empties what an earlier demo left in `lake` and writes contracts and samples. A folder of somebody else is left alone.
-pub(super) fn prepare(lake: &Path, topic_prefix: &str) -> anyhow::Result<Places> {
+pub(super) fn prepare(lake: &Path, topic_prefix: &str, drill: Option<Drill>) -> anyhow::Result<Places> {
     let mark = lake.join(MARK);
     let is_new = !lake.exists()
         || std::fs::read_dir(lake)
@@ -59,7 +61,9 @@ pub(super) fn prepare(lake: &Path, topic_prefix: &str) -> anyhow::Result<Places>
     for (path, text) in CONTRACTS {
         let file = contracts.join(path);
         std::fs::create_dir_all(file.parent().expect("contract paths have folders"))?;
-        std::fs::write(file, with_prefix(text, topic_prefix))?;
+        let text = with_prefix(text, topic_prefix);
+        let text = drill.map_or(text.clone(), |drill| drill.contract(path, text));
+        std::fs::write(file, text)?;
     }
     let samples = lake.join("orders.jsonl");
     let lines: Vec<String> = SAMPLES.iter().map(|sample| one_line(sample)).collect();

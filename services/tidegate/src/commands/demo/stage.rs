@@ -17,6 +17,7 @@ use tidegate_validator::Parts;
 
 use super::backend::Backend;
 use super::display;
+use super::drill::{BEGINS_AFTER, Outage};
 use super::setup::{PAYMENT_SCHEMA, Places, prepare};
 use crate::cli::DemoArgs;
 use crate::commands::audit::ControlRecords;
@@ -54,6 +55,10 @@ struct Stage {
     /// Ends the validators, then the sink.
     stops: [Arc<AtomicBool>; 2],
     failures: Mutex<Vec<String>>,
+    /// The store is away (drill).
+    away: Arc<AtomicBool>,
+    /// A drill has shown itself.
+    shown: AtomicBool,
 }
 
 /// Plays until time or Ctrl-C; true when planted equals found and the audit is clean.
@@ -71,7 +76,7 @@ pub(super) fn play(args: &DemoArgs) -> anyhow::Result<bool> {
     } else {
         String::new()
     };
-    let places = prepare(&args.lake, &prefix)?;
+    let places = prepare(&args.lake, &prefix, args.drill)?;
     display::step(
         begun,
         &format!(
@@ -100,19 +105,34 @@ pub(super) fn play(args: &DemoArgs) -> anyhow::Result<bool> {
             .collect();
         let sink = scope.spawn(|| stage.run("sink", || stage.sink()));
         display::step(begun, "two validators, one sink, SLA checks every 10 s");
-        let played = stage.direct(args, begun, &asked_to_stop, &prefix, &mut planted);
+        let played = stage.direct(args, begun, &asked_to_stop, &prefix, server.address(), &mut planted);
         // In this order: what the validators commit last is still landed.
         stage.stops[0].store(true, Ordering::Release);
         for worker in workers {
             worker.join().expect("workers do not panic");
         }
-        let settled = played.and_then(|()| stage.wait_until_landed());
+        // A drill ends with its fault in place: nothing is waited for, and the store is back so that the sink can stop.
+        stage.away.store(false, Ordering::Release);
+        let settled = match args.drill {
+            Some(_) => played,
+            None => played.and_then(|()| stage.wait_until_landed()),
+        };
         stage.stops[1].store(true, Ordering::Release);
         sink.join().expect("the sink does not panic");
         settled?;
-        stage.find()
+        match args.drill {
+            Some(_) => Ok(Ledger::new()),
+            None => stage.find(),
+        }
     });
     let found = found?;
+    if args.drill.is_some() {
+        say(format_args!(
+            "\nThe drill is over. Remove it all with: rm -r {}",
+            args.lake.display()
+        ));
+        return Ok(stage.shown.load(Ordering::Acquire));
+    }
     stage.finale(args, &places, &planted, &found)
 }
 
@@ -160,6 +180,8 @@ impl Stage {
             health: Health::starting(),
             stops: [Arc::default(), Arc::default()],
             failures: Mutex::default(),
+            away: Arc::default(),
+            shown: AtomicBool::new(false),
         })
     }
 
@@ -223,7 +245,10 @@ impl Stage {
             busy: busy.clone(),
         };
         let store = MeteredStore {
-            inner: self.store.clone(),
+            inner: Arc::new(Outage {
+                inner: self.store.clone(),
+                away: self.away.clone(),
+            }),
             metrics: self.metrics.clone(),
             busy,
         };
@@ -250,14 +275,24 @@ impl Stage {
 
     /// Writes events at the asked rate, shows the first dead letter and a line a second, until the time is up; then waits until the
     /// validators have committed all of it.
-    fn direct(&self, args: &DemoArgs, begun: Instant, stop: &AtomicBool, prefix: &str, planted: &mut Ledger) -> anyhow::Result<()> {
-        let route = Route {
+    fn direct(
+        &self,
+        args: &DemoArgs,
+        begun: Instant,
+        stop: &AtomicBool,
+        prefix: &str,
+        metrics: std::net::SocketAddr,
+        planted: &mut Ledger,
+    ) -> anyhow::Result<()> {
+        let mut route = Route {
             prefix: prefix.to_owned(),
             partitions: PARTITIONS,
             payment_schema: PAYMENT_SCHEMA_ID,
             fault_every: 25,
         };
-        let mut traffic = Traffic::new(route, args.seed);
+        let mut traffic = Traffic::new(route.clone(), args.seed);
+        let payments = format!("{prefix}payments");
+        let mut drilling: Option<String> = None;
         let mut producer = self.backend.producer()?;
         let clock = SystemClock {
             stop: Arc::new(AtomicBool::new(false)),
@@ -265,13 +300,30 @@ impl Stage {
         let mut written = 0;
         let mut shown = false;
         let mut next_line = Duration::from_secs(1);
-        let mut next_sla = Duration::from_secs(10);
+        let mut next_sla = Duration::from_secs(if args.drill.is_some() { 6 } else { 10 });
         let playing = Instant::now();
         while !stop.load(Ordering::Acquire) && args.seconds.is_none_or(|seconds| playing.elapsed() < Duration::from_secs(seconds)) {
             self.check_failures()?;
-            let due = (playing.elapsed().as_secs_f64() * args.rate as f64) as u64;
-            let batch: Vec<_> = (written..due.min(written + 5_000)).map(|_| traffic.next(now_micros())).collect();
-            let records: Vec<_> = batch.iter().map(|event| event.record.clone()).collect();
+            if let Some(drill) = args.drill.filter(|_| drilling.is_none() && playing.elapsed() >= BEGINS_AFTER) {
+                drilling = Some(self.metrics.render(now_micros()));
+                route.fault_every = drill.fault_every();
+                traffic = Traffic::new(route.clone(), args.seed + 1);
+                self.away.store(drill == super::Drill::StoreUnreachable, Ordering::Release);
+                display::drill(begun, drill, &format!("http://{metrics}/metrics"));
+            }
+            let drill = args.drill.filter(|_| drilling.is_some());
+            let late = drill.map_or(0, super::Drill::late_by);
+            let due = match drill {
+                Some(super::Drill::TrafficStops) => written,
+                _ => (playing.elapsed().as_secs_f64() * args.rate as f64) as u64,
+            };
+            let batch: Vec<_> = (written..due.min(written + 5_000))
+                .map(|_| traffic.next(now_micros() - late))
+                .collect();
+            let mut records: Vec<_> = batch.iter().map(|event| event.record.clone()).collect();
+            if let Some(drill) = drill {
+                records.iter_mut().for_each(|record| drill.change(record, &payments, now_micros()));
+            }
             producer.write(&records)?;
             written += batch.len() as u64;
             for event in batch {
@@ -283,11 +335,17 @@ impl Stage {
             }
             if playing.elapsed() >= next_line {
                 next_line += Duration::from_secs(1);
+                if let (Some(drill), Some(before)) = (args.drill, &drilling) {
+                    let shows = drill.shows(before, &self.metrics.render(now_micros()));
+                    self.shown.fetch_or(shows, Ordering::AcqRel);
+                }
                 display::progress(begun, written, &self.metrics.render(now_micros()));
             }
             if playing.elapsed() >= next_sla {
-                next_sla += Duration::from_secs(10);
-                let counts = self.sla()?.counts();
+                next_sla += Duration::from_secs(if args.drill.is_some() { 3 } else { 10 });
+                let report = self.sla()?;
+                super::objectives::tell(&self.metrics, &report, now_micros());
+                let counts = report.counts();
                 display::step(
                     begun,
                     &format!(
@@ -297,6 +355,9 @@ impl Stage {
                 );
             }
             clock.sleep(Duration::from_millis(20));
+        }
+        if args.drill.is_some() {
+            return Ok(());
         }
         // Whatever must follow the last event, such as the tombstone after a delete, has been promised by it.
         display::step(begun, &format!("{written} events written; finishing what is open"));
