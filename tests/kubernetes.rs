@@ -25,11 +25,6 @@ fn the_local_overlay_takes_an_event_to_a_row_and_follows_its_contracts() {
     );
 }
 
-#[test]
-fn alerts_fire_and_keep_quiet() {
-    run("kube/kube.py", &["alerts"]);
-}
-
 /// Building the server takes ten minutes, so only a machine that has it (`just k8s-real`) asks it each time.
 #[test]
 fn a_real_api_server_takes_every_object_and_pod() {

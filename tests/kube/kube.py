@@ -4,7 +4,6 @@
     kube.py manifests                    every overlay builds, fits its schemas, and keeps the rules; every rule can fail
     kube.py start --binary TIDEGATE      the executable takes the arguments and config of every overlay and answers the probes
     kube.py flow --binary … --bootstrap … --libs …    the local overlay's roles on a real broker, from an event to a row
-    kube.py alerts                       promtool shows each alert firing and keeping quiet
     kube.py real                         a real kube-apiserver takes every object and, under the restricted profile, every pod
     kube.py build OVERLAY                what an overlay applies
 
@@ -66,15 +65,6 @@ def flow(cache, options):
         return flowing.complaints(build, options.binary.absolute(), Path(scratch), options.bootstrap, options.libs)
 
 
-def alerts(cache, _options):
-    import alerts as tested
-    import overlays
-
-    with tempfile.TemporaryDirectory() as scratch:
-        build = overlays.build(programs.kustomize(cache), overlays.K8S / "overlays" / "aws-operators", "aws-operators")
-        return tested.complaints(build, programs.promtool(cache), Path(scratch))
-
-
 def real(cache, options):
     import overlays
     import real as server
@@ -98,7 +88,7 @@ def build(cache, options):
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for function in (manifests, start, flow, alerts, real, build):
+    for function in (manifests, start, flow, real, build):
         sub = commands.add_parser(function.__name__)
         sub.set_defaults(command=function)
         if function in (start, flow):

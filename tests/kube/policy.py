@@ -362,7 +362,7 @@ def roles_reach_what_they_need_and_no_more(build):
 @rule
 def alerts_can_fire(build):
     metrics = (DOCS / "metrics.md").read_text()
-    runbook = (ROOT / "infra" / "k8s" / "runbook.md").read_text()
+    runbooks = ROOT / "infra" / "runbooks"
     fed = {line.split("`")[1] for line in metrics.splitlines()
            if line.startswith("| `tidegate_") and line.rstrip(" |").rpartition("|")[2].strip() not in ("-", "")}
     for rules in build.of_kind("PrometheusRule"):
@@ -375,10 +375,10 @@ def alerts_can_fire(build):
                 if alert.get("labels", {}).get("severity") not in ("page", "ticket"):
                     yield f"{name}: no severity"
                 notes = alert.get("annotations", {})
-                if not notes.get("summary") or notes.get("runbook_url") != f"infra/k8s/runbook.md#{name.lower()}":
-                    yield f"{name}: needs a summary and its place in the runbook"
-                if f"\n## {name}\n" not in runbook:
-                    yield f"{name}: the runbook does not speak of it"
+                if not notes.get("summary") or notes.get("runbook_url") != f"infra/runbooks/{name}.md":
+                    yield f"{name}: needs a summary and the link to its runbook"
+                if not (runbooks / f"{name}.md").exists():
+                    yield f"{name}: has no runbook"
     monitors = build.of_kind("PodMonitor")
     for monitor in monitors:
         for endpoint in monitor["spec"]["podMetricsEndpoints"]:

@@ -91,27 +91,6 @@ def crds(cache: Cache) -> Path:
     return cache.ensure("kube-crds", version, build)
 
 
-def promtool(cache: Cache) -> Path:
-    """The machine's own, else that of Debian's package, unpacked; apt checks its signature."""
-    found = shutil.which("promtool")
-    if found:
-        return Path(found)
-
-    def build(folder):
-        for name in ("apt-get", "dpkg-deb"):
-            if shutil.which(name) is None:
-                raise MissingTool("promtool is missing, and only Debian's package `prometheus` is known here")
-        log = cache.log("promtool")
-        tools.run(["apt-get", "download", "prometheus"], log=log, cwd=folder)
-        package = next(folder.glob("prometheus_*.deb"))
-        tools.run(["dpkg-deb", "--extract", package, folder / "unpacked"], log=log, cwd=folder)
-        (folder / "unpacked" / "usr" / "bin" / "promtool").rename(folder / "promtool")
-        shutil.rmtree(folder / "unpacked")
-        package.unlink()
-
-    return cache.ensure("promtool", "debian", build) / "promtool"
-
-
 def _go_program(cache, name, pinned, package, flags="-s -w", *, staged=False) -> Path:
     module, version, hash_ = pinned
 

@@ -177,7 +177,6 @@ impl Subject<'_> {
         let times = self.options.times;
         let all = format!("tidegate_outcomes_total{{{}}}", self.selector);
         let dead = format!("tidegate_outcomes_total{{{},outcome=\"dead\"}}", self.selector);
-        let topic = self.topics.join(" --topic ");
         let one = |(name, factor, long, short, severity): (&'static str, f64, u64, u64, Severity)| {
             // A generous budget cannot burn that fast: half of what lies above it is as bad.
             let limit = shortest((factor * budget).min(f64::midpoint(budget, 1.0)));
@@ -208,7 +207,7 @@ impl Subject<'_> {
                         shortest(self.options.dead_letter_retention as f64 / 86_400.0)
                     ),
                 )
-                .note("command", format!("tidegate dlq ls --config tidegate.yaml --topic {}", template_text(&topic)))
+                .note("command", self.list_command())
         };
         BURNS.into_iter().map(one).collect()
     }
@@ -227,14 +226,14 @@ impl Subject<'_> {
             "{}: {{{{ $value | printf \"%.0f\" }}}} dead letters with reason {{{{ $labels.reason }}}} in the last hour, none in the 14 days before",
             self.name()
         );
-        self.alert("ContractNewFailureGroup", Severity::Ticket, "errors", expr, 0, summary)
-            .note(
-                "command",
-                format!(
-                    "tidegate dlq ls --config tidegate.yaml --topic {}",
-                    template_text(&self.topics.join(" --topic "))
-                ),
-            )
+        // A page on the same dead letters comes within that time, and mutes it.
+        self.alert("ContractNewFailureGroup", Severity::Ticket, "errors", expr, 300, summary)
+            .note("command", self.list_command())
+    }
+
+    fn list_command(&self) -> String {
+        let topics = self.topics.join(" --topic ");
+        template_text(&format!("tidegate dlq ls --config tidegate.yaml --topic {topics}"))
     }
 
     /// Metrics do not know what was replayed: a group that is fixed is told of, too.

@@ -13,10 +13,13 @@ use tidegate_flow::{Remedy, WorldError};
 /// How long all is well before the fault.
 pub(super) const BEGINS_AFTER: Duration = Duration::from_secs(3);
 
+/// No event is faulty.
+pub(super) const NEVER: u32 = u32::MAX;
+
 /// A fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Drill {
-    /// A release of the checkout sends every third order against its contract.
+    /// A release of all producers sends every third event against its contract.
     BrokenProducer,
     /// The payment service writes with a schema that the registry does not know.
     SchemaChange,
@@ -57,7 +60,7 @@ impl Drill {
     pub(super) const fn card(self) -> Card {
         match self {
             Drill::BrokenProducer => Card {
-                story: "The checkout was released a minute ago. Since then many orders are dead letters.",
+                story: "The producers were released a minute ago. Since then many of their events are dead letters, those of orders among them.",
                 alert: "ContractErrorBudgetFastBurn",
                 watch: "tidegate_dead_letters_total{contract=\"orders\"",
                 seen: "grows by about a third of the orders; `reason` says why",
@@ -105,7 +108,8 @@ impl Drill {
     pub(super) const fn fault_every(self) -> u32 {
         match self {
             Drill::BrokenProducer => 3,
-            _ => 25,
+            Drill::StuckPartition => 25,
+            _ => NEVER,
         }
     }
 

@@ -17,7 +17,7 @@ use tidegate_validator::Parts;
 
 use super::backend::Backend;
 use super::display;
-use super::drill::{BEGINS_AFTER, Outage};
+use super::drill::{BEGINS_AFTER, NEVER, Outage};
 use super::setup::{PAYMENT_SCHEMA, Places, prepare};
 use crate::cli::DemoArgs;
 use crate::commands::audit::ControlRecords;
@@ -288,7 +288,7 @@ impl Stage {
             prefix: prefix.to_owned(),
             partitions: PARTITIONS,
             payment_schema: PAYMENT_SCHEMA_ID,
-            fault_every: 25,
+            fault_every: if args.drill.is_some() { NEVER } else { 25 },
         };
         let mut traffic = Traffic::new(route.clone(), args.seed);
         let payments = format!("{prefix}payments");
