@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod drills;
 mod metrics;
 mod pages;
 mod told;

@@ -66,8 +66,8 @@ fn a_broken_contract_reaches_its_team_in_time_and_once() {
         stand.text("monitoring", "alertmanager"),
         &folder,
         &[
-            "--config.file=alertmanager.yaml".to_owned(),
-            "--storage.path=alertmanager".to_owned(),
+            format!("--config.file={}", folder.join("alertmanager.yaml").display()),
+            format!("--storage.path={}", folder.join("alertmanager").display()),
             format!("--web.listen-address={alertmanager}"),
             "--cluster.listen-address=".to_owned(),
         ],
@@ -113,7 +113,12 @@ fn a_broken_contract_reaches_its_team_in_time_and_once() {
         if told.is_none() && !hub.of_team().is_empty() {
             told = Some(broken.elapsed());
         }
-        assert!(told.is_some() || broken.elapsed() < TOLD_WITHIN, "nobody was told: {:?}", hub.all());
+        assert!(
+            told.is_some() || broken.elapsed() < TOLD_WITHIN,
+            "nobody was told: {:?}\n{}",
+            hub.all(),
+            state(prometheus, alertmanager, &folder)
+        );
         std::thread::sleep(Duration::from_millis(200));
     }
     let notices = hub.of_team();
@@ -142,6 +147,19 @@ fn a_broken_contract_reaches_its_team_in_time_and_once() {
     assert!(validator.stop().success());
     assert!(sink.stop().success());
     drop(registry);
+}
+
+/// What Prometheus and Alertmanager know, for whoever reads a failure.
+fn state(prometheus: SocketAddr, alertmanager: SocketAddr, folder: &Path) -> String {
+    let log = |name: &str| std::fs::read_to_string(folder.join(format!("{name}.log"))).unwrap_or_default();
+    format!(
+        "alerts: {:?}\noutcomes: {:?}\nalertmanager: {:?}\n{}\n{}",
+        ask(prometheus, "/api/v1/alerts"),
+        ask(prometheus, "/api/v1/query?query=tidegate_outcomes_total"),
+        ask(alertmanager, "/api/v2/alerts"),
+        log("prometheus"),
+        log("alertmanager")
+    )
 }
 
 fn registry(world: &World, contracts: &Path, telemetry: SocketAddr) -> Role {

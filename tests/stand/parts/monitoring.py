@@ -4,6 +4,7 @@ Other registries have no built programs of theirs. The packages are pinned by ve
 """
 
 import hashlib
+import re
 import shutil
 
 from core import tools
@@ -17,13 +18,18 @@ PACKAGES = (
     ("prometheus-alertmanager", "0.25.0-1+b4",
      {"amd64": "4fb9aed15cfe8e0c32408e643ab32a1e41ee87d2cc26f18aeba928b1b0b98ae7"}, ("prometheus-alertmanager", "amtool")),
 )
+#: Debian's Alertmanager reads its templates from where the package would be installed. In the copy here that is a folder beside it, by a
+#: path of the same length, which counts from the working directory: so a script goes there first.
+TEMPLATES = b"/usr/share/prometheus/alertmanager"
+BESIDE = b"./" * 11 + b".//templates"
+START = '#!/bin/sh\ncd "$(dirname "$0")" && exec ./prometheus-alertmanager "$@"\n'
 APT = tools.Tool("apt-get", ("apt-get", "--version"), r"apt (\d+)\.(\d+)", (2, 0), "Debian's apt 2.0")
 DPKG = tools.Tool("dpkg-deb", ("dpkg-deb", "--version"), r"version (\d+)\.(\d+)", (1, 19), "Debian's dpkg 1.19")
 
 
 class Monitoring(Part):
     name = "monitoring"
-    version = "prometheus-2.42.0-alertmanager-0.25.0"
+    version = "prometheus-2.42.0-alertmanager-0.25.0-2"
     build_tools = (APT, DPKG)
     port_names = ()
 
@@ -39,12 +45,30 @@ class Monitoring(Part):
             tools.run(["dpkg-deb", "--extract", file, folder / "unpacked"], log=log, cwd=folder)
             for program in programs:
                 (folder / "unpacked" / "usr" / "bin" / program).rename(folder / program)
+            templates = folder / "unpacked" / "usr" / "share" / "prometheus" / "alertmanager"
+            if templates.exists():
+                templates.rename(folder / "templates")
             file.unlink()
             shutil.rmtree(folder / "unpacked")
+        _find_templates_beside(folder)
 
     def start(self, stand, ports):
-        programs = ("prometheus", "promtool", "prometheus-alertmanager", "amtool")
-        return {program.removeprefix("prometheus-"): str(self.home / program) for program in programs}
+        return {program: str(self.home / program) for program in ("prometheus", "promtool", "alertmanager", "amtool")}
 
     def ready(self):
         return True
+
+
+def _find_templates_beside(folder):
+    program = folder / "prometheus-alertmanager"
+    code = program.read_bytes()
+    # The strings of Go lie side by side without an end: that of the folder alone is the one that no slash follows.
+    places = [found.start() for found in re.finditer(re.escape(TEMPLATES) + rb"(?!/)", code)]
+    if len(BESIDE) != len(TEMPLATES) or not places:
+        raise InstallFailed("Alertmanager does not name the folder of its templates as expected")
+    for at in places:
+        code = code[:at] + BESIDE + code[at + len(TEMPLATES):]
+    program.write_bytes(code)
+    start = folder / "alertmanager"
+    start.write_text(START)
+    start.chmod(0o755)

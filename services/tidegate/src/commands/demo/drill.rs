@@ -147,8 +147,8 @@ impl Drill {
         }
     }
 
-    /// Whether the metrics show the fault, for --check. `before` was rendered before it began.
-    pub(super) fn shows(self, before: &str, now: &str) -> bool {
+    /// Whether the metrics show the fault, for --check. `before` was rendered before it began, `last` a second ago.
+    pub(super) fn shows(self, before: &str, last: &str, now: &str) -> bool {
         let watch = self.card().watch;
         let (was, is) = (sum(before, watch), sum(now, watch));
         match self {
@@ -157,8 +157,7 @@ impl Drill {
             Drill::LateData => {
                 lines(now, watch).any(|(labels, value)| labels.contains("orders-latency") && labels.contains("breached") && value > 0.0)
             }
-            // What was written before may still have come.
-            Drill::TrafficStops => is > 0.0,
+            Drill::TrafficStops => is > 0.0 && is == sum(last, watch),
         }
     }
 }
@@ -230,12 +229,15 @@ mod tests {
     fn a_fault_shows_only_when_it_is_there() {
         let drill = Drill::SchemaChange;
         let line = "tidegate_dead_letters_total{contract=\"payments\",reason=\"registry_schema_unknown\",topic=\"p\",version=\"2\"} 4\n";
-        assert!(drill.shows("", line) && !drill.shows(line, line) && !drill.shows("", ""));
+        assert!(drill.shows("", "", line) && !drill.shows(line, line, line) && !drill.shows("", "", ""));
+        let outcomes = |n: u8| format!("tidegate_outcomes_total{{contract=\"orders\",outcome=\"valid\"}} {n}\n");
+        let silent = Drill::TrafficStops;
+        assert!(silent.shows("", &outcomes(4), &outcomes(4)) && !silent.shows("", &outcomes(4), &outcomes(5)));
         let late = Drill::LateData;
         let status = |n: u8| {
             format!("tidegate_objective_status{{contract=\"orders\",objective=\"v1/orders#orders-latency\",status=\"breached\"}} {n}\n")
         };
-        assert!(late.shows("", &status(1)) && !late.shows("", &status(0)));
+        assert!(late.shows("", "", &status(1)) && !late.shows("", "", &status(0)));
     }
 
     #[test]

@@ -293,6 +293,7 @@ impl Stage {
         let mut traffic = Traffic::new(route.clone(), args.seed);
         let payments = format!("{prefix}payments");
         let mut drilling: Option<String> = None;
+        let mut last = String::new();
         let mut producer = self.backend.producer()?;
         let clock = SystemClock {
             stop: Arc::new(AtomicBool::new(false)),
@@ -335,10 +336,11 @@ impl Stage {
             }
             if playing.elapsed() >= next_line {
                 next_line += Duration::from_secs(1);
+                let now = self.metrics.render(now_micros());
                 if let (Some(drill), Some(before)) = (args.drill, &drilling) {
-                    let shows = drill.shows(before, &self.metrics.render(now_micros()));
-                    self.shown.fetch_or(shows, Ordering::AcqRel);
+                    self.shown.fetch_or(drill.shows(before, &last, &now), Ordering::AcqRel);
                 }
+                last = now;
                 display::progress(begun, written, &self.metrics.render(now_micros()));
             }
             if playing.elapsed() >= next_sla {

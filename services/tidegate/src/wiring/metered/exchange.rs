@@ -94,8 +94,12 @@ impl<C: Consumer + ?Sized> Metered<C> {
     fn moved(&mut self, positions: impl IntoIterator<Item = (TopicPartition, NextOffset)>) {
         for (at, next) in positions {
             // A note beside an offset is committed again without the offset moving.
-            let before = self.positions.locked().insert(at.clone(), next);
-            if before != Some(next) {
+            let before = match self.positions.locked().get_mut(&at) {
+                Some(position) => std::mem::replace(position, next),
+                // Gone meanwhile.
+                None => continue,
+            };
+            if before != next {
                 self.metrics.partition_committed(&at, now_micros());
             }
         }
@@ -208,11 +212,12 @@ impl<C: Exchange + ?Sized> Exchange for Metered<C> {
     }
 
     fn send(&mut self, batch: Vec<Outgoing>) -> Result<Delivery, TransactionFault> {
-        let topics: Vec<Arc<str>> = batch.iter().map(|record| record.to.topic.clone()).collect();
+        let topics = runs(&batch);
         let answer = self.busy.waiting(|| self.inner.send(batch));
         if let Ok(delivery) = &answer {
             for (index, refusal, _) in &delivery.refused {
-                if let Some(topic) = topics.get(*index) {
+                let run = topics.partition_point(|(begins, _)| begins <= index);
+                if let Some((_, topic)) = run.checked_sub(1).and_then(|run| topics.get(run)) {
                     self.metrics.sends_refused(topic, refusal_name(*refusal), 1);
                 }
             }
@@ -254,6 +259,17 @@ impl<C: Exchange + ?Sized> Exchange for Metered<C> {
         self.ended(TransactionOutcome::Fenced);
         self.call(|inner| inner.renew())
     }
+}
+
+/// Where the topic changes, and to which: a batch has tens of thousands of records and few topics.
+fn runs(batch: &[Outgoing]) -> Vec<(usize, Arc<str>)> {
+    let mut runs: Vec<(usize, Arc<str>)> = Vec::new();
+    for (index, record) in batch.iter().enumerate() {
+        if runs.last().is_none_or(|(_, topic)| *topic != record.to.topic) {
+            runs.push((index, record.to.topic.clone()));
+        }
+    }
+    runs
 }
 
 const fn refusal_name(refusal: Refusal) -> &'static str {

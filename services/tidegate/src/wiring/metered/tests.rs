@@ -6,7 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tidegate_check::input::Known;
 use tidegate_check::{SchemaLookup, SchemaNeed};
-use tidegate_flow::ports::{Cluster as _, Consumer as _, Created, Exchange as _, NewTopic, ObjectFacts, Polled, Store};
+use tidegate_flow::ports::{
+    Cluster as _, Consumer as _, Created, Delivery, Exchange as _, NewTopic, ObjectFacts, Polled, Refusal, Store, TransactionFault,
+};
 use tidegate_flow::record::Outgoing;
 use tidegate_flow::{NextOffset, Position, Remedy, TopicPartition, WorldError};
 use tidegate_sim::{Broker, BrokerExchange};
@@ -162,6 +164,85 @@ fn a_lag_that_cannot_be_told_is_not_shown() {
         assert!(std::time::Instant::now() < deadline);
         std::thread::yield_now();
     }
+}
+
+/// Takes nothing for the second topic of a batch.
+struct Refusing(BrokerExchange);
+
+impl tidegate_flow::ports::Consumer for Refusing {
+    fn poll(&mut self, records_max: usize, wait: Duration) -> Result<Polled, WorldError> {
+        self.0.poll(records_max, wait)
+    }
+    fn start(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<(), WorldError> {
+        self.0.start(positions)
+    }
+    fn seek(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<(), WorldError> {
+        self.0.seek(positions)
+    }
+    fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), WorldError> {
+        self.0.pause(partitions)
+    }
+    fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), WorldError> {
+        self.0.resume(partitions)
+    }
+    fn assignment(&self) -> Vec<TopicPartition> {
+        self.0.assignment()
+    }
+    fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<tidegate_flow::ports::Committed>, WorldError> {
+        self.0.committed(partitions)
+    }
+    fn commit(&mut self, positions: &[Position]) -> Result<(), WorldError> {
+        self.0.commit(positions)
+    }
+    fn watermarks(&mut self, partition: &TopicPartition) -> Result<(NextOffset, NextOffset), WorldError> {
+        self.0.watermarks(partition)
+    }
+    fn close(&mut self) {
+        self.0.close();
+    }
+}
+
+impl tidegate_flow::ports::Exchange for Refusing {
+    fn begin(&mut self) -> Result<(), TransactionFault> {
+        self.0.begin()
+    }
+    fn send(&mut self, _: Vec<Outgoing>) -> Result<Delivery, TransactionFault> {
+        Ok(Delivery {
+            delivered: 1,
+            refused: vec![(1, Refusal::Forbidden, "no".to_owned()), (2, Refusal::TooLarge, "no".to_owned())],
+        })
+    }
+    fn send_offsets(&mut self, positions: &[Position]) -> Result<(), TransactionFault> {
+        self.0.send_offsets(positions)
+    }
+    fn commit_transaction(&mut self) -> Result<bool, TransactionFault> {
+        self.0.commit_transaction()
+    }
+    fn abort_transaction(&mut self) -> Result<bool, TransactionFault> {
+        self.0.abort_transaction()
+    }
+    fn renew(&mut self) -> Result<(), WorldError> {
+        self.0.renew()
+    }
+}
+
+#[test]
+fn refused_records_are_counted_by_their_topic() {
+    let broker = Broker::incarnation(8);
+    let metrics = Metrics::new("0.1.0", "");
+    let inner = Refusing(BrokerExchange::join(&broker, "group", &[], Some("id")));
+    let mut exchange = Metered::new(Box::new(inner), &metrics, &Busy::new(&metrics, "validator"));
+    exchange.begin().unwrap();
+    let batch = vec![record("orders.validated"), record("orders.dlq"), record("orders.dlq")];
+    assert_eq!(exchange.send(batch).unwrap().refused.len(), 2);
+    for refusal in ["forbidden", "too_large"] {
+        let line = format!(r#"tidegate_sends_refused_total{{refusal="{refusal}",topic="orders.dlq"}} 1"#);
+        assert!(has(&metrics, &line), "{line}\n{}", metrics.render(0));
+    }
+    assert!(!has(
+        &metrics,
+        r#"tidegate_sends_refused_total{refusal="forbidden",topic="orders.validated"}"#
+    ));
 }
 
 /// A store that is away.
