@@ -21,8 +21,10 @@ const SPEED: &str = "60";
 /// From the first bad event to the notification. What is waited for is a scrape, an evaluation and the group's second.
 const TOLD_WITHIN: Duration = Duration::from_secs(90);
 /// What only trouble feeds; each has a test of its own where it is fed.
-const TROUBLE: [&str; 9] = [
+const TROUBLE: [&str; 10] = [
     "tidegate_world_errors_total",
+    // No schema registry takes part in this story.
+    "tidegate_schema_requests_total",
     "tidegate_partition_paused",
     "tidegate_partition_halted",
     "tidegate_partition_quarantined",
@@ -99,6 +101,7 @@ fn a_broken_contract_reaches_its_team_in_time_and_once() {
         validator.assert_running();
         sink.assert_running();
         write(&mut producing, 100, &well);
+        warned(&mut producing, &well);
         std::thread::sleep(Duration::from_millis(200));
     }
     let early: Vec<Notice> = hub.of_team();
@@ -213,6 +216,16 @@ fn every_metric_is_fed(world: &World, addresses: &[SocketAddr]) {
     }
     assert!(missing.is_empty(), "nothing feeds {missing:?}\n{}", demo.tail());
     drop(demo);
+}
+
+/// An order with a field that its contract does not know passes with a warning.
+fn warned(producing: &mut Producing, well: &dyn Fn(&Planted) -> bool) {
+    let order = producing.draw(50).into_iter().find(well);
+    let Some(mut order) = order else { return };
+    let text = String::from_utf8(order.record.value.clone().unwrap().to_vec()).unwrap();
+    let longer = text.trim_end().strip_suffix('}').map(|body| format!("{body},\"giftWrap\":true}}"));
+    order.record.value = Some(longer.expect("an order is an object").into());
+    producing.write_these(vec![order]);
 }
 
 fn write(producing: &mut Producing, events: usize, wanted: &dyn Fn(&Planted) -> bool) {
