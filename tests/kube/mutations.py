@@ -138,7 +138,6 @@ POLICY = (
      lambda b: _policy(b, "kafka")["podSelector"]["matchExpressions"][0]["values"].append("sla"), "open"),
     ("roles_reach_what_they_need_and_no_more", "aws", lambda b: [_drop(b, "NetworkPolicy", n) for n in ("lake", "contracts-git")], "store"),
     ("roles_reach_what_they_need_and_no_more", "aws-operators", lambda b: _drop(b, "NetworkPolicy", "metrics"), "cannot ask"),
-    ("alerts_can_fire", "aws-operators", lambda b: _rule(b).update(expr="tidegate_partition_lag_records > 1"), "nothing feeds"),
     ("alerts_can_fire", "aws-operators", lambda b: _rule(b).update(expr="tidegate_misspelt > 1"), "nothing feeds"),
     ("alerts_can_fire", "aws-operators", lambda b: _rule(b)["labels"].pop("severity"), "no severity"),
     ("alerts_can_fire", "aws-operators", lambda b: _rule(b)["annotations"].update(runbook_url="x"), "runbook"),

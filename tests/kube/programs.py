@@ -5,14 +5,13 @@ a changed folder, so nothing stale is taken.
 """
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from core import tools
 from core.cache import Cache
-from core.errors import InstallFailed, MissingTool
+from core.errors import InstallFailed
 
 #: The Kubernetes whose schemas and server judge. A native sidecar and the sleep hook need 1.30.
 KUBERNETES = "1.32.13"

@@ -51,7 +51,7 @@ pub(crate) struct AlertsArgs {
     #[arg(long, value_enum, default_value_t = RuleForm::Prometheus)]
     pub(crate) form: RuleForm,
     /// Namespace of the PrometheusRule; without it the one that it is applied to.
-    #[arg(long, requires = "form")]
+    #[arg(long)]
     pub(crate) namespace: Option<String>,
     /// Name of the PrometheusRule.
     #[arg(long, default_value = "tidegate")]
