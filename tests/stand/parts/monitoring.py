@@ -8,7 +8,7 @@ import re
 import shutil
 
 from core import tools
-from core.errors import InstallFailed
+from core.errors import InstallFailed, MissingTool
 from parts.base import Part
 
 #: Package, version, architecture to SHA-256, programs.
@@ -36,7 +36,11 @@ class Monitoring(Part):
     def build(self, cache, folder):
         log = cache.log(self.name)
         for package, version, hashes, programs in PACKAGES:
-            tools.run(["apt-get", "download", f"{package}={version}"], log=log, cwd=folder)
+            try:
+                tools.run(["apt-get", "download", f"{package}={version}"], log=log, cwd=folder)
+            except InstallFailed as error:
+                # Another distribution, or another release of it: as good as a tool that is not there.
+                raise MissingTool(f"apt has no {package} {version}, which is in Debian 12 (`apt-get update` first): {error}") from error
             file = next(folder.glob(f"{package}_*.deb"))
             architecture = file.stem.rsplit("_", 1)[-1]
             found = hashlib.sha256(file.read_bytes()).hexdigest()
