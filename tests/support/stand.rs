@@ -27,7 +27,10 @@ impl Stand {
     /// Whether it has a part that machines without the tool for it leave out. Under CI every part must be there.
     pub fn has(&self, part: &str) -> bool {
         let is_there = self.0[part].is_object();
-        assert!(is_there || std::env::var("CI").is_err(), "under CI the stand must have the part {part}");
+        assert!(
+            is_there || std::env::var("CI").is_err(),
+            "under CI the stand must have the part {part}"
+        );
         if !is_there {
             eprintln!("SKIPPED: the stand has no part {part}");
         }

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use tidegate_flow::WorldError;
 use tidegate_flow::ports::Cluster as _;
-use tidegate_kafka::{ClusterClient, GroupConsumer, PartitionScan};
+use tidegate_kafka::{ClusterClient, GroupConsumer};
 use tidegate_sink::Parts;
 use tidegate_telemetry::{Health, Metrics, Server};
 
@@ -64,7 +64,8 @@ fn sink(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -> Re
     let mut consumer = Metered::new(Box::new(consumer), &metrics, &busy).counting();
     let kafka = config.kafka.clone();
     let lag = LagWatch::start(consumer.positions(), &metrics, move || {
-        Ok((Box::new(ClusterClient::connect(&kafka)?), Box::new(PartitionScan::connect(&kafka)?)))
+        // The role has no right to more.
+        Ok((Box::new(ClusterClient::connect(&kafka)?), None))
     })?;
     let clock = IdleClock { clock, busy };
     let meter = SinkMeter::new(&metrics, &health);

@@ -85,7 +85,10 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
     let mut exchange = Metered::new(Box::new(exchange), &metrics, &busy);
     let kafka = config.kafka.clone();
     let lag = LagWatch::start(exchange.positions(), &metrics, move || {
-        Ok((Box::new(ClusterClient::connect(&kafka)?), Box::new(PartitionScan::connect(&kafka)?)))
+        Ok((
+            Box::new(ClusterClient::connect(&kafka)?),
+            Some(Box::new(PartitionScan::connect(&kafka)?)),
+        ))
     })?;
     let clock = IdleClock { clock, busy };
     let parts = Parts {

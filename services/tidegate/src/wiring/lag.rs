@@ -25,8 +25,9 @@ pub(crate) struct LagWatch {
     thread: Option<JoinHandle<()>>,
 }
 
-/// The two ports that measuring needs.
-pub(crate) type Look = (Box<dyn Cluster>, Box<dyn Scan>);
+/// The ports that measuring needs. Who may not look at records goes without the second: then one offset that stands still counts as the mark
+/// of the last transaction.
+pub(crate) type Look = (Box<dyn Cluster>, Option<Box<dyn Scan>>);
 
 /// What the last look saw.
 #[derive(Default)]
@@ -123,7 +124,12 @@ impl Gauge {
                 let mut lag = (end.0 - from.0).max(0);
                 // Marks of transactions are no records, and no position ever covers the last one.
                 let stands = self.shown.insert(at.clone(), *position) == Some(*position);
-                if (1..=MARKS_MAX).contains(&lag) && stands && scan.scan(at, from, *end, 1)?.is_empty() {
+                let are_marks = match scan {
+                    Some(scan) if stands && (1..=MARKS_MAX).contains(&lag) => scan.scan(at, from, *end, 1)?.is_empty(),
+                    Some(_) => false,
+                    None => stands && lag == 1,
+                };
+                if are_marks {
                     lag = 0;
                 }
                 // Given up meanwhile: whoever has it now shows it.

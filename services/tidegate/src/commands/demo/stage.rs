@@ -266,7 +266,7 @@ impl Stage {
 
     fn lag(&self, positions: crate::wiring::metered::Positions) -> Result<LagWatch, WorldError> {
         let backend = self.backend.clone();
-        LagWatch::start(positions, &self.metrics, move || Ok((backend.cluster()?, backend.scan()?)))
+        LagWatch::start(positions, &self.metrics, move || Ok((backend.cluster()?, Some(backend.scan()?))))
     }
 
     fn validated(&self) -> Vec<Arc<str>> {

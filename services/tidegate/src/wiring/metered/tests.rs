@@ -131,7 +131,7 @@ fn lag_is_what_lies_behind_the_position_and_marks_are_no_records() {
     };
     let watched = broker.clone();
     let watch = LagWatch::start_every(Duration::from_millis(5), exchange.positions(), &metrics, move || {
-        Ok((Box::new(watched.cluster()), Box::new(watched.scan())))
+        Ok((Box::new(watched.cluster()), Some(Box::new(watched.scan()))))
     })
     .unwrap();
     shown(r#"tidegate_partition_lag_records{partition="0",topic="orders"} 3"#);
