@@ -57,6 +57,26 @@ pub(crate) fn seconds(sla: &SlaProperty) -> Option<f64> {
     (micros > 0).then_some(micros as f64 / 1e6)
 }
 
+/// Promises that get no alert because their value cannot be read, one line each.
+pub(crate) fn unread(snapshot: &Snapshot) -> Vec<String> {
+    let enforced = snapshot.contracts.iter().filter(|contract| is_judging(contract));
+    let unread = enforced.flat_map(|contract| &contract.sla).filter_map(|sla| {
+        let problem = match &*sla.property {
+            "latency" | "freshness" | "frequency" if seconds(sla).is_none() => "is no length of time, so there is no alert on it",
+            name if name.eq_ignore_ascii_case("errorRate") && share(&sla.value, sla.unit.as_deref()).is_none() => {
+                "is no share such as `0.1` with unit `percent`, so the default error rate stands in"
+            }
+            _ => return None,
+        };
+        let at = &sla.location;
+        Some(format!(
+            "{}:{}: the value of `{}` ({}) {problem}",
+            at.file, at.line, sla.id, sla.property
+        ))
+    });
+    unread.collect()
+}
+
 /// Everything of a retired contract is a dead letter on purpose.
 fn is_judging(contract: &Contract) -> bool {
     matches!(contract.status, Status::Active | Status::Deprecated)

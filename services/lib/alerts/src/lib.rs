@@ -81,6 +81,11 @@ pub fn rules(snapshot: Option<&Snapshot>, options: &Options) -> Vec<Group> {
     groups
 }
 
+/// Promises of enforced contracts that get no alert of their own because their value cannot be read: `file:line: …`, one each.
+pub fn unread(snapshot: &Snapshot) -> Vec<String> {
+    contract::unread(snapshot)
+}
+
 /// A rule file of Prometheus.
 pub fn rule_file(groups: &[Group]) -> Value {
     json!({ "groups": groups.iter().map(Group::to_json).collect::<Vec<_>>() })

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
-use tidegate_alerts::{Options, Routes, Routing, Times, prometheus_rule, routes, rule_file, rules, yaml};
+use tidegate_alerts::{Options, Routes, Routing, Times, prometheus_rule, routes, rule_file, rules, unread, yaml};
 use tidegate_contract::Snapshot;
 use tidegate_git::LoadOutcome;
 
@@ -59,6 +59,12 @@ fn render(args: &AlertsArgs) -> anyhow::Result<Exit> {
     let told = snapshot.as_deref().map(|snapshot| told(snapshot, args, &options));
     let silent = told.as_ref().map_or(&[][..], |told| &told.silent);
 
+    for line in snapshot.as_deref().map(unread).unwrap_or_default() {
+        eprintln!("warning: {line}");
+    }
+    if snapshot.is_some() && !groups.iter().any(|group| group.name.starts_with("contract-")) {
+        eprintln!("warning: no contract is enforced (active or deprecated) and bound to a topic: only Tidegate itself is alerted on");
+    }
     if args.output == Output::Json {
         let routes = told.as_ref().map(|told| &told.config);
         let notes = told.as_ref().map(|told| &told.notes);
