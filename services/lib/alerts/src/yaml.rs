@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(
             text(&value),
             "a:\n  - \"no\"\n  - \"5m\"\n  - \"1.10\"\n  - plain words\n  - \"#shop\"\n  - \"\"\n  - \"é: x\"\n\
-             b:\n  expr: |-\n    a\n      and\n    b\n  n: 3\n  t: true\n  empty: {}\n  none: []\n\
+             b:\n  expr: |-\n    a\n      and\n    b\n  \"n\": 3\n  t: true\n  empty: {}\n  none: []\n\
              list:\n  - k: v\n    l:\n      - x\n"
         );
     }
