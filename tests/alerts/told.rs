@@ -35,6 +35,14 @@ const TROUBLE: [&str; 10] = [
     "tidegate_lake_skips_total",
 ];
 
+/// What only a running `sla serve` feeds begins so; its own tests see to that.
+const SCHEDULED: [&str; 4] = [
+    "tidegate_sla_",
+    "tidegate_error_budget_",
+    "tidegate_completeness_",
+    "tidegate_objective_limit",
+];
+
 #[test]
 fn a_broken_contract_reaches_its_team_in_time_and_once() {
     let Some(stand) = Stand::get() else { return };
@@ -211,6 +219,7 @@ fn every_metric_is_fed(world: &World, addresses: &[SocketAddr]) {
         let names = metrics.definitions().iter().map(|one| one.name.clone());
         missing = names
             .filter(|name| !shown.contains(name) && !shown.contains(&format!("{name}_count")) && !TROUBLE.contains(&name.as_str()))
+            .filter(|name| !SCHEDULED.iter().any(|begins| name.starts_with(begins)))
             .collect();
         if missing.is_empty() {
             break;
