@@ -168,7 +168,9 @@ mod tests {
     fn who_connects_to_no_broker_needs_no_identity() {
         let section = |text| -> KafkaSection { serde_saphyr::from_str(text).unwrap() };
         for text in ["auth: {kind: entra}", "auth: {kind: msk_iam}"] {
-            let none = section(text).settings(String::new(), &Variables::from_pairs([])).unwrap();
+            let none = section(text)
+                .settings(String::new(), &Variables::from_pairs::<String, String>([]))
+                .unwrap();
             assert!(none.tokens.is_none());
         }
     }
