@@ -25,7 +25,7 @@ pub(super) fn human(tests: &Tests) -> String {
             out,
             "{} ({}): {result}",
             one_line(&tested.contract.to_string()),
-            one_line(&tested.file.to_string())
+            one_line(&tested.file)
         );
     }
     let _ = writeln!(out, "{}", tests.sentence());
