@@ -64,6 +64,7 @@ fn main() -> std::process::ExitCode {
             DlqCommand::Mark(args) => commands::dlq::mark(&args),
         },
         Command::Replay(args) => commands::replay::run(&args),
+        Command::Resume(args) => commands::resume::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Version(args) => commands::version::run(&args),
