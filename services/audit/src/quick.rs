@@ -231,6 +231,8 @@ fn accepted_within(at: &TopicPartition, id: Option<&str>, losses: &[Document], c
 fn ledger(at: &TopicPartition, counted: &Stretch, end: NextOffset, letters: &Letters, mode: Mode, accepted_loss: u64) -> CountLedger {
     let offsets = u64::try_from(counted.until - counted.from).unwrap_or(0);
     let accounted = counted.records + letters.seen.len();
+    // Where outcomes leave with the position, what was given up has none.
+    let given_up = if mode == Mode::ExactlyOnce { accepted_loss } else { 0 };
     CountLedger {
         topic: at.topic.to_string(),
         partition: at.partition,
@@ -242,7 +244,7 @@ fn ledger(at: &TopicPartition, counted: &Stretch, end: NextOffset, letters: &Let
         accepted_loss,
         uncounted: u64::try_from(end.0 - counted.until).unwrap_or(0),
         unaccounted: offsets.saturating_sub(accounted + accepted_loss),
-        surplus: accounted.saturating_sub(offsets),
+        surplus: (accounted + given_up).saturating_sub(offsets),
         doubled: if mode == Mode::ExactlyOnce { letters.again } else { 0 },
     }
 }

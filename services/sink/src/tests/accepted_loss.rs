@@ -146,7 +146,9 @@ fn a_stop_at_any_store_call_is_finished_by_running_it_again() {
             assert!(done.loss == first || done.loss == other, "{done:?}");
             let manifest = read_manifest(&store, &chain(0), 3).unwrap().unwrap();
             assert_eq!(Some(manifest.claim), read_claim(&store, &chain(0), 3).unwrap());
-            assert_eq!(last_accepted(&store, &chain(0)).unwrap(), Some(done.loss));
+            if read_chain(&store, &chain(0)).unwrap().next_seq == 4 {
+                assert_eq!(last_accepted(&store, &chain(0)).unwrap(), Some(done.loss));
+            }
             assert!(work(&topic, &store, &mut TestRulings::new(false), &settings(7)));
             assert_exact(&store, &topic, 0);
         }

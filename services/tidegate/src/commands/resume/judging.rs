@@ -58,6 +58,16 @@ pub(super) fn plan(world: &mut World, range: &Range, word: &Word) -> anyhow::Res
     let topic_id = topic_id(id.as_deref());
     let path = path(&range.at, &topic_id, range.from);
     let begun = begun(world.store()?, &path)?;
+    if let Some(other) = begun
+        .as_ref()
+        .and_then(|loss| loss.group.as_deref())
+        .filter(|group| *group != world.config.validator_group)
+    {
+        bail!(
+            "{path} is about group {other}, and this is {}: see that --group is right",
+            world.config.validator_group
+        );
+    }
     let found = standing(&committed, id.as_deref(), ends);
     let why = words(&found, ends);
     match (&found, &begun) {

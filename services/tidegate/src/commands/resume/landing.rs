@@ -2,7 +2,6 @@
 
 use anyhow::{Context as _, bail};
 use tidegate_flow::{Loss, Lost, NextOffset, TopicPartition};
-use tidegate_kafka::IdleGroup;
 use tidegate_sink::ChainName;
 use tidegate_sink::loss::{Standing, accept, last_accepted, standing};
 
@@ -17,7 +16,6 @@ pub(super) struct Deed {
     low: NextOffset,
     /// Somebody has begun this before; what counts is what they said.
     begun: bool,
-    members: usize,
     lake: String,
 }
 
@@ -88,13 +86,11 @@ pub(super) fn plan(world: &mut World, range: &Range, word: &Word) -> anyhow::Res
             ends.0.0
         );
     }
-    let members = IdleGroup::connect(&world.config.kafka, &world.config.sink_group)?.members()?;
     Ok(super::Deed::Land(Deed {
         name,
         loss,
         low: ends.0,
         begun,
-        members,
         lake: world.lake().to_owned(),
     }))
 }
@@ -197,7 +193,7 @@ impl Deed {
             ),
         };
         let seq = loss.seq.unwrap_or_default();
-        let mut lines = vec![
+        vec![
             found,
             format!(
                 "slot {seq} of the chain stands for {} offsets without rows, with the reason in {} of {}",
@@ -205,16 +201,10 @@ impl Deed {
                 self.name.loss_path(seq),
                 self.lake
             ),
-            "then restart the sink that halted: it goes on behind the gap".to_owned(),
-        ];
-        if self.members > 0 {
-            lines.push(format!(
-                "{} sinks are in the group: give up only what their log calls `partition halted`; one that is not halted may still have the \
-                 records in memory and would drop them",
-                self.members
-            ));
-        }
-        lines
+            "then restart the sink that halted: it goes on behind the gap. A sink whose log does not call this partition halted may have the \
+             records in memory still, and would drop them"
+                .to_owned(),
+        ]
     }
 
     pub(super) fn execute(&self, world: &World) -> anyhow::Result<String> {
