@@ -17,8 +17,8 @@ use crate::manifest::Manifest;
 use crate::report::Examples;
 use crate::rows::Rows;
 
-/// Documents of losses of judging; those of landing lie in the chain.
-const FOLDER: &str = "losses/";
+/// Documents of losses of judging; those of landing lie beside their slots. No topic has this folder: a leading `_` is encoded.
+pub(crate) const FOLDER: &str = "chain/_losses/";
 pub(crate) const LOSS: &str = ".loss.json";
 /// Under this name a slot counts the offsets that were given up.
 const SKIP: &str = "accepted_loss";
@@ -146,11 +146,8 @@ pub(crate) fn book_landing(slots: &[Manifest], documents: &[Document], rows: Opt
             _ => booked.unfounded.add_many(claim.start, given_up(&claim.skips)),
         }
     }
-    let stands = |document: &&Document| {
-        let mut slots = slots.iter();
-        !slots.any(|slot| document.is_landing_of(slot))
-    };
-    booked.idle = documents.iter().filter(stands).map(Document::idle).collect();
+    let is_idle = |document: &&Document| !slots.iter().any(|slot| document.is_landing_of(slot));
+    booked.idle = documents.iter().filter(is_idle).map(Document::idle).collect();
     booked
 }
 

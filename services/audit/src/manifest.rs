@@ -100,7 +100,7 @@ pub(crate) fn read_all(store: &dyn Store) -> Result<Documents, WorldError> {
                 Some(manifest) => documents.manifests.push(manifest),
                 None => documents.unreadable.push(path.clone()),
             }
-        } else if path.ends_with(LOSS) {
+        } else if path.ends_with(LOSS) && !path.starts_with(losses::FOLDER) {
             match store.get(path)?.and_then(|bytes| losses::Document::read(path, &bytes)) {
                 Some(loss) => documents.losses.push(loss),
                 None => documents.unreadable.push(path.clone()),

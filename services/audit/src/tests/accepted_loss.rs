@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::*;
 
 const LANDING: &str = "chain/valid-id-1/00000/0000000002.loss.json";
-const JUDGING: &str = "losses/raw-id-1/00000/00000000000000000004.loss.json";
+const JUDGING: &str = "chain/_losses/raw-id-1/00000/00000000000000000004.loss.json";
 
 fn document(lost: &str, topic: &str, from: i64, to: i64) -> serde_json::Value {
     let mut document = json!({"version": 1, "lost": lost, "topic": topic, "topic_id": "id-1", "partition": 0, "from": from, "to": to,
@@ -156,7 +156,7 @@ fn an_accepted_loss_of_judging_is_named_and_clean() {
     }
     // Without the document nobody knows of it.
     let mut world = judged_behind_a_gap(ExactlyOnce);
-    world.forget("losses/");
+    world.forget("_losses/");
     assert_eq!(world.audit().sources[0].accepted_loss, 0);
 }
 
@@ -202,8 +202,8 @@ fn a_loss_of_what_was_judged_is_not_believed() {
 fn a_loss_of_judging_counts_only_for_this_topic_and_once_the_group_has_passed() {
     let breaks: [fn(&mut World); 4] = [
         |world| world.judged_until(6),
-        |world| world.replace("losses/", "id-1", "id-2"),
-        |world| world.replace("losses/", "\"raw\"", "\"other\""),
+        |world| world.replace("_losses/", "id-1", "id-2"),
+        |world| world.replace("_losses/", "\"raw\"", "\"other\""),
         |world| world.retain_from(RAW, 6),
     ];
     for (number, break_it) in breaks.into_iter().enumerate() {

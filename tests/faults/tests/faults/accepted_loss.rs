@@ -187,5 +187,5 @@ fn objects(scene: &Scene) -> Vec<String> {
             .map(|object| object.path)
             .collect::<Vec<_>>()
     };
-    [below("chain/"), below("losses/")].concat()
+    [below("chain/"), below("lake/")].concat()
 }

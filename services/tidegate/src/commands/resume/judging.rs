@@ -127,7 +127,7 @@ fn topic_id(id: Option<&str>) -> String {
 
 fn path(at: &TopicPartition, topic_id: &str, from: i64) -> String {
     format!(
-        "losses/{}-{}/{:05}/{from:020}.loss.json",
+        "chain/_losses/{}-{}/{:05}/{from:020}.loss.json",
         part(&at.topic),
         part(topic_id),
         at.partition
