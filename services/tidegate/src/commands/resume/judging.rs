@@ -179,12 +179,12 @@ impl Deed {
         };
         let mut lines = vec![
             found,
-            format!("the loss is recorded in {} of {}", self.path, self.lake),
-            format!("the position of group {group} moves from {} to {}", loss.from, loss.to),
+            format!("first the reason goes to {} of {}", self.path, self.lake),
+            format!("then the position of group {group} moves from {} to {}", loss.from, loss.to),
         ];
         if self.members > 0 {
             lines.push(format!(
-                "{} validators are in the group: stop all of them first, positions move only while it is empty",
+                "the group has members ({}): stop all validators first, positions move only while it is empty",
                 self.members
             ));
         }
@@ -196,7 +196,7 @@ impl Deed {
         let members = world.group.members()?;
         if members > 0 {
             bail!(
-                "{}: {members} validators are in group {}: stop all of them, and run this again; nothing was changed for this partition",
+                "{}: group {} has members ({members}): stop all of them, and run this again; nothing was changed for this partition",
                 self.position.at,
                 world.config.validator_group
             );

@@ -196,7 +196,7 @@ impl Deed {
         vec![
             found,
             format!(
-                "slot {seq} of the chain stands for {} offsets without rows, with the reason in {} of {}",
+                "slot {seq} of the chain will stand for {} offsets without rows, with the reason in {} of {}",
                 loss.offsets(),
                 self.name.loss_path(seq),
                 self.lake
