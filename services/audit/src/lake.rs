@@ -9,6 +9,7 @@ use tidegate_columnar::Identity;
 use tidegate_flow::ports::Store;
 use tidegate_flow::{TopicPartition, WorldError};
 
+use crate::losses::Document;
 use crate::manifest::{self, File, Manifest};
 use crate::report::FilesLedger;
 use crate::rows::Rows;
@@ -29,6 +30,7 @@ pub(crate) struct Landed {
 #[derive(Debug, Default)]
 pub(crate) struct Lake {
     slots: BTreeMap<TopicPartition, Vec<Manifest>>,
+    losses: BTreeMap<TopicPartition, Vec<Document>>,
     strays: Vec<String>,
     /// Rows of strays, once they were read.
     stray_rows: BTreeMap<TopicPartition, Rows>,
@@ -76,6 +78,10 @@ impl Lake {
                 elsewhere.extend(paths);
             }
         }
+        for loss in documents.losses.into_iter().filter(|loss| is_ours(&loss.topic, &loss.topic_id)) {
+            let at = TopicPartition::new(&*loss.topic, loss.partition);
+            lake.losses.entry(at).or_default().push(loss);
+        }
         lake.slots.values_mut().for_each(|slots| slots.sort_by_key(|slot| slot.claim.seq));
         for claim in documents.claims {
             if is_ours(&claim.topic, &claim.topic_id) {
@@ -108,6 +114,11 @@ impl Lake {
     /// Slots of a partition in the order of the chain.
     pub(crate) fn slots(&self, at: &TopicPartition) -> &[Manifest] {
         self.slots.get(at).map_or(&[], Vec::as_slice)
+    }
+
+    /// Documents of losses of a partition that somebody has accepted.
+    pub(crate) fn losses(&self, at: &TopicPartition) -> &[Document] {
+        self.losses.get(at).map_or(&[], Vec::as_slice)
     }
 
     /// Reads the files that no manifest names: those of the slots under way, and what should not be there.

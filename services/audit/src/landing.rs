@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tidegate_flow::{NextOffset, Record, TopicPartition, stamp};
 
 use crate::lake::Extent;
+use crate::losses::{Document, book_landing, policies};
 use crate::manifest::{DUPLICATE, Manifest};
 use crate::report::LakeLedger;
 use crate::rows::{Rowless, Rows};
@@ -20,6 +21,8 @@ pub(crate) struct Landing<'a> {
     pub(crate) end: NextOffset,
     pub(crate) extent: Extent,
     pub(crate) slots: &'a [Manifest],
+    /// Documents of losses.
+    pub(crate) losses: &'a [Document],
 }
 
 /// Records of one slot as the topic shows them.
@@ -55,6 +58,7 @@ impl Landing<'_> {
         if let Some(landed) = ledger.landed_until {
             ledger.removed_before_landing = u64::try_from(self.low.0 - landed).unwrap_or(0);
         }
+        ledger.book(book_landing(self.slots, self.losses, Some(&rows), Some(self.low.0)));
         let slots = self.slots;
         let mut counts = vec![Count::default(); slots.len()];
         let mut slot = slots.iter().take_while(|slot| slot.claim.end <= from).count();
@@ -131,7 +135,7 @@ impl Landing<'_> {
         if !self.is_whole(slot) {
             return;
         }
-        for (policy, count) in &claim.skips {
+        for (policy, count) in policies(&claim.skips) {
             *ledger.skipped.entry(policy.clone()).or_default() += count;
         }
         let accounted = count.rows + claim.skips.values().sum::<u64>();

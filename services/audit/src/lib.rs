@@ -18,6 +18,7 @@ mod gaps;
 mod lake;
 mod landing;
 mod likeness;
+mod losses;
 mod manifest;
 mod open;
 mod outlet;
@@ -36,6 +37,7 @@ mod window;
 mod tests;
 
 pub use explain::{Explain, Explained, keyless_tombstone};
+pub use losses::AcceptedLoss;
 pub use plan::{Mode, Plan, TopicPlan};
 pub use quick::count;
 pub use report::{Report, Row};

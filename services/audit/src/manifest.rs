@@ -7,6 +7,8 @@ use serde::Deserialize;
 use tidegate_flow::WorldError;
 use tidegate_flow::ports::Store;
 
+use crate::losses::{self, LOSS};
+
 /// Folder of claims and manifests.
 const CHAIN: &str = "chain/";
 const MANIFEST: &str = ".manifest.json";
@@ -38,6 +40,8 @@ pub(crate) struct Claim {
     pub(crate) records: u64,
     pub(crate) rows: u64,
     pub(crate) skips: BTreeMap<String, u64>,
+    #[serde(default)]
+    pub(crate) rows_sha256: String,
 }
 
 /// A file of the slot.
@@ -78,6 +82,8 @@ pub(crate) struct Documents {
     pub(crate) manifests: Vec<Manifest>,
     /// Claims without a manifest.
     pub(crate) claims: Vec<OpenClaim>,
+    /// Losses that somebody has accepted.
+    pub(crate) losses: Vec<losses::Document>,
     /// Paths of what cannot be read.
     pub(crate) unreadable: Vec<String>,
 }
@@ -92,6 +98,11 @@ pub(crate) fn read_all(store: &dyn Store) -> Result<Documents, WorldError> {
             let parsed = store.get(path)?.and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok());
             match parsed.filter(|manifest| manifest.version <= VERSION) {
                 Some(manifest) => documents.manifests.push(manifest),
+                None => documents.unreadable.push(path.clone()),
+            }
+        } else if path.ends_with(LOSS) && !path.starts_with(losses::FOLDER) {
+            match store.get(path)?.and_then(|bytes| losses::Document::read(path, &bytes)) {
+                Some(loss) => documents.losses.push(loss),
                 None => documents.unreadable.push(path.clone()),
             }
         } else if let Some(slot) = path.strip_suffix(CLAIM)

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tidegate_flow::{NextOffset, TopicPartition, stamp};
 
+use crate::bits::Bits;
 use crate::likeness::Likeness;
 use crate::plan::Mode;
 use crate::report::Examples;
@@ -286,6 +287,41 @@ impl Track {
         cut.filter_map(|piece| piece.span.map(|(_, highest)| highest + 1))
             .fold(at_front, i64::max)
     }
+}
+
+/// How many source offsets of `[from, to)` have an outcome here, looked for where they must lie by order.
+pub(crate) fn outcomes_within(
+    outlet: &Outlet,
+    source: &TopicPartition,
+    (from, to): (i64, i64),
+    mode: Mode,
+    reading: &mut Reading<'_>,
+) -> Result<Bits, Halt> {
+    let (start, _) = seek(outlet, source, from, reading)?;
+    let beyond = match mode {
+        Mode::ExactlyOnce => 0,
+        Mode::AtLeastOnce => REPEATS,
+    };
+    let mut next = NextOffset(start.saturating_sub(beyond).max(outlet.low.0));
+    let (mut found, mut past) = (Bits::default(), None);
+    while past.is_none_or(|past| next.0 <= past + beyond) {
+        let after = reading.some(&outlet.at, next, outlet.until, BATCH, |record| {
+            let Some(stamp) = stamp::read(&record.headers).filter(|stamp| stamp.origin.at == *source) else {
+                return;
+            };
+            let offset = stamp.origin.offset.0;
+            if (from..to).contains(&offset) {
+                found.insert(offset);
+            } else if offset >= to {
+                past = past.or(Some(record.origin.offset.0));
+            }
+        })?;
+        match after {
+            Some(after) => next = after,
+            None => break,
+        }
+    }
+    Ok(found)
 }
 
 /// The first own offset whose outcome is of `wanted` or later, by halving, and whether there is an outcome of an earlier source offset. Rests

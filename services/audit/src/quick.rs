@@ -13,6 +13,7 @@ use tidegate_flow::{NextOffset, TopicPartition, stamp};
 use crate::bits::Bits;
 use crate::lake::{Lake, Landed};
 use crate::landing::check_chain;
+use crate::losses::{self, Document, book_landing, given_up, policies};
 use crate::manifest::{DUPLICATE, Manifest};
 use crate::plan::{Mode, Plan, TopicPlan};
 use crate::report::{CountLedger, LakeLedger, Report};
@@ -31,8 +32,18 @@ pub fn count(plan: &Plan, mut ports: Ports<'_>, watch: &mut dyn Watch) -> Report
             .push("without a lake there is nothing to count by: audit in full".to_owned());
         return report;
     };
+    let losses = match losses::read_judging(store) {
+        Ok((losses, unreadable)) => {
+            report.files.manifests_unreadable.extend(unreadable);
+            losses
+        }
+        Err(error) => {
+            report.incomplete.push(format!("accepted losses: {error}"));
+            Vec::new()
+        }
+    };
     for topic in plan.topics.iter() {
-        match count_topic(plan.mode, topic, &mut ports, store, watch, &mut report) {
+        match count_topic(plan.mode, topic, &losses, &mut ports, store, watch, &mut report) {
             Ok(()) => {}
             Err(Halt::World(error)) => report.incomplete.push(format!("{}: {error}", topic.source)),
             Err(Halt::Stopped) => {
@@ -42,12 +53,14 @@ pub fn count(plan: &Plan, mut ports: Ports<'_>, watch: &mut dyn Watch) -> Report
             }
         }
     }
+    report.note_losses();
     report
 }
 
 fn count_topic(
     mode: Mode,
     topic: &TopicPlan,
+    losses: &[Document],
     ports: &mut Ports<'_>,
     store: &dyn Store,
     watch: &mut dyn Watch,
@@ -63,6 +76,12 @@ fn count_topic(
         topic: topic.validated.clone(),
         incarnation: topic.incarnation.clone().or(id),
     };
+    let source_id = ports
+        .cluster
+        .topics(std::slice::from_ref(&topic.source))?
+        .into_iter()
+        .next()
+        .and_then(|facts| facts.id);
     // Ends before documents: what lands meanwhile must not be taken for more than there is.
     let sources = ports.cluster.offsets(&topic.source)?;
     let lake = Lake::open_with_sizes(store, &[landed])?;
@@ -71,7 +90,7 @@ fn count_topic(
         let at = TopicPartition::new(topic.source.clone(), partition);
         let landed_at = TopicPartition::new(topic.validated.clone(), partition);
         let slots = lake.slots(&landed_at);
-        report.lake.push(chain_ledger(&landed_at, slots));
+        report.lake.push(chain_ledger(&landed_at, slots, lake.losses(&landed_at)));
         let counted = match stretch(&at, low, slots) {
             Ok(Some(stretch)) => stretch,
             Ok(None) => Stretch {
@@ -97,7 +116,14 @@ fn count_topic(
                 letters.take(stamp.origin.offset.0, &counted);
             }
         })?;
-        let ledger = ledger(&at, &counted, end, &letters, mode);
+        let accepted = accepted_within(
+            &at,
+            source_id.as_deref(),
+            losses,
+            &counted,
+            topic.positions.get(&partition).copied(),
+        );
+        let ledger = ledger(&at, &counted, end, &letters, mode, accepted);
         if ledger.until == low.0 && low < end {
             report.incomplete.push(format!(
                 "{at}: nothing of {} to {} is counted, as the lake has no slot of {landed_at} that reaches there; audit in full, \
@@ -114,6 +140,9 @@ fn count_topic(
             let gone = dead_low.0 > 0 && letters.first.is_none_or(|first| first > counted.from);
             let why = match gone {
                 true => "retention has removed early dead letters",
+                false if report.lake.last().is_some_and(|lake| lake.accepted_loss > 0) => {
+                    "records that were given up before they landed, ends of transactions, aborted records, skips by policy, or losses"
+                }
                 false => "ends of transactions, aborted records, skips by policy, or losses",
             };
             report.incomplete.push(format!(
@@ -174,7 +203,7 @@ fn stretch(at: &TopicPartition, low: NextOffset, slots: &[Manifest]) -> Result<O
     };
     let records = slots[first..].iter().map(|slot| {
         let repeated = slot.claim.skips.get(DUPLICATE).copied().unwrap_or(0);
-        slot.claim.records.saturating_sub(repeated)
+        slot.claim.records.saturating_sub(repeated + given_up(&slot.claim.skips))
     });
     Ok(Some(Stretch {
         from,
@@ -183,9 +212,27 @@ fn stretch(at: &TopicPartition, low: NextOffset, slots: &[Manifest]) -> Result<O
     }))
 }
 
-fn ledger(at: &TopicPartition, counted: &Stretch, end: NextOffset, letters: &Letters, mode: Mode) -> CountLedger {
+/// Source offsets of the stretch that somebody has given up. Believed as far as the group has passed them; an audit in full holds them against
+/// the outcomes.
+fn accepted_within(at: &TopicPartition, id: Option<&str>, losses: &[Document], counted: &Stretch, position: Option<NextOffset>) -> u64 {
+    let passed = losses
+        .iter()
+        .filter(|loss| loss.is_judging_of(at, id) && position.is_some_and(|position| position.0 >= loss.to));
+    let mut behind = counted.from;
+    let mut accepted = 0;
+    for loss in passed {
+        let to = loss.to.min(counted.until);
+        accepted += u64::try_from(to - loss.from.max(behind)).unwrap_or(0);
+        behind = behind.max(to);
+    }
+    accepted
+}
+
+fn ledger(at: &TopicPartition, counted: &Stretch, end: NextOffset, letters: &Letters, mode: Mode, accepted_loss: u64) -> CountLedger {
     let offsets = u64::try_from(counted.until - counted.from).unwrap_or(0);
     let accounted = counted.records + letters.seen.len();
+    // Where outcomes leave with the position, what was given up has none.
+    let given_up = if mode == Mode::ExactlyOnce { accepted_loss } else { 0 };
     CountLedger {
         topic: at.topic.to_string(),
         partition: at.partition,
@@ -194,25 +241,27 @@ fn ledger(at: &TopicPartition, counted: &Stretch, end: NextOffset, letters: &Let
         offsets,
         landed: counted.records,
         dead_lettered: letters.seen.len(),
+        accepted_loss,
         uncounted: u64::try_from(end.0 - counted.until).unwrap_or(0),
-        unaccounted: offsets.saturating_sub(accounted),
-        surplus: accounted.saturating_sub(offsets),
+        unaccounted: offsets.saturating_sub(accounted + accepted_loss),
+        surplus: (accounted + given_up).saturating_sub(offsets),
         doubled: if mode == Mode::ExactlyOnce { letters.again } else { 0 },
     }
 }
 
-fn chain_ledger(at: &TopicPartition, slots: &[Manifest]) -> LakeLedger {
+fn chain_ledger(at: &TopicPartition, slots: &[Manifest], losses: &[Document]) -> LakeLedger {
     let mut ledger = LakeLedger {
         topic: at.topic.to_string(),
         partition: at.partition,
         ..LakeLedger::default()
     };
     check_chain(slots, &mut ledger);
+    ledger.book(book_landing(slots, losses, None, None));
     let mut skipped: BTreeMap<String, u64> = BTreeMap::new();
     for slot in slots {
-        ledger.records += slot.claim.records;
+        ledger.records += slot.claim.records.saturating_sub(given_up(&slot.claim.skips));
         ledger.rows += slot.claim.rows;
-        for (policy, count) in &slot.claim.skips {
+        for (policy, count) in policies(&slot.claim.skips) {
             *skipped.entry(policy.clone()).or_default() += count;
         }
     }

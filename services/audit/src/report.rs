@@ -89,6 +89,29 @@ impl Report {
         }
     }
 
+    /// Names every accepted loss with its reason, and those that never took effect.
+    pub(crate) fn note_losses(&mut self) {
+        let judging = self.sources.iter().map(|source| {
+            let at = format!("{}-{}", source.topic, source.partition);
+            (at, "never judged", &source.accepted_losses, &source.idle_losses)
+        });
+        let landing = self.lake.iter().map(|lake| {
+            let at = format!("{}-{} in the lake", lake.topic, lake.partition);
+            (at, "never landed", &lake.accepted_losses, &lake.idle_losses)
+        });
+        let notes = judging.chain(landing).flat_map(|(at, what, accepted, idle)| {
+            let named = accepted.iter().map(move |loss| {
+                format!(
+                    "{at}: {} offsets from {} to {} were {what}, accepted by {}: {}",
+                    loss.offsets, loss.from, loss.to, loss.accepted_by, loss.reason
+                )
+            });
+            named.chain(idle.iter().cloned()).collect::<Vec<_>>()
+        });
+        let notes: Vec<String> = notes.collect();
+        self.notes.extend(notes);
+    }
+
     /// Everything was looked at and nothing is wrong.
     pub fn clean(&self) -> bool {
         self.exit_code() == 0

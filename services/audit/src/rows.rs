@@ -96,6 +96,11 @@ impl Rows {
         inside.saturating_sub(self.matched)
     }
 
+    /// Rows of `[from, until)`.
+    pub(crate) fn within(&self, from: i64, until: i64) -> u64 {
+        self.offsets.count_below(until).saturating_sub(self.offsets.count_below(from))
+    }
+
     /// Starts of stretches whose rows name other origins than the records that were met. Rows without a record are not told here.
     pub(crate) fn wrong_origins(&self) -> impl Iterator<Item = i64> {
         let is_wrong = |stretch: &Stretch| stretch.open == 0 && stretch.sum != 0;

@@ -12,6 +12,7 @@ use tidegate_flow::{NextOffset, WorldError};
 use crate::continuation::Continuation;
 use crate::explain::Explain;
 use crate::lake::Reader;
+use crate::losses::{self, Document};
 use crate::plan::Plan;
 use crate::report::Report;
 use crate::state::{State, Subject, SubjectTopic};
@@ -97,8 +98,10 @@ pub(crate) fn audit_with(
         window: course.window,
         report: Report::new(plan.mode),
         facts: BTreeMap::new(),
+        losses: Vec::new(),
     };
     run.ask_facts();
+    run.read_losses();
     let subject = run.subject(course.range, course.lake);
     let mut state = match course.earlier {
         Earlier::Nothing => {
@@ -133,6 +136,7 @@ pub(crate) fn audit_with(
     run.report.is_partial = state.sources.iter().any(|source| source.partial);
     run.report.incomplete.splice(0..0, state.incomplete.iter().cloned());
     run.unproved(&state);
+    run.name_losses();
     state.finished = !run.report.was_stopped;
     if let Err(error) = run.watch.keep(&state) {
         run.report.incomplete.push(format!("the state cannot be kept: {error}"));
@@ -149,6 +153,8 @@ struct Run<'a, 'p, 'c> {
     window: i64,
     report: Report,
     facts: BTreeMap<Arc<str>, TopicFacts>,
+    /// Of what was never judged.
+    losses: Vec<Document>,
 }
 
 // === impl Course ===
@@ -213,6 +219,14 @@ impl Run<'_, '_, '_> {
                 Some(facts) => drop(self.facts.insert(topic.clone(), facts)),
                 None => self.report.incomplete.push(format!("{topic}: there is no such topic")),
             }
+        }
+    }
+
+    fn read_losses(&mut self) {
+        let Some(store) = self.ports.store else { return };
+        if let Some((losses, unreadable)) = self.told("accepted losses", losses::read_judging(store)) {
+            self.losses = losses;
+            self.report.files.manifests_unreadable.extend(unreadable);
         }
     }
 

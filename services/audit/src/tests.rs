@@ -1,5 +1,6 @@
 //! Every breach turns the report red, and nothing else does.
 
+mod accepted_loss;
 mod count;
 mod course;
 mod lake;

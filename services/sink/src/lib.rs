@@ -12,6 +12,7 @@ pub mod chain;
 pub mod contracts;
 pub mod document;
 mod lane;
+pub mod loss;
 pub mod metrics;
 pub mod path;
 pub mod rulings;

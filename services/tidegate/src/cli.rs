@@ -13,6 +13,7 @@ pub(crate) use dead_letters::{DlqCommand, DlqExportArgs, DlqLookArgs, DlqLsArgs,
 
 use crate::commands::infer::InferArgs;
 use crate::commands::preview::PreviewArgs;
+use crate::commands::resume::ResumeArgs;
 
 /// Checks every event of Kafka topics against data contracts kept in Git, and lands the valid ones as exact Parquet.
 #[derive(Debug, Parser)]
@@ -44,6 +45,7 @@ const EXAMPLES: &str = "Examples:
   tidegate dlq ls --config tidegate.yaml            dead letters, in groups
   tidegate replay --config tidegate.yaml --topic orders --fingerprint 3f2a   what sending a group back would do
   tidegate alerts render contracts --out alerts     Prometheus rules and Alertmanager routes from the contracts
+  tidegate resume --config tidegate.yaml            what stands still because records were deleted too early
   tidegate audit --config tidegate.yaml             prove that nothing was lost or doubled
 
 Exit codes: offline tools 0 clean, 1 findings, 2 misuse or could not tell; roles 69 unreachable, 75 try again, 78 config.";
@@ -102,6 +104,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: AlertsCommand,
     },
+    /// Say which partitions stand still because records were deleted too early; record such a loss and go on behind it.
+    Resume(ResumeArgs),
     /// Prove from topics and lake that every source offset has exactly one outcome. Reads only.
     Audit(AuditArgs),
     /// Run everything in one process on an embedded broker, with planted faults that must be found again.

@@ -19,6 +19,7 @@ pub(crate) mod lint;
 pub(crate) mod preview;
 pub(crate) mod registry;
 pub(crate) mod replay;
+pub(crate) mod resume;
 pub(crate) mod schema;
 pub(crate) mod schema_ids;
 pub(crate) mod sink;

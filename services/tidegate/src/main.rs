@@ -67,6 +67,7 @@ fn main() -> std::process::ExitCode {
         Command::Alerts {
             command: AlertsCommand::Render(args),
         } => commands::alerts::run(&args),
+        Command::Resume(args) => commands::resume::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Version(args) => commands::version::run(&args),

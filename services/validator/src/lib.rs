@@ -22,6 +22,7 @@ pub mod quarantine;
 pub mod run;
 pub mod settings;
 pub mod startup;
+pub mod step_over;
 
 pub use first_time::check_first_time;
 pub use parts::{Contracts, JudgingSnapshot, Meter, Parts, Schemas};

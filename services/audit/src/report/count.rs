@@ -21,6 +21,8 @@ pub struct CountLedger {
     pub landed: u64,
     /// Source offsets of them with a dead letter.
     pub dead_lettered: u64,
+    /// Source offsets of them that somebody has given up (`tidegate resume`).
+    pub accepted_loss: u64,
     /// Source offsets behind, which the chain does not know yet.
     pub uncounted: u64,
     /// Offsets that are neither. Nothing is proved about these.
@@ -48,6 +50,7 @@ impl CountLedger {
             ("offsets", self.offsets),
             ("landed", self.landed),
             ("dead_lettered", self.dead_lettered),
+            ("accepted_loss", self.accepted_loss),
             ("uncounted", self.uncounted),
             ("unaccounted", self.unaccounted),
         ];

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Examples, Row};
+use crate::losses::{AcceptedLoss, Booked};
 
 /// One partition of a validated topic in the lake.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,15 @@ pub struct LakeLedger {
     /// Offsets between the last committed slot and the first offset of the topic: removed before they landed. One may be the end of the
     /// last transaction; about more nothing is proved.
     pub removed_before_landing: u64,
+    /// Offsets below `landed_until` that were removed before they landed, which somebody has accepted (`tidegate resume`).
+    #[serde(default)]
+    pub accepted_loss: u64,
+    /// These losses, with their reasons.
+    #[serde(default)]
+    pub accepted_losses: Vec<AcceptedLoss>,
+    /// Documents of losses that never took effect.
+    #[serde(default)]
+    pub idle_losses: Vec<String>,
     /// Breach: slots (their starts) with fewer rows than records less skips; the count is in records.
     pub missing: Examples,
     /// Breach: slots (their starts) whose rows and skips exceed their records; the count is in records.
@@ -46,6 +56,9 @@ pub struct LakeLedger {
     pub chain_breaks: Examples,
     /// Breach: slots (their starts) whose manifest names other last source offsets than the records have.
     pub wrong_marks: Examples,
+    /// Breach: slots (their starts) that give offsets up without a document that everything else agrees with; the count is in offsets.
+    #[serde(default)]
+    pub unfounded_losses: Examples,
 }
 
 // === impl LakeLedger ===
@@ -56,13 +69,18 @@ impl LakeLedger {
         self.breaches().iter().all(|(_, count)| *count == 0)
     }
 
+    pub(crate) fn book(&mut self, booked: Booked) {
+        self.accepted_loss = booked.accepted.iter().map(|loss| loss.offsets).sum();
+        (self.accepted_losses, self.unfounded_losses, self.idle_losses) = (booked.accepted, booked.unfounded, booked.idle);
+    }
+
     fn breaches(&self) -> Vec<(&'static str, u64)> {
         let mut breaches: Vec<_> = self.examples().iter().map(|(name, examples)| (*name, examples.count)).collect();
         breaches.push(("invented", self.invented));
         breaches
     }
 
-    pub(super) fn examples(&self) -> [(&'static str, &Examples); 7] {
+    pub(super) fn examples(&self) -> [(&'static str, &Examples); 8] {
         [
             ("missing", &self.missing),
             ("surplus", &self.surplus),
@@ -71,6 +89,7 @@ impl LakeLedger {
             ("wrong_origin", &self.wrong_origin),
             ("chain_breaks", &self.chain_breaks),
             ("wrong_marks", &self.wrong_marks),
+            ("unfounded_losses", &self.unfounded_losses),
         ]
     }
 
@@ -81,6 +100,7 @@ impl LakeLedger {
             ("skipped", self.skipped.values().sum()),
             ("pending", self.pending),
             ("removed_before_landing", self.removed_before_landing),
+            ("accepted_loss", self.accepted_loss),
         ];
         cells.extend(self.breaches());
         Row {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_flow::{NextOffset, TopicPartition};
 
 use super::{Examples, Row};
+use crate::losses::{AcceptedLoss, Booked};
 
 /// One source partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,16 @@ pub struct SourceLedger {
     pub pending: u64,
     /// Offsets from the group's position on that retention removed before they were judged. Nothing is proved about these.
     pub removed_before_judging: u64,
+    /// Offsets before the first one that there is, which were removed before they were judged and which somebody has accepted
+    /// (`tidegate resume`).
+    #[serde(default)]
+    pub accepted_loss: u64,
+    /// These losses, with their reasons.
+    #[serde(default)]
+    pub accepted_losses: Vec<AcceptedLoss>,
+    /// Documents of losses that never took effect.
+    #[serde(default)]
+    pub idle_losses: Vec<String>,
     /// Without an outcome now, by what may hide it: `retention` or `compaction` of an outcome topic, an `open_transaction`, or
     /// `start_at_latest` (it may have come before the group began). Nothing is proved about these.
     pub unseen: BTreeMap<String, u64>,
@@ -61,6 +72,9 @@ pub struct SourceLedger {
     pub unstamped: Examples,
     /// Breach: records of the outcome topics (their own offsets) whose source has no business in their partition.
     pub misplaced: Examples,
+    /// Breach: accepted losses (their first offsets) of offsets that have outcomes, in `exactly_once`; the count is in offsets.
+    #[serde(default)]
+    pub unfounded_losses: Examples,
 }
 
 // === impl SourceLedger ===
@@ -78,6 +92,9 @@ impl SourceLedger {
             skipped: BTreeMap::new(),
             pending: 0,
             removed_before_judging: 0,
+            accepted_loss: 0,
+            accepted_losses: Vec::new(),
+            idle_losses: Vec::new(),
             unseen: BTreeMap::new(),
             untold: BTreeMap::new(),
             unproved_from: None,
@@ -92,6 +109,7 @@ impl SourceLedger {
             out_of_order: Examples::default(),
             unstamped: Examples::default(),
             misplaced: Examples::default(),
+            unfounded_losses: Examples::default(),
         }
     }
 
@@ -121,6 +139,11 @@ impl SourceLedger {
         self.misplaced.merge(&part.misplaced);
     }
 
+    pub(crate) fn book(&mut self, booked: Booked) {
+        self.accepted_loss = booked.accepted.iter().map(|loss| loss.offsets).sum();
+        (self.accepted_losses, self.unfounded_losses, self.idle_losses) = (booked.accepted, booked.unfounded, booked.idle);
+    }
+
     /// Nothing is proved about this offset.
     pub(crate) fn unproved(&mut self, offset: i64) {
         self.unproved_from = Some(self.unproved_from.map_or(offset, |first| first.min(offset)));
@@ -139,7 +162,7 @@ impl SourceLedger {
         self.gaps.get(what).copied().unwrap_or(0)
     }
 
-    pub(super) fn examples(&self) -> [(&'static str, &Examples); 8] {
+    pub(super) fn examples(&self) -> [(&'static str, &Examples); 9] {
         [
             ("missing", &self.missing),
             ("doubled", &self.doubled),
@@ -149,6 +172,7 @@ impl SourceLedger {
             ("out_of_order", &self.out_of_order),
             ("unstamped", &self.unstamped),
             ("misplaced", &self.misplaced),
+            ("unfounded_losses", &self.unfounded_losses),
         ]
     }
 
@@ -160,6 +184,7 @@ impl SourceLedger {
             ("skipped", self.skipped.values().sum()),
             ("pending", self.pending),
             ("removed_before_judging", self.removed_before_judging),
+            ("accepted_loss", self.accepted_loss),
             ("unseen", self.unseen.values().sum()),
             ("untold", self.untold.values().sum()),
             ("control", self.gap("control")),

@@ -123,6 +123,7 @@ impl Run<'_, '_, '_> {
             end,
             extent,
             slots,
+            losses: lake.losses(at),
         };
         let ledger = landing.audit(rows, &mut reading)?;
         Ok(LakeState { ledger, files })

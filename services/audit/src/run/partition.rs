@@ -8,8 +8,9 @@ use tidegate_flow::{NextOffset, TopicPartition, stamp};
 
 use super::{Run, bounds_of};
 use crate::likeness::Likeness;
-use crate::outlet::{Feeders, Outlet};
-use crate::plan::TopicPlan;
+use crate::losses::{Document, book_judging};
+use crate::outlet::{Feeders, Outlet, outcomes_within};
+use crate::plan::{Mode, TopicPlan};
 use crate::report::SourceLedger;
 use crate::source::{SourcePlan, SourceWork, Tools};
 use crate::state::{SourceState, State};
@@ -80,9 +81,40 @@ impl Run<'_, '_, '_> {
                 ledger.invented.add(highest);
             }
         }
+        match self.book_losses(&plan, &mut ledger) {
+            Err(Halt::Stopped) => return Err(Halt::Stopped),
+            Err(halt) => self.halted(&plan.at.to_string(), halt),
+            Ok(()) => {}
+        }
+        let source = &mut state.sources[number];
         source.ledger = Some(ledger);
         source.work.close();
         Ok(self.watch.keep(state)?)
+    }
+
+    /// Losses that somebody has accepted explain why offsets before the first one have no outcome; they lie before every range.
+    fn book_losses(&mut self, plan: &SourcePlan, ledger: &mut SourceLedger) -> Result<(), Halt> {
+        let id = self.facts.get(&plan.at.topic).and_then(|facts| facts.id.clone());
+        let documents: Vec<&Document> = self
+            .losses
+            .iter()
+            .filter(|document| document.is_judging_of(&plan.at, id.as_deref()))
+            .collect();
+        let mut reading = Reading {
+            scan: &mut *self.ports.scan,
+            watch: &mut *self.watch,
+        };
+        let position = plan.position.map(|position| position.0);
+        let may_have = plan.mode == Mode::AtLeastOnce;
+        let booked = book_judging(&documents, position, plan.low.0, may_have, |from, to| {
+            let mut found = 0;
+            for outlet in &plan.outlets {
+                found += outcomes_within(outlet, &plan.at, (from, to), plan.mode, &mut reading)?.len();
+            }
+            Ok::<u64, Halt>(found)
+        })?;
+        ledger.book(booked);
+        Ok(())
     }
 
     fn source_plan(&mut self, source: &SourceState) -> Option<SourcePlan> {

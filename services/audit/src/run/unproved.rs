@@ -29,7 +29,7 @@ impl Run<'_, '_, '_> {
             if source.removed_before_judging > 0 {
                 lines.push(format!(
                     "{at}: retention has removed {} offsets from the group's position on before they were judged; \
-                     reset the group's position to go on",
+                     `tidegate resume` says how to go on",
                     source.removed_before_judging
                 ));
             }
@@ -58,11 +58,17 @@ impl Run<'_, '_, '_> {
             let markers = u64::from(self.plan.mode == Mode::ExactlyOnce);
             if lake.removed_before_landing > markers {
                 lines.push(format!(
-                    "{}-{}: {} offsets after the last committed slot were removed from the topic before they landed; they may have held records",
+                    "{}-{}: {} offsets after the last committed slot were removed from the topic before they landed; they may have held records; \
+                     `tidegate resume` says how to go on",
                     lake.topic, lake.partition, lake.removed_before_landing
                 ));
             }
         }
         self.report.incomplete.extend(lines);
+    }
+
+    /// Names the losses that somebody has accepted.
+    pub(super) fn name_losses(&mut self) {
+        self.report.note_losses();
     }
 }

@@ -6,10 +6,12 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
+pub mod loss;
 pub mod ports;
 pub mod record;
 pub mod stamp;
 pub mod world;
 
+pub use loss::{Loss, Lost};
 pub use record::{Header, NextOffset, Offset, Origin, Position, Record, TopicPartition};
 pub use world::{Remedy, WorldError};

@@ -58,8 +58,14 @@ impl Worker<'_, '_> {
             }
             if low > end && state.open.is_none() {
                 return Err(Trouble::Halt(format!(
-                    "{at} begins at {} but the lake ends at {}: what lay between was deleted before it was in the lake; `tidegate resume --accept-loss {}..{}` records the gap",
-                    low.0, end.0, end.0, low.0
+                    "{at} begins at {} but the lake ends at {}: what lay between was deleted before it was in the lake{}; `tidegate resume --accept-loss {}/{}:{}..{} --reason TEXT` says what that would give up; with --execute it records the gap, and a restart goes on behind it",
+                    low.0,
+                    end.0,
+                    likely(low, end),
+                    at.topic,
+                    at.partition,
+                    end.0,
+                    low.0
                 )));
             }
         }
@@ -120,7 +126,7 @@ impl Worker<'_, '_> {
         }
         if low.0 > claim.first_offset {
             return Err(Trouble::Halt(format!(
-                "{} begins at {} but slot {} was claimed from {}: its records were deleted before it was written",
+                "{} begins at {} but slot {} was claimed from {}: its records were deleted before it was written; `tidegate resume` says how it stands",
                 lane.at, low.0, claim.seq, claim.first_offset
             )));
         }
@@ -329,5 +335,13 @@ impl Worker<'_, '_> {
             Hold::Retry { .. } => self.release(lane),
             _ => Ok(()),
         }
+    }
+}
+
+/// The end of a transaction takes an offset and never lands.
+fn likely(low: NextOffset, end: NextOffset) -> &'static str {
+    match low.0 - end.0 {
+        1 => " (one offset: of a topic that is written in transactions most likely the end of the last one, which holds no record)",
+        _ => "",
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod accepted_loss;
 mod topics;
 
 use std::path::Path;
