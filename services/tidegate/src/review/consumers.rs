@@ -203,7 +203,7 @@ impl Consumers {
         for contract in &diff.contracts {
             for consumer in &self.all {
                 for read in consumer.reads.iter().filter(|read| read.is_about(contract, current)) {
-                    read.hits(consumer, contract, &mut hits);
+                    read.hits(consumer, contract, read.stays_beside(contract, current), &mut hits);
                 }
             }
         }
@@ -236,17 +236,20 @@ impl Read {
         }
         let Some((major, ..)) = self.major else { return true };
         let old = diff.old.as_ref().or(diff.new.as_ref()).map(|party| party.version.major);
-        let new = diff.new.as_ref().map(|party| party.version.major);
-        // A next major version beside the one that is read is nothing to its readers, as long as theirs stays.
-        let stays = || {
-            current
-                .iter()
-                .any(|one| *one.id == *self.contract.text && one.version.major == major)
-        };
-        old == Some(major) && (new == old || !stays())
+        old == Some(major)
     }
 
-    fn hits<'d>(&'d self, consumer: &'d Consumer, diff: &'d ContractDiff, hits: &mut Vec<Hit<'d>>) {
+    /// Whether the change is a next major version beside the one that is read, which stays: its columns are nothing to the readers, and that it
+    /// takes the events which name no version is.
+    fn stays_beside(&self, diff: &ContractDiff, current: &[Arc<Contract>]) -> bool {
+        let Some((major, ..)) = self.major else { return false };
+        let stays = current
+            .iter()
+            .any(|one| *one.id == *self.contract.text && one.version.major == major);
+        diff.new.as_ref().is_none_or(|party| party.version.major != major) && stays
+    }
+
+    fn hits<'d>(&'d self, consumer: &'d Consumer, diff: &'d ContractDiff, beside: bool, hits: &mut Vec<Hit<'d>>) {
         let mut say = |field: Option<&'d Text>, change: Option<&'d Change>| {
             hits.push(Hit {
                 consumer,
@@ -259,12 +262,13 @@ impl Read {
             });
         };
         if diff.new.is_none() {
-            if diff.verdict == Verdict::Gone {
+            if diff.verdict == Verdict::Gone && !beside {
                 say(None, None);
             }
             return;
         }
-        for change in diff.changes.iter().filter(|change| change.consumers.may_loosen()) {
+        let matters = |change: &&Change| change.consumers.may_loosen() && (!beside || change.clause == "default");
+        for change in diff.changes.iter().filter(matters) {
             let same_object = match (&self.object, &change.object) {
                 (Some(object), Some(changed)) => *object.text == **changed,
                 _ => true,
