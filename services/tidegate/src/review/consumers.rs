@@ -261,6 +261,10 @@ impl Read {
                 is_former: false,
             });
         };
+        // Nobody relied on a contract that is new.
+        if diff.old.is_none() {
+            return;
+        }
         if diff.new.is_none() {
             if diff.verdict == Verdict::Gone && !beside {
                 say(None, None);
