@@ -255,3 +255,38 @@ fn what_is_inferred_is_clean_and_accepts() {
         assert!(code == 2 && err.contains(said) && out.is_empty(), "{input}: {code} {err}");
     }
 }
+
+/// A name that is nearly right would judge nothing, and pass every gate.
+#[test]
+fn a_topic_that_neither_side_binds_passes_no_gate() {
+    let folder = folder();
+    let base = [
+        "preview",
+        "--old",
+        "old.odcs.yaml",
+        "--new",
+        "new.odcs.yaml",
+        "-",
+        "--max-newly-failing",
+        "0",
+    ];
+    let preview = |more: &[&str], input: &[u8]| run(folder.path(), &[&base[..], more].concat(), input);
+    let (code, out, err) = preview(&["--topic", "order"], b"{\"id\": \"a\", \"qty\": 7}\n");
+    assert!(
+        code == 2 && out.is_empty() && err.contains("did you mean `orders`?"),
+        "{code} {out}{err}"
+    );
+    assert_eq!(preview(&["--topic", "orders"], b"{\"id\": \"a\", \"qty\": 7}\n").0, 0);
+    let (code, out, err) = preview(&[], b"@{\"value\": \"{}\", \"topic\": \"zzz\"}\n");
+    assert!(
+        code == 2 && out.contains("1 event undecided: neither side binds"),
+        "{code} {out}{err}"
+    );
+    // What was not looked at is within no limit.
+    let lines = b"{\"id\": \"a\"}\n{\"id\": \"b\"}\n{\"qty\": 1}\n";
+    let (code, out, _) = preview(&["--max-events", "2"], lines);
+    assert!(
+        code == 2 && out.contains("only the first 2 events of the file were seen"),
+        "{code} {out}"
+    );
+}

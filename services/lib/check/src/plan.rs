@@ -16,6 +16,7 @@ mod outside;
 mod quick;
 pub(crate) mod route;
 mod rule_forms;
+mod views;
 
 pub(crate) use at_once::Hope;
 pub(crate) use change::ChangeSettings;
@@ -28,6 +29,7 @@ pub use fingerprint::without_locations;
 pub(crate) use outside::{HeaderCheck, KeyPlan, Outside};
 pub(crate) use quick::{Quick, QuickCheck};
 pub use rule_forms::RuleForm;
+pub use views::RuleView;
 
 /// The compiled object. Node 0 is the row. Immutable and shared by every judge of a worker.
 #[derive(Debug)]
@@ -56,8 +58,9 @@ pub struct Plan {
     pub event_time: Option<Vec<usize>>,
     /// Top-level nodes of the primary key in the order of `primaryKeyPosition`; empty when the contract declares none.
     pub primary_key: Vec<usize>,
-    /// SHA-256 in hex over everything that can change a verdict: object, settings, rules and [`crate::ENGINE_VERSION`].
-    /// Equal fingerprints give equal verdicts for equal bytes and `now`.
+    /// SHA-256 in hex over everything that can change a verdict: object, settings, rules, status and [`crate::ENGINE_VERSION`]; where a row
+    /// rule reads which contract or version judges, these too. Equal fingerprints give equal verdicts for equal topic, bytes and `now`,
+    /// places in files aside.
     pub fingerprint: String,
     /// Where the object stands in its file.
     pub location: Location,

@@ -125,7 +125,9 @@ codes! {
     RELATED "TG0139" "a reference that leads nowhere"
         "A list of names (required, arguments.properties) holds a name that is not a property of the object."
     DUPLICATE_VERSION "TG0140" "one version with two contents"
-        "A published (id, version) never changes content. Give the changed file a new version, or delete the copy."
+        "A published (id, version) never changes content. Give the changed file a new version, or delete the copy. Where producers name \
+         versions in the header `data-contract`, put the new version into a file of its own and keep the old one with `status: deprecated`: \
+         records that name a version which is not there any more are refused (unplanned_event)."
     DUPLICATE_BINDING "TG0141" "two contracts for one topic"
         "A topic has one object per major version. Two contracts, two objects of a contract, or two versions with the same claim (both \
          active, or both proposed) would leave open which of them judges an event."

@@ -159,14 +159,18 @@ impl Action {
 // === impl Change ===
 
 impl Change {
-    /// A producer that was in order may have to change something.
+    /// Events of a producer that was in order may be refused from now on: known to tighten, or not known and grave enough for a major version.
     pub fn breaks_producers(&self) -> bool {
-        self.bump == Bump::Major && self.producers.may_tighten()
+        match self.producers {
+            Grade::Tightens | Grade::Both => true,
+            Grade::Undetermined => self.bump == Bump::Major,
+            Grade::None | Grade::Loosens => false,
+        }
     }
 
-    /// A consumer that was in order may have to change something.
+    /// A consumer that was in order may have to change something. A status demands no version and may take everything away.
     pub fn breaks_consumers(&self) -> bool {
-        self.bump == Bump::Major && self.consumers.may_loosen()
+        (self.bump == Bump::Major || self.clause == "status") && self.consumers.may_loosen()
     }
 
     /// `object.path`, or the clause of the whole contract.
@@ -183,10 +187,10 @@ impl Change {
         self.object.is_some() && !self.is_remark
     }
 
-    /// Worst first: what breaks somebody, then by grade, then in file order.
+    /// Worst first: what breaks somebody, then by grade, then in file order; that a version is gone comes behind what came instead.
     pub(crate) fn weight(&self) -> impl Ord + use<> {
         let grades = (self.producers.may_tighten(), self.consumers.may_loosen());
         let place = self.new.as_ref().or(self.old.as_ref()).map(|place| (place.line, place.column));
-        (std::cmp::Reverse((self.bump, grades)), place)
+        (std::cmp::Reverse((self.bump, grades)), self.clause == "version", place)
     }
 }

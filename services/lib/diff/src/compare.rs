@@ -19,6 +19,8 @@ pub fn compare(old: &Contract, new: &Contract) -> Vec<Change> {
         changes_of: (false, false),
         replaced: (Vec::new(), Vec::new()),
         switched: (Vec::new(), Vec::new()),
+        seen: Vec::new(),
+        null_may_come: Vec::new(),
     };
     walk.contract();
     let mut changes = walk.changes;
@@ -40,6 +42,10 @@ pub(crate) struct Walk<'c> {
     pub(crate) replaced: (Vec<String>, Vec<String>),
     /// Rules that are switched off for a while, on either side.
     pub(crate) switched: (Vec<Arc<str>>, Vec<Arc<str>>),
+    /// Paths of objects that an enforced rule of either side uses as maps: what is declared in them, or below, may turn its answer.
+    pub(crate) seen: Vec<String>,
+    /// Pointers, in the old contract, of properties from which a rule kept null out and nothing does any more.
+    pub(crate) null_may_come: Vec<Arc<str>>,
 }
 
 /// What of an object decides how its clauses work together.

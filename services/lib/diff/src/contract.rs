@@ -1,11 +1,12 @@
 //! The contract itself: its id, its status, and which of its objects are the same.
 
-use tidegate_contract::{Contract, SchemaObject, Status};
+use tidegate_contract::{Contract, OnFailure, SchemaObject, Status};
 
 use crate::canonical;
 use crate::change::Grade;
 use crate::compare::{Said, Walk};
 use crate::semver::Bump;
+use crate::settings::custom_property;
 
 // === impl Walk ===
 
@@ -23,6 +24,7 @@ impl<'c> Walk<'c> {
         if old.status != new.status {
             self.status(old.status, new.status);
         }
+        self.on_failure();
         for (before, after) in self.pairs() {
             self.object = Some(after.name.clone());
             self.objects(before, after);
@@ -74,10 +76,23 @@ impl<'c> Walk<'c> {
                 Grade::Both,
                 "the contract is not retired any more: events that keep it pass again",
             ),
-            (Status::Retired, _) => (
+            (Status::Retired, Status::Proposed) => (
                 Grade::Loosens,
                 Grade::Both,
                 "the contract is not retired any more, and not enforced",
+            ),
+            // A draft is not loaded, so its topics are without a contract.
+            (Status::Active | Status::Deprecated, Status::Draft) => (
+                Grade::Tightens,
+                Grade::Both,
+                "the contract is a draft, which is not loaded: every event of its topics becomes a dead letter (no_contract) unless another \
+                 version stands beside it",
+            ),
+            (Status::Draft, status) if status.is_enforced() => (
+                Grade::Loosens,
+                Grade::Tightens,
+                "the contract is enforced from now on; it was a draft, which is not loaded, so events of its topics were dead letters \
+                 (no_contract) unless another version stood beside it",
             ),
             (before, status) if !before.is_enforced() && status.is_enforced() => (
                 Grade::Tightens,
@@ -96,16 +111,58 @@ impl<'c> Walk<'c> {
             ),
             (Status::Deprecated, _) => (Grade::None, Grade::None, "the contract is not deprecated any more"),
             (_, Status::Proposed) => (
+                Grade::Loosens,
                 Grade::None,
-                Grade::None,
-                "the contract is proposed: events are judged and counted, and all of them pass",
+                "the contract is proposed and loaded: events are judged and counted, and all of them pass",
             ),
-            _ => (Grade::None, Grade::None, "the contract is a draft: it is not loaded"),
+            (Status::Retired, Status::Draft) => (
+                Grade::None,
+                Grade::None,
+                "the contract is a draft, which is not loaded; it was retired: its events stay dead letters, for another reason",
+            ),
+            _ => (
+                Grade::Tightens,
+                Grade::None,
+                "the contract is a draft, which is not loaded: events of its topics become dead letters (no_contract) unless another version \
+                 stands beside it",
+            ),
         };
         let said = Said::values("status", "", producers, sentence)
             .consumers(consumers)
             .bump(Bump::None);
         self.say(said.at("/status".to_owned(), "/status".to_owned()));
+    }
+
+    /// What happens behind an event that is refused. No verdict depends on it, and so no plan knows; whether other events wait does.
+    fn on_failure(&mut self) {
+        let (old, new) = (self.old.on_failure, self.new.on_failure);
+        if old == new {
+            return;
+        }
+        let waits = |what: OnFailure| match what {
+            OnFailure::Continue => "the next event is judged",
+            OnFailure::HoldKey => "later events of its key wait",
+            OnFailure::Stop => "everything behind it in its partition waits",
+        };
+        let rank = |what: OnFailure| match what {
+            OnFailure::Continue => 0,
+            OnFailure::HoldKey => 1,
+            OnFailure::Stop => 2,
+        };
+        let sentence = format!(
+            "`onFailure` is `{}`: where an event is refused, {}; it was `{}`: {}",
+            new.as_str(),
+            waits(new),
+            old.as_str(),
+            waits(old)
+        );
+        let said = match rank(new) > rank(old) {
+            // One bad event withholds good ones, from producers and readers alike.
+            true => Said::values("onFailure", "", Grade::Tightens, sentence).consumers(Grade::Both),
+            false => Said::values("onFailure", "", Grade::Loosens, sentence),
+        };
+        let pointer = |contract| custom_property(contract, "/customProperties", "onFailure").unwrap_or("/customProperties/-".to_owned());
+        self.say(said.at(pointer(self.old), pointer(self.new)));
     }
 
     fn object_added(&mut self, object: &SchemaObject) {
@@ -127,9 +184,12 @@ impl<'c> Walk<'c> {
                         format!("object `{}` is new and takes some of the events of topic `{topic}`", object.name),
                     ),
                 };
-                Said::values("schema", "", grade, sentence)
-                    .consumers(Grade::Tightens)
-                    .bump(Bump::Minor)
+                let said = Said::values("schema", "", grade, sentence).consumers(Grade::Tightens);
+                match grade {
+                    // Which of them pass under it is not known, and some may have passed.
+                    Grade::Undetermined => said,
+                    _ => said.bump(Bump::Minor),
+                }
             }
         };
         self.say(said.at(None, pointer));

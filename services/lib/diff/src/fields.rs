@@ -19,6 +19,9 @@ struct Matched<'p> {
     added: Vec<&'p Property>,
 }
 
+/// Why a grade of declared properties is not known.
+pub(crate) const BY_RULE: &str = "a rule sees which properties are declared (as a map), so its answer may be another";
+
 // === impl Walk ===
 
 impl Walk<'_> {
@@ -35,18 +38,28 @@ impl Walk<'_> {
             self.added(property, path);
         }
         if !in_order(&matched.pairs, old) {
-            let sentence = "the properties stand in another order, which decides nothing";
             let pointers = (format!("{}/properties", holders.0), format!("{}/properties", holders.1));
-            let said = Said::text("properties", path.trim_end_matches('.'), sentence);
+            let holder = path.trim_end_matches('.');
+            let said = match self.is_seen(holder) {
+                true => {
+                    let sentence = format!("the properties stand in another order, and {BY_RULE}");
+                    Said::values("properties", holder, Grade::Undetermined, sentence).consumers(Grade::None)
+                }
+                false => {
+                    let sentence = "the properties stand in another order, which decides nothing";
+                    Said::text("properties", holder, sentence)
+                }
+            };
             self.say(said.at(pointers.0, pointers.1));
         }
     }
 
     fn added(&mut self, property: &Property, path: &str) {
+        let holder = path.trim_end_matches('.');
         let path = format!("{path}{}", property.name);
         let type_name = kind::word(property);
         let refused_before = self.facts.refuses_unknown.0;
-        let (grade, bump, sentence) = match (demands(property, &self.switched.1), refused_before) {
+        let (grade, bump, mut sentence) = match (demands(property, &self.switched.1), refused_before) {
             (Some(true), false) => (
                 Grade::Tightens,
                 Bump::Major,
@@ -78,7 +91,10 @@ impl Walk<'_> {
                 format!("`{path}` ({type_name}) is new, and a rule that is switched off for now asks for it"),
             ),
         };
-        let grade = self.seen_by_schema(grade);
+        let (grade, bump) = match self.seen_by_rule(holder, &mut sentence) {
+            true => (Grade::Undetermined, Bump::Major),
+            false => (self.seen_by_schema(grade), bump),
+        };
         let consumers = if grade == Grade::None { Grade::Tightens } else { grade };
         let said = Said::values("properties", &path, grade, sentence).consumers(consumers).bump(bump);
         self.replaced.1.push(path);
@@ -86,6 +102,7 @@ impl Walk<'_> {
     }
 
     fn removed(&mut self, property: &Property, added: &[&Property], path: &str) {
+        let holder = path.trim_end_matches('.');
         let path = format!("{path}{}", property.name);
         let refused_now = self.facts.refuses_unknown.1;
         let (grade, mut sentence) = match (demands(property, &self.switched.0), refused_now) {
@@ -106,13 +123,25 @@ impl Walk<'_> {
         if let Some(heir) = added.iter().find(|other| self.is_alike(property, other)) {
             sentence.push_str(&format!("; `{}` looks like its new name", heir.name));
         }
-        let grade = self.seen_by_schema(grade);
+        let grade = match self.seen_by_rule(holder, &mut sentence) {
+            true => Grade::Undetermined,
+            false => self.seen_by_schema(grade),
+        };
         let consumers = grade.and(Grade::Loosens);
         let said = Said::values("properties", &path, grade, sentence)
             .consumers(consumers)
             .bump(Bump::Major);
         self.replaced.0.push(path);
         self.say(said.at(property.location.pointer.to_string(), None));
+    }
+
+    /// Which properties an object declares may turn the answer of a rule that uses it as a map.
+    fn seen_by_rule(&self, holder: &str, sentence: &mut String) -> bool {
+        let is_seen = self.is_seen(holder);
+        if is_seen {
+            sentence.push_str(&format!("; and {BY_RULE}"));
+        }
+        is_seen
     }
 
     /// Which columns are declared may turn the answer of an event schema.
@@ -174,7 +203,7 @@ fn in_order(pairs: &[(&Property, &Property)], old: &[Property]) -> bool {
 }
 
 /// Whether an event without the property is refused; none where a rule decides that is switched off for a while.
-fn demands(property: &Property, switched: &[Arc<str>]) -> Option<bool> {
+pub(crate) fn demands(property: &Property, switched: &[Arc<str>]) -> Option<bool> {
     if property.required {
         return Some(true);
     }
@@ -190,7 +219,7 @@ pub(crate) fn refuses(rule: &QualityRule) -> bool {
     rule.severity == Severity::Error && (rule.is_per_record() || matches!(rule.kind, RuleKind::Cel { .. }))
 }
 
-fn counts_null(rule: &QualityRule) -> bool {
+pub(crate) fn counts_null(rule: &QualityRule) -> bool {
     matches!(rule.kind, RuleKind::Library(Metric::NullValues | Metric::MissingValues(_)))
 }
 

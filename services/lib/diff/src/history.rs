@@ -86,7 +86,9 @@ impl Violation {
             level: Level::Error,
             location: self.location.clone(),
             problem: format!("{} was published with another content ({})", self.contract, self.published),
-            help: "give the changed contract a new version; `tidegate diff` says which".to_owned(),
+            help: "give the changed contract a new version; `tidegate diff` says which. Where producers name versions, put it into a file of its \
+                   own and keep this one as it was, deprecated"
+                .to_owned(),
         }
     }
 }

@@ -15,8 +15,10 @@ impl<'c> Walk<'c> {
         self.facts = Facts::of(old, new);
         self.changes_of = (old.settings.cdc.is_some(), new.settings.cdc.is_some());
         self.replaced = (Vec::new(), Vec::new());
+        self.null_may_come.clear();
         let switched = |object: &SchemaObject| object.settings.kill_switches.iter().map(|switch| switch.rule.clone()).collect();
         self.switched = (switched(old), switched(new));
+        self.seen = self.seen_by_rules(old, new);
         self.binding(old, new);
         self.settings(old, new);
         self.surroundings(old, new);
@@ -29,6 +31,33 @@ impl<'c> Walk<'c> {
         );
         self.rules(old, new);
         self.nothing_forgotten(old, new, before);
+    }
+
+    /// Paths of objects that rules which refuse events use as maps (`size(value)`, `'a' in value`, `value.all(k, …)`, `==`).
+    fn seen_by_rules(&self, old: &SchemaObject, new: &SchemaObject) -> Vec<String> {
+        if !self.facts.has_row_rules {
+            return Vec::new();
+        }
+        let mut seen = Vec::new();
+        for (contract, object) in [(self.old, old), (self.new, new)] {
+            match plan(contract, object) {
+                Some(plan) => {
+                    let views = plan.rule_views().into_iter().filter(|view| view.refuses);
+                    seen.extend(views.flat_map(|view| view.objects));
+                }
+                // What it sees is not known.
+                None => seen.push(String::new()),
+            }
+        }
+        seen
+    }
+
+    /// Whether a rule may see what is declared in the object at that path.
+    pub(crate) fn is_seen(&self, holder: &str) -> bool {
+        self.seen.iter().any(|path| {
+            let rest = holder.strip_prefix(path.as_str());
+            path.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
     }
 
     /// Name and topic.
@@ -77,9 +106,11 @@ impl<'c> Walk<'c> {
         }
         let fingerprint = |contract: &Contract, object: &SchemaObject| {
             let at = contract.objects.iter().position(|other| std::ptr::eq(other, object))?;
-            // A status is told apart.
+            // A status is told apart, and so is that a rule reads which version judges.
             let contract = Contract {
                 status: Status::Active,
+                id: self.new.id.clone(),
+                version: self.new.version.clone(),
                 ..contract.clone()
             };
             tidegate_check::compile(&contract, at).ok().map(|plan| plan.fingerprint)
@@ -99,6 +130,11 @@ impl<'c> Walk<'c> {
         let said = Said::values("schema", "", Grade::Undetermined, sentence);
         self.say(said.at(pointers.0, pointers.1));
     }
+}
+
+fn plan(contract: &Contract, object: &SchemaObject) -> Option<tidegate_check::Plan> {
+    let at = contract.objects.iter().position(|other| std::ptr::eq(other, object))?;
+    tidegate_check::compile(contract, at).ok()
 }
 
 fn same_text(old: &Contract, before: &SchemaObject, new: &Contract, after: &SchemaObject) -> bool {

@@ -1,9 +1,12 @@
 //! One property against its other version.
 
+use std::sync::Arc;
+
 use tidegate_contract::{LogicalType, Property};
 
 use crate::change::Grade;
 use crate::compare::{Said, Walk};
+use crate::fields::{BY_RULE, demands};
 use crate::finite;
 use crate::kind::{self, Kind};
 use crate::semver::Bump;
@@ -50,13 +53,19 @@ impl Walk<'_> {
 
     fn names(&mut self, old: &Property, new: &Property, path: &str) {
         if old.name != new.name {
-            let sentence = format!(
+            let mut sentence = format!(
                 "the column `{}` is called `{}` from now on; the field on the wire stays",
                 old.name, new.name
             );
-            let said = Said::values("name", path, Grade::None, sentence)
-                .consumers(Grade::Both)
-                .bump(Bump::Major);
+            let holder = path.strip_suffix(&*new.name).unwrap_or_default().trim_end_matches('.');
+            let grade = match self.is_seen(holder) {
+                true => {
+                    sentence.push_str(&format!("; and {BY_RULE}"));
+                    Grade::Undetermined
+                }
+                false => Grade::None,
+            };
+            let said = Said::values("name", path, grade, sentence).consumers(Grade::Both).bump(Bump::Major);
             self.say(said.at(below(old, "name"), below(new, "name")));
         }
         if old.wire_name != new.wire_name {
@@ -73,6 +82,10 @@ impl Walk<'_> {
         // A column of the key of a change topic is required, whatever is written.
         let of = |property: &Property, change: bool| property.required || (role == Role::Row && change && property.primary_key.is_some());
         let (before, now) = (of(old, self.changes_of.0), of(new, self.changes_of.1));
+        let demanded = |property: &Property, switched: &[Arc<str>]| demands(property, switched) == Some(true);
+        if !now && demanded(old, &self.switched.0) && !demanded(new, &self.switched.1) {
+            self.null_may_come.push(old.location.pointer.clone());
+        }
         let pointers = (below(old, "required"), below(new, "required"));
         if before == now || role == Role::MapKey {
             if old.required != new.required {

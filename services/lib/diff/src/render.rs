@@ -42,6 +42,9 @@ fn sentence(diff: &ContractDiff) -> String {
         Verdict::Unpublished => format!("{versions}: nothing is demanded, {} was never enforced", old.version),
         Verdict::TooSmall { least } => format!("{versions} is too small a step: {demanded}, write {least}"),
         Verdict::Backwards { least } => format!("{versions} is a step back: write {least} or more"),
-        Verdict::Gone => versions,
+        Verdict::Gone => format!(
+            "{versions}: {} is in force no more, since a draft is not loaded: events of its topics become dead letters; set `status: retired` first",
+            old.version
+        ),
     }
 }

@@ -8,13 +8,14 @@ use tidegate_contract::{Contract, LogicalType, Property, QualityRule, SchemaObje
 use crate::canonical;
 use crate::change::Grade;
 use crate::compare::{Said, Walk};
-use crate::fields::refuses;
+use crate::fields::{counts_null, refuses};
 use crate::finite;
 use crate::semver::Bump;
 use crate::text::patterns;
 use crate::threshold;
 
 mod expression;
+mod query;
 
 use expression::{is_same, reads_version};
 
@@ -35,8 +36,8 @@ struct Held<'c> {
 enum Effect {
     /// Nothing; it is for people.
     Nothing,
-    /// It is measured on the lake.
-    Measures,
+    /// It is measured on the lake, and weighs so in the report.
+    Measures(Severity),
     /// It marks events, or counts them.
     Marks(Severity),
     /// It refuses events.
@@ -118,6 +119,7 @@ impl<'c> Walk<'c> {
                 format!("rule `{id}` is gone; no event was refused for it"),
             ),
         };
+        let said = if gone { self.lets_null(said, held.rule) } else { said };
         let pointer = held.rule.location.pointer.to_string();
         self.say(if gone { said.at(pointer, None) } else { said.at(None, pointer) });
     }
@@ -175,7 +177,7 @@ impl<'c> Walk<'c> {
                 let instead = match to {
                     Effect::Marks(Severity::Warning) => "pass with a warning",
                     Effect::Marks(_) => "pass and are counted",
-                    Effect::Measures => "pass, and are measured on the lake",
+                    Effect::Measures(_) => "pass, and are measured on the lake",
                     _ => "pass",
                 };
                 Said::values(
@@ -189,17 +191,22 @@ impl<'c> Walk<'c> {
                 let rank = |effect: Effect| match effect {
                     Effect::Marks(Severity::Warning) => 3,
                     Effect::Marks(_) => 2,
-                    Effect::Measures => 1,
+                    Effect::Measures(_) => 1,
                     _ => 0,
                 };
                 let grade = match (from, to) {
-                    (Effect::Measures, Effect::Marks(_)) | (Effect::Marks(_), Effect::Measures) => Grade::Both,
+                    (Effect::Measures(_), Effect::Marks(_)) | (Effect::Marks(_), Effect::Measures(_)) => Grade::Both,
+                    // Ordered from the gravest.
+                    (Effect::Measures(before), Effect::Measures(now)) if now < before => Grade::Tightens,
+                    (Effect::Measures(_), Effect::Measures(_)) => Grade::Loosens,
                     _ if rank(from) < rank(to) => Grade::Tightens,
                     _ => Grade::Loosens,
                 };
                 let word = |effect: Effect| match effect {
                     Effect::Nothing => "executed by nobody",
-                    Effect::Measures => "measured on the lake",
+                    Effect::Measures(Severity::Error) => "measured on the lake, where a break fails the report",
+                    Effect::Measures(Severity::Warning) => "measured on the lake, where a break is a warning",
+                    Effect::Measures(Severity::Info) => "measured on the lake for information",
                     Effect::Marks(Severity::Warning) => "a warning",
                     _ => "counted only",
                 };
@@ -207,7 +214,22 @@ impl<'c> Walk<'c> {
                 Said::promise("severity", &later.owner, grade, sentence)
             }
         };
+        let said = self.lets_null(said, old);
         self.say_rule(said, old, new);
+    }
+
+    /// Whoever reads the column has never seen a null in it, if the rule was what kept it out.
+    fn lets_null(&self, said: Said, old: &QualityRule) -> Said {
+        let held_out = refuses(old) && counts_null(old);
+        let is_of = |property: &Arc<str>| {
+            let rest = old.location.pointer.strip_prefix(&**property);
+            rest.is_some_and(|rest| rest.starts_with("/quality/"))
+        };
+        if !held_out || !self.null_may_come.iter().any(is_of) {
+            return said;
+        }
+        let sentence = format!("{}; null may come from now on", said.sentence);
+        Said { sentence, ..said }.bump(Bump::Major)
     }
 
     /// What the rule asks, given that both sides act on it at least so.
@@ -234,8 +256,7 @@ impl<'c> Walk<'c> {
                 (text.and(operations), sentence)
             }
             (RuleKind::Sql { query }, RuleKind::Sql { query: other }) => {
-                let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-                let text = match squeezed(query) == squeezed(other) {
+                let text = match query::is_same(query, other) {
                     true => Grade::None,
                     false => Grade::Undetermined,
                 };
@@ -320,7 +341,7 @@ fn effect(rule: &QualityRule) -> Effect {
         RuleKind::NotExecuted => Effect::Nothing,
         _ if refuses(rule) => Effect::Refuses,
         _ if per_record => Effect::Marks(rule.severity),
-        _ => Effect::Measures,
+        _ => Effect::Measures(rule.severity),
     }
 }
 

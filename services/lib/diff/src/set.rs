@@ -8,6 +8,7 @@ use crate::change::{Change, Grade};
 use crate::compare::compare;
 use crate::history::{History, Violation};
 use crate::semver::{Bump, Step, step};
+use crate::taken::say_taken;
 
 /// What a change of a set of contracts means.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub struct ContractDiff {
     pub demanded: Bump,
     /// Whether the author's version is enough.
     pub verdict: Verdict,
+    /// The version before stays in force beside this one, which is not.
+    pub(crate) is_beside: bool,
 }
 
 /// One side of a comparison.
@@ -91,11 +94,7 @@ impl Diff {
                     change.bump = change.bump.min(Bump::Minor);
                 }
             }
-            contract.changes.sort_by_key(Change::weight);
-            contract.demanded = demanded(&contract.changes);
-            if let (Some(old), Some(new)) = (&contract.old, &contract.new) {
-                contract.verdict = verdict(old, new, contract.demanded);
-            }
+            contract.conclude();
         }
         self.sort();
         self
@@ -156,6 +155,23 @@ pub fn compare_pair(old: &Contract, new: &Contract) -> ContractDiff {
         changes,
         demanded,
         verdict,
+        is_beside: false,
+    }
+}
+
+/// Compares two contracts as if each were all there is, whatever their ids.
+pub fn compare_files(names: (&str, &str), old: &Arc<Contract>, new: &Arc<Contract>) -> Diff {
+    let mut history = History::default();
+    history.take(old, names.0);
+    let pair = compare_pair(old, new);
+    let differ = !pair.changes.is_empty() || old.version.text != new.version.text;
+    let mut contracts: Vec<ContractDiff> = differ.then_some(pair).into_iter().collect();
+    say_taken(&mut contracts, std::slice::from_ref(old), std::slice::from_ref(new));
+    Diff {
+        old: names.0.into(),
+        new: names.1.into(),
+        contracts,
+        violations: history.violations([&**new]),
     }
 }
 
@@ -173,16 +189,25 @@ pub fn compare_sets(names: (&str, &str), old: &[Arc<Contract>], new: &[Arc<Contr
                 changes: Vec::new(),
                 demanded: Bump::None,
                 verdict: Verdict::Enough,
+                is_beside: false,
             }),
             Some(before) => {
-                taken.push(before);
-                let diff = compare_pair(before, contract);
+                let mut diff = compare_pair(before, contract);
+                // What is not in force beside a version that stays takes nothing from it.
+                let stays = before.reference() != contract.reference()
+                    && new
+                        .iter()
+                        .any(|other| other.reference() == before.reference() && other.status.is_enforced());
+                if stays && !contract.status.is_enforced() {
+                    diff.stands_beside(before, contract);
+                }
                 let unchanged = diff.changes.is_empty() && before.version.text == contract.version.text;
                 // A version that merely stands beside the one before it says nothing new.
                 let standing = old
                     .iter()
                     .any(|other| other.reference() == contract.reference() && is_same(other, contract));
                 if !unchanged && !standing {
+                    taken.push(before);
                     contracts.push(diff);
                 }
             }
@@ -190,6 +215,7 @@ pub fn compare_sets(names: (&str, &str), old: &[Arc<Contract>], new: &[Arc<Contr
     }
     for contract in old {
         let stays = new.iter().any(|other| other.reference() == contract.reference());
+        // A version that stood beside it before is no heir.
         let heir = taken.iter().any(|other| Arc::ptr_eq(other, contract));
         if stays || heir {
             continue;
@@ -201,8 +227,10 @@ pub fn compare_sets(names: (&str, &str), old: &[Arc<Contract>], new: &[Arc<Contr
             changes: Vec::new(),
             demanded: Bump::None,
             verdict: if enforced { Verdict::Gone } else { Verdict::Enough },
+            is_beside: false,
         });
     }
+    say_taken(&mut contracts, old, new);
     let mut history = History::default();
     old.iter().for_each(|contract| history.take(contract, names.0));
     let mut diff = Diff {
@@ -213,6 +241,47 @@ pub fn compare_sets(names: (&str, &str), old: &[Arc<Contract>], new: &[Arc<Contr
     };
     diff.sort();
     diff
+}
+
+// === impl ContractDiff ===
+
+impl ContractDiff {
+    /// A proposal or draft beside the version that it is compared with, which stays.
+    fn stands_beside(&mut self, before: &Contract, contract: &Contract) {
+        for change in self.changes.iter_mut().filter(|change| change.clause == "status") {
+            change.producers = Grade::None;
+            change.consumers = Grade::None;
+            change.sentence = match contract.status {
+                Status::Draft => format!(
+                    "version {} is a draft beside {}: it is not loaded",
+                    contract.version, before.version
+                ),
+                _ => format!(
+                    "version {} is proposed beside {}: it judges for the count only",
+                    contract.version, before.version
+                ),
+            };
+        }
+        self.is_beside = true;
+        self.conclude();
+    }
+
+    /// What the changes demand, and whether the version is enough.
+    fn conclude(&mut self) {
+        self.changes.sort_by_key(Change::weight);
+        self.demanded = demanded(&self.changes);
+        let (Some(old), Some(new)) = (&self.old, &self.new) else { return };
+        // Beside what stays, a draft takes nothing away.
+        let status = if self.is_beside { Status::Proposed } else { new.status };
+        let new = Party { status, ..new.clone() };
+        self.verdict = verdict(old, &new, self.demanded);
+    }
+
+    /// Says what only the set tells.
+    pub(crate) fn say(&mut self, change: Change) {
+        self.changes.push(change);
+        self.conclude();
+    }
 }
 
 fn demanded(changes: &[Change]) -> Bump {
@@ -241,6 +310,10 @@ fn predecessor<'o>(contract: &Contract, old: &'o [Arc<Contract>]) -> Option<&'o 
 fn verdict(old: &Party, new: &Party, demanded: Bump) -> Verdict {
     if !old.status.is_enforced() {
         return Verdict::Unpublished;
+    }
+    // A draft is not loaded.
+    if matches!(old.status, Status::Active | Status::Deprecated) && new.status == Status::Draft {
+        return Verdict::Gone;
     }
     // Another contract may have any version.
     if old.id != new.id {

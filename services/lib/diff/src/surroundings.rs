@@ -170,10 +170,21 @@ impl Walk<'_> {
             let (come, gone) = (missing(&now, &before), missing(&before, &now));
             let said = match (come, gone) {
                 (0, 0) => Said::text(name, "", format!("`{name}` lists the same in another order")),
-                // Without any, no claim is read; with some, one that is not listed is refused. And other versions of the topic list theirs.
-                _ => {
-                    let sentence = format!("`{name}` lists {come} more and {gone} less: which version judges a record may be another");
+                // Without any, no claim is read; with some, one that is not listed is refused. Other versions of the topic list theirs.
+                (come, _) if name == "dataSchemas" && before.is_empty() => {
+                    let sentence = format!(
+                        "`dataSchemas` lists {come}, and listed none: a record whose `dataschema` nothing lists is refused from now on"
+                    );
+                    Said::values(name, "", Grade::Undetermined, sentence)
+                }
+                // What was listed before is listed still, and every new schema has to be listed some day.
+                (come, 0) => {
+                    let sentence = format!("`{name}` lists {come} more: records that name them are judged by this version");
                     Said::values(name, "", Grade::Undetermined, sentence).bump(Bump::Minor)
+                }
+                (come, gone) => {
+                    let sentence = format!("`{name}` lists {come} more and {gone} less: which version judges a record may be another");
+                    Said::values(name, "", Grade::Undetermined, sentence)
                 }
             };
             self.setting(name, said, old, new);
@@ -185,7 +196,11 @@ impl Walk<'_> {
         if before == now {
             return;
         }
-        let find = |list: &[KillSwitch], rule: &Arc<str>| list.iter().find(|switch| switch.rule == *rule).cloned();
+        // A rule is off as long as any of its switches says so.
+        let find = |list: &[KillSwitch], rule: &Arc<str>| {
+            let own = list.iter().filter(|switch| switch.rule == *rule);
+            own.max_by_key(|switch| switch.until).cloned()
+        };
         let mut rules: Vec<Arc<str>> = before.iter().chain(now).map(|switch| switch.rule.clone()).collect();
         rules.sort();
         rules.dedup();

@@ -430,7 +430,7 @@ fn settings_and_surroundings() {
     check(
         &none,
         &with(&["property: dataSchemas, value: ['urn:a']"]),
-        &[("dataSchemas", Undetermined, Undetermined, Minor)],
+        &[("dataSchemas", Undetermined, Undetermined, Major)],
     );
 }
 
@@ -446,6 +446,8 @@ fn the_contract_itself() {
     check(&with("proposed", ""), &active, &[("status", Tightens, Tightens, Nothing)]);
     check(&active, &with("deprecated", ""), &[("status", None, None, Nothing)]);
     check(&active, &with("retired", ""), &[("status", Tightens, Both, Nothing)]);
+    check(&active, &with("draft", ""), &[("status", Tightens, Both, Nothing)]);
+    check(&with("proposed", ""), &with("draft", ""), &[("status", Tightens, None, Nothing)]);
     check(&active, &with("active", "name: x\n"), &[("name", None, None, Patch)]);
     let sla = |value: &str| {
         with(

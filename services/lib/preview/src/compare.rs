@@ -10,7 +10,7 @@ use tidegate_flow::record::UNREADABLE_NAME;
 
 use crate::event::{Event, Position};
 use crate::lake::{LakeView, Row};
-use crate::mask;
+use crate::mask::{self, Shows};
 use crate::side::{Chosen, Object, Side};
 use crate::tally::{Change, Example, RuleKey, Tally};
 
@@ -76,7 +76,11 @@ struct Decided<'s> {
 /// Why an event is undecided whose schema nobody could be asked for.
 pub(crate) const NO_SCHEMA: &str = "needs a schema of a registry, and no registry is named (--registry, --schema-files)";
 
+/// Why an event is undecided that nothing can be said about.
+const UNBOUND: &str = "neither side binds the topic that the event came to";
+
 /// Why a row is undecided.
+const MAY_HAVE_NAMED: &str = "the version that judged the row stays, and whether the event named it is not in the row";
 const OTHER_VERSION: &str = "the row was judged by a version that is not among the old contracts";
 const GONE: &str = "rows of deletes and tombstones do not hold the event";
 
@@ -99,6 +103,12 @@ impl<'a> Comparing<'a> {
             now: event.now,
         };
         let pair = self.pair;
+        // No contract under both would count as still failing, which reads like an answer.
+        if !pair.old.binds(event.topic) && !pair.new.binds(event.topic) {
+            tally.undecided(UNBOUND, event.position);
+            self.producer(event, Change::Undecided, tally);
+            return Ok(());
+        }
         let (old, verdict) = self.decide(&pair.old, event, &input, false, None)?;
         let remembered = old.judge.zip(verdict.as_ref()).map(|(object, verdict)| (&*object.plan, verdict));
         let (new, _) = self.decide(&pair.new, event, &input, self.asked.enforce, remembered)?;
@@ -130,12 +140,22 @@ impl<'a> Comparing<'a> {
             }
             (Change::NewlyFailing | Change::StillFailing, _, Outcome::Fails(violations)) => {
                 tally.add_reason(change, violations);
+                if let Some(object) = new.judge.filter(|object| object.plan.halts_on_failure()) {
+                    tally.halting(&object.reference(), object.plan.on_failure.as_str());
+                }
                 let (judge, asked, schemas) = (&self.judge, self.asked, self.schemas);
+                let before = old
+                    .judge
+                    .filter(|before| new.judge.is_some_and(|object| before.plan.cdc == object.plan.cdc));
                 each_rule(violations, &new, event.topic, |key, index, violation| {
                     tally.add(change, key, || Example {
                         position: event.position.to_string(),
                         value: new.judge.filter(|_| change == Change::NewlyFailing).and_then(|object| {
-                            mask::shown(object, &input, schemas, violations, index, judge.starred(), asked.hide_values)
+                            let may = Shows {
+                                hide: asked.hide_values,
+                                before: before.map(|before| before.bound.object()),
+                            };
+                            mask::shown(object, may, &input, schemas, violations, index, judge.starred())
                                 .map(|shown| (violation.pointer.clone(), shown))
                         }),
                     });
@@ -168,17 +188,34 @@ impl<'a> Comparing<'a> {
         }
         let input = LakeView::input(row, now);
         let object = &view.object;
+        // What could not be told of this row alone.
+        let mut open = None;
         let violations = match view.whole.contract.status {
             Status::Retired => match refused(None, Reason::ContractRetired, None, "status").outcome {
                 Outcome::Fails(violations) => violations,
                 _ => unreachable!("`refused` refuses"),
             },
-            _ => match self.judge.judge(&object.plan, &input, &row.origin.at.topic, self.schemas, &mut ()) {
-                Verdict::Invalid { violations, .. } => violations,
-                Verdict::Valid { .. } => Vec::new(),
-                // Rows name no schema and no policy.
-                Verdict::Skipped(_) | Verdict::Need(_) => unreachable!("a row is plain JSON"),
-            },
+            _ => {
+                // The other reading first: where a value can be found is known of the last verdict.
+                let unsure = view.other_readings(&row.json).into_iter().map(|(rule, other)| {
+                    let input = Input {
+                        value: Some(&other.json),
+                        ..input
+                    };
+                    let breaks = breaks(&self.row_violations(view, &input, row), rule);
+                    (rule, breaks, other.nulls)
+                });
+                let unsure: Vec<_> = unsure.collect();
+                let mut found = self.row_violations(view, &input, row);
+                for (rule, breaks_with_null, nulls) in unsure {
+                    // With one null, the two readings are all there are.
+                    if nulls > 1 || breaks(&found, rule) != breaks_with_null {
+                        found.retain(|one| *one.rule != *rule);
+                        open = Some(format!("rows do not tell null from missing, and rule `{rule}` may"));
+                    }
+                }
+                found
+            }
         };
         let decided = Decided {
             outcome: Outcome::Passes,
@@ -187,15 +224,27 @@ impl<'a> Comparing<'a> {
         };
         let topic = &row.origin.at.topic;
         let is_enforced = view.whole.contract.status.is_enforced() || self.asked.enforce;
-        if !violations.is_empty() && is_enforced {
+        let refuses = violations.iter().any(|one| one.severity == Severity::Error);
+        if refuses && is_enforced && view.may_stay(&row.version) {
+            tally.undecided(MAY_HAVE_NAMED, position);
+            return;
+        }
+        if refuses && is_enforced {
             tally.count(Change::NewlyFailing);
             tally.add_reason(Change::NewlyFailing, &violations);
             let (judge, asked, schemas) = (&self.judge, self.asked, self.schemas);
             each_rule(&violations, &decided, topic, |key, index, violation| {
                 tally.add(Change::NewlyFailing, key, || Example {
                     position: position.to_string(),
-                    value: mask::shown(object, &input, schemas, &violations, index, judge.starred(), asked.hide_values)
-                        .map(|shown| (violation.pointer.clone(), shown)),
+                    value: {
+                        let may = Shows {
+                            // What was left out of the violations is not left out of their places.
+                            hide: asked.hide_values || open.is_some(),
+                            before: Some(view.before.object()),
+                        };
+                        mask::shown(object, may, &input, schemas, &violations, index, judge.starred())
+                            .map(|shown| (violation.pointer.clone(), shown))
+                    },
                 });
             });
             return;
@@ -204,9 +253,21 @@ impl<'a> Comparing<'a> {
             tally.unenforced(&view.whole.contract.reference().to_string(), view.whole.contract.status);
             each_rule(&violations, &decided, topic, |key, _, _| tally.add_unenforced(key));
         }
-        match view.why_undecided().filter(|_| is_enforced) {
+        match view.why_undecided().or(open).filter(|_| is_enforced) {
             Some(why) => tally.undecided(&why, position),
             None => tally.count(Change::StillPassing),
+        }
+    }
+
+    fn row_violations(&mut self, view: &LakeView, input: &Input<'_>, row: &Row) -> Vec<Violation> {
+        match self
+            .judge
+            .judge(&view.object.plan, input, &row.origin.at.topic, self.schemas, &mut ())
+        {
+            Verdict::Invalid { violations, .. } => violations,
+            Verdict::Valid { .. } => Vec::new(),
+            // Rows name no schema and no policy.
+            Verdict::Skipped(_) | Verdict::Need(_) => unreachable!("a row is plain JSON"),
         }
     }
 
@@ -304,6 +365,10 @@ impl<'a> Comparing<'a> {
             }
         }
     }
+}
+
+fn breaks(violations: &[Violation], rule: &str) -> bool {
+    violations.iter().any(|one| *one.rule == *rule && one.severity == Severity::Error)
 }
 
 fn refused<'s>(judge: Option<&'s Object>, reason: Reason, detail: Option<Detail>, rule: &str) -> Decided<'s> {

@@ -6,10 +6,11 @@
 
 use std::sync::Arc;
 
-use tidegate_check::plan::without_locations;
+use serde_json::Value;
+use tidegate_check::plan::{RuleView, without_locations};
 use tidegate_check::{Input, compile};
 use tidegate_contract::model::{ObjectSettings, RuleKind, UnknownFields};
-use tidegate_contract::{BoundObject, Contract, LogicalType, Property};
+use tidegate_contract::{BoundObject, Contract, LogicalType, Property, QualityRule, SchemaObject};
 use tidegate_flow::Origin;
 
 use crate::compare::Pair;
@@ -45,8 +46,14 @@ pub struct LakeView {
     pub(crate) object: Object,
     /// As the new contract has it, for its status.
     pub(crate) whole: BoundObject,
+    /// The object of the newest old contract, under the names of columns.
+    pub(crate) before: BoundObject,
     /// Versions of the old contracts.
     pub(crate) versions: Vec<Arc<str>>,
+    /// Versions of the new contracts that judge events which name them, and no others.
+    named_only: Vec<Arc<str>>,
+    /// Row rules that are judged.
+    judged: Vec<Judged>,
     /// Clauses that are new and that rows cannot decide.
     pub undecided: Vec<String>,
     /// Columns to read.
@@ -55,8 +62,22 @@ pub struct LakeView {
     pub raw: Vec<Arc<str>>,
 }
 
-/// Words of rules that stand for something that a row does not have.
-const BESIDE: [&str; 7] = ["before", "op", "key", "headers", "topic", "meta", "source"];
+/// A row rule that rows decide.
+#[derive(Debug)]
+struct Judged {
+    id: Arc<str>,
+    /// None: the whole row.
+    columns: Option<Vec<Arc<str>>>,
+    /// None: it uses objects as maps, so that every field counts.
+    expression: Option<Arc<str>>,
+}
+
+/// A row in which what is left out is null.
+pub(crate) struct OtherReading {
+    pub(crate) json: Vec<u8>,
+    /// How many nulls were filled in.
+    pub(crate) nulls: u64,
+}
 
 impl LakeView {
     /// For rows of an object; the error says why they cannot be looked at.
@@ -84,9 +105,14 @@ impl LakeView {
             ..ObjectSettings::default()
         };
         let mut raw = Vec::new();
+        // Columns whose clause is not what it was.
+        let mut changed = Vec::new();
         target.properties.retain_mut(|property| {
             let before = old.object().properties.iter().find(|one| one.name == property.name);
             let is_same = before.is_some_and(|before| text(before) == text(property));
+            if !is_same {
+                changed.push(property.name.clone());
+            }
             // From now on the field has another name in events.
             let is_renamed = before.is_some_and(|before| before.wire_name != property.wire_name);
             let column = columns.iter().find(|column| column.name == property.name);
@@ -110,7 +136,23 @@ impl LakeView {
             decides
         });
         let whole = new.clone();
-        let object = rules(reduced, new.object, &old, &mut undecided)?;
+        let gone = |one: &&Property| !new.object().properties.iter().any(|other| other.name == one.name);
+        changed.extend(old.object().properties.iter().filter(gone).map(|one| one.name.clone()));
+        let views = plan_of(&pair.new, &new).map(|plan| plan.rule_views()).unwrap_or_default();
+        let known = Known {
+            rules: rules_of(old.object()),
+            switched: old
+                .object()
+                .settings
+                .kill_switches
+                .iter()
+                .map(|switch| switch.rule.clone())
+                .collect(),
+            changed,
+            views: &views,
+        };
+        let object = rules(reduced, new.object, &known, &mut undecided)?;
+        let judged = judged(&object);
         let columns = object
             .bound
             .object()
@@ -118,9 +160,21 @@ impl LakeView {
             .iter()
             .map(|property| property.name.clone())
             .collect();
+        let mut shown = (*old.contract).clone();
+        shown.objects[old.object].properties.iter_mut().for_each(own_names);
+        let before = BoundObject {
+            contract: Arc::new(shown),
+            object: old.object,
+        };
+        let named = news
+            .iter()
+            .filter(|bound| bound.contract.status.is_enforced() && !pair.new.is_default(bound));
         Ok(LakeView {
             object,
             whole,
+            before,
+            named_only: named.map(|bound| bound.contract.version.text.clone()).collect(),
+            judged,
             versions: olds.iter().map(|bound| bound.contract.version.text.clone()).collect(),
             undecided,
             columns,
@@ -133,6 +187,35 @@ impl LakeView {
         (!self.undecided.is_empty()).then(|| format!("rows of the lake do not decide what changed: {}", self.undecided.join(", ")))
     }
 
+    /// Whether a version stays that judges only events which name it. Whether a row's event did is not in the row.
+    pub(crate) fn may_stay(&self, version: &str) -> bool {
+        self.named_only.iter().any(|other| **other == *version)
+    }
+
+    /// Rules that read what is left out of the row, with the row as it may have been as well: a missing value and null are one in the lake.
+    pub(crate) fn other_readings(&self, json: &[u8]) -> Vec<(&str, OtherReading)> {
+        if self.judged.is_empty() {
+            return Vec::new();
+        }
+        let Ok(Value::Object(row)) = serde_json::from_slice(json) else {
+            return Vec::new();
+        };
+        let properties = &self.object.bound.object().properties;
+        let readings = self.judged.iter().filter_map(|rule| {
+            let (mut row, mut nulls) = (row.clone(), 0);
+            let is_read = |name: &str| rule.expression.as_ref().is_none_or(|text| text.contains(name));
+            for property in properties {
+                let reads = rule.columns.as_ref().is_none_or(|columns| columns.contains(&property.name));
+                if reads {
+                    fill(&mut row, property, &is_read, &mut nulls);
+                }
+            }
+            let json = || Value::Object(row.clone()).to_string().into_bytes();
+            (nulls > 0).then(|| (&*rule.id, OtherReading { json: json(), nulls }))
+        });
+        readings.collect()
+    }
+
     pub(crate) fn input<'a>(row: &'a Row, now: i64) -> Input<'a> {
         Input {
             key: None,
@@ -143,27 +226,191 @@ impl LakeView {
     }
 }
 
-/// The object with the rules that rows decide; those that they do not are named if they are new.
-fn rules(mut reduced: Contract, index: usize, old: &BoundObject, undecided: &mut Vec<String>) -> Result<Object, String> {
-    let known: Vec<String> = old
-        .object()
+/// Writes null for a property that is left out, and for those below it.
+fn fill(row: &mut serde_json::Map<String, Value>, property: &Property, is_read: &dyn Fn(&str) -> bool, nulls: &mut u64) {
+    match row.get_mut(&*property.name) {
+        Some(value) => fill_below(value, property, is_read, nulls),
+        None if is_read(&property.name) => {
+            row.insert(property.name.to_string(), Value::Null);
+            *nulls += 1;
+        }
+        None => {}
+    }
+}
+
+fn fill_below(value: &mut Value, property: &Property, is_read: &dyn Fn(&str) -> bool, nulls: &mut u64) {
+    match (value, &property.logical_type) {
+        (Value::Object(fields), LogicalType::Object { properties, .. }) => {
+            for inner in properties {
+                fill(fields, inner, is_read, nulls);
+            }
+        }
+        (Value::Array(items), LogicalType::Array { items: Some(item), .. }) => {
+            items.iter_mut().for_each(|value| fill_below(value, item, is_read, nulls));
+        }
+        (Value::Object(fields), LogicalType::Map { value, .. }) => {
+            fields.iter_mut().for_each(|(_, field)| fill_below(field, value, is_read, nulls));
+        }
+        _ => {}
+    }
+}
+
+fn judged(object: &Object) -> Vec<Judged> {
+    let mut expressions: Vec<(Arc<str>, Arc<str>)> = Vec::new();
+    let mut take = |rule: &QualityRule| {
+        if let RuleKind::Cel { expression } = &rule.kind {
+            expressions.push((rule.id.clone(), expression.clone()));
+        }
+    };
+    let own = object.bound.object();
+    own.quality.iter().for_each(&mut take);
+    own.properties
+        .iter()
+        .for_each(|property| each_rule(property, &property.name, &mut |_, rule| take(rule)));
+    let views = object.plan.rule_views().into_iter();
+    views
+        .map(|view| {
+            let expression = expressions.iter().find(|(id, _)| *id == view.id).map(|(_, text)| text.clone());
+            Judged {
+                id: view.id,
+                columns: view.columns,
+                expression: expression.filter(|_| view.objects.is_empty()),
+            }
+        })
+        .collect()
+}
+
+/// What the old contract asked already.
+struct Known<'v> {
+    /// Place and text of each row rule.
+    rules: Vec<(String, String)>,
+    /// Rules that were switched off for a while, so that no row says anything about them.
+    switched: Vec<Arc<str>>,
+    /// Columns that are not what they were.
+    changed: Vec<Arc<str>>,
+    /// What rules of the new contract read.
+    views: &'v [RuleView],
+}
+
+/// What becomes of a row rule.
+enum Fate {
+    /// The row passed it, and nothing that it reads is another.
+    Passed,
+    /// Rows decide it.
+    Judged,
+    /// They do not.
+    Open,
+}
+
+impl Known<'_> {
+    fn fate(&self, place: &str, rule: &QualityRule) -> Fate {
+        let Some(view) = self.views.iter().find(|view| view.id == rule.id) else {
+            return Fate::Open;
+        };
+        let mark = rule_text(rule);
+        let is_known = self.rules.iter().any(|(at, text)| at == place && *text == mark) && !self.switched.contains(&rule.id);
+        let reads_changed = match &view.columns {
+            Some(columns) => columns.iter().any(|name| self.changed.contains(name)),
+            None => !self.changed.is_empty(),
+        };
+        // Every version reads itself otherwise.
+        if is_known && !reads_changed && !view.reads_version {
+            return Fate::Passed;
+        }
+        // When an event was judged is not in its row.
+        match view.reads_beside || view.reads_now {
+            true => Fate::Open,
+            false => Fate::Judged,
+        }
+    }
+}
+
+fn rule_text(rule: &QualityRule) -> String {
+    text(&(&rule.kind, rule.severity, &rule.operations))
+}
+
+fn is_row_rule(rule: &QualityRule) -> bool {
+    matches!(rule.kind, RuleKind::Cel { .. })
+}
+
+/// Row rules of an object and of all its properties, by place.
+fn rules_of(object: &SchemaObject) -> Vec<(String, String)> {
+    let own = object.quality.iter().filter(|rule| is_row_rule(rule));
+    let mut found: Vec<(String, String)> = own.map(|rule| (String::new(), rule_text(rule))).collect();
+    for property in &object.properties {
+        each_rule(property, &property.name, &mut |place, rule| {
+            found.push((place.to_owned(), rule_text(rule)))
+        });
+    }
+    found
+}
+
+/// Row rules of a property and of what is below it, with their places.
+fn each_rule(property: &Property, place: &str, each: &mut dyn FnMut(&str, &QualityRule)) {
+    property
         .quality
         .iter()
-        .map(|rule| text(&(&rule.kind, rule.severity, &rule.operations)))
-        .collect();
-    let all = std::mem::take(&mut reduced.objects[index].quality);
+        .filter(|rule| is_row_rule(rule))
+        .for_each(|rule| each(place, rule));
+    match &property.logical_type {
+        LogicalType::Object { properties, .. } => {
+            for inner in properties {
+                each_rule(inner, &format!("{place}.{}", inner.name), each);
+            }
+        }
+        LogicalType::Array { items: Some(item), .. } => each_rule(item, &format!("{place}[]"), each),
+        LogicalType::Map { key, value } => {
+            each_rule(key, &format!("{place}.key"), each);
+            each_rule(value, &format!("{place}.value"), each);
+        }
+        _ => {}
+    }
+}
+
+/// Takes the row rules out of a property and of what is below it, with their places.
+fn take_rules(property: &mut Property, place: &str, keep: &mut dyn FnMut(&str, &QualityRule) -> bool) {
+    property.quality.retain(|rule| !is_row_rule(rule) || keep(place, rule));
+    match &mut property.logical_type {
+        LogicalType::Object { properties, .. } => {
+            for inner in properties {
+                let place = format!("{place}.{}", inner.name);
+                take_rules(inner, &place, keep);
+            }
+        }
+        LogicalType::Array { items: Some(item), .. } => take_rules(item, &format!("{place}[]"), keep),
+        LogicalType::Map { key, value } => {
+            take_rules(key, &format!("{place}.key"), keep);
+            take_rules(value, &format!("{place}.value"), keep);
+        }
+        _ => {}
+    }
+}
+
+/// The object with the rules that rows decide; those that they do not are named if they are new.
+fn rules(mut reduced: Contract, index: usize, known: &Known<'_>, undecided: &mut Vec<String>) -> Result<Object, String> {
     let mut kept = Vec::new();
-    for rule in all {
-        let RuleKind::Cel { expression } = &rule.kind else {
-            kept.push(rule);
-            continue;
-        };
-        reduced.objects[index].quality = vec![rule.clone()];
-        let looks_beside = words(expression).any(|word| BESIDE.contains(&word));
-        if !looks_beside && compile(&reduced, index).is_ok() {
-            kept.push(rule);
-        } else if !known.contains(&text(&(&rule.kind, rule.severity, &rule.operations))) {
+    let all = std::mem::take(&mut reduced.objects[index].quality);
+    let mut keep = |place: &str, rule: &QualityRule| match known.fate(place, rule) {
+        Fate::Judged => true,
+        Fate::Passed => false,
+        Fate::Open => {
             undecided.push(format!("rule `{}`", rule.id));
+            false
+        }
+    };
+    for property in &mut reduced.objects[index].properties {
+        let place = property.name.to_string();
+        take_rules(property, &place, &mut keep);
+    }
+    let (row, others): (Vec<QualityRule>, Vec<QualityRule>) = all.into_iter().partition(is_row_rule);
+    kept.extend(others);
+    let candidates: Vec<QualityRule> = row.into_iter().filter(|rule| keep("", rule)).collect();
+    for rule in candidates {
+        // It may read what is no column.
+        reduced.objects[index].quality = vec![rule.clone()];
+        match compile(&reduced, index).is_ok() {
+            true => kept.push(rule),
+            false => undecided.push(format!("rule `{}`", rule.id)),
         }
     }
     reduced.objects[index].quality = kept;
@@ -178,6 +425,12 @@ fn rules(mut reduced: Contract, index: usize, old: &BoundObject, undecided: &mut
             object: index,
         },
     })
+}
+
+fn plan_of(side: &Side, bound: &BoundObject) -> Option<Arc<tidegate_check::Plan>> {
+    let topic = bound.object().topic.clone()?;
+    let is_it = |object: &&Object| object.bound.object == bound.object && Arc::ptr_eq(&object.bound.contract, &bound.contract);
+    side.objects(&topic).find(is_it).map(|object| object.plan.clone())
 }
 
 /// Settings that decide about events, are not in the rows, and differ.
@@ -298,10 +551,4 @@ fn own_names(property: &mut Property) {
         }
         _ => {}
     }
-}
-
-fn words(expression: &str) -> impl Iterator<Item = &str> {
-    expression
-        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .filter(|word| !word.is_empty())
 }

@@ -1,4 +1,4 @@
-//! How many events may newly fail.
+//! How many events may newly fail. One that passed and would be skipped from now on counts as well: it does not arrive any more.
 
 use crate::tally::{Change, Tally};
 
@@ -18,7 +18,7 @@ pub enum Conclusion {
     Within,
     /// More newly fail.
     Exceeded,
-    /// Nothing was judged, or the undecided events could exceed it.
+    /// Nothing was judged, not everything was looked at, or the undecided events could exceed it.
     CouldNotTell,
 }
 
@@ -59,7 +59,7 @@ impl std::fmt::Display for Limit {
 impl Limit {
     /// Holds a preview to it.
     pub fn conclude(self, tally: &Tally) -> Conclusion {
-        let (failing, undecided) = (tally.of(Change::NewlyFailing), tally.of(Change::Undecided));
+        let (failing, undecided) = (tally.lost(), tally.of(Change::Undecided));
         let exceeds = |failing: u64, of: u64| match self {
             Limit::Count(most) => failing > most,
             Limit::Millionths(share) => u128::from(failing) * 1_000_000 > u128::from(share) * u128::from(of),
@@ -104,6 +104,14 @@ mod tests {
         for bad in ["", "%", ".%", "-1", "1e3", "0.00001%", "101%", "1 %", "a%", "18446744073709551616"] {
             assert!(bad.parse::<Limit>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_skipped_from_now_on_counts() {
+        let mut skipped = tally(0, 5, 0);
+        skipped.count(Change::NewlySkipped);
+        assert_eq!(Limit::Count(0).conclude(&skipped), Conclusion::Exceeded);
+        assert_eq!(Limit::Count(1).conclude(&skipped), Conclusion::Within);
     }
 
     #[test]

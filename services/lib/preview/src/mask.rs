@@ -1,4 +1,5 @@
-//! What of an event may be shown in a report: scalar values of properties that the contract declares and does not classify, nothing else.
+//! What of an event may be shown in a report: scalar values of properties that the old and the new contract both declare and neither classifies,
+//! nothing else.
 
 use tidegate_check::locate::{Place, locate};
 use tidegate_check::{Input, SchemaLookup, Violation};
@@ -10,15 +11,24 @@ use crate::side::Object;
 /// Bytes of a value that are shown.
 const SHOWN_MAX: usize = 60;
 
+/// What may be shown beside what the judging contract says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shows<'o> {
+    /// Nothing.
+    pub(crate) hide: bool,
+    /// The object that judged under the old contracts. Whoever writes the new ones does not decide alone what of an event is shown.
+    pub(crate) before: Option<&'o SchemaObject>,
+}
+
 /// The value that a violation is about, or stars for it; none where there is no single value to show.
 pub(crate) fn shown(
     object: &Object,
+    may: Shows<'_>,
     input: &Input<'_>,
     schemas: &dyn SchemaLookup,
     violations: &[Violation],
     index: usize,
     starred: &[Vec<u64>],
-    hide: bool,
 ) -> Option<String> {
     let violation = violations.get(index)?;
     let none = Vec::new();
@@ -49,7 +59,8 @@ pub(crate) fn shown(
             .or_else(|| violation.pointer.strip_prefix("/before"))?,
         Some(_) => return None,
     };
-    if hide || !is_open(object.bound.object(), pointer) {
+    let is_open = |object: &SchemaObject| is_open(object, pointer);
+    if may.hide || !is_open(object.bound.object()) || !may.before.is_some_and(is_open) {
         return Some(String::from("***"));
     }
     Some(match text.char_indices().nth(SHOWN_MAX) {

@@ -38,7 +38,7 @@ fn share(part: u64, of: u64) -> String {
     }
 }
 
-fn events(count: u64) -> String {
+pub(crate) fn events(count: u64) -> String {
     match count {
         1 => String::from("1 event"),
         _ => format!("{} events", number(count)),

@@ -56,7 +56,29 @@ impl Report {
 
     /// Held to the limit; none without one.
     pub fn conclusion(&self) -> Option<Conclusion> {
-        self.limit.map(|limit| limit.conclude(&self.total()))
+        let concluded = self.limit?.conclude(&self.total());
+        // What was not looked at may exceed it. A range that was asked for is not cut.
+        Some(match concluded {
+            Conclusion::Within if self.was_cut() => Conclusion::CouldNotTell,
+            concluded => concluded,
+        })
+    }
+
+    /// Whether there was more than was looked at.
+    pub fn was_cut(&self) -> bool {
+        self.inputs.iter().any(|input| input.stopped.is_some())
+    }
+
+    /// Why nothing can be said about the limit, as a person reads it.
+    pub fn why_not_told(&self) -> &'static str {
+        let total = self.total();
+        if total.events() == 0 {
+            "there was no event"
+        } else if self.limit.is_some_and(|limit| limit.conclude(&total) == Conclusion::CouldNotTell) {
+            "the undecided events matter"
+        } else {
+            "not every event was looked at: raise --max-events or --max-time, or hand in fewer events, such as the last lines of a file"
+        }
     }
 
     /// Dead letters that were looked at, those that the change frees, and those that pass already under the old contracts; none when no
@@ -80,6 +102,22 @@ impl Report {
             Some(Conclusion::Exceeded) => 1,
             Some(Conclusion::CouldNotTell) => 2,
         }
+    }
+}
+
+// === impl InputReport ===
+
+impl InputReport {
+    /// What was not looked at, as a person reads it.
+    pub fn cut(&self) -> Option<String> {
+        let stopped = self.stopped?.as_str();
+        Some(match self.kind {
+            "lines" => format!(
+                "{stopped}: only the first {} of the file were seen",
+                crate::render::events(self.tally.events())
+            ),
+            _ => stopped.to_owned(),
+        })
     }
 }
 

@@ -95,9 +95,21 @@ impl Side {
         topics
     }
 
+    /// Whether a contract of the side binds the topic.
+    pub fn binds(&self, topic: &str) -> bool {
+        self.topics.contains_key(topic)
+    }
+
     /// Every object that may judge records of a topic.
     pub fn objects(&self, topic: &str) -> impl Iterator<Item = &Object> {
         self.topics.get(topic).into_iter().flat_map(|topic| &topic.objects)
+    }
+
+    /// Whether it judges events that name no version.
+    pub(crate) fn is_default(&self, object: &BoundObject) -> bool {
+        let is_it = |other: &BoundObject| other.object == object.object && Arc::ptr_eq(&other.contract, &object.contract);
+        let topics = self.topics.values().map(|topic| topic.chooser.binding());
+        topics.flat_map(|binding| &binding.events).any(|event| is_it(&event.default))
     }
 
     /// What judges a record of a topic, as the validator chooses it.

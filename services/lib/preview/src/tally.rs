@@ -91,6 +91,15 @@ pub struct Unenforced {
     pub status: &'static str,
 }
 
+/// Events that fail under a version which halts at the first of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Halting {
+    /// How many events.
+    pub events: u64,
+    /// `stop` or `hold_key`.
+    pub on_failure: &'static str,
+}
+
 /// Counts of any number of events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -105,6 +114,7 @@ pub struct Tally {
     producers: BTreeMap<Arc<str>, ProducerCount>,
     unenforced: BTreeMap<Arc<str>, Unenforced>,
     unenforced_rules: BTreeMap<RuleKey, u64>,
+    halting: BTreeMap<Arc<str>, Halting>,
 }
 
 // === impl Tally ===
@@ -123,6 +133,11 @@ impl Tally {
     /// Events whose fate does not change.
     pub fn unchanged(&self) -> u64 {
         self.of(Change::StillPassing) + self.of(Change::StillFailing) + self.of(Change::StillSkipped)
+    }
+
+    /// Events that passed and would not any more: they would fail, or be skipped.
+    pub fn lost(&self) -> u64 {
+        self.of(Change::NewlyFailing) + self.of(Change::NewlySkipped)
     }
 
     /// Events that could be told.
@@ -177,6 +192,20 @@ impl Tally {
         let mut rules: Vec<(&RuleKey, u64)> = self.unenforced_rules.iter().map(|(key, count)| (key, *count)).collect();
         rules.sort_by(|(a, x), (b, y)| y.cmp(x).then_with(|| a.cmp(b)));
         rules
+    }
+
+    /// Versions of the new contracts that halt a partition at the first event that fails, with the events that do.
+    pub fn halting_versions(&self) -> impl Iterator<Item = (&str, &Halting)> {
+        self.halting.iter().map(|(version, count)| (&**version, count))
+    }
+
+    pub(crate) fn halting(&mut self, version: &str, on_failure: &'static str) {
+        let count = match self.halting.get_mut(version) {
+            Some(count) => count,
+            None => self.halting.entry(version.into()).or_default(),
+        };
+        count.events += 1;
+        count.on_failure = on_failure;
     }
 
     pub(crate) fn count(&mut self, change: Change) {
@@ -280,6 +309,11 @@ impl Tally {
             let here = self.unenforced.entry(version).or_default();
             here.events += count.events;
             here.status = count.status;
+        }
+        for (version, count) in later.halting {
+            let here = self.halting.entry(version).or_default();
+            here.events += count.events;
+            here.on_failure = count.on_failure;
         }
         for (key, count) in later.unenforced_rules {
             if self.unenforced_rules.len() < RULES_MAX || self.unenforced_rules.contains_key(&key) {

@@ -133,9 +133,8 @@ fn compare(pair: &Pair, feed: &mut dyn Feed) -> Tally {
     run(pair, feed, &Asked::default(), &NoSchemas, bounds, &mut |_| true).unwrap().tally
 }
 
-fn from_lake(pair: &Pair, bytes: &bytes::Bytes) -> (Tally, Arc<LakeView>) {
-    let view = view(pair, bytes).unwrap();
-    let rows = lines(bytes.clone(), &view.columns, &view.raw)
+fn rows(bytes: &bytes::Bytes, view: &LakeView) -> Vec<Row> {
+    lines(bytes.clone(), &view.columns, &view.raw)
         .unwrap()
         .flat_map(Result::unwrap)
         .map(|line| Row {
@@ -147,10 +146,14 @@ fn from_lake(pair: &Pair, bytes: &bytes::Bytes) -> (Tally, Arc<LakeView>) {
             is_gone: line.op.is_some(),
             json: line.json,
         })
-        .collect();
+        .collect()
+}
+
+fn from_lake(pair: &Pair, bytes: &bytes::Bytes) -> (Tally, Arc<LakeView>) {
+    let view = view(pair, bytes).unwrap();
     let chunk = Chunk::Rows {
         view: view.clone(),
-        rows,
+        rows: rows(bytes, &view),
         now: NOW,
     };
     (compare(pair, &mut Once(Some(chunk))), view)
@@ -259,4 +262,116 @@ fn files_that_are_not_ours_are_refused() {
     }
     let pair = pair(|text| text.replace("id: orders\n", "id: others\n"));
     assert!(view(&pair, &bytes).unwrap_err().contains("new contracts have no object orders"));
+}
+
+/// Orders, with a row rule more.
+fn with_rule(text: String, expression: &str) -> String {
+    let rule = "      - id: orders-quantities-positive\n";
+    assert!(text.contains(rule));
+    let more = format!("      - {{id: added, type: custom, engine: cel, implementation: {expression:?}}}\n");
+    text.replacen(rule, &format!("{more}{rule}"), 1)
+}
+
+#[test]
+fn a_rule_that_was_asked_already_is_not_asked_at_another_time() {
+    let (_, bytes, count) = landed();
+    // Long after the orders: all of them are old now.
+    let old_rule = "now - value.placed_at < duration('8760h')";
+    let side = |name: &str, edit: &dyn Fn(String) -> String| Side::new(name, &[contract(edit)]).unwrap();
+    let both = Pair {
+        old: side("old", &|text| with_rule(text, old_rule)),
+        new: side("new", &|text| with_rule(text, old_rule).replace("          - value: android\n", "")),
+    };
+    let late = NOW + 9_000 * 3_600 * 1_000_000;
+    let judged = |pair: &Pair| {
+        let view = view(pair, &bytes).unwrap();
+        let rows = rows(&bytes, &view);
+        let chunk = Chunk::Rows { view, rows, now: late };
+        compare(pair, &mut Once(Some(chunk)))
+    };
+    let found = judged(&both);
+    assert!(
+        found.rules(Change::NewlyFailing).iter().all(|(key, _)| &*key.rule == "enum"),
+        "{found:?}"
+    );
+    assert!(found.of(Change::NewlyFailing) > 0 && found.of(Change::Undecided) == 0, "{found:?}");
+    // A new one saw another time when the events came.
+    let new = Pair {
+        old: side("old", &|text| text),
+        new: side("new", &|text| with_rule(text, old_rule)),
+    };
+    let found = judged(&new);
+    assert_eq!(found.of(Change::Undecided) as usize, count, "{found:?}");
+    assert!(found.undecided_for().all(|(why, _)| why.contains("rule `added`")));
+    // And so it did under a column that is another.
+    let tighter = Pair {
+        old: side("old", &|text| with_rule(text, old_rule)),
+        new: side("new", &|text| {
+            with_rule(text, old_rule).replace("2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z")
+        }),
+    };
+    assert_eq!(judged(&tighter).of(Change::Undecided) as usize, count);
+}
+
+#[test]
+fn null_and_missing_are_one_in_a_row_and_two_for_a_rule() {
+    let (text, bytes, count) = landed();
+    let with = String::from_utf8(text).unwrap();
+    let present = with.lines().filter(|line| line.contains("\"discount\"")).count();
+    assert!(present > 0 && present < count, "{present} of {count}");
+    for (expression, failing) in [("has(value.discount)", 0), ("!has(value.discount)", present)] {
+        let pair = pair(|text| with_rule(text, expression));
+        let (found, _) = from_lake(&pair, &bytes);
+        assert_eq!(found.of(Change::NewlyFailing) as usize, failing, "{expression}: {found:?}");
+        assert_eq!(found.of(Change::Undecided) as usize, count - present, "{expression}: {found:?}");
+        assert!(
+            found
+                .undecided_for()
+                .all(|(why, _)| why.contains("null from missing") && why.contains("added"))
+        );
+    }
+    // Either way it fails, and either way it holds.
+    let (found, _) = from_lake(&pair(|text| with_rule(text, "value.discount >= 0.0")), &bytes);
+    assert_eq!(
+        (found.of(Change::NewlyFailing) as usize, found.of(Change::Undecided)),
+        (count - present, 0),
+        "{found:?}"
+    );
+    let (found, _) = from_lake(
+        &pair(|text| with_rule(text, "!has(value.discount) || value.discount == null || value.discount >= 0.0")),
+        &bytes,
+    );
+    assert_eq!(found.of(Change::StillPassing) as usize, count, "{found:?}");
+    // What was asked already was answered for the event itself.
+    let rule = "!has(value.discount) || value.discount != null";
+    let old = Side::new("old", &[contract(|text| with_rule(text, rule))]).unwrap();
+    let asked = Pair {
+        old,
+        ..pair(|text| with_rule(text, rule).replace("maxLength: 254", "maxLength: 255"))
+    };
+    assert_eq!(from_lake(&asked, &bytes).0.of(Change::StillPassing) as usize, count);
+}
+
+#[test]
+fn a_version_that_stays_may_have_been_named() {
+    let (_, bytes, count) = landed();
+    let stricter = |text: String| {
+        text.replace("version: \"1.2.0\"", "version: \"2.0.0\"")
+            .replace("          - value: android\n", "")
+    };
+    let old = || Side::new("old", &[contract(|text| text)]).unwrap();
+    let beside = Pair {
+        old: old(),
+        new: Side::new("new", &[contract(|text| text), contract(stricter)]).unwrap(),
+    };
+    let (found, _) = from_lake(&beside, &bytes);
+    assert!(found.of(Change::Undecided) > 0 && found.of(Change::NewlyFailing) == 0, "{found:?}");
+    assert_eq!((found.of(Change::Undecided) + found.of(Change::StillPassing)) as usize, count);
+    assert!(found.undecided_for().all(|(why, _)| why.contains("stays")));
+    // In its place, it decides.
+    let instead = Pair {
+        old: old(),
+        new: Side::new("new", &[contract(stricter)]).unwrap(),
+    };
+    assert!(from_lake(&instead, &bytes).0.of(Change::NewlyFailing) > 0);
 }

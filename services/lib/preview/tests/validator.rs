@@ -189,7 +189,20 @@ fn broker() -> (Broker, Settings) {
     unknown.value = Some(vec![0, 0, 0, 0, 99, 1, 2].into());
     let mut claims = records[0].clone();
     claims.headers.push(Header::text("data-contract", "orders@9.9.9"));
+    // And those that name the version in force, or the type of another contract.
+    let mut named = Vec::new();
+    for (name, value) in [
+        ("data-contract", "orders@1.2.0"),
+        ("data-contract", "orders@1"),
+        ("kind", "special"),
+    ] {
+        let mut orders = records.iter().filter(|record| *record.to.topic == *"orders");
+        let mut record = orders.next().unwrap().clone();
+        record.headers.push(Header::text(name, value));
+        named.push(record);
+    }
     records.extend([forged, unknown, claims]);
+    records.extend(named);
     broker.writer().write(&records).unwrap();
     (broker, settings)
 }
@@ -489,4 +502,56 @@ fn the_result_does_not_depend_on_threads() {
     let one = preview(&old, &new, Records(raw.clone(), false), &Registry::new(), 1).unwrap().tally;
     let many = preview(&old, &new, Records(raw, false), &Registry::new(), 7).unwrap().tally;
     assert_eq!(one, many, "examples included");
+}
+
+/// Edits after which no clause of a value differs, and events are judged otherwise all the same.
+#[test]
+fn what_only_names_versions_and_sets_change_is_counted_as_well() {
+    let rule = "implementation: value.lines.all(l, l.qty > 0)";
+    let asks = |expression: &'static str| move |text: String| text.replace(rule, &format!("implementation: \"{expression}\""));
+    let raised = |text: String| text.replace("version: \"1.2.0\"", "version: \"1.3.0\"");
+    let drafted = |text: String| match text.contains("id: orders") {
+        true => text.replace("status: active", "status: draft"),
+        false => text,
+    };
+    // Another contract takes the special orders.
+    let rival = |files: &[ContractFile]| {
+        let special = "    customProperties:\n      - {property: discriminator, vendor: tidegate, value: {from: header, name: kind, value: special}}\n";
+        let mut files = files.to_vec();
+        files.push(ContractFile {
+            path: "shop/special/v1.odcs.yaml".into(),
+            text: format!(
+                "apiVersion: v3.2.0\nkind: DataContract\nid: special\nversion: 1.0.0\nstatus: active\nschema:\n  - name: special\n    physicalName: \
+                 orders\n    physicalType: topic\n{special}    properties:\n      - {{name: never, required: true}}\n"
+            ),
+        });
+        files
+    };
+    let reads_version = asks("meta.version == '1.2.0'");
+    let sees_names = asks("'labels' in value");
+    let renamed = |text: String| sees_names(text).replace("      - name: labels\n", "      - name: tags\n        physicalName: labels\n");
+    let plain = files(|text| text);
+    for (name, old, new) in [
+        (
+            "a rule reads the version",
+            files(reads_version),
+            files(|text| raised(reads_version(text))),
+        ),
+        ("the version is raised in place", plain.clone(), files(raised)),
+        ("the contract is a draft", plain.clone(), files(drafted)),
+        ("another contract takes events", plain.clone(), rival(&plain)),
+        ("a rule sees what is declared", files(sees_names), files(renamed)),
+    ] {
+        let (broker, settings) = broker();
+        let raw: Vec<Record> = TOPICS.iter().flat_map(|topic| read(&broker, topic)).collect();
+        let was = origins(&validate(&broker, &settings, &old, "old").0);
+        let (again, settings) = self::broker();
+        let is = origins(&validate(&again, &settings, &new, "new").0);
+        let tally = preview(&old, &new, Records(raw.clone(), false), &Registry::new(), 2).unwrap().tally;
+        assert!(is.difference(&was).count() > 0, "{name}: nothing newly fails, so nothing is shown");
+        assert_eq!(tally.of(Change::NewlyFailing) as usize, is.difference(&was).count(), "{name}");
+        assert_eq!(tally.of(Change::NewlyPassing) as usize, was.difference(&is).count(), "{name}");
+        assert_eq!(tally.of(Change::StillFailing) as usize, was.intersection(&is).count(), "{name}");
+        assert_eq!((tally.events() as usize, tally.of(Change::Undecided)), (raw.len(), 0), "{name}");
+    }
 }

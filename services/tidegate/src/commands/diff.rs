@@ -2,12 +2,9 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::sync::Arc;
 
 use anyhow::bail;
-use tidegate_contract::Contract;
-use tidegate_diff::set::compare_pair;
-use tidegate_diff::{Diff, History, compare_sets, render};
+use tidegate_diff::{Diff, compare_files, compare_sets, render};
 
 use crate::cli::{DiffArgs, DiffOutput, Undetermined};
 use crate::commands::lint::formats::harmless;
@@ -46,7 +43,7 @@ fn diff(args: &DiffArgs) -> anyhow::Result<Exit> {
     let names = (old.name(), new.name());
     let diff = match (before.as_slice(), now.as_slice()) {
         // Two files are meant to be compared, whatever they are called.
-        ([one], [other]) if old.is_file() && new.is_file() => of_files((&names.0, &names.1), one, other),
+        ([one], [other]) if old.is_file() && new.is_file() => compare_files((&names.0, &names.1), one, other),
         _ => compare_sets((&names.0, &names.1), &before, &now),
     };
     let diff = match args.undetermined {
@@ -102,18 +99,5 @@ fn readers(hits: &[Hit<'_>]) -> String {
     match hits {
         [] => String::new(),
         hits => format!("\nconsumers hit: {}\n{}", hits.len(), lines.collect::<String>()),
-    }
-}
-
-fn of_files(names: (&str, &str), old: &Arc<Contract>, new: &Arc<Contract>) -> Diff {
-    let mut history = History::default();
-    history.take(old, names.0);
-    let pair = compare_pair(old, new);
-    let differ = !pair.changes.is_empty() || old.version.text != new.version.text;
-    Diff {
-        old: names.0.into(),
-        new: names.1.into(),
-        contracts: differ.then_some(pair).into_iter().collect(),
-        violations: history.violations([&**new]),
     }
 }

@@ -212,7 +212,7 @@ fn notes(pair: &Pair, inputs: &[Input]) -> Vec<String> {
         });
         for topic in unbound.filter(|topic| !old.iter().chain(&new).any(|bound| **bound == ***topic)) {
             notes.push(format!(
-                "neither side binds topic {topic}: its events are dead letters (no_contract) under both"
+                "neither side binds topic {topic}: its events are dead letters (no_contract) under both, and count as undecided here"
             ));
         }
     }
@@ -224,23 +224,38 @@ fn notes(pair: &Pair, inputs: &[Input]) -> Vec<String> {
 }
 
 fn line_topic(pair: &Pair, wanted: Option<&str>) -> anyhow::Result<Arc<str>> {
-    if let Some(topic) = wanted {
-        return Ok(topic.into());
-    }
     let mut topics = pair.new.topics();
     topics.extend(pair.old.topics());
     topics.sort();
     topics.dedup();
+    if let Some(topic) = wanted {
+        // A name that is nearly right would judge nothing, and say so in no number.
+        if topics.iter().any(|bound| **bound == *topic) {
+            return Ok(topic.into());
+        }
+        let near = tidegate_contract::nearest(topic, topics.iter().map(|bound| &**bound));
+        let help = near.map_or_else(
+            || format!("they bind {}", listed(&topics)),
+            |near| format!("did you mean `{near}`?"),
+        );
+        bail!("--topic {topic}: neither side binds such a topic; {help}");
+    }
     match topics.as_slice() {
         [only] => Ok(only.clone()),
         [] => bail!("no contract of either side binds a topic: an object that judges events has `physicalType: topic`"),
         several => {
-            let names: Vec<&str> = several.iter().map(|topic| &**topic).collect();
             bail!(
                 "the contracts bind several topics ({}); say with --topic which one the events are of",
-                names.join(", ")
+                listed(several)
             )
         }
+    }
+}
+
+fn listed(topics: &[Arc<str>]) -> String {
+    match topics {
+        [] => String::from("none"),
+        topics => topics.iter().map(|topic| &**topic).collect::<Vec<_>>().join(", "),
     }
 }
 

@@ -202,8 +202,8 @@ impl Consumers {
         let mut hits = Vec::new();
         for contract in &diff.contracts {
             for consumer in &self.all {
-                for read in consumer.reads.iter().filter(|read| read.is_about(contract, current)) {
-                    read.hits(consumer, contract, &mut hits);
+                for read in consumer.reads.iter().filter(|read| read.is_about(contract)) {
+                    read.hits(consumer, contract, read.stays_beside(contract, current), &mut hits);
                 }
             }
         }
@@ -230,23 +230,26 @@ pub(crate) fn hits<'d>(before: &'d Consumers, now: &'d Consumers, diff: &'d Diff
 // === impl Read ===
 
 impl Read {
-    fn is_about(&self, diff: &ContractDiff, current: &[Arc<Contract>]) -> bool {
+    fn is_about(&self, diff: &ContractDiff) -> bool {
         if *self.contract.text != **diff.id() {
             return false;
         }
         let Some((major, ..)) = self.major else { return true };
         let old = diff.old.as_ref().or(diff.new.as_ref()).map(|party| party.version.major);
-        let new = diff.new.as_ref().map(|party| party.version.major);
-        // A next major version beside the one that is read is nothing to its readers, as long as theirs stays.
-        let stays = || {
-            current
-                .iter()
-                .any(|one| *one.id == *self.contract.text && one.version.major == major)
-        };
-        old == Some(major) && (new == old || !stays())
+        old == Some(major)
     }
 
-    fn hits<'d>(&'d self, consumer: &'d Consumer, diff: &'d ContractDiff, hits: &mut Vec<Hit<'d>>) {
+    /// Whether the change is a next major version beside the one that is read, which stays: its columns are nothing to the readers, and that it
+    /// takes the events which name no version is.
+    fn stays_beside(&self, diff: &ContractDiff, current: &[Arc<Contract>]) -> bool {
+        let Some((major, ..)) = self.major else { return false };
+        let stays = current
+            .iter()
+            .any(|one| *one.id == *self.contract.text && one.version.major == major);
+        diff.new.as_ref().is_none_or(|party| party.version.major != major) && stays
+    }
+
+    fn hits<'d>(&'d self, consumer: &'d Consumer, diff: &'d ContractDiff, beside: bool, hits: &mut Vec<Hit<'d>>) {
         let mut say = |field: Option<&'d Text>, change: Option<&'d Change>| {
             hits.push(Hit {
                 consumer,
@@ -258,13 +261,18 @@ impl Read {
                 is_former: false,
             });
         };
+        // Nobody relied on a contract that is new.
+        if diff.old.is_none() {
+            return;
+        }
         if diff.new.is_none() {
-            if diff.verdict == Verdict::Gone {
+            if diff.verdict == Verdict::Gone && !beside {
                 say(None, None);
             }
             return;
         }
-        for change in diff.changes.iter().filter(|change| change.consumers.may_loosen()) {
+        let matters = |change: &&Change| change.consumers.may_loosen() && (!beside || change.clause == "default");
+        for change in diff.changes.iter().filter(matters) {
             let same_object = match (&self.object, &change.object) {
                 (Some(object), Some(changed)) => *object.text == **changed,
                 _ => true,
@@ -572,11 +580,15 @@ reads:
             Vec::<String>::new(),
             "`total` is not read"
         );
-        // In place, the readers of the old major version are hit; beside it, they are not.
+        // In place, the readers of the old major version are hit; beside it, only by the events that go to the new one.
         let next = contract(&CONTRACT.replace("1.2.0", "2.0.0").replace("name: id,", "name: key,"));
-        for (current, expected) in [(vec![next.clone()], 1), (vec![old.clone(), next], 0)] {
+        for (current, expected) in [
+            (vec![next.clone()], "`id` is gone"),
+            (vec![old.clone(), next], "name no version go to version 2.0.0"),
+        ] {
             let diff = tidegate_diff::compare_sets(("old", "new"), std::slice::from_ref(&old), &current);
-            assert_eq!(consumers.hits(&diff, &current).len(), expected);
+            let said: Vec<String> = consumers.hits(&diff, &current).iter().map(Hit::sentence).collect();
+            assert!(said.len() == 1 && said[0].contains(expected), "{said:?}");
         }
         let diff = tidegate_diff::compare_sets(("old", "new"), std::slice::from_ref(&old), &[]);
         assert!(consumers.hits(&diff, &[])[0].sentence().ends_with("which is gone"));

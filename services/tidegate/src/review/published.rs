@@ -154,7 +154,8 @@ impl Published {
                 violation.contract, violation.published, self.from.name
             ),
             help: format!(
-                "write `version: {next}`: a {} version is needed, see `tidegate diff`",
+                "write `version: {next}`: a {} version is needed, see `tidegate diff`; where producers name versions, in a file of its own, and \
+                 this one as it was with `status: deprecated`",
                 demanded.as_str()
             ),
         })

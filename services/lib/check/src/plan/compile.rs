@@ -97,6 +97,7 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
     } else {
         object.settings.encodings.clone()
     };
+    let reads_version = programs.iter().any(|rule| rule.view(&nodes).version);
     Ok(Plan {
         nodes,
         id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -118,7 +119,12 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
         cdc: object.settings.cdc,
         event_time,
         primary_key,
-        fingerprint: fingerprint(contract, object, event_schema.as_ref().map_or(&[], |(schema, _)| schema.files())),
+        fingerprint: fingerprint(
+            contract,
+            object,
+            event_schema.as_ref().map_or(&[], |(schema, _)| schema.files()),
+            reads_version,
+        ),
         location: object.location.clone(),
         event_schema,
         checks,

@@ -39,6 +39,7 @@ mod quick;
 mod run;
 mod shape;
 mod value;
+mod view;
 
 pub(crate) use glance::Glance;
 pub(crate) use place::{Place, Refusal};
@@ -187,6 +188,16 @@ impl Rule {
             nesting: shape.nesting,
             program,
         })
+    }
+
+    /// What it sees beyond the values of single fields.
+    pub(crate) fn view(&self, nodes: &[Node]) -> view::View {
+        view::view(self.program.expression(), nodes, self.object)
+    }
+
+    /// Node of the object that it is asked of.
+    pub(crate) fn object(&self) -> usize {
+        self.object
     }
 
     /// Checks the types and turns names into places, once it is known where every node is captured.

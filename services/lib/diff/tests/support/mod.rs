@@ -41,6 +41,8 @@ const RULES: &[(&str, &str)] = &[
     ("always", "true || has(value.f0)"),
     ("never", "!has(value.f0)"),
     ("there", "has( value.f0 ) // spaces do not count"),
+    ("few", "size(value) < 2"),
+    ("unnamed", "!('f1' in value)"),
 ];
 const HEADERS: &[(&str, &str)] = &[
     ("a", ""),

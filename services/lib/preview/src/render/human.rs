@@ -19,8 +19,8 @@ pub fn human(report: &Report) -> String {
     for input in &report.inputs {
         let _ = write!(text, "{}: {}", input.name, events(input.tally.events()));
         let _ = write!(text, "; `now` is {}", input.now);
-        if let Some(stopped) = input.stopped {
-            let _ = write!(text, "; {}", stopped.as_str());
+        if let Some(cut) = input.cut() {
+            let _ = write!(text, "; {cut}");
         }
         text.push('\n');
         for unknown in &input.unknown {
@@ -58,19 +58,23 @@ pub fn human(report: &Report) -> String {
     producers(&mut text, &total);
     undecided(&mut text, &total);
     unenforced(&mut text, &total);
+    halting(&mut text, &total);
     if let (Some(limit), Some(conclusion)) = (report.limit, report.conclusion()) {
         let verdict = match conclusion {
-            Conclusion::Within => "within the limit of",
-            Conclusion::Exceeded => "MORE than the limit of",
-            Conclusion::CouldNotTell if total.events() == 0 => "could not tell (there was no event) whether it is within",
-            Conclusion::CouldNotTell => "could not tell (the undecided events matter) whether it is within",
+            Conclusion::Within => "within the limit of".to_owned(),
+            Conclusion::Exceeded => "MORE than the limit of".to_owned(),
+            Conclusion::CouldNotTell => format!("could not tell ({}) whether it is within", report.why_not_told()),
         };
-        let failing = total.of(Change::NewlyFailing);
+        let what = match total.of(Change::NewlySkipped) {
+            0 => "newly failing",
+            _ => "newly failing or skipped",
+        };
+        let lost = total.lost();
         let _ = writeln!(
             text,
-            "\nnewly failing {} ({}): {verdict} {limit}",
-            number(failing),
-            share(failing, total.decided())
+            "\n{what} {} ({}): {verdict} {limit}",
+            number(lost),
+            share(lost, total.decided())
         );
     }
     text
@@ -141,6 +145,17 @@ fn undecided(text: &mut String, total: &Tally) {
         for example in &count.examples {
             let _ = writeln!(text, "{:>14}{}", "", example.position);
         }
+    }
+}
+
+fn halting(text: &mut String, total: &Tally) {
+    for (version, count) in total.halting_versions() {
+        let _ = writeln!(
+            text,
+            "\n{version} says `onFailure: {}`: {} fail under it, and a partition halts at the first of its own",
+            count.on_failure,
+            events(count.events)
+        );
     }
 }
 

@@ -1,4 +1,4 @@
-//! For a program: one document; counts are exact, lists are bounded.
+//! For a program: one document, as `schemas/formats/preview-report.schema.json` says; counts are exact, lists are bounded.
 
 use serde_json::{Value, json};
 
@@ -7,10 +7,14 @@ use crate::limit::Conclusion;
 use crate::report::{Report, Stopped};
 use crate::tally::{Change, RuleCount, RuleKey, Tally};
 
+/// Name and version of the document.
+const FORMAT: &str = "tidegate.preview/1";
+
 /// One JSON document.
 pub fn json(report: &Report) -> Value {
     let total = report.total();
     let mut document = counts(&total);
+    document["format"] = json!(FORMAT);
     document["old"] = json!(report.sides.0);
     document["new"] = json!(report.sides.1);
     document["inputs"] = report
@@ -58,6 +62,11 @@ pub fn json(report: &Report) -> Value {
         .unenforced_versions()
         .map(|(version, count)| json!({"version": version, "status": count.status, "would_refuse": count.events}))
         .collect();
+    document["halting"] = total
+        .halting_versions()
+        .map(|(version, count)| json!({"version": version, "on_failure": count.on_failure, "events": count.events}))
+        .collect();
+    document["cut"] = json!(report.was_cut());
     if let Some((open, freed, already)) = report.dead_letters() {
         document["dead_letters"] = json!({"open": open, "freed": freed, "pass_already": already});
     }

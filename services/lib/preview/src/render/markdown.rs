@@ -24,7 +24,11 @@ pub fn markdown(report: &Report) -> String {
         let _ = match conclusion {
             Conclusion::Within => writeln!(head, "Within the limit of {limit}.\n"),
             Conclusion::Exceeded => writeln!(head, "**More than the limit of {limit}.**\n"),
-            Conclusion::CouldNotTell => writeln!(head, "**Could not tell** whether this is within the limit of {limit}.\n"),
+            Conclusion::CouldNotTell => writeln!(
+                head,
+                "**Could not tell** whether this is within the limit of {limit}: {}.\n",
+                report.why_not_told()
+            ),
         };
     }
     head.push_str("| |events|share|\n|---|--:|--:|\n");
@@ -110,6 +114,14 @@ fn tail(report: &Report, total: &Tally) -> String {
             events(count.events)
         ));
     }
+    for (version, count) in total.halting_versions().take(3) {
+        lines.push(format!(
+            "{} says `onFailure: {}`: {} fail under it, and a partition halts at the first of its own.",
+            code(version),
+            count.on_failure,
+            events(count.events)
+        ));
+    }
     let producers = total.producers();
     let hit: Vec<String> = producers
         .iter()
@@ -125,7 +137,7 @@ fn tail(report: &Report, total: &Tally) -> String {
         .iter()
         .take(5)
         .map(|input| {
-            let stopped = input.stopped.map_or(String::new(), |stopped| format!(", {}", stopped.as_str()));
+            let stopped = input.cut().map_or(String::new(), |cut| format!(", {cut}"));
             format!(
                 "{} ({}, `now` {}{stopped})",
                 code(&input.name),

@@ -69,7 +69,11 @@ impl TopicFeed {
             None => None,
         };
         let asked = partitions.len().min(range.partition.map_or(usize::MAX, |_| 1)).max(1) as u64;
-        let last = window.last.unwrap_or(window.events_max).div_ceil(asked);
+        let last = match window.last {
+            Some(last) => last.div_ceil(asked),
+            // Never more than will be read, or what nobody asked for would count as cut.
+            None => (window.events_max / asked).max(1),
+        };
         let mut left = VecDeque::new();
         for (at, (low, high)) in partitions.into_iter().zip(bounds) {
             if range.partition.is_some_and(|wanted| wanted != at.partition) {

@@ -122,6 +122,11 @@ impl Fields {
         self.whole || self.names.iter().any(|read| **read == *name)
     }
 
+    /// The fields; none where the object is used whole.
+    pub(crate) fn names(&self) -> Option<&[Arc<str>]> {
+        (!self.whole).then_some(self.names.as_slice())
+    }
+
     fn add(&mut self, name: &Arc<str>) {
         if !self.reads(name) {
             self.names.push(name.clone());
