@@ -11,7 +11,7 @@ pub mod report;
 pub mod run;
 
 pub use report::{Counts, Entry, NotExecuted, Outcome, Report};
-pub use run::{Filter, run_once};
+pub use run::{Filter, TrafficOf, run, run_once};
 
 #[cfg(test)]
 mod tests;
