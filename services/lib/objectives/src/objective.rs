@@ -204,3 +204,29 @@ impl Planned {
         }
     }
 }
+
+// === impl Clause ===
+
+impl Clause {
+    /// `object.property`, `object`, or nothing for the contract as a whole.
+    pub fn place(&self) -> String {
+        match (&self.object, &self.element) {
+            (Some(object), Some(element)) => format!("{object}.{element}"),
+            (Some(object), None) => object.to_string(),
+            (None, _) => String::new(),
+        }
+    }
+
+    /// The rule, and what it measures where that is another word.
+    pub fn rule_with_metric(&self) -> String {
+        match self.rule == self.metric {
+            true => self.rule.to_string(),
+            false => format!("{} ({})", self.rule, self.metric),
+        }
+    }
+
+    /// Label of metrics: `v<major>/<object>[.<property>]#<rule>`. The same for all versions of a major, which speak about the same rows.
+    pub fn label(&self) -> String {
+        format!("v{}/{}#{}", self.major, self.place(), self.rule)
+    }
+}

@@ -65,10 +65,11 @@ pub(super) fn question(objective: &Objective, now: i64, traffic: &Traffic) -> Op
             let from = now.saturating_sub(*window);
             Question::Alone(format!(
                 "SELECT COALESCE(sum(\"n\"), 0) AS \"rows\", max(\"last\") AS \"newest\", max(\"gap\") AS \"longest\" FROM (\
-                 SELECT \"n\", \"last\", \"first\" - lag(\"last\") OVER (ORDER BY \"b\") AS \"gap\" FROM (\
+                 SELECT \"n\", \"last\", CASE WHEN \"before\" < {from} THEN \"first\" - {from} ELSE \"first\" - \"before\" END AS \"gap\" FROM (\
+                 SELECT *, lag(\"last\") OVER (ORDER BY \"b\") AS \"before\" FROM (\
                  SELECT \"b\", count(*) AS \"n\", min(\"at\") AS \"first\", max(\"at\") AS \"last\" FROM (\
                  SELECT \"at\", CASE WHEN \"at\" <= {from} THEN -1 ELSE (\"at\" - {from}) / {every} END AS \"b\" \
-                 FROM (SELECT {at} AS \"at\" FROM {relation}) WHERE \"at\" <= {now}) GROUP BY \"b\"))"
+                 FROM (SELECT {at} AS \"at\" FROM {relation}) WHERE \"at\" <= {now}) GROUP BY \"b\")))"
             ))
         }
         Probe::Availability { window } => {
