@@ -46,9 +46,12 @@ impl RunName {
     }
 }
 
-/// A schedule as a part of a file name: 64 bits of a hash of each (FNV-1a), joined.
+/// More marks would make a name longer than file systems take. A schedule that is left out counts as not looked at after a restart.
+const MARKS_MAX: usize = 20;
+
+/// Schedules as a part of a file name: 32 bits of a hash of each (FNV-1a), joined.
 pub fn mark<'a>(schedules: impl IntoIterator<Item = &'a str>) -> String {
-    let marks: Vec<String> = schedules.into_iter().map(one_mark).collect();
+    let marks: Vec<String> = schedules.into_iter().take(MARKS_MAX).map(one_mark).collect();
     match marks.is_empty() {
         true => "asked".to_owned(),
         false => marks.join("+"),
@@ -56,10 +59,10 @@ pub fn mark<'a>(schedules: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 fn one_mark(schedule: &str) -> String {
-    let hash = schedule.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-    });
-    format!("{hash:016x}")
+    let hash = schedule
+        .bytes()
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    format!("{hash:08x}")
 }
 
 /// When a schedule of a contract was looked at last; none when it never was.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tidegate_contract::Snapshot;
+use tidegate_flow::Remedy;
 use tidegate_objectives::plan::Folder;
 use tidegate_objectives::{
     Clause, Objective, Observation, Plan, Planned, QueryEngine, Question, SlaVerdict, Traffic, evaluate, fuse, plan, sql,
@@ -117,8 +118,9 @@ fn observe(plan: &Plan, engine: &dyn QueryEngine, questions: &[Question]) -> Vec
     let mut observations: Vec<Observation> = vec![Observation::NoRow; questions.len()];
     for asked in fuse(questions) {
         let answer = engine.query(&plan.tables, &asked.sql);
-        // One that cannot be planned or computed must not take the others along.
-        if answer.is_err() && asked.answers.len() > 1 && asked.answers.iter().all(|(_, places)| places.is_some()) {
+        // One that cannot be planned or computed must not take the others along. A store that is away is away for each.
+        let is_refused = answer.as_ref().is_err_and(|error| error.remedy != Remedy::Retry);
+        if is_refused && asked.answers.len() > 1 && asked.answers.iter().all(|(_, places)| places.is_some()) {
             for (index, _) in &asked.answers {
                 if let Some(sql) = questions[*index].sql() {
                     observations[*index] = Observation::from(engine.query(&plan.tables, &sql));

@@ -21,7 +21,7 @@ fn tidegate(folder: &Path, args: &[&str]) -> (i32, String, String) {
 
 fn with<'a>(args: &[&'a str]) -> Vec<&'a str> {
     let mut all = args.to_vec();
-    all.extend(["--contracts", "demo-lake/contracts", "--lake", "demo-lake"]);
+    all.extend(["--contracts", "mine", "--lake", "demo-lake"]);
     all
 }
 
@@ -52,12 +52,16 @@ fn the_lake_of_a_demo_is_looked_at_once_and_by_schedule() {
     assert_eq!(code, 0, "{out}\n{err}");
 
     // Promises beside those of the demo, which observations of the lake alone decide, and one that they cannot.
-    let contract = folder.path().join("demo-lake/contracts/shop/orders/v1.odcs.yaml");
-    let text = std::fs::read_to_string(&contract).unwrap();
+    let text = std::fs::read_to_string(folder.path().join("demo-lake/contracts/shop/orders/v1.odcs.yaml")).unwrap();
     let more = "slaProperties:\n  - {id: supported, property: endOfSupport, value: '2999-12-31'}\n  \
                 - {id: young, property: retention, value: 1, unit: d, valueExt: max}\n  \
                 - {id: errors, property: errorRate, value: 50, unit: percent}\n";
-    std::fs::write(&contract, text.replacen("slaProperties:\n", more, 1)).unwrap();
+    std::fs::create_dir(folder.path().join("mine")).unwrap();
+    std::fs::write(
+        folder.path().join("mine/orders.odcs.yaml"),
+        text.replacen("slaProperties:\n", more, 1),
+    )
+    .unwrap();
 
     let (code, out, _) = tidegate(folder.path(), &with(&["sla", "run", "--once", "--output", "json", "--history"]));
     assert_eq!(code, 2, "nobody could tell the error rate without brokers: {out}");
@@ -116,22 +120,17 @@ fn the_lake_of_a_demo_is_looked_at_once_and_by_schedule() {
         .unwrap();
     let log = BufReader::new(child.stderr.take().unwrap());
     let mut served = Served(child);
-    let (mut address, mut looked) = (None, 0);
-    // Contracts that were never looked at are looked at at once; the log says when each was.
-    let contracts = documents
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|document| document["tidegate"]["counts"]["skip"] != document["results"].as_array().unwrap().len())
-        .count();
-    for line in log.lines() {
+    let mut address = None;
+    // A contract that was never looked at is looked at at once, and the log says so.
+    // Kept to the end: a log that nobody reads ends the process.
+    let mut lines = log.lines();
+    for line in lines.by_ref() {
         let line: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
         let text = line.to_string();
         if let Some(at) = line.pointer("/fields/address").or_else(|| line.get("address")) {
             address = Some(at.as_str().unwrap().to_owned());
         }
-        looked += usize::from(text.contains("\"looked at\""));
-        if looked == contracts {
+        if text.contains("\"looked at\"") {
             break;
         }
     }
@@ -154,6 +153,7 @@ fn the_lake_of_a_demo_is_looked_at_once_and_by_schedule() {
     let stopped = Command::new("kill").arg("-TERM").arg(served.0.id().to_string()).status().unwrap();
     assert!(stopped.success());
     assert_eq!(served.0.wait().unwrap().code(), Some(0), "a stop is no fault");
+    drop(lines);
 
     let (code, out, err) = tidegate(folder.path(), &with(&["sla", "history", "--rule", "supported", "--output", "json"]));
     assert_eq!(code, 0, "{err}");

@@ -280,3 +280,16 @@ fn the_history_is_read_back_by_its_names() {
     let path = store.objects.lock().unwrap().keys().next().unwrap().clone();
     assert!(path.starts_with("sla/history/shop/v1/date=2026-11-21/"), "{path}");
 }
+
+#[test]
+fn names_of_many_schedules_stay_short() {
+    let many: Vec<String> = (0..60).map(|minute| format!("{minute} * * * *")).collect();
+    let name = RunName {
+        folder: "shop/v1".into(),
+        scheduled: NOON,
+        mark: history::mark(many.iter().map(String::as_str)),
+    };
+    assert!(name.path().rsplit('/').next().unwrap().len() < 255);
+    assert_eq!(history::mark([]), "asked");
+    assert_ne!(history::mark(["@daily"]), history::mark(["@hourly"]));
+}
