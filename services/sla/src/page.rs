@@ -14,7 +14,7 @@ h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}p{margin:.3
 .counts{display:flex;gap:.6rem;flex-wrap:wrap;margin:1rem 0}.counts div{border:1px solid var(--line);border-radius:.5rem;padding:.4rem .9rem;background:var(--soft)}\
 .counts b{display:block;font-size:1.4rem}\
 table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.45rem .6rem;border-bottom:1px solid var(--line)}\
-th{font-weight:600;color:var(--dim);font-size:.85rem}td.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}td.w{overflow-wrap:anywhere}\
+th{font-weight:600;color:var(--dim);font-size:.85rem}td.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}td.w{overflow-wrap:anywhere;min-width:8.5rem}th.n{text-align:right}\
 .pass{color:var(--pass)}.warn{color:var(--warn)}.fail{color:var(--fail)}.error{color:var(--error)}.skip{color:var(--dim)}\
 .s{font-weight:700;white-space:nowrap}details{margin-top:.2rem;color:var(--dim)}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--soft);padding:.5rem;border-radius:.3rem;margin:.3rem 0}\
 .wrap{overflow-x:auto}";
@@ -50,7 +50,7 @@ impl Report {
         for contract in self.contracts() {
             let part = self.of(&contract);
             let _ = writeln!(out, "<h2>{}</h2>\n<div class=\"wrap\"><table>", escaped(&contract.to_string()));
-            out.push_str("<tr><th>status</th><th>what</th><th>rule</th><th>measured</th><th>promise</th><th>budget left</th><th>in words</th></tr>\n");
+            out.push_str("<tr><th>status</th><th>what</th><th>rule</th><th class=\"n\">measured</th><th class=\"n\">promise</th><th class=\"n\">budget left</th><th>in words</th></tr>\n");
             for entry in &part.entries {
                 judged(&mut out, entry);
             }
