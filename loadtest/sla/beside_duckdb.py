@@ -54,8 +54,8 @@ def statements() -> dict[str, str]:
         "fast": f"SELECT approx_quantile({LAG}, 0.99), count(*), count({LAG}), count(*) FILTER (WHERE {LAG} > 30000000), max({LAG}) FROM log",
         "rate": f"SELECT count(*) FILTER (WHERE {window(3600 * 1_000_000)}) / 3600.0, count(*) FROM log",
         "rhythm": f"SELECT greatest(max(gap), {NOW} - max(last)) / 1e6 FROM (SELECT last, first - CASE WHEN lag(last) OVER (ORDER BY b) < {NOW - day} THEN {NOW - day} ELSE lag(last) OVER (ORDER BY b) END AS gap FROM "
-                  f"(SELECT CASE WHEN at <= {NOW - day} THEN -1 ELSE (at - {NOW - day}) // {minute} END AS b, min(at) AS first, max(at) AS last "
-                  f"FROM (SELECT {AT} AS at FROM log) WHERE at <= {NOW} GROUP BY 1))",
+                  f"(SELECT CASE WHEN moment <= {NOW - day} THEN -1 ELSE (moment - {NOW - day}) // {minute} END AS b, min(moment) AS first, max(moment) AS last "
+                  f"FROM (SELECT {AT} AS moment FROM log) WHERE moment <= {NOW} GROUP BY 1))",
     }
 
 
