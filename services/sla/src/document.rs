@@ -3,7 +3,7 @@
 //! What the draft has no place for stands under `tidegate`. `schemas/formats/sla-report.schema.json` describes all of it.
 
 use serde_json::{Map, Value, json};
-use tidegate_contract::{ContractRef, Severity};
+use tidegate_contract::ContractRef;
 use tidegate_objectives::Clause;
 
 use crate::report::{Entry, NotExecuted, Outcome, Report};
@@ -83,6 +83,20 @@ fn judged(entry: &Entry) -> Value {
             measure.insert("unit".into(), json!(measured.unit));
         }
         result.insert("measure".into(), Value::Object(measure));
+        if let Some(budget) = &measured.budget {
+            let windows: Vec<Value> = budget
+                .windows
+                .iter()
+                .map(|(name, good, bad)| json!({ "window": name, "good": good, "bad": bad, "burnRate": budget.burn(*good, *bad) }))
+                .collect();
+            result["tidegate"]["budget"] = json!({
+                "allowed": budget.allowed,
+                "good": budget.whole.0,
+                "bad": budget.whole.1,
+                "remaining": budget.remaining(),
+                "windows": windows,
+            });
+        }
     }
     if let Some(query) = &entry.evidence {
         result["tidegate"]["query"] = json!(query);
@@ -95,11 +109,7 @@ fn not_executed(skipped: &NotExecuted) -> Value {
 }
 
 fn head(clause: &Clause, status: &str, says: &str) -> Map<String, Value> {
-    let severity = match clause.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Info => "info",
-    };
+    let severity = crate::history::severity(clause.severity);
     let (kind, identifier) = match (&clause.object, &clause.element) {
         (Some(object), Some(element)) => ("property", format!("{object}.{element}")),
         (Some(object), None) => ("object", object.to_string()),
@@ -132,6 +142,6 @@ fn head(clause: &Clause, status: &str, says: &str) -> Map<String, Value> {
 }
 
 /// RFC 3339 in UTC. Instants past year 9999 cannot be written and come out as the epoch's number.
-fn instant(micros: i64) -> String {
+pub(crate) fn instant(micros: i64) -> String {
     jiff::Timestamp::from_microsecond(micros).map_or_else(|_| micros.to_string(), |instant| instant.to_string())
 }

@@ -125,21 +125,11 @@ impl Report {
 }
 
 fn row(status: &str, clause: &Clause, measured: String, limit: String, says: &str) -> [String; 7] {
-    let element = match (&clause.object, &clause.element) {
-        (Some(object), Some(element)) => format!("{object}.{element}"),
-        (Some(object), None) => object.to_string(),
-        (None, _) => String::new(),
-    };
-    let rule = if clause.rule == clause.metric {
-        clause.rule.to_string()
-    } else {
-        format!("{} ({})", clause.rule, clause.metric)
-    };
     [
         status.to_owned(),
         clause.contract.to_string(),
-        element,
-        rule,
+        clause.place(),
+        clause.rule_with_metric(),
         measured,
         limit,
         says.to_owned(),
@@ -180,5 +170,15 @@ impl Outcome {
             Outcome::Fail => "fail",
             Outcome::Error => "error",
         }
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    /// What was measured, where that is a number.
+    pub fn number(&self) -> Option<f64> {
+        let measured = self.measured.as_ref().filter(|measured| measured.numeric)?;
+        measured.value.parse().ok()
     }
 }

@@ -1,10 +1,14 @@
 //! One pass over all objectives.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tidegate_contract::Snapshot;
+use tidegate_flow::Remedy;
 use tidegate_objectives::plan::Folder;
-use tidegate_objectives::{Clause, Objective, Observation, Plan, Planned, QueryEngine, SlaVerdict, evaluate, plan, sql};
+use tidegate_objectives::{
+    Clause, Objective, Observation, Plan, Planned, QueryEngine, Question, SlaVerdict, Traffic, evaluate, fuse, plan, sql,
+};
 
 use crate::report::{Entry, NotExecuted, Outcome, Report};
 
@@ -17,13 +21,25 @@ pub struct Filter {
     pub object: Option<Arc<str>>,
     /// Only this rule or SLA property id.
     pub rule: Option<Arc<str>>,
+    /// Only clauses of these ids ([`Clause::id`]).
+    pub clauses: Option<BTreeSet<Arc<str>>>,
+}
+
+/// Says what is known of an object beside its rows: contract id, object name, major version. Asked once for each object and pass.
+pub type TrafficOf<'a> = &'a dyn Fn(&str, &str, u64) -> Traffic;
+
+/// As [`run`], with nothing known beside the rows.
+pub fn run_once(snapshot: &Snapshot, engine: &dyn QueryEngine, folder: Folder<'_>, now: i64, filter: &Filter) -> Report {
+    run(snapshot, engine, folder, &|_, _, _| Traffic::default(), now, filter)
 }
 
 /// Judges every clause that the filter lets through, in the order of the snapshot and of the files.
 ///
-/// `folder` says where the sink puts an object's rows. `now` is in microseconds since the epoch; all objectives are judged at the same instant. A question that fails is an entry of its own
-/// ([`Outcome::Error`]) and stops nothing. Nothing is retried: the report says what could not be told, and the caller runs it again.
-pub fn run_once(snapshot: &Snapshot, engine: &dyn QueryEngine, folder: Folder<'_>, now: i64, filter: &Filter) -> Report {
+/// `folder` says where the sink puts an object's rows. `now` is in microseconds since the epoch; all objectives are judged at the same
+/// instant. Objectives about the same rows are asked together; where that fails, each is asked alone, so that a question that fails is an
+/// entry of its own ([`Outcome::Error`]) and stops nothing. Nothing is retried: the report says what could not be told, and the caller runs
+/// it again.
+pub fn run(snapshot: &Snapshot, engine: &dyn QueryEngine, folder: Folder<'_>, traffic: TrafficOf<'_>, now: i64, filter: &Filter) -> Report {
     let mut report = Report {
         observed_at: now,
         commit: snapshot.commit.clone(),
@@ -36,9 +52,11 @@ pub fn run_once(snapshot: &Snapshot, engine: &dyn QueryEngine, folder: Folder<'_
         .filter(|plan| filter.contract.as_ref().is_none_or(|id| *id == plan.contract.id))
     {
         report.per_record += plan.per_record;
-        for planned in plan.clauses.iter().filter(|planned| filter.lets(planned.clause())) {
+        let chosen: Vec<&Planned> = plan.clauses.iter().filter(|planned| filter.lets(planned.clause())).collect();
+        let mut judged = judge_all(plan, &chosen, engine, traffic, now).into_iter();
+        for planned in chosen {
             match planned {
-                Planned::Judge(objective) => report.entries.push(judge(plan, objective, engine, now)),
+                Planned::Judge(_) => report.entries.extend(judged.next()),
                 Planned::Undecidable { clause, why } => {
                     report.entries.push(Entry {
                         clause: clause.clone(),
@@ -58,10 +76,66 @@ pub fn run_once(snapshot: &Snapshot, engine: &dyn QueryEngine, folder: Folder<'_
     report
 }
 
-fn judge(plan: &Plan, objective: &Objective, engine: &dyn QueryEngine, now: i64) -> Entry {
-    let question = sql::question(objective, now);
-    let observation = Observation::from(engine.query(&plan.tables, &question));
-    let verdict = evaluate(objective, &observation, now);
+/// One entry for each objective, in their order.
+fn judge_all(plan: &Plan, chosen: &[&Planned], engine: &dyn QueryEngine, traffic: TrafficOf<'_>, now: i64) -> Vec<Entry> {
+    let objectives: Vec<&Objective> = chosen
+        .iter()
+        .filter_map(|planned| match planned {
+            Planned::Judge(objective) => Some(objective),
+            _ => None,
+        })
+        .collect();
+    let mut known: BTreeMap<&str, Traffic> = BTreeMap::new();
+    for objective in &objectives {
+        if let Some(object) = &objective.clause.object {
+            known
+                .entry(object)
+                .or_insert_with(|| traffic(&plan.contract.id, object, objective.clause.major));
+        }
+    }
+    let nothing = Traffic::default();
+    let beside = |objective: &Objective| match &objective.clause.object {
+        Some(object) => &known[&**object],
+        None => &nothing,
+    };
+    let questions: Vec<Question> = objectives
+        .iter()
+        .map(|objective| sql::question(objective, now, beside(objective)))
+        .collect();
+    let observations = observe(plan, engine, &questions);
+    objectives
+        .iter()
+        .zip(questions.iter().zip(&observations))
+        .map(|(objective, (question, observation))| {
+            let verdict = evaluate(objective, observation, beside(objective), now);
+            entry(objective, verdict, question.sql())
+        })
+        .collect()
+}
+
+/// What each question learned.
+fn observe(plan: &Plan, engine: &dyn QueryEngine, questions: &[Question]) -> Vec<Observation> {
+    let mut observations: Vec<Observation> = vec![Observation::NoRow; questions.len()];
+    for asked in fuse(questions) {
+        let answer = engine.query(&plan.tables, &asked.sql);
+        // One that cannot be planned or computed must not take the others along. A store that is away is away for each.
+        let is_refused = answer.as_ref().is_err_and(|error| error.remedy != Remedy::Retry);
+        if is_refused && asked.answers.len() > 1 && asked.answers.iter().all(|(_, places)| places.is_some()) {
+            for (index, _) in &asked.answers {
+                if let Some(sql) = questions[*index].sql() {
+                    observations[*index] = Observation::from(engine.query(&plan.tables, &sql));
+                }
+            }
+            continue;
+        }
+        for (index, observation) in asked.hand_out(&Observation::from(answer)) {
+            observations[index] = observation;
+        }
+    }
+    observations
+}
+
+fn entry(objective: &Objective, verdict: SlaVerdict, evidence: Option<String>) -> Entry {
     let outcome = Outcome::of(&verdict, objective.clause.severity);
     let (measured, mut says) = match verdict {
         SlaVerdict::Met(measured) | SlaVerdict::Breached(measured) => {
@@ -79,7 +153,7 @@ fn judge(plan: &Plan, objective: &Objective, engine: &dyn QueryEngine, now: i64)
         outcome,
         measured,
         says,
-        evidence: Some(question),
+        evidence,
     }
 }
 
@@ -88,6 +162,7 @@ fn judge(plan: &Plan, objective: &Objective, engine: &dyn QueryEngine, now: i64)
 impl Filter {
     fn lets(&self, clause: &Clause) -> bool {
         let object = self.object.as_ref().is_none_or(|wanted| clause.object.as_ref() == Some(wanted));
-        object && self.rule.as_ref().is_none_or(|wanted| *wanted == clause.rule)
+        let listed = self.clauses.as_ref().is_none_or(|wanted| wanted.contains(&clause.id));
+        object && listed && self.rule.as_ref().is_none_or(|wanted| *wanted == clause.rule)
     }
 }

@@ -8,7 +8,7 @@ use arrow::array::{ArrayRef, Decimal128Array, Int64Array, ListBuilder, StringArr
 use arrow::datatypes::{DataType, Field};
 use tidegate_contract::{ContractFile, Snapshot};
 use tidegate_flow::{Remedy, WorldError};
-use tidegate_objectives::{QueryEngine, Rows, TableSpec};
+use tidegate_objectives::{DeadLetters, QueryEngine, Rows, TableSpec, Traffic};
 
 use crate::{Entry, Filter, Outcome, Report, run_once};
 use lake::{Stand, instants};
@@ -487,4 +487,153 @@ fn described(documents: &serde_json::Value, schema: &serde_json::Value) {
         }
     }
     walk(documents, schema, schema, "$");
+}
+
+const PROMISES: &str = r"
+schema:
+  - name: orders
+    physicalType: topic
+    properties:
+      - {name: id, logicalType: integer}
+      - {name: at, logicalType: timestamp}
+slaProperties:
+  - {id: rhythm, property: frequency, value: 10, unit: min, valueExt: PT1H}
+  - {id: rhythm-kept, property: fy, value: 30, unit: min, valueExt: PT1H}
+  - {id: rate, property: throughput, value: 5, unit: records/h}
+  - {id: rate-broken, property: throughput, value: 1, unit: records/min}
+  - {id: errors, property: errorRate, value: 20, unit: percent, valueExt: P1D}
+  - {id: errors-broken, property: er, value: 10%, valueExt: P1D}
+  - {id: up, property: availability, value: 80%, valueExt: P1D}
+  - {id: kept-long, property: retention, value: 1, unit: h, valueExt: min}
+  - {id: kept-short, property: retention, value: 1, unit: h, valueExt: max}
+  - {id: by-eleven, property: timeOfAvailability, value: '11:00Z', element: orders.at}
+  - {id: supported, property: endOfSupport, value: '2026-11-21'}
+  - {id: over, property: el, value: '2026-11-20'}
+  - {id: unclear, property: errorRate, value: 0.1}
+  - {id: odd, property: generalAvailability, value: '2020-01-01'}
+";
+
+#[test]
+fn every_promise_that_observations_decide_over_real_files() {
+    let stand = Stand::new();
+    let minutes = |ago: &[i64]| instants(&ago.iter().map(|ago| Some(NOW - ago * 60 * SECOND)).collect::<Vec<_>>());
+    // The record timestamps; one row belongs to yesterday.
+    let arrived = [1500, 58, 50, 42, 20, 2];
+    stand.write(
+        "lake/urn_shop_orders/orders/v1/date=2026-11-21/one.parquet",
+        vec![
+            ("id", Arc::new(Int64Array::from_iter_values(0..6)) as ArrayRef),
+            ("at", minutes(&[1500, 58, 50, 42, 20, 2])),
+            ("_tidegate_timestamp", minutes(&arrived)),
+        ],
+    );
+    // A dead letter in a minute in which nothing passed.
+    let traffic = Traffic {
+        waiting: Some(false),
+        first_files_kept: Some(true),
+        dead_letters: Some(DeadLetters {
+            since: i64::MIN,
+            minutes: [(tidegate_objectives::traffic::minute(NOW - 30 * 60 * SECOND), 1)].into(),
+        }),
+        why: None,
+    };
+    let pass = |traffic: &dyn Fn(&str, &str, u64) -> Traffic| {
+        crate::run(&snapshot(PROMISES), &stand.lake, &folder, traffic, NOW, &Filter::default())
+    };
+    let report = pass(&|_, _, _| traffic.clone());
+    for (rule, outcome, value) in [
+        // 42 to 20 minutes ago.
+        ("rhythm", Outcome::Fail, "1320"),
+        ("rhythm-kept", Outcome::Pass, "1320"),
+        ("rate", Outcome::Pass, "5"),
+        ("rate-broken", Outcome::Fail, "0.08333333333333333"),
+        ("errors", Outcome::Pass, "16.666666666666668"),
+        ("errors-broken", Outcome::Fail, "16.666666666666668"),
+        ("up", Outcome::Pass, "83.33333333333333"),
+        ("kept-long", Outcome::Pass, "90000"),
+        ("kept-short", Outcome::Fail, "90000"),
+        ("by-eleven", Outcome::Pass, "100"),
+        ("supported", Outcome::Pass, "43200"),
+        ("over", Outcome::Fail, "-43200"),
+    ] {
+        assert_eq!(measured(&report, rule), (outcome, value), "{rule}: {}", entry(&report, rule).says);
+    }
+    assert_eq!(entry(&report, "unclear").outcome, Outcome::Error);
+    assert!(report.not_executed.iter().any(|skipped| &*skipped.clause.rule == "odd"));
+    described(&report.to_json(), &schema());
+    // Where nobody counts dead letters, nothing is promised kept by them.
+    let blind = pass(&|_, _, _| Traffic::default());
+    for rule in ["errors", "up"] {
+        assert_eq!(entry(&blind, rule).outcome, Outcome::Error, "{rule}");
+    }
+    assert_eq!(entry(&blind, "kept-long").outcome, Outcome::Pass, "the oldest row is old enough");
+}
+
+/// Answers from the lake, and counts the statements.
+struct Counting<'a>(&'a Stand, std::cell::RefCell<Vec<String>>);
+
+impl QueryEngine for Counting<'_> {
+    fn query(&self, tables: &[TableSpec], sql: &str) -> Result<Rows, WorldError> {
+        self.1.borrow_mut().push(sql.to_owned());
+        self.0.lake.query(tables, sql)
+    }
+}
+
+#[test]
+fn rules_share_scans_and_say_what_they_say_alone() {
+    let stand = Stand::new();
+    orders(&stand);
+    // Without the rule whose statement cannot be planned: it is alone anyway.
+    let counting = Counting(&stand, Default::default());
+    let together = run_once(&snapshot(ORDERS), &counting, &folder, NOW, &Filter::default());
+    let asked = counting.1.into_inner();
+    let fused: Vec<&String> = asked.iter().filter(|sql| sql.contains("\"c0\"")).collect();
+    assert_eq!(fused.len(), 2, "one scan of the rows, one of the log: {asked:#?}");
+    for entry in &together.entries {
+        let alone = Filter {
+            rule: Some(entry.clause.rule.clone()),
+            ..Filter::default()
+        };
+        let alone = run_once(&snapshot(ORDERS), &stand.lake, &folder, NOW, &alone);
+        let alone = alone.entries.iter().find(|other| other.clause.id == entry.clause.id).unwrap();
+        assert_eq!((alone.outcome, &alone.says), (entry.outcome, &entry.says), "{}", entry.clause.id);
+    }
+}
+
+#[test]
+fn a_question_that_fails_takes_no_other_along() {
+    let stand = Stand::new();
+    orders(&stand);
+    struct Refusing<'a>(&'a Stand);
+    impl QueryEngine for Refusing<'_> {
+        fn query(&self, tables: &[TableSpec], sql: &str) -> Result<Rows, WorldError> {
+            match sql.contains("regexp_like") {
+                true => Err(WorldError::new(Remedy::Operator, "no such function")),
+                false => self.0.lake.query(tables, sql),
+            }
+        }
+    }
+    let report = run_once(&snapshot(ORDERS), &Refusing(&stand), &folder, NOW, &Filter::default());
+    assert_eq!(entry(&report, "channel-shape").says, "no such function");
+    assert_eq!(measured(&report, "channel-known").0, Outcome::Fail);
+    assert_eq!(measured(&report, "enough").0, Outcome::Pass);
+}
+
+#[test]
+fn junit_and_page_say_the_same_and_escape_everything() {
+    let stand = Stand::new();
+    orders(&stand);
+    let body = ORDERS.replace("{id: enough,", "{id: \"<b>&\\\"eno\\e[31mugh\",");
+    let report = run_once(&snapshot(&body), &stand.lake, &folder, NOW, &Filter::default());
+    let counts = report.counts();
+    let junit = report.to_junit();
+    assert_eq!(junit.matches("<failure ").count(), counts.fail);
+    assert_eq!(junit.matches("<error ").count(), counts.error);
+    assert_eq!(junit.matches("<skipped ").count(), counts.skip);
+    assert!(junit.contains("&lt;b&gt;&amp;&quot;eno\u{fffd}[31mugh"), "{junit}");
+    let page = report.to_html();
+    assert!(page.contains("&lt;b&gt;&amp;") && !page.contains("<b>&") && !page.contains('\u{1b}'));
+    for outside in ["http://", "https://", "<script", "src=", "url("] {
+        assert!(!page.contains(outside), "the page needs {outside}");
+    }
 }

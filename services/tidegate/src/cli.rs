@@ -7,6 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod alerts;
 mod dead_letters;
+mod sla;
+
+pub(crate) use sla::{SlaArgs, SlaCommand, SlaHistoryArgs, SlaOutput, SlaServeArgs};
 
 pub(crate) use alerts::{AlertsArgs, AlertsCommand, RuleForm, SlaChecks};
 pub(crate) use dead_letters::{DlqCommand, DlqExportArgs, DlqLookArgs, DlqLsArgs, DlqMarkArgs, DlqShowArgs, ReplayArgs, SaidArg};
@@ -40,6 +43,7 @@ const EXAMPLES: &str = "Examples:
   tidegate validate --config tidegate.yaml          judge topics: validated and dead-letter topics
   tidegate sink --config tidegate.yaml              land validated topics as Parquet
   tidegate sla run --once --config tidegate.yaml    check the contracts' SLAs on the lake
+  tidegate sla serve --config tidegate.yaml         the same by the contracts' schedules
   tidegate registry serve --contracts URL           serve the contracts of a Git repository
   tidegate bundle . --out contracts.tidegate        contracts as one file, for an object store
   tidegate dlq ls --config tidegate.yaml            dead letters, in groups
@@ -112,12 +116,6 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Say which build this is, and the version of its judge.
     Version(VersionArgs),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum SlaCommand {
-    /// Measure and evaluate every objective of the contracts in force.
-    Run(SlaArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -549,17 +547,6 @@ pub(crate) struct BundleArgs {
     /// Config file (YAML), for how source and store are reached.
     #[arg(long, short, env = "TIDEGATE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SlaArgs {
-    /// Evaluate once and exit (the schedule is the CronJob's).
-    #[arg(long, required = true)]
-    pub(crate) once: bool,
-    #[arg(long, default_value = "human")]
-    pub(crate) output: Output,
-    #[command(flatten)]
-    pub(crate) role: RoleArgs,
 }
 
 #[derive(Debug, Args)]

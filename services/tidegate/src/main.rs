@@ -47,9 +47,11 @@ fn main() -> std::process::ExitCode {
         Command::Explain(args) => commands::explain::run(&args),
         Command::Validate(args) => commands::validate::run(&args),
         Command::Sink(args) => commands::sink::run(&args),
-        Command::Sla {
-            command: SlaCommand::Run(args),
-        } => commands::sla::run(&args),
+        Command::Sla { command } => match command {
+            SlaCommand::Run(args) => commands::sla::run(&args),
+            SlaCommand::Serve(args) => commands::sla::serve(&args),
+            SlaCommand::History(args) => commands::sla::history(&args),
+        },
         Command::Registry {
             command: RegistryCommand::Serve(args),
         } => commands::registry::run(&args),

@@ -9,3 +9,4 @@ pub(crate) mod lag;
 pub(crate) mod metered;
 pub(crate) mod meters;
 pub(crate) mod schemas;
+pub(crate) mod sla_watch;

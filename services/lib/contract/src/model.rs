@@ -448,6 +448,8 @@ pub struct QualityRule {
     pub percent: bool,
     /// Operations of change events on which a row rule is asked; empty means all that leave a row. (setting `operations` of the rule)
     pub operations: Vec<RowOperation>,
+    /// `schedule`, a cron expression, when `scheduler: cron`.
+    pub schedule: Option<Arc<str>>,
     /// Where.
     pub location: Location,
 }

@@ -13,9 +13,12 @@ use tidegate_contract::model::{Literal, Threshold};
 use crate::number::Number;
 use crate::objective::{Limit, Objective, Probe};
 use crate::observation::{Cell, Observation};
+use crate::traffic::{Budget, Traffic};
+
+mod promises;
 
 /// What became of an objective.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum SlaVerdict {
     /// The promise holds.
     Met(Measured),
@@ -29,7 +32,7 @@ pub enum SlaVerdict {
 }
 
 /// What was measured and what it was held against.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Measured {
     /// A number as decimal text, a truth value, `null`; for text only its length is told.
     pub value: String,
@@ -41,10 +44,17 @@ pub struct Measured {
     pub unit: &'static str,
     /// One sentence for a person, without event content.
     pub says: String,
+    /// What the value is held against, where that is one number in the value's unit.
+    pub limit_number: Option<f64>,
+    /// How the budget is spent, for promises about a share.
+    pub budget: Option<Budget>,
 }
 
-/// Judges one objective. `now` is in microseconds since the epoch and the same that its question was asked with.
-pub fn evaluate(objective: &Objective, observation: &Observation, now: i64) -> SlaVerdict {
+/// Judges one objective. `now` is in microseconds since the epoch and the same that its question was asked with, and so is `traffic`.
+pub fn evaluate(objective: &Objective, observation: &Observation, traffic: &Traffic, now: i64) -> SlaVerdict {
+    if let Probe::Until(end) = &objective.probe {
+        return promises::until(*end, now);
+    }
     let row = match observation {
         Observation::Missing(why) => return unknown(why.as_str()),
         Observation::NoData(tables) => return unknown(format!("the lake has no file for {}", tables.join(", "))),
@@ -52,19 +62,27 @@ pub fn evaluate(objective: &Objective, observation: &Observation, now: i64) -> S
         Observation::Row(row) => row,
     };
     match (&objective.probe, &objective.limit) {
-        (Probe::Freshness(_), Limit::Within(within)) => freshness(row, *within, now),
+        (Probe::Freshness(_), Limit::Within(within)) => freshness(row, *within, traffic, now),
         (Probe::Latency(_), Limit::Within(within)) => latency(row, *within),
         (Probe::Sql(_), Limit::Operator { threshold, percent }) => match row.first() {
             Some(cell) => judge(cell, threshold, if *percent { "percent" } else { "" }, None),
             None => unknown("the query gave no column"),
         },
+        (Probe::Frequency { every, window }, _) => promises::frequency(row, *every, *window, traffic, now),
+        (Probe::Throughput { per, window }, Limit::Operator { threshold, .. }) => promises::throughput(row, *per, *window, threshold),
+        (Probe::ErrorRate { window }, Limit::Operator { threshold, .. }) => promises::error_rate(row, *window, threshold, traffic, now),
+        (Probe::Availability { window }, Limit::Operator { threshold, .. }) => {
+            promises::availability(row, *window, threshold, traffic, now)
+        }
+        (Probe::Retention, limit) => promises::retention(row, limit, traffic, now),
+        (Probe::DayBy { time, offset, .. }, _) => promises::day_by(row, *time, *offset, now),
         (_, Limit::Operator { threshold, percent }) => counted(row, threshold, *percent),
-        (_, Limit::Within(_)) => unreachable!("`plan` gives a length of time to freshness and latency only"),
+        (_, Limit::Within(_) | Limit::AtLeast(_)) => unreachable!("`plan` gives a length of time to promises about time only"),
     }
 }
 
 /// Columns: rows, timed, newest, future.
-fn freshness(row: &[Cell], within: i64, now: i64) -> SlaVerdict {
+fn freshness(row: &[Cell], within: i64, traffic: &Traffic, now: i64) -> SlaVerdict {
     let [rows, timed, newest, future] = row else { return shape() };
     let (Some(rows), Some(timed), Some(future)) = (rows.whole(), timed.whole(), future.whole()) else {
         return shape();
@@ -81,14 +99,25 @@ fn freshness(row: &[Cell], within: i64, now: i64) -> SlaVerdict {
     if future > 0 {
         says.push_str(&format!("; {future} rows dated in the future are left out"));
     }
+    // Idle is not stale: where everything that was ever sent is in the lake, nothing fresher exists.
+    let idle = age > within && traffic.waiting == Some(false);
+    if age > within {
+        says.push_str(match traffic.waiting {
+            Some(false) => "; idle: nothing is waiting in the source, so nothing fresher exists",
+            Some(true) => "; records are waiting in the source",
+            None => "; whether the source is idle is not known",
+        });
+    }
     verdict(
-        age <= within,
+        age <= within || idle,
         Measured {
             value: seconds(age),
             numeric: true,
             limit: format!("<= {}", seconds(within)),
             unit: "seconds",
             says,
+            limit_number: Some(within as f64 / 1e6),
+            budget: None,
         },
     )
 }
@@ -134,6 +163,8 @@ fn latency(row: &[Cell], within: i64) -> SlaVerdict {
             limit: format!("<= {}", seconds(within)),
             unit: "seconds",
             says,
+            limit_number: Some(within as f64 / 1e6),
+            budget: None,
         },
     )
 }
@@ -193,6 +224,8 @@ fn judge(cell: &Cell, threshold: &Threshold, unit: &'static str, says: Option<St
             limit,
             unit,
             says,
+            limit_number: one_number(threshold),
+            budget: None,
         },
     )
 }
@@ -228,6 +261,17 @@ fn compared(value: &Number, threshold: &Threshold) -> Result<bool, String> {
         Threshold::NotBetween(from, to) => !between(from, to)?,
         Threshold::Be(_) | Threshold::NotBe(_) => unreachable!("compared by `equal`"),
     })
+}
+
+/// The limit, where it is one number.
+fn one_number(threshold: &Threshold) -> Option<f64> {
+    match threshold {
+        Threshold::GreaterThan(value) | Threshold::GreaterOrEqual(value) | Threshold::LessThan(value) | Threshold::LessOrEqual(value) => {
+            Some(*value)
+        }
+        Threshold::Be(Literal::Number(text)) => text.parse().ok(),
+        _ => None,
+    }
 }
 
 /// What is good, in signs.

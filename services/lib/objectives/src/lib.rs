@@ -10,15 +10,21 @@
 pub mod column;
 pub mod duration;
 pub mod evaluate;
+pub mod fuse;
 pub mod guard;
 pub mod number;
 pub mod objective;
 pub mod observation;
 pub mod plan;
+mod reading;
 pub mod sql;
+pub mod traffic;
 
 pub use column::{Column, ColumnKind};
 pub use evaluate::{Measured, SlaVerdict, evaluate};
+pub use fuse::{Asked, fuse};
 pub use number::Number;
 pub use objective::{Clause, EventTime, Limit, Objective, Plan, Planned, Probe, RowSet};
 pub use observation::{Cell, Observation, QueryEngine, Rows, TableSource, TableSpec};
+pub use sql::Question;
+pub use traffic::{Budget, DeadLetters, Traffic};

@@ -33,6 +33,8 @@ pub struct Clause {
     pub driver: Option<Arc<str>>,
     /// Where.
     pub location: Location,
+    /// Cron expression of its own, as written.
+    pub schedule: Option<Arc<str>>,
 }
 
 /// A clause that can be judged.
@@ -78,6 +80,43 @@ pub enum Probe {
     DuplicateValues(Vec<Column>),
     /// First column of the first row of the contract's own query, placeholders filled.
     Sql(Arc<str>),
+    /// Longest time without a record, within the last `window`; both in microseconds. Time since the last record counts too.
+    Frequency {
+        /// The promised gap.
+        every: i64,
+        /// How far back it is looked.
+        window: i64,
+    },
+    /// Records that passed in the last `window`, scaled to `per`; both in microseconds.
+    Throughput {
+        /// What time the promise counts by.
+        per: i64,
+        /// How far back it is looked.
+        window: i64,
+    },
+    /// Dead letters among all records of the last `window`.
+    ErrorRate {
+        /// Microseconds.
+        window: i64,
+    },
+    /// Minutes of the last `window` in which a record passed, among those in which any came.
+    Availability {
+        /// Microseconds.
+        window: i64,
+    },
+    /// Age of the oldest row, by its record's timestamp.
+    Retention,
+    /// Rows of a day that had come by a time of the next: microseconds after midnight, and to add to UTC.
+    DayBy {
+        /// What day a row belongs to.
+        event: EventTime,
+        /// The time.
+        time: i64,
+        /// The offset of its clock.
+        offset: i64,
+    },
+    /// Time left until this instant (microseconds since the epoch). Asks nothing of the lake.
+    Until(i64),
 }
 
 /// Where the time of an event stands.
@@ -96,6 +135,8 @@ pub enum EventTime {
 pub enum Limit {
     /// At most so many microseconds.
     Within(i64),
+    /// At least so many microseconds.
+    AtLeast(i64),
     /// One ODCS operator.
     Operator {
         /// Operator with its value; it says what is good.
@@ -161,5 +202,31 @@ impl Planned {
             Planned::Judge(objective) => &objective.clause,
             Planned::Undecidable { clause, .. } | Planned::NotExecuted { clause, .. } => clause,
         }
+    }
+}
+
+// === impl Clause ===
+
+impl Clause {
+    /// `object.property`, `object`, or nothing for the contract as a whole.
+    pub fn place(&self) -> String {
+        match (&self.object, &self.element) {
+            (Some(object), Some(element)) => format!("{object}.{element}"),
+            (Some(object), None) => object.to_string(),
+            (None, _) => String::new(),
+        }
+    }
+
+    /// The rule, and what it measures where that is another word.
+    pub fn rule_with_metric(&self) -> String {
+        match self.rule == self.metric {
+            true => self.rule.to_string(),
+            false => format!("{} ({})", self.rule, self.metric),
+        }
+    }
+
+    /// Label of metrics: `v<major>/<object>[.<property>]#<rule>`. The same for all versions of a major, which speak about the same rows.
+    pub fn label(&self) -> String {
+        format!("v{}/{}#{}", self.major, self.place(), self.rule)
     }
 }

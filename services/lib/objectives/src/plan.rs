@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tidegate_contract::model::{LogicalType, Metric, Property, QualityRule, RuleKind, SchemaObject, SlaProperty};
+use tidegate_contract::model::{LogicalType, Metric, Property, QualityRule, RuleKind, SchemaObject};
 use tidegate_contract::{Contract, Location, Severity, Snapshot, Status};
 
 use crate::column::{self, Column, ColumnKind};
-use crate::objective::{Clause, EventTime, Limit, Objective, Plan, Planned, Probe, RowSet};
-use crate::{duration, guard, sql};
+use crate::objective::{Clause, Limit, Objective, Plan, Planned, Probe, RowSet};
+use crate::{guard, sql};
+
+mod promises;
 
 /// Why rules below lists and maps are not executed.
 const INSIDE: &str = "the property is inside of a list or a map; Tidegate's lake queries do not look into those";
@@ -143,6 +145,7 @@ impl Planner<'_> {
                         "0".into(),
                     ))),
                     percent: false,
+                    schedule: None,
                     location: property.location.clone(),
                 };
                 self.rule(object, Some(&dotted), column.as_ref(), &rule);
@@ -177,6 +180,7 @@ impl Planner<'_> {
             ))),
             percent: false,
             operations: Vec::new(),
+            schedule: None,
             location: key[0].location.clone(),
         };
         self.rule(object, None, None, &rule);
@@ -197,7 +201,8 @@ impl Planner<'_> {
             RuleKind::Library(Metric::DuplicateValues(_)) => "duplicateValues",
             RuleKind::Library(Metric::RowCount) => "rowCount",
         };
-        let clause = self.clause(Some(object), dotted, &rule.id, metric, rule.severity, None, &rule.location);
+        let mut clause = self.clause(Some(object), dotted, &rule.id, metric, rule.severity, None, &rule.location);
+        clause.schedule = rule.schedule.clone();
         let judged = if dotted.is_some() && column.is_none() && rule_is_ours(&rule.kind) {
             Err(Refusal::NotExecuted(INSIDE.into()))
         } else {
@@ -316,168 +321,6 @@ fn probe(object: &SchemaObject, column: Option<&Column>, rule: &QualityRule) -> 
     })
 }
 
-// === impl Planner: SLA properties ===
-
-impl Planner<'_> {
-    fn sla(&mut self, sla: &SlaProperty) {
-        let measured = matches!(&*sla.property, "freshness" | "latency");
-        if !measured {
-            let why = match sla.property.to_ascii_lowercase().as_str() {
-                "errorrate" | "availability" | "throughput" | "frequency" | "retention" => "it is not measured from the lake yet",
-                "generalavailability"
-                | "endofsupport"
-                | "endoflife"
-                | "timetodetect"
-                | "timetonotify"
-                | "timetorepair"
-                | "timeofavailability" => "it is a promise for people, not measured in rows",
-                _ => "it is not a property that Tidegate measures",
-            };
-            let why = format!("`{}`: {why}", sla.property);
-            self.push_sla(sla, None, None, Err(Refusal::NotExecuted(why)));
-            return;
-        }
-        let contract = self.contract;
-        if sla.elements.is_empty() {
-            let bound: Vec<&SchemaObject> = contract.objects.iter().filter(|object| object.topic.is_some()).collect();
-            for object in &bound {
-                self.push_sla(sla, Some(object), None, sla_probe(sla, object, None));
-            }
-            if bound.is_empty() {
-                self.push_sla(
-                    sla,
-                    None,
-                    None,
-                    Err(Refusal::NotExecuted(
-                        "no object of the contract is bound to a topic, so there are no rows in the lake".into(),
-                    )),
-                );
-            }
-            return;
-        }
-        for element in &sla.elements {
-            match element_of(contract, element) {
-                Some((object, None)) => self.push_sla(sla, Some(object), None, sla_probe(sla, object, None)),
-                Some((object, Some(dotted))) => match column::find(&object.properties, dotted) {
-                    Some(column) => self.push_sla(sla, Some(object), Some(dotted), sla_probe(sla, object, Some(column))),
-                    None => {
-                        let why = format!(
-                            "`element` names `{element}`, and `{}` has no such property outside of lists and maps",
-                            object.name
-                        );
-                        self.push_sla(sla, Some(object), Some(dotted), Err(Refusal::Undecidable(why)));
-                    }
-                },
-                None => {
-                    let why =
-                        format!("`element` names `{element}`, which is no object of the contract: write `object` or `object.property`");
-                    self.push_sla(sla, None, None, Err(Refusal::Undecidable(why)));
-                }
-            }
-        }
-    }
-
-    fn push_sla(
-        &mut self,
-        sla: &SlaProperty,
-        object: Option<&SchemaObject>,
-        dotted: Option<&str>,
-        judged: Result<(Probe, i64, Vec<String>), Refusal>,
-    ) {
-        let clause = self.clause(
-            object,
-            dotted,
-            &sla.id,
-            &sla.property,
-            Severity::Error,
-            sla.driver.clone(),
-            &sla.location,
-        );
-        self.clauses.push(match (judged, object) {
-            (Ok((probe, micros, notes)), Some(object)) => {
-                let (table, cdc) = (sql::log_table(&object.name).into(), object.settings.cdc.is_some());
-                Planned::Judge(Objective {
-                    clause,
-                    table,
-                    cdc,
-                    probe,
-                    limit: Limit::Within(micros),
-                    notes,
-                })
-            }
-            (Ok(_), None) => unreachable!("a probe is made for an object"),
-            (Err(refusal), _) => refusal.of(clause),
-        });
-    }
-}
-
-/// The object that an element names, and what follows it. The longest name wins, so that `a.b` may be an object beside `a`.
-fn element_of<'a, 'e>(contract: &'a Contract, element: &'e str) -> Option<(&'a SchemaObject, Option<&'e str>)> {
-    let rest = |name: &str| match element.strip_prefix(name)? {
-        "" => Some(None),
-        rest => rest.strip_prefix('.').map(Some),
-    };
-    let candidates = contract.objects.iter().flat_map(|object| {
-        let names = std::iter::once(&object.name).chain(object.topic.iter());
-        names.filter_map(move |name| rest(name).map(|rest| (name.len(), object, rest)))
-    });
-    candidates
-        .max_by_key(|(length, _, _)| *length)
-        .map(|(_, object, rest)| (object, rest))
-}
-
-fn sla_probe(sla: &SlaProperty, object: &SchemaObject, column: Option<Column>) -> Result<(Probe, i64, Vec<String>), Refusal> {
-    if object.topic.is_none() {
-        return Err(Refusal::NotExecuted(format!(
-            "object `{}` is bound to no topic, so it has no rows in the lake",
-            object.name
-        )));
-    }
-    let mut notes = Vec::new();
-    if sla.value_ext.is_some() {
-        notes.push("`valueExt` is not used".to_owned());
-    }
-    let event =
-        match (column, &object.settings.event_time) {
-            (Some(column), _) => EventTime::Property(column),
-            (None, Some(path)) => EventTime::Property(column::find(&object.properties, path).ok_or_else(|| {
-                Refusal::Undecidable(format!("the object's event time `{path}` is no property outside of lists and maps"))
-            })?),
-            (None, None) if object.settings.cdc.is_some() => EventTime::SourceTime,
-            (None, None) => EventTime::RecordTimestamp,
-        };
-    let latency = &*sla.property == "latency";
-    match &event {
-        EventTime::RecordTimestamp if latency => {
-            return Err(Refusal::Undecidable(
-                "nothing says when an event happened: name a property in `element`, or set the object's event time".into(),
-            ));
-        }
-        EventTime::RecordTimestamp => notes.push("no event time is named: the Kafka record's timestamp stands in".to_owned()),
-        EventTime::SourceTime => {}
-        EventTime::Property(column) => match column.kind {
-            ColumnKind::Timestamp { zoned: true } => {}
-            ColumnKind::Timestamp { zoned: false } => notes.push(format!("`{}` has no zone and is read as UTC", column.dotted())),
-            ColumnKind::Date if latency => {
-                return Err(Refusal::Undecidable(format!(
-                    "`{}` is a date: without a time of day there is no latency",
-                    column.dotted()
-                )));
-            }
-            ColumnKind::Date => notes.push(format!("`{}` is a date and counts from its midnight in UTC", column.dotted())),
-            _ => {
-                return Err(Refusal::Undecidable(format!(
-                    "`{}` is neither a timestamp nor a date",
-                    column.dotted()
-                )));
-            }
-        },
-    }
-    let micros = duration::limit_micros(&sla.value, sla.unit.as_deref()).map_err(Refusal::Undecidable)?;
-    let probe = if latency { Probe::Latency(event) } else { Probe::Freshness(event) };
-    Ok((probe, micros, notes))
-}
-
 // === impl Planner: clauses ===
 
 impl Planner<'_> {
@@ -511,6 +354,7 @@ impl Planner<'_> {
             severity,
             driver,
             location: location.clone(),
+            schedule: None,
         }
     }
 }

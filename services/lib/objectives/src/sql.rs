@@ -6,6 +6,9 @@ use crate::column::{Column, ColumnKind};
 use crate::number::Number;
 use crate::objective::{EventTime, Limit, Objective, Probe, RowSet};
 use crate::observation::{TableSource, TableSpec};
+use crate::traffic::Traffic;
+
+pub(crate) mod promises;
 
 /// Columns that the sink adds to every row; the ones that queries name.
 pub const SYSTEM_COLUMNS: [&str; 6] = [
@@ -76,34 +79,65 @@ pub fn tables(object: &SchemaObject, rows: &RowSet, prefix: String) -> Vec<Table
     ]
 }
 
-/// The query of an objective. What its columns mean stands in [`crate::evaluate`](mod@crate::evaluate); `now` is in microseconds since the epoch.
-pub fn question(objective: &Objective, now: i64) -> String {
-    let from = quoted(&objective.table);
+/// What an objective asks of the lake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// Nothing: the clock decides.
+    Nothing,
+    /// Aggregates over one relation, which may be asked together with others over the same.
+    Together {
+        /// What stands behind FROM.
+        relation: String,
+        /// Names and aggregates, in the order that [`crate::evaluate`](mod@crate::evaluate) reads.
+        columns: Vec<(&'static str, String)>,
+    },
+    /// A statement of its own.
+    Alone(String),
+}
+
+/// The question of an objective. What its columns mean stands in [`crate::evaluate`](mod@crate::evaluate); `now` is in microseconds since the epoch.
+pub fn question(objective: &Objective, now: i64, traffic: &Traffic) -> Question {
+    let relation = quoted(&objective.table);
+    let together = |columns: Vec<(&'static str, String)>| Question::Together {
+        relation: relation.clone(),
+        columns,
+    };
+    if let Some(question) = promises::question(objective, now, traffic) {
+        return question;
+    }
     match &objective.probe {
         Probe::Freshness(event) => {
             // An event cannot be newer than its record, so a date in the future counts as the record's time; what then still lies
             // past `now` proves nothing yet and is left out.
             let (event, arrival) = (event_micros(event), micros("\"_tidegate_timestamp\""));
-            format!(
-                "SELECT count(*) AS \"rows\", count(\"event\") AS \"timed\", max(\"event\") FILTER (WHERE \"event\" <= {now}) AS \"newest\", \
-                 count(*) FILTER (WHERE \"event\" > {now}) AS \"future\" \
-                 FROM (SELECT CASE WHEN {arrival} < {event} THEN {arrival} ELSE {event} END AS \"event\" FROM {from})"
-            )
+            let believed = match event == arrival {
+                true => event,
+                false => format!("CASE WHEN {arrival} < {event} THEN {arrival} ELSE {event} END"),
+            };
+            together(vec![
+                ("rows", "count(*)".into()),
+                ("timed", format!("count({believed})")),
+                ("newest", format!("max({believed}) FILTER (WHERE {believed} <= {now})")),
+                ("future", format!("count(*) FILTER (WHERE {believed} > {now})")),
+            ])
         }
         Probe::Latency(event) => {
-            let (event, arrival) = (event_micros(event), micros("\"_tidegate_timestamp\""));
+            let lag = format!("({} - {})", micros("\"_tidegate_timestamp\""), event_micros(event));
             let within = match objective.limit {
                 Limit::Within(micros) => micros,
-                Limit::Operator { .. } => unreachable!("`plan` gives latency a length of time"),
+                _ => unreachable!("`plan` gives latency a length of time"),
             };
-            format!(
-                "SELECT count(*) AS \"rows\", count(\"lag\") AS \"timed\", count(*) FILTER (WHERE \"lag\" > {within}) AS \"late\", \
-                 approx_percentile_cont(0.99) WITHIN GROUP (ORDER BY \"lag\") AS \"p99\", \
-                 max(\"lag\") FILTER (WHERE \"lag\" <= {within}) AS \"longest_in_time\", min(\"lag\") FILTER (WHERE \"lag\" > {within}) AS \"shortest_late\", \
-                 max(\"lag\") AS \"longest\" FROM (SELECT {arrival} - {event} AS \"lag\" FROM {from})"
-            )
+            together(vec![
+                ("rows", "count(*)".into()),
+                ("timed", format!("count({lag})")),
+                ("late", format!("count(*) FILTER (WHERE {lag} > {within})")),
+                ("p99", format!("approx_percentile_cont(0.99) WITHIN GROUP (ORDER BY {lag})")),
+                ("longest_in_time", format!("max({lag}) FILTER (WHERE {lag} <= {within})")),
+                ("shortest_late", format!("min({lag}) FILTER (WHERE {lag} > {within})")),
+                ("longest", format!("max({lag})")),
+            ])
         }
-        Probe::RowCount => format!("SELECT count(*) AS \"measured\", count(*) AS \"rows\" FROM {from}"),
+        Probe::RowCount => together(vec![("measured", "count(*)".into()), ("rows", "count(*)".into())]),
         Probe::NullValues(of) => counted(objective, of, &format!("{} IS NULL", column(of))),
         Probe::MissingValues(of, missing) => {
             let column_sql = column(of);
@@ -123,20 +157,39 @@ pub fn question(objective: &Objective, now: i64) -> String {
             let tests: Vec<String> = list.into_iter().chain(pattern).collect();
             counted(objective, of, &format!("{column_sql} IS NOT NULL AND ({})", tests.join(" OR ")))
         }
-        Probe::DuplicateValues(of) => {
-            let columns: Vec<String> = of.iter().map(column).collect();
-            let named: Vec<String> = columns.iter().enumerate().map(|(at, sql)| format!("{sql} AS \"k{at}\"")).collect();
-            let keys: Vec<String> = (0..columns.len()).map(|at| format!("\"k{at}\"")).collect();
-            let keyed: Vec<String> = keys.iter().map(|key| format!("{key} IS NOT NULL")).collect();
-            format!(
-                "SELECT COALESCE(SUM(CASE WHEN {keyed} THEN \"n\" - 1 ELSE 0 END), 0) AS \"measured\", COALESCE(SUM(\"n\"), 0) AS \"rows\" \
-                 FROM (SELECT {keys}, count(*) AS \"n\" FROM (SELECT {named} FROM {from}) GROUP BY {keys})",
-                keyed = keyed.join(" AND "),
-                keys = keys.join(", "),
-                named = named.join(", "),
-            )
+        Probe::DuplicateValues(of) => Question::Alone(duplicates(of, &relation)),
+        Probe::Sql(query) => Question::Alone(query.to_string()),
+        _ => unreachable!("`promises` asks the others"),
+    }
+}
+
+fn duplicates(of: &[Column], from: &str) -> String {
+    let columns: Vec<String> = of.iter().map(column).collect();
+    let named: Vec<String> = columns.iter().enumerate().map(|(at, sql)| format!("{sql} AS \"k{at}\"")).collect();
+    let keys: Vec<String> = (0..columns.len()).map(|at| format!("\"k{at}\"")).collect();
+    let keyed: Vec<String> = keys.iter().map(|key| format!("{key} IS NOT NULL")).collect();
+    format!(
+        "SELECT COALESCE(SUM(CASE WHEN {keyed} THEN \"n\" - 1 ELSE 0 END), 0) AS \"measured\", COALESCE(SUM(\"n\"), 0) AS \"rows\" \
+         FROM (SELECT {keys}, count(*) AS \"n\" FROM (SELECT {named} FROM {from}) GROUP BY {keys})",
+        keyed = keyed.join(" AND "),
+        keys = keys.join(", "),
+        named = named.join(", "),
+    )
+}
+
+// === impl Question ===
+
+impl Question {
+    /// The statement that answers this question alone.
+    pub fn sql(&self) -> Option<String> {
+        match self {
+            Question::Nothing => None,
+            Question::Alone(sql) => Some(sql.clone()),
+            Question::Together { relation, columns } => {
+                let columns: Vec<String> = columns.iter().map(|(name, sql)| format!("{sql} AS {}", quoted(name))).collect();
+                Some(format!("SELECT {} FROM {relation}", columns.join(", ")))
+            }
         }
-        Probe::Sql(query) => query.to_string(),
     }
 }
 
@@ -168,7 +221,7 @@ fn among(column: &str, kind: ColumnKind, values: &[Literal]) -> Option<String> {
 
 /// Rows that fail a test about a column, and rows in which the column can stand: a field of an absent object is not null, it is not there;
 /// and a value that the source did not send is not null, it is not known.
-fn counted(objective: &Objective, of: &Column, test: &str) -> String {
+fn counted(objective: &Objective, of: &Column, test: &str) -> Question {
     let mut conditions: Vec<String> = of
         .parent()
         .map(|parent| format!("{} IS NOT NULL", column(&parent)))
@@ -180,15 +233,23 @@ fn counted(objective: &Objective, of: &Column, test: &str) -> String {
             format!("NOT COALESCE(array_has(arrow_cast(\"_unavailable\", 'List(Utf8)'), {dotted}), false)")
         }));
     }
-    let present = if conditions.is_empty() {
-        String::new()
-    } else {
-        format!(" WHERE {}", conditions.join(" AND "))
+    let columns = match conditions.is_empty() {
+        true => vec![
+            ("measured", format!("count(*) FILTER (WHERE {test})")),
+            ("rows", "count(*)".to_owned()),
+        ],
+        false => {
+            let present = conditions.join(" AND ");
+            vec![
+                ("measured", format!("count(*) FILTER (WHERE {present} AND ({test}))")),
+                ("rows", format!("count(*) FILTER (WHERE {present})")),
+            ]
+        }
     };
-    format!(
-        "SELECT count(*) FILTER (WHERE {test}) AS \"measured\", count(*) AS \"rows\" FROM {}{present}",
-        quoted(&objective.table)
-    )
+    Question::Together {
+        relation: quoted(&objective.table),
+        columns,
+    }
 }
 
 fn event_micros(event: &EventTime) -> String {

@@ -49,6 +49,7 @@ impl Condition {
             threshold: None,
             percent: false,
             operations: Vec::new(),
+            schedule: None,
             location: location.clone(),
         };
         of.quality = vec![rule(HOLDS, expression.to_owned())];

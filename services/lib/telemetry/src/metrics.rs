@@ -1,12 +1,14 @@
 //! The metrics of all roles, typed. Names start with `tidegate_`, units are base units, counters end in `_total`.
 //!
 //! Methods take counts, because roles call them once per batch and not once per record. One [`Metrics`] belongs to one process;
-//! clones share their series. The roles' metrics are in [`validating`], [`landing`] and [`promising`].
+//! clones share their series. The roles' metrics are in [`validating`], [`landing`], [`promising`] and
+//! [`scheduling`].
 
 pub mod landing;
 mod meter;
 pub mod promising;
 pub mod reference;
+pub mod scheduling;
 pub mod validating;
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -18,11 +20,13 @@ use tidegate_flow::{Remedy, TopicPartition, WorldError};
 pub use landing::SlotOutcome;
 pub use meter::{Definition, Kind};
 pub use promising::ObjectiveStatus;
+pub use scheduling::{BudgetBurn, Completeness, MissedCause, RunOutcome};
 pub use validating::{BatchOutcome, DeliveryMode, TransactionOutcome};
 
 use landing::Landing;
 use meter::Meter;
 use promising::Promising;
+use scheduling::Scheduling;
 use validating::Validating;
 
 /// Content type of [`Metrics::render`]: Prometheus' text format 0.0.4.
@@ -37,6 +41,7 @@ pub struct Metrics {
     validating: Validating,
     landing: Landing,
     promising: Promising,
+    scheduling: Scheduling,
 }
 
 /// An outside party that fails.
@@ -120,6 +125,7 @@ impl Metrics {
         let validating = Validating::new(&mut meter);
         let landing = Landing::new(&mut meter);
         let promising = Promising::new(&mut meter);
+        let scheduling = Scheduling::new(&mut meter);
         let (registry, definitions) = meter.finish();
         Metrics {
             registry,
@@ -128,6 +134,7 @@ impl Metrics {
             validating,
             landing,
             promising,
+            scheduling,
         }
     }
 

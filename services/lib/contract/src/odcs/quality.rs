@@ -90,6 +90,7 @@ impl Reader<'_> {
             severity: self.read_severity(at),
             threshold,
             operations,
+            schedule: super::schedule::cron(at),
             location: self.problems.location(&at.place()),
         })
     }

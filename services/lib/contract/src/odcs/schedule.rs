@@ -1,4 +1,6 @@
-//! `schedule` with `scheduler: cron`: looked at, not run; the platform schedules the checks.
+//! `schedule` with `scheduler: cron`: looked at here, run by `tidegate sla serve`.
+
+use std::sync::Arc;
 
 use super::Reader;
 use crate::codes;
@@ -32,8 +34,21 @@ impl Reader<'_> {
     }
 }
 
+/// The expression, when it is one of cron.
+pub(super) fn cron(at: &At<'_>) -> Option<Arc<str>> {
+    at.text("scheduler")
+        .is_some_and(|scheduler| scheduler.eq_ignore_ascii_case("cron"))
+        .then(|| at.text("schedule"))
+        .flatten()
+}
+
 /// Problem and help.
 fn check(text: &str) -> Result<(), (String, String)> {
+    // The zone of its clock, as crontab files and Kubernetes' libraries write it; whether it exists is for the scheduler to say.
+    let text = match text.split_once(char::is_whitespace) {
+        Some((zone, rest)) if zone.starts_with("CRON_TZ=") || zone.starts_with("TZ=") => rest.trim(),
+        _ => text,
+    };
     if text.starts_with('@') {
         return Ok(());
     }
@@ -88,7 +103,13 @@ mod tests {
 
     #[test]
     fn cron_lines() {
-        for good in ["0 20 * * *", "*/5 * * * 1-5", "0,30 8-18/2 1 jan MON", "@daily"] {
+        for good in [
+            "0 20 * * *",
+            "CRON_TZ=Europe/Berlin 0 2 * * *",
+            "*/5 * * * 1-5",
+            "0,30 8-18/2 1 jan MON",
+            "@daily",
+        ] {
             assert!(check(good).is_ok(), "{good}");
         }
         let (problem, help) = check("0 30 * * *").unwrap_err();

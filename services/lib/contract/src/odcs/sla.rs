@@ -27,8 +27,19 @@ const PROPERTIES: [(&str, &str); 14] = [
     ("timeToRepair", "tr"),
     ("timeOfAvailability", "ta"),
 ];
-/// What the SLA check measures.
+/// What the SLA check measures against event times; their values must be right, or the contract does not load.
 const EXECUTED: [&str; 2] = ["latency", "freshness"];
+/// What it measures beside them. A value that it cannot read makes the promise unknown in the report, as old contracts may hold any.
+const MEASURED: [&str; 8] = [
+    "frequency",
+    "errorRate",
+    "throughput",
+    "availability",
+    "retention",
+    "timeOfAvailability",
+    "endOfSupport",
+    "endOfLife",
+];
 /// Properties whose value is a length of time.
 const DURATIONS: [&str; 7] = [
     "latency",
@@ -87,7 +98,9 @@ impl Reader<'_> {
         let value = at.get("value")?;
         let literal_value = literal(&value)?;
         match property {
-            Some(name) if !EXECUTED.contains(&name) => self.not_executed(&named_by, &format!("the SLA property `{name}` is not measured")),
+            Some(name) if !EXECUTED.contains(&name) && !MEASURED.contains(&name) => {
+                self.not_executed(&named_by, &format!("the SLA property `{name}` is not measured"))
+            }
             Some(_) => {}
             None => {
                 let problem = format!("the SLA property {} is not measured", quoted(&written));
@@ -113,7 +126,7 @@ impl Reader<'_> {
             unit: at.text("unit"),
             elements,
             driver: at.text("driver").map(|text| text.to_lowercase().into()),
-            schedule: at.text("schedule"),
+            schedule: super::schedule::cron(at),
             location: self.problems.location(&at.place()),
         })
     }

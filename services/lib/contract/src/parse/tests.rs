@@ -434,7 +434,7 @@ fn sla_properties() {
     assert_eq!(&*contract.sla[1].id, "/slaProperties/1");
     assert_eq!(
         said(&text, Level::Note).iter().filter(|one| one.contains("not measured")).count(),
-        2
+        1
     );
     one_error(&sla(&["{property: latency, value: 5, unit: m}"]), &["minutes or months"]);
     one_error(&sla(&["{property: latency, value: 5}"]), &["no unit"]);

@@ -26,6 +26,7 @@ fn objective(probe: Probe, limit: Limit) -> Objective {
         severity: Severity::Error,
         driver: None,
         location: Location::default(),
+        schedule: None,
     };
     Objective {
         clause,
@@ -45,6 +46,7 @@ fn fresh(observation: &Observation) -> SlaVerdict {
     evaluate(
         &objective(Probe::Freshness(EventTime::RecordTimestamp), Limit::Within(60 * SECOND)),
         observation,
+        &Traffic::default(),
         NOW,
     )
 }
@@ -53,6 +55,7 @@ fn late(row: &[i64]) -> SlaVerdict {
     evaluate(
         &objective(Probe::Latency(EventTime::SourceTime), Limit::Within(SECOND)),
         &numbers(row),
+        &Traffic::default(),
         NOW,
     )
 }
@@ -65,6 +68,7 @@ fn count(threshold: Threshold, percent: bool, row: &[i64]) -> SlaVerdict {
     evaluate(
         &objective(Probe::NullValues(column), Limit::Operator { threshold, percent }),
         &numbers(row),
+        &Traffic::default(),
         NOW,
     )
 }
@@ -73,6 +77,7 @@ fn sql(threshold: Threshold, cell: Cell) -> SlaVerdict {
     evaluate(
         &objective(Probe::Sql("SELECT 1".into()), Limit::Operator { threshold, percent: false }),
         &Observation::Row(vec![cell]),
+        &Traffic::default(),
         NOW,
     )
 }
@@ -125,7 +130,7 @@ fn what_was_not_measured_is_unknown() {
                 },
             ),
         ] {
-            let verdict = evaluate(&objective(probe, limit), &observation, NOW);
+            let verdict = evaluate(&objective(probe, limit), &observation, &Traffic::default(), NOW);
             assert_eq!(met(&verdict), None, "{observation:?} {verdict:?}");
         }
     }
@@ -263,7 +268,27 @@ proptest! {
         let rank = (99 * lags.len()).div_ceil(100);
         let n = lags.len() as i64;
         let row = [n, n, late_rows, lags[rank - 1], 0, 0, lags[lags.len() - 1]];
-        let verdict = evaluate(&objective(Probe::Latency(EventTime::SourceTime), Limit::Within(within)), &numbers(&row), NOW);
+        let verdict = evaluate(&objective(Probe::Latency(EventTime::SourceTime), Limit::Within(within)), &numbers(&row), &Traffic::default(), NOW);
         prop_assert_eq!(met(&verdict), Some(lags[rank - 1] <= within));
     }
+}
+
+#[test]
+fn idle_is_not_stale_and_only_proof_makes_idle() {
+    let of = |waiting| {
+        let traffic = Traffic {
+            waiting,
+            ..Traffic::default()
+        };
+        let row = numbers(&[5, 5, NOW - 3600 * SECOND, 0]);
+        evaluate(
+            &objective(Probe::Freshness(EventTime::RecordTimestamp), Limit::Within(60 * SECOND)),
+            &row,
+            &traffic,
+            NOW,
+        )
+    };
+    assert!(matches!(of(Some(false)), SlaVerdict::Met(measured) if measured.says.contains("idle") && measured.value == "3600"));
+    assert!(matches!(of(Some(true)), SlaVerdict::Breached(_)));
+    assert!(matches!(of(None), SlaVerdict::Breached(measured) if measured.says.contains("not known")));
 }

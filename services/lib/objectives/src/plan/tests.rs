@@ -99,7 +99,7 @@ fn every_clause_has_a_place() {
         "judge orders.day#by-day on orders.log",
         "undecidable slow-day: `day` is a date: without a time of day there is no latency",
         "undecidable nowhere: `element` names `parcels`, which is no object of the contract: write `object` or `object.property`",
-        "skip keep: `retention`: it is not measured from the lake yet",
+        "skip keep: `retention` could mean that rows are kept at least so long, or at most: say `valueExt: min` or `valueExt: max`",
     ];
     assert_eq!(shown(plan), expected);
     assert_eq!(plan.per_record, 1);
@@ -108,9 +108,10 @@ fn every_clause_has_a_place() {
         (city.clause.severity, &*city.clause.location.file),
         (Severity::Warning, "shop.odcs.yaml")
     );
-    let question = sql::question(city, 0);
+    let question = sql::question(city, 0, &crate::Traffic::default()).sql().unwrap();
     assert!(
-        question.contains("regexp_like(get_field(\"ship\", 'city')") && question.ends_with("FROM \"orders\" WHERE \"ship\" IS NOT NULL"),
+        question.contains("regexp_like(get_field(\"ship\", 'city')")
+            && question.ends_with("count(*) FILTER (WHERE \"ship\" IS NOT NULL) AS \"rows\" FROM \"orders\""),
         "{question}"
     );
     assert!(!question.contains(r"\w"), "rewritten to the ASCII that ECMA means: {question}");
@@ -176,7 +177,7 @@ fn a_change_log_is_folded_by_its_key_or_not_counted() {
     let Planned::Judge(slow) = &keyed[0].clauses[1] else {
         panic!("judged")
     };
-    assert!(matches!(slow.probe, Probe::Latency(EventTime::SourceTime)));
+    assert!(matches!(slow.probe, Probe::Latency(crate::EventTime::SourceTime)));
     let unkeyed = plans(&[("a", &text(""))]);
     assert_eq!(
         shown(&unkeyed[0])[0],

@@ -54,6 +54,7 @@ impl Metrics {
         }
         let _ = self.promising.measured.remove_label_values(&[contract, objective]);
         let _ = self.promising.evaluated.remove_label_values(&[contract, objective]);
+        let _ = self.scheduling.limit.remove_label_values(&[contract, objective]);
     }
 }
 

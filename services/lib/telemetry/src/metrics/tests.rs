@@ -55,7 +55,51 @@ fn everything() -> Metrics {
     metrics.oldest_open("valid.orders", Duration::from_secs(2));
     metrics.store_call("create", Duration::from_millis(8));
     metrics.objective("orders", "freshness", ObjectiveStatus::Breached, Some(90.0), 5_000_000);
+    metrics.objective_limit("orders", "freshness", 60.0);
+    metrics.budget(&BudgetBurn {
+        contract: "orders",
+        objective: "v1/orders#errors",
+        budget: 0.01,
+        remaining: 0.5,
+        windows: &[("5m", 90, 10), ("1h", 0, 0)],
+    });
+    metrics.run_ended("orders", RunOutcome::Breached, 1.5, 5_000_000);
+    metrics.runs_missed("orders", MissedCause::Away, 2);
+    metrics.run_planned("orders", 6_000_000, 900.0);
+    metrics.completeness(
+        "raw.orders",
+        3,
+        &Completeness {
+            raw: 10,
+            validated: 8,
+            dead_lettered: 1,
+            pending: 1,
+            ..Completeness::default()
+        },
+    );
     metrics
+}
+
+#[test]
+fn budgets_burn_by_their_share_and_go_when_they_are_not_known() {
+    let metrics = everything();
+    let text = metrics.render(3_000_000);
+    for line in [
+        r#"tidegate_error_budget_burn_rate{contract="orders",objective="v1/orders#errors",window="5m"} 10"#,
+        r#"tidegate_error_budget_burn_rate{contract="orders",objective="v1/orders#errors",window="1h"} 0"#,
+        r#"tidegate_error_budget_records{contract="orders",objective="v1/orders#errors",result="bad",window="5m"} 10"#,
+        r#"tidegate_error_budget_remaining_ratio{contract="orders",objective="v1/orders#errors"} 0.5"#,
+        r#"tidegate_sla_runs_missed_total{cause="away",contract="orders"} 2"#,
+        r#"tidegate_sla_schedule_interval_seconds{contract="orders"} 900"#,
+        r#"tidegate_completeness_records{partition="3",state="unaccounted",topic="raw.orders"} 0"#,
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    metrics.budget_gone("orders", "v1/orders#errors", &["5m", "1h"]);
+    metrics.run_gone("orders");
+    let text = metrics.render(3_000_000);
+    assert!(!text.contains("tidegate_error_budget_burn_rate{") && !text.contains("tidegate_error_budget_records{"));
+    assert!(!text.contains("tidegate_sla_next_run_timestamp_seconds{") && text.contains("tidegate_sla_runs_total{"));
 }
 
 #[test]

@@ -444,7 +444,7 @@ impl Stage {
     fn finale(&self, args: &DemoArgs, places: &Places, planted: &Ledger, found: &Ledger) -> anyhow::Result<bool> {
         display::ledger(planted, found);
         say(format_args!("\nSLA and lake rules:"));
-        sla_command::show(&self.sla()?, crate::cli::Output::Human);
+        sla_command::show(&self.sla()?, crate::cli::SlaOutput::Human);
         say(format_args!(
             "\nAudit: source offsets against validated topics, dead letters and lake rows"
         ));

@@ -1,0 +1,137 @@
+//! Shows the scheduled check of SLAs in metrics and health: how each objective stands, its budget, the runs.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tidegate_flow::WorldError;
+use tidegate_objectives::traffic::WINDOWS;
+use tidegate_sla::roster::{Due, Roster};
+use tidegate_sla::{Entry, Missed, Outcome, Report, Watch};
+use tidegate_telemetry::metrics::{BudgetBurn, MissedCause, ObjectiveStatus, Port, RunOutcome};
+use tidegate_telemetry::{Health, Metrics, Pulse};
+
+/// A run that takes longer hangs: each of its queries ends after five minutes.
+const RUN_MAX: Duration = Duration::from_secs(1800);
+
+/// Metrics and health of the check.
+#[derive(Debug)]
+pub(crate) struct SlaWatch {
+    metrics: Metrics,
+    health: Health,
+    pulse: Pulse,
+    shown: BTreeSet<(String, String)>,
+    contracts: BTreeSet<String>,
+}
+
+// === impl SlaWatch ===
+
+impl SlaWatch {
+    pub(crate) fn new(metrics: &Metrics, health: &Health) -> Self {
+        SlaWatch {
+            metrics: metrics.clone(),
+            health: health.clone(),
+            pulse: health.pulse("sla", RUN_MAX),
+            shown: BTreeSet::new(),
+            contracts: BTreeSet::new(),
+        }
+    }
+}
+
+impl Watch for SlaWatch {
+    fn beat(&mut self) {
+        self.pulse.beat();
+    }
+
+    fn follows(&mut self, roster: &Roster) {
+        self.health.clear("starting");
+        for series in &self.shown {
+            if !roster.promises().contains(series) {
+                self.metrics.objective_gone(&series.0, &series.1);
+                self.metrics.budget_gone(&series.0, &series.1, &WINDOWS.map(|(name, _)| name));
+            }
+        }
+        self.shown.retain(|series| roster.promises().contains(series));
+        let contracts: BTreeSet<String> = roster.jobs().iter().map(|job| job.contract.to_string()).collect();
+        for gone in self.contracts.difference(&contracts) {
+            self.metrics.run_gone(gone);
+        }
+        for contract in &contracts {
+            for cause in [MissedCause::Away, MissedCause::Busy] {
+                self.metrics.runs_missed(contract, cause, 0);
+            }
+        }
+        self.contracts = contracts;
+    }
+
+    fn planned(&mut self, contract: &str, next: i64, interval: f64) {
+        self.metrics.run_planned(contract, next, interval);
+    }
+
+    fn missed(&mut self, contract: &str, cause: Missed, runs: u64) {
+        let cause = match cause {
+            Missed::Away => MissedCause::Away,
+            Missed::Busy => MissedCause::Busy,
+        };
+        self.metrics.runs_missed(contract, cause, runs);
+    }
+
+    fn ended(&mut self, due: &Due, report: &Report, seconds: f64) {
+        for entry in &report.entries {
+            let (contract, objective) = (entry.clause.contract.id.to_string(), entry.clause.label());
+            show(&self.metrics, &contract, &objective, entry, report.observed_at);
+            self.shown.insert((contract, objective));
+        }
+        let outcome = match report.exit_code() {
+            0 => RunOutcome::Met,
+            1 => RunOutcome::Breached,
+            _ => RunOutcome::Unknown,
+        };
+        self.metrics.run_ended(&due.contract, outcome, seconds, report.observed_at);
+        let counts = report.counts();
+        tracing::info!(
+            contract = %due.contract, major = due.major, outcome = outcome.as_str(), pass = counts.pass, warn = counts.warn, fail = counts.fail,
+            unknown = counts.error, seconds, "looked at"
+        );
+        for entry in report
+            .entries
+            .iter()
+            .filter(|entry| matches!(entry.outcome, Outcome::Fail | Outcome::Error))
+        {
+            tracing::warn!(clause = %entry.clause.id, status = entry.outcome.as_str(), "{}", entry.says);
+        }
+    }
+
+    fn history_away(&mut self, error: &WorldError) {
+        self.metrics.world_error(Port::Lake, error);
+        self.health.hinder("history", error.what.clone());
+    }
+
+    fn history_well(&mut self) {
+        self.health.clear("history");
+    }
+}
+
+fn show(metrics: &Metrics, contract: &str, objective: &str, entry: &Entry, now: i64) {
+    let status = match entry.outcome {
+        Outcome::Pass => ObjectiveStatus::Met,
+        Outcome::Warn | Outcome::Fail => ObjectiveStatus::Breached,
+        Outcome::Error => ObjectiveStatus::Unknown,
+    };
+    // Percent is shown as a ratio, as every metric.
+    let percent = entry.measured.as_ref().is_some_and(|measured| measured.unit == "percent");
+    let based = |number: f64| if percent { number / 100.0 } else { number };
+    metrics.objective(contract, objective, status, entry.number().map(based), now);
+    if let Some(limit) = entry.measured.as_ref().and_then(|measured| measured.limit_number) {
+        metrics.objective_limit(contract, objective, based(limit));
+    }
+    match entry.measured.as_ref().and_then(|measured| measured.budget.as_ref()) {
+        Some(budget) => metrics.budget(&BudgetBurn {
+            contract,
+            objective,
+            budget: budget.allowed,
+            remaining: budget.remaining(),
+            windows: &budget.windows,
+        }),
+        None => metrics.budget_gone(contract, objective, &WINDOWS.map(|(name, _)| name)),
+    }
+}
