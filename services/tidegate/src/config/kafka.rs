@@ -58,7 +58,12 @@ impl KafkaSection {
         // Roles share a file: who names no brokers connects to none, and needs nobody to sign in as.
         let auth = self.auth.filter(|_| !brokers.trim().is_empty());
         let tokens = auth.map(|auth| auth.tokens(&brokers, variables)).transpose()?;
-        let settings = Settings { brokers, client, tokens };
+        let settings = Settings {
+            brokers,
+            client,
+            tokens,
+            request_bytes_max: None,
+        };
         settings.check().map_err(|refused| {
             let lines: Vec<String> = refused.iter().map(ToString::to_string).collect();
             anyhow!("kafka.client: {}", lines.join("; "))
