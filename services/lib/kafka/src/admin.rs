@@ -229,7 +229,9 @@ impl TopicAdmin {
                         continue;
                     };
                     let settings = resource.entries.iter().filter(|entry| !entry.is_sensitive);
-                    let settings = settings.filter_map(|entry| Some((entry.name.clone(), entry.value.clone()?))).collect();
+                    let settings = settings
+                        .filter_map(|entry| Some((entry.name.clone(), entry.value.clone()?)))
+                        .collect();
                     if let Some(topic) = topics.iter_mut().find(|topic| topic.topic == *name) {
                         topic.settings = Some(settings);
                     }
@@ -306,7 +308,9 @@ impl TopicAdmin {
                 use rdkafka::consumer::Consumer as _;
                 reader.fetch_metadata(Some(topic), patience)
             })?;
-            let led = metadata.topics().first().map_or(0, |topic| topic.partitions().iter().filter(|partition| partition.leader() >= 0).count());
+            let led = metadata.topics().first().map_or(0, |topic| {
+                topic.partitions().iter().filter(|partition| partition.leader() >= 0).count()
+            });
             if u32::try_from(led).is_ok_and(|led| led >= partitions) {
                 return Ok(());
             }

@@ -140,7 +140,9 @@ pub(crate) fn group_state<C: ClientContext>(client: &Client<C>, group: &str, tim
         let mut count = 0;
         let listed = sys::rd_kafka_ConsumerGroupDescription_authorized_operations(group, &mut count);
         Ok(GroupState {
-            state: text(sys::rd_kafka_consumer_group_state_name(sys::rd_kafka_ConsumerGroupDescription_state(group))),
+            state: text(sys::rd_kafka_consumer_group_state_name(
+                sys::rd_kafka_ConsumerGroupDescription_state(group),
+            )),
             members: sys::rd_kafka_ConsumerGroupDescription_member_count(group),
             assignor: text(sys::rd_kafka_ConsumerGroupDescription_partition_assignor(group)),
             allowed: operations(listed, count),

@@ -118,7 +118,11 @@ impl Change {
             Step::Create(topic) => format!("does not exist; it takes {}", topic.purpose()),
             Step::Partitions { before, after } => format!("has {before} partitions and needs {after}: {}", self.why),
             Step::Set { key, before, after } => {
-                format!("has {key}={} and needs {after}: {}", before.as_deref().unwrap_or("(not told)"), self.why)
+                format!(
+                    "has {key}={} and needs {after}: {}",
+                    before.as_deref().unwrap_or("(not told)"),
+                    self.why
+                )
             }
         };
         Finding {
@@ -162,7 +166,10 @@ pub fn compare(platform: Platform, wanted: &[Topic], live: &[Live], widen_source
 }
 
 fn partitions(platform: Platform, topic: &Topic, live: &Live, widen_sources: bool, found: &mut Comparison) {
-    let (before, after) = (live.partitions, topic.said.filter(|_| topic.kind == Kind::Source).unwrap_or(topic.partitions));
+    let (before, after) = (
+        live.partitions,
+        topic.said.filter(|_| topic.kind == Kind::Source).unwrap_or(topic.partitions),
+    );
     let finding = |problem: String, fix: &str| Finding {
         topic: topic.name.clone(),
         problem,
@@ -175,7 +182,9 @@ fn partitions(platform: Platform, topic: &Topic, live: &Live, widen_sources: boo
         let shared = topic.of.len() > 1;
         if topic.kind == Kind::Source {
             found.notes.push(finding(
-                format!("has {before} partitions and the config says {after}: partitions cannot be taken away, so its outcomes get {before}"),
+                format!(
+                    "has {before} partitions and the config says {after}: partitions cannot be taken away, so its outcomes get {before}"
+                ),
                 "say what the topic has under topics.sources",
             ));
         } else if !shared {
@@ -261,7 +270,10 @@ fn settings(platform: Platform, topic: &Topic, live: &Live, found: &mut Comparis
             problem,
             fix,
         };
-        let by_hand = format!("kafka-configs.sh --alter --topic {} --add-config {}={}", topic.name, setting.key, setting.value);
+        let by_hand = format!(
+            "kafka-configs.sh --alter --topic {} --add-config {}={}",
+            topic.name, setting.key, setting.value
+        );
         match (setting.key, topic.kind) {
             ("cleanup.policy", Kind::Source) => found.notes.push(finding(
                 format!("has cleanup.policy={before}: {}", setting.why),
@@ -273,7 +285,10 @@ fn settings(platform: Platform, topic: &Topic, live: &Live, found: &mut Comparis
             )),
             ("cleanup.policy", _) if platform.limits().policy_is_final => found.refused.push(finding(
                 format!("has cleanup.policy={before} and needs {}: {}", setting.value, setting.why),
-                format!("{} fixes it when the topic is made: delete the topic while nothing in it is needed, and make it anew", platform.title()),
+                format!(
+                    "{} fixes it when the topic is made: delete the topic while nothing in it is needed, and make it anew",
+                    platform.title()
+                ),
             )),
             // From `compact` to `delete` the brokers begin to delete by age what they kept until now.
             ("cleanup.policy", kind) if kind != Kind::State => found.refused.push(finding(
@@ -305,7 +320,10 @@ fn settings(platform: Platform, topic: &Topic, live: &Live, found: &mut Comparis
         found.notes.push(Finding {
             topic: topic.name.clone(),
             problem: "has unclean.leader.election.enable=true: acknowledged records can be lost when brokers fail".to_owned(),
-            fix: format!("kafka-configs.sh --alter --topic {} --add-config unclean.leader.election.enable=false", topic.name),
+            fix: format!(
+                "kafka-configs.sh --alter --topic {} --add-config unclean.leader.election.enable=false",
+                topic.name
+            ),
         });
     }
     if topic.kind.mirrors() && live.value("retention.bytes").is_some_and(|bytes| bytes != "-1") {
@@ -332,7 +350,12 @@ fn same_list(a: &str, b: &str) -> bool {
 
 /// Whether the value that holds is no less than the one that is wanted. -1 is without end.
 fn at_least(holds: &str, wanted: &str) -> bool {
-    let number = |text: &str| text.trim().parse::<i64>().ok().map(|number| if number < 0 { i64::MAX } else { number });
+    let number = |text: &str| {
+        text.trim()
+            .parse::<i64>()
+            .ok()
+            .map(|number| if number < 0 { i64::MAX } else { number })
+    };
     match (number(holds), number(wanted)) {
         (Some(holds), Some(wanted)) => holds >= wanted,
         // What is no number cannot be told to be enough.

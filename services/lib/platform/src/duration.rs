@@ -31,7 +31,18 @@ mod tests {
             assert_eq!(millis(&text(read)), Some(read));
         }
         assert_eq!((text(604_800_000), text(1_500)), ("7d".to_owned(), "1500ms".to_owned()));
-        for wrong in ["", "d", "7", "-1d", "1.5d", "7 d", "7w", "99999999999999999999d", "999999999999999999d", "7µ"] {
+        for wrong in [
+            "",
+            "d",
+            "7",
+            "-1d",
+            "1.5d",
+            "7 d",
+            "7w",
+            "99999999999999999999d",
+            "999999999999999999d",
+            "7µ",
+        ] {
             assert_eq!(millis(wrong), None, "{wrong}");
         }
     }

@@ -172,7 +172,11 @@ impl Platform {
         const EVENT_HUBS: &[Platform] = &[Platform::EventHubsStandard, Platform::EventHubsPremium];
         let host = host.to_ascii_lowercase();
         let ends = |ends: &[&str]| ends.iter().any(|end| host.ends_with(end));
-        if ends(&[".servicebus.windows.net", ".servicebus.chinacloudapi.cn", ".servicebus.usgovcloudapi.net"]) {
+        if ends(&[
+            ".servicebus.windows.net",
+            ".servicebus.chinacloudapi.cn",
+            ".servicebus.usgovcloudapi.net",
+        ]) {
             Some(EVENT_HUBS)
         } else if ends(&[".amazonaws.com", ".amazonaws.com.cn"]) && host.contains(".kafka-serverless.") {
             Some(&[Platform::MskServerless])
@@ -203,7 +207,10 @@ mod tests {
         let of = |host| Platform::of_host(host).map(|platforms| platforms[0]);
         assert_eq!(of("shop.servicebus.windows.net"), Some(Platform::EventHubsStandard));
         assert_eq!(of("b-1.orders.x1y2z3.c2.kafka.eu-north-1.amazonaws.com"), Some(Platform::Msk));
-        assert_eq!(of("boot-abc.c2.kafka-serverless.eu-north-1.amazonaws.com"), Some(Platform::MskServerless));
+        assert_eq!(
+            of("boot-abc.c2.kafka-serverless.eu-north-1.amazonaws.com"),
+            Some(Platform::MskServerless)
+        );
         assert_eq!(of("pkc-12345.europe-north1.gcp.confluent.cloud"), Some(Platform::Confluent));
         assert_eq!(of("kafka.example.com"), None);
         assert_eq!(of("servicebus.windows.net.example.com"), None);

@@ -76,10 +76,19 @@ impl<'a> Said<'a> {
         }
         if !protocol.starts_with("sasl") {
             let has_own = ["ssl.certificate.location", "ssl.certificate.pem", "ssl.keystore.location"];
-            return if self.property(&has_own).is_some() { SignIn::Certificate } else { SignIn::Nobody };
+            return if self.property(&has_own).is_some() {
+                SignIn::Certificate
+            } else {
+                SignIn::Nobody
+            };
         }
         // librdkafka's default is GSSAPI.
-        match self.property(&["sasl.mechanism", "sasl.mechanisms"]).unwrap_or("GSSAPI").to_ascii_uppercase().as_str() {
+        match self
+            .property(&["sasl.mechanism", "sasl.mechanisms"])
+            .unwrap_or("GSSAPI")
+            .to_ascii_uppercase()
+            .as_str()
+        {
             "OAUTHBEARER" => SignIn::Token,
             "SCRAM-SHA-512" => SignIn::Scram512,
             "SCRAM-SHA-256" => SignIn::Scram256,
@@ -112,13 +121,23 @@ pub fn decide(platform: Platform, said: &Said<'_>) -> Decision {
     };
     if !said.client.contains_key("security.protocol") && platform != Platform::Kafka && said.tokens.is_none() {
         let has_mechanism = said.property(&["sasl.mechanism", "sasl.mechanisms"]).is_some();
-        let protocol = if platform == Platform::Msk && !has_mechanism { "ssl" } else { "sasl_ssl" };
+        let protocol = if platform == Platform::Msk && !has_mechanism {
+            "ssl"
+        } else {
+            "sasl_ssl"
+        };
         decision.set.push(("security.protocol", protocol.to_owned()));
     }
-    let protocol = decision.set.first().map_or_else(|| said.protocol(), |(_, protocol)| protocol.clone());
-    hosts(platform, said, &mut decision);
-    security(platform, said, &protocol, &mut decision);
-    ports(platform, said, &protocol, &mut decision);
+    let protocol = decision
+        .set
+        .first()
+        .map_or_else(|| said.protocol(), |(_, protocol)| protocol.clone());
+    // A command that needs no brokers (rendering topics, say) need not know how one signs in.
+    if !said.brokers.trim().is_empty() {
+        hosts(platform, said, &mut decision);
+        security(platform, said, &protocol, &mut decision);
+        ports(platform, said, &protocol, &mut decision);
+    }
     records(platform, said, &mut decision);
     times(platform, said, &mut decision);
     decision
@@ -138,7 +157,12 @@ fn hosts(platform: Platform, said: &Said<'_>, decision: &mut Decision) {
             refuse(
                 decision,
                 "kafka.brokers",
-                format!("{host} is {}, and the profile is {}: take --profile {}", owners[0].title(), platform.as_str(), owners[0].as_str()),
+                format!(
+                    "{host} is {}, and the profile is {}: take --profile {}",
+                    owners[0].title(),
+                    platform.as_str(),
+                    owners[0].as_str()
+                ),
             );
         }
     }
@@ -158,7 +182,9 @@ fn security(platform: Platform, said: &Said<'_>, protocol: &str, decision: &mut 
         refuse(
             decision,
             "kafka.client.security.protocol",
-            format!("{title} is reached by TLS only with this profile: events would travel readable; set sasl_ssl, or ssl for certificates of MSK"),
+            format!(
+                "{title} is reached by TLS only with this profile: events would travel readable; set sasl_ssl, or ssl for certificates of MSK"
+            ),
         );
     }
     let kind_is = |kinds: &[&str]| said.tokens.is_none_or(|kind| kinds.contains(&kind));
@@ -216,7 +242,11 @@ fn security(platform: Platform, said: &Said<'_>, protocol: &str, decision: &mut 
         }
         Platform::Confluent => {
             if !kind_is(&["oidc"]) {
-                refuse(decision, "kafka.auth.kind", "Confluent Cloud takes tokens of your identity provider: set oidc, or an API key with PLAIN");
+                refuse(
+                    decision,
+                    "kafka.auth.kind",
+                    "Confluent Cloud takes tokens of your identity provider: set oidc, or an API key with PLAIN",
+                );
             }
             if !matches!(sign_in, SignIn::Token | SignIn::Plain) {
                 refuse(
@@ -273,7 +303,11 @@ fn records(platform: Platform, said: &Said<'_>, decision: &mut Decision) {
         Some(codec) if !limits.compression.contains(&codec.to_ascii_lowercase().as_str()) => refuse(
             decision,
             "kafka.client.compression.type",
-            format!("{} takes {} only, other batches are rejected", platform.title(), limits.compression.join(" or ")),
+            format!(
+                "{} takes {} only, other batches are rejected",
+                platform.title(),
+                limits.compression.join(" or ")
+            ),
         ),
         Some(_) => {}
         None if !limits.compression.contains(&"lz4") => decision.set.push(("compression.type", "none".to_owned())),
@@ -285,14 +319,21 @@ fn records(platform: Platform, said: &Said<'_>, decision: &mut Decision) {
             Some(_) => refuse(
                 decision,
                 "kafka.client.batch.size",
-                format!("{} closes a connection that sends more than 1,046,528 bytes at once: {max} at most", platform.title()),
+                format!(
+                    "{} closes a connection that sends more than 1,046,528 bytes at once: {max} at most",
+                    platform.title()
+                ),
             ),
             None => decision.set.push(("batch.size", max.to_string())),
         }
     }
     if platform.is_event_hubs() {
         for group in said.groups.iter().filter(|group| group.len() > 256) {
-            refuse(decision, "group", format!("Event Hubs takes names of groups of 256 bytes, and this one has {}", group.len()));
+            refuse(
+                decision,
+                "group",
+                format!("Event Hubs takes names of groups of 256 bytes, and this one has {}", group.len()),
+            );
         }
     }
 }
@@ -308,15 +349,25 @@ const fn closes_idle_after(platform: Platform) -> Option<(u64, &'static str)> {
 
 fn times(platform: Platform, said: &Said<'_>, decision: &mut Decision) {
     let Some((idle, who)) = closes_idle_after(platform) else { return };
-    for key in ["metadata.max.age.ms", "connections.max.idle.ms", "topic.metadata.refresh.interval.ms"] {
+    for key in [
+        "metadata.max.age.ms",
+        "connections.max.idle.ms",
+        "topic.metadata.refresh.interval.ms",
+    ] {
         if let Some(value) = said.client.get(key) {
             // 0 turns the client's own closing off, and -1 its refreshing: then nothing keeps the connection fresh.
-            let fits = value.trim().parse::<i64>().is_ok_and(|value| value > 0 && value.unsigned_abs() < idle);
+            let fits = value
+                .trim()
+                .parse::<i64>()
+                .is_ok_and(|value| value > 0 && value.unsigned_abs() < idle);
             if !fits {
                 refuse(
                     decision,
                     &format!("kafka.client.{key}"),
-                    format!("{who}, and a request on a dead one is lost time: 1 to {} ms, 180000 is safe", idle - 1),
+                    format!(
+                        "{who}, and a request on a dead one is lost time: 1 to {} ms, 180000 is safe",
+                        idle - 1
+                    ),
                 );
             }
         } else if key != "topic.metadata.refresh.interval.ms" {

@@ -49,7 +49,8 @@ fn preface(platform: Platform, topics: &[Topic]) -> Vec<String> {
     ];
     if platform.is_event_hubs() {
         lines.push(
-            "Event Hubs has no max.message.bytes (1 MB with headers is its own limit), no message.timestamp.* and no copies to choose.".to_owned(),
+            "Event Hubs has no max.message.bytes (1 MB with headers is its own limit), no message.timestamp.* and no copies to choose."
+                .to_owned(),
         );
     }
     if !topics.iter().any(|topic| topic.kind == Kind::Source) {
@@ -62,7 +63,11 @@ fn preface(platform: Platform, topics: &[Topic]) -> Vec<String> {
             if !said.contains(&(setting.key, setting.why)) {
                 let first = said.iter().all(|(key, _)| *key != setting.key);
                 said.push((setting.key, setting.why));
-                let of = if first { String::new() } else { format!(" ({})", topic.kind.as_str()) };
+                let of = if first {
+                    String::new()
+                } else {
+                    format!(" ({})", topic.kind.as_str())
+                };
                 lines.push(format!("{}{of}: {}.", setting.key, setting.why));
             }
         }

@@ -145,7 +145,10 @@ impl Kind {
 impl Topic {
     /// The value of a setting.
     pub fn setting(&self, key: &str) -> Option<&str> {
-        self.settings.iter().find(|setting| setting.key == key).map(|setting| &*setting.value)
+        self.settings
+            .iter()
+            .find(|setting| setting.key == key)
+            .map(|setting| &*setting.value)
     }
 
     /// What it is for, in words.
@@ -291,11 +294,15 @@ impl Spec {
                 key: "message.timestamp.after.max.ms",
                 value: ahead.clone(),
                 why: match (topic.kind, self.ahead) {
-                    (Kind::Source, Some(_)) => "on purpose: producers whose clock is wrong are refused; a record far ahead would never age out",
+                    (Kind::Source, Some(_)) => {
+                        "on purpose: producers whose clock is wrong are refused; a record far ahead would never age out"
+                    }
                     (Kind::Source, None) => {
                         "no limit, on purpose: Kafka 4 would refuse events an hour ahead at the producer, where no contract sees them"
                     }
-                    _ => "no limit, on purpose: Kafka 4's hour would refuse the outcome of a record that its source took, and halt the partition",
+                    _ => {
+                        "no limit, on purpose: Kafka 4's hour would refuse the outcome of a record that its source took, and halt the partition"
+                    }
                 },
             }),
             Some(Setting {
@@ -331,7 +338,10 @@ impl Spec {
         if limits.says_replication && self.in_sync > self.replication {
             say(
                 "",
-                format!("min.insync.replicas {} is more than {} copies: nothing could be written", self.in_sync, self.replication),
+                format!(
+                    "min.insync.replicas {} is more than {} copies: nothing could be written",
+                    self.in_sync, self.replication
+                ),
                 "lower topics.min_insync_replicas, or raise topics.replication_factor".to_owned(),
             );
         }
@@ -343,7 +353,10 @@ impl Spec {
                     "give the source fewer partitions, or take a larger tier".to_owned(),
                 );
             }
-            if let Some(max) = limits.retention_max.filter(|max| topic.retention.is_some_and(|retention| retention > *max)) {
+            if let Some(max) = limits
+                .retention_max
+                .filter(|max| topic.retention.is_some_and(|retention| retention > *max))
+            {
                 say(
                     &topic.name,
                     format!(
@@ -355,7 +368,10 @@ impl Spec {
                 );
             }
             // Where nobody may set the size there is nothing to set wrongly; the platform's own limit holds for outcomes too.
-            if let Some(max) = limits.record_bytes_max.filter(|max| !limits.topic_settings.is_empty() && topic.record_bytes > *max) {
+            if let Some(max) = limits
+                .record_bytes_max
+                .filter(|max| !limits.topic_settings.is_empty() && topic.record_bytes > *max)
+            {
                 say(
                     &topic.name,
                     format!("is to take records of {} bytes and {title} takes {max}", topic.record_bytes),

@@ -34,7 +34,11 @@ fn nothing_is_there_then_everything_and_then_there_is_nothing_to_do() {
         let told = empty.changes.len() + empty.refused.len();
         assert_eq!(told, topics.len());
         assert_eq!(empty.changes.is_empty(), platform.is_event_hubs(), "hubs are not made by this API");
-        assert_eq!(compare(platform, &topics, &made(&topics), false), Comparison::default(), "{platform:?}");
+        assert_eq!(
+            compare(platform, &topics, &made(&topics), false),
+            Comparison::default(),
+            "{platform:?}"
+        );
     }
 }
 
@@ -52,12 +56,19 @@ fn values_are_raised_and_never_lowered() {
     ] {
         let mut live = made(&topics);
         change(&mut live, "orders.dlq", key, high);
-        assert_eq!(compare(Platform::Kafka, &topics, &live, false), Comparison::default(), "{key}={high} stays");
+        assert_eq!(
+            compare(Platform::Kafka, &topics, &live, false),
+            Comparison::default(),
+            "{key}={high} stays"
+        );
         change(&mut live, "orders.dlq", key, low);
         let found = compare(Platform::Kafka, &topics, &live, false);
         let [only] = &found.changes[..] else { panic!("{found:?}") };
         let before = Some(low.to_owned());
-        assert!(matches!(&only.step, Step::Set { key: k, before: b, .. } if *k == key && *b == before), "{only:?}");
+        assert!(
+            matches!(&only.step, Step::Set { key: k, before: b, .. } if *k == key && *b == before),
+            "{only:?}"
+        );
         assert!(only.text().contains(&format!("{key} {low} -> ")) && found.refused.is_empty());
     }
 }
@@ -115,8 +126,18 @@ fn outcomes_follow_the_source_that_is_there() {
     plan.adopt(&live, false);
     let found = compare(Platform::Kafka, &wanted(&plan), &live, false);
     assert!(found.refused.is_empty());
-    let of = |topic: &str| found.changes.iter().filter(|change| change.topic == topic).map(Change::text).collect::<Vec<_>>();
-    assert_eq!(of("orders.validated"), ["partitions 6 -> 24", "max.message.bytes 1114124 -> 5065536"]);
+    let of = |topic: &str| {
+        found
+            .changes
+            .iter()
+            .filter(|change| change.topic == topic)
+            .map(Change::text)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        of("orders.validated"),
+        ["partitions 6 -> 24", "max.message.bytes 1114124 -> 5065536"]
+    );
     assert_eq!(of("orders"), Vec::<String>::new());
 }
 
@@ -127,7 +148,10 @@ fn a_source_is_its_producers_own() {
     change(&mut live, "orders", "cleanup.policy", "compact");
     change(&mut live, "orders", "message.timestamp.type", "LogAppendTime");
     let found = compare(Platform::Kafka, &wanted(&plan), &live, false);
-    assert!(found.changes.is_empty() && found.refused.is_empty() && found.notes.len() == 2, "{found:?}");
+    assert!(
+        found.changes.is_empty() && found.refused.is_empty() && found.notes.len() == 2,
+        "{found:?}"
+    );
     plan.with_sources = false;
     assert!(wanted(&plan).iter().all(|topic| topic.kind != Kind::Source));
     assert!(plan.missing_sources(&live).is_empty());
@@ -156,9 +180,16 @@ fn what_a_platform_cannot_hold_is_said_before_it_is_asked() {
         assert!(problems.iter().any(|found| found.problem.contains(part)), "{part}: {problems:?}");
     };
     for platform in Platform::ALL {
-        assert_eq!(spec(platform, &["orders"]).problems(&wanted(&spec(platform, &["orders"]))), [], "{platform:?}");
+        assert_eq!(
+            spec(platform, &["orders"]).problems(&wanted(&spec(platform, &["orders"]))),
+            [],
+            "{platform:?}"
+        );
     }
-    says(&spec(Platform::EventHubsStandard, &["a", "b"]), "12 topics are needed and Event Hubs Standard takes 10");
+    says(
+        &spec(Platform::EventHubsStandard, &["a", "b"]),
+        "12 topics are needed and Event Hubs Standard takes 10",
+    );
     let mut wide = spec(Platform::EventHubsStandard, &["a"]);
     wide.partitions = 33;
     wide.sources[0].dead_letter_retention = 8 * 86_400_000;

@@ -11,7 +11,11 @@ pub(super) fn script(platform: Platform, topics: &[Topic]) -> String {
     for line in preface(platform, topics) {
         let _ = writeln!(out, "# {line}");
     }
-    if platform.is_event_hubs() { azure(&mut out, topics) } else { kafka(&mut out, topics) }
+    if platform.is_event_hubs() {
+        azure(&mut out, topics)
+    } else {
+        kafka(&mut out, topics)
+    }
     out
 }
 
@@ -27,7 +31,9 @@ make() { "${tool[@]}" --create --if-not-exists "$@"; }
 "#,
     );
     for topic in topics {
-        let copies = topic.replication.map_or_else(String::new, |copies| format!(" --replication-factor {copies}"));
+        let copies = topic
+            .replication
+            .map_or_else(String::new, |copies| format!(" --replication-factor {copies}"));
         let _ = write!(
             out,
             "\n# {}\nmake --topic {} --partitions {}{copies}",

@@ -42,11 +42,21 @@ fn every_topic_is_in_every_format_with_the_reason_of_its_settings() {
                 continue;
             }
             let text = rendered(format, platform);
-            for name in ["orders", "orders.validated", "orders.dlq", "orders.retry", "orders.parked", "tidegate.dead-letters"] {
+            for name in [
+                "orders",
+                "orders.validated",
+                "orders.dlq",
+                "orders.retry",
+                "orders.parked",
+                "tidegate.dead-letters",
+            ] {
                 assert!(text.contains(name), "{platform:?} {format:?}: {name}\n{text}");
             }
             for setting in platform.limits().topic_settings {
-                assert!(text.contains(&format!("# {setting}: ")), "{platform:?} {format:?}: the reason of {setting}\n{text}");
+                assert!(
+                    text.contains(&format!("# {setting}: ")),
+                    "{platform:?} {format:?}: the reason of {setting}\n{text}"
+                );
             }
         }
     }
