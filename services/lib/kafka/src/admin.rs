@@ -327,7 +327,11 @@ impl TopicAdmin {
     ///
     /// The brokers do not answer.
     pub fn rights(&self, topics: &[String]) -> Result<Vec<TopicRights>, WorldError> {
-        let answers = native::allowed_on_topics(self.admin.inner(), topics, TIMEOUT);
+        // The client takes no name twice.
+        let mut names = topics.to_vec();
+        names.sort();
+        names.dedup();
+        let answers = native::allowed_on_topics(self.admin.inner(), &names, TIMEOUT);
         let answers = match answers {
             Ok(answers) => answers,
             // Brokers that do not know the question.

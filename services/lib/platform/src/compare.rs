@@ -77,6 +77,8 @@ pub struct Comparison {
     pub refused: Vec<Finding>,
     /// Worth knowing; nothing is wrong.
     pub notes: Vec<Finding>,
+    /// Topics whose settings the brokers do not tell: nothing can be said of those.
+    pub untold: usize,
 }
 
 /// How a value is held against what is wanted.
@@ -112,10 +114,14 @@ impl Change {
         }
     }
 
+    fn sets(&self, topic: &str, name: &str) -> bool {
+        self.topic == topic && matches!(self.step, Step::Set { key, .. } if key == name)
+    }
+
     /// As a finding of a check.
     pub fn finding(&self) -> Finding {
         let problem = match &self.step {
-            Step::Create(topic) => format!("does not exist; it takes {}", topic.purpose()),
+            Step::Create(topic) => format!("does not exist ({})", topic.purpose()),
             Step::Partitions { before, after } => format!("has {before} partitions and needs {after}: {}", self.why),
             Step::Set { key, before, after } => {
                 format!(
@@ -140,7 +146,7 @@ pub fn compare(platform: Platform, wanted: &[Topic], live: &[Live], widen_source
         match live.iter().find(|live| live.name == topic.name) {
             None if platform.is_event_hubs() => found.refused.push(Finding {
                 topic: topic.name.clone(),
-                problem: format!("does not exist; it takes {}", topic.purpose()),
+                problem: format!("does not exist ({})", topic.purpose()),
                 fix: "event hubs are made by Azure's own API: tidegate topics render --to terraform".to_owned(),
             }),
             None => found.changes.push(Change {
@@ -224,7 +230,10 @@ fn partitions(platform: Platform, topic: &Topic, live: &Live, widen_sources: boo
 }
 
 fn copies(topic: &Topic, live: &Live, found: &mut Comparison) {
-    let Some(wanted) = topic.replication else { return };
+    // The probe topic is made by validators with what the brokers take, and keeps nothing.
+    let Some(wanted) = topic.replication.filter(|_| topic.kind != Kind::Probe) else {
+        return;
+    };
     if live.replication < wanted {
         found.refused.push(Finding {
             topic: topic.name.clone(),
@@ -237,6 +246,7 @@ fn copies(topic: &Topic, live: &Live, found: &mut Comparison) {
 fn settings(platform: Platform, topic: &Topic, live: &Live, found: &mut Comparison) {
     if live.settings.is_none() {
         if !platform.is_event_hubs() {
+            found.untold += 1;
             found.notes.push(Finding {
                 topic: topic.name.clone(),
                 problem: "the brokers do not tell its settings".to_owned(),
@@ -246,11 +256,19 @@ fn settings(platform: Platform, topic: &Topic, live: &Live, found: &mut Comparis
         return;
     }
     for setting in &topic.settings {
-        let Some(before) = live.value(setting.key) else {
+        // Brokers before Kafka 3.6 have one limit for both directions.
+        const BOTH: &str = "message.timestamp.difference.max.ms";
+        let is_limit = setting.key.starts_with("message.timestamp.") && setting.key.ends_with(".max.ms");
+        let key = if is_limit && live.value(setting.key).is_none() {
+            BOTH
+        } else {
+            setting.key
+        };
+        let Some(before) = live.value(key) else {
             found.notes.push(Finding {
                 topic: topic.name.clone(),
-                problem: format!("these brokers do not know {}", setting.key),
-                fix: "nothing to do on brokers before Kafka 3.6, which have message.timestamp.difference.max.ms without a limit".to_owned(),
+                problem: format!("these brokers do not know {key}"),
+                fix: "nothing to do if they mean it; see their documentation".to_owned(),
             });
             continue;
         };
@@ -304,7 +322,7 @@ fn settings(platform: Platform, topic: &Topic, live: &Live, found: &mut Comparis
                     "add copies with kafka-reassign-partitions.sh first; or lower topics.min_insync_replicas if that is meant".to_owned(),
                 ));
             }
-            (key, kind) => found.changes.push(Change {
+            (_, kind) if found.changes.iter().all(|change| !change.sets(&topic.name, key)) => found.changes.push(Change {
                 topic: topic.name.clone(),
                 kind,
                 step: Step::Set {
@@ -314,6 +332,8 @@ fn settings(platform: Platform, topic: &Topic, live: &Live, found: &mut Comparis
                 },
                 why: setting.why.to_owned(),
             }),
+            // Said already, by the other direction.
+            _ => {}
         }
     }
     if live.value("unclean.leader.election.enable") == Some("true") && topic.kind != Kind::Probe {

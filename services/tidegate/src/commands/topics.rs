@@ -44,7 +44,7 @@ pub(crate) fn check(args: &TopicsCheckArgs) -> Exit {
         let admin = connect(&config)?;
         let compared = compared(&config, &args.topics, &admin, false)?;
         let findings = findings(&compared);
-        let clean = findings.is_empty();
+        let clean = findings.is_empty() && compared.found.untold == 0;
         match args.output {
             Output::Json => say(format_args!(
                 "{:#}",
@@ -64,13 +64,23 @@ pub(crate) fn check(args: &TopicsCheckArgs) -> Exit {
                     .notes
                     .iter()
                     .for_each(|note| say(format_args!("{}", line("note", note))));
-                match clean {
-                    true => say(format_args!("{} topics are as they should be", compared.topics)),
-                    false => say(format_args!("{} findings on {} topics", findings.len(), compared.topics)),
+                match (clean, compared.found.untold) {
+                    (true, _) => say(format_args!("{} topics are as they should be", compared.topics)),
+                    (false, 1..) => say(format_args!(
+                        "{} findings on {} topics; nothing can be said of the settings of {}",
+                        findings.len(),
+                        compared.topics,
+                        compared.found.untold
+                    )),
+                    (false, 0) => say(format_args!("{} findings on {} topics", findings.len(), compared.topics)),
                 }
             }
         }
-        Ok(if clean { Exit::Clean } else { Exit::Findings })
+        Ok(match (findings.is_empty(), clean) {
+            (false, _) => Exit::Findings,
+            (true, true) => Exit::Clean,
+            (true, false) => Exit::CouldNotTell,
+        })
     }))
 }
 
@@ -125,10 +135,11 @@ pub(crate) fn apply(args: &TopicsApplyArgs) -> Exit {
                 found.changes.len()
             )));
         }
-        Ok(if left == 0 && found.refused.is_empty() && compared.problems.is_empty() {
-            Exit::Clean
-        } else {
-            Exit::Findings
+        let is_whole = left == 0 && found.refused.is_empty() && compared.problems.is_empty();
+        Ok(match (is_whole, found.untold) {
+            (false, _) => Exit::Findings,
+            (true, 0) => Exit::Clean,
+            (true, _) => Exit::CouldNotTell,
         })
     }))
 }

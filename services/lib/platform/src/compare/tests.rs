@@ -207,3 +207,41 @@ fn what_a_platform_cannot_hold_is_said_before_it_is_asked() {
     "a b".clone_into(&mut twice.sources[0].name);
     says(&twice, "no name of a topic");
 }
+
+#[test]
+fn settings_that_nobody_tells_are_never_fine() {
+    let spec = spec(Platform::Kafka, &["orders"]);
+    let topics = wanted(&spec);
+    let mut live = made(&topics);
+    live[0].settings = None;
+    let found = compare(Platform::Kafka, &topics, &live, false);
+    assert_eq!((found.untold, found.notes.len()), (1, 1));
+    let hubs = crate::render::tests::spec(Platform::EventHubsPremium, &["orders"]);
+    let topics = wanted(&hubs);
+    let mut live = made(&topics);
+    live[0].settings = None;
+    assert_eq!(
+        compare(Platform::EventHubsPremium, &topics, &live, false),
+        Comparison::default(),
+        "there is nothing to tell"
+    );
+}
+
+#[test]
+fn older_brokers_have_one_limit_for_both_directions() {
+    let spec = spec(Platform::Kafka, &["orders"]);
+    let topics = wanted(&spec);
+    let mut live = made(&topics);
+    for topic in &mut live {
+        let settings = topic.settings.as_mut().unwrap();
+        if settings.remove("message.timestamp.before.max.ms").is_some() {
+            settings.remove("message.timestamp.after.max.ms");
+            settings.insert("message.timestamp.difference.max.ms".to_owned(), NO_LIMIT.to_owned());
+        }
+    }
+    assert_eq!(compare(Platform::Kafka, &topics, &live, false), Comparison::default());
+    change(&mut live, "orders.dlq", "message.timestamp.difference.max.ms", "3600000");
+    let found = compare(Platform::Kafka, &topics, &live, false);
+    let texts: Vec<String> = found.changes.iter().map(Change::text).collect();
+    assert_eq!(texts, [format!("message.timestamp.difference.max.ms 3600000 -> {NO_LIMIT}")]);
+}
