@@ -219,7 +219,7 @@ impl TopicAdmin {
         let answers = match futures::executor::block_on(self.admin.describe_configs(&resources, &options)) {
             Ok(answers) => answers,
             // Event Hubs, or a right that is missing.
-            Err(error) if error.rdkafka_error_code().is_some_and(tells_nothing) => return Ok(()),
+            Err(error) if code_of(&error).is_some_and(tells_nothing) => return Ok(()),
             Err(error) => return Err(world_error(DOING, error)),
         };
         for answer in answers {
@@ -335,7 +335,7 @@ impl TopicAdmin {
         let answers = match answers {
             Ok(answers) => answers,
             // Brokers that do not know the question.
-            Err(error) if error.rdkafka_error_code().is_some_and(tells_nothing) => return Ok(vec![TopicRights::Untold; topics.len()]),
+            Err(error) if code_of(&error).is_some_and(tells_nothing) => return Ok(vec![TopicRights::Untold; topics.len()]),
             Err(error) => return Err(world_error("asking for rights on topics", error)),
         };
         let of = |topic: &String| match answers.iter().find(|(name, _)| name == topic).map(|(_, answer)| answer) {
@@ -355,7 +355,7 @@ impl TopicAdmin {
     pub fn group(&self, group: &str) -> Result<Option<GroupState>, WorldError> {
         match native::group_state(self.admin.inner(), group, TIMEOUT) {
             Ok(state) => Ok(Some(state)),
-            Err(error) if error.rdkafka_error_code().is_some_and(is_forbidden) => Ok(None),
+            Err(error) if code_of(&error).is_some_and(is_forbidden) => Ok(None),
             Err(error) => Err(world_error(format!("asking about group {group}"), error)),
         }
     }
@@ -364,6 +364,14 @@ impl TopicAdmin {
 impl std::fmt::Debug for TopicAdmin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TopicAdmin").finish_non_exhaustive()
+    }
+}
+
+/// The code of an error; the crate leaves out those of admin requests.
+fn code_of(error: &KafkaError) -> Option<Code> {
+    match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        other => other.rdkafka_error_code(),
     }
 }
 

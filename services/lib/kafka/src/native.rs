@@ -157,7 +157,10 @@ pub(crate) fn set_topic<C: ClientContext>(
     settings: &[(String, String)],
     timeout: Duration,
 ) -> Result<(), (Code, String)> {
-    let refused = |error: KafkaError| (error.rdkafka_error_code().unwrap_or(Code::Fail), error.to_string());
+    let refused = |error: KafkaError| match error {
+        KafkaError::AdminOp(code) => (code, "no answer about the topic".to_owned()),
+        other => (other.rdkafka_error_code().unwrap_or(Code::Fail), other.to_string()),
+    };
     let name = c_names(std::slice::from_ref(&topic.to_owned())).map_err(refused)?;
     let pairs: Vec<(CString, CString)> = settings
         .iter()
