@@ -19,6 +19,7 @@ const CORE: &[&str] = &[
     "preview",
     "infer",
     "alerts",
+    "platform",
 ];
 const SHELLS: &[&str] = &["git", "kafka", "lake", "telemetry", "schemas", "query", "identity", "web"];
 const ROLES: &[&str] = &["validator", "sink", "sla", "audit", "registry", "replay"];

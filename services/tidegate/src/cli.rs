@@ -10,9 +10,14 @@ mod dead_letters;
 mod sla;
 
 pub(crate) use sla::{SlaArgs, SlaCommand, SlaHistoryArgs, SlaOutput, SlaServeArgs};
+mod operate;
 
 pub(crate) use alerts::{AlertsArgs, AlertsCommand, RuleForm, SlaChecks};
 pub(crate) use dead_letters::{DlqCommand, DlqExportArgs, DlqLookArgs, DlqLsArgs, DlqMarkArgs, DlqShowArgs, ReplayArgs, SaidArg};
+
+pub(crate) use operate::{
+    DoctorArgs, DoctorRole, TopicsApplyArgs, TopicsArgs, TopicsCheckArgs, TopicsCommand, TopicsFormat, TopicsRenderArgs,
+};
 
 use crate::commands::infer::InferArgs;
 use crate::commands::preview::PreviewArgs;
@@ -51,6 +56,8 @@ const EXAMPLES: &str = "Examples:
   tidegate alerts render contracts --out alerts     Prometheus rules and Alertmanager routes from the contracts
   tidegate resume --config tidegate.yaml            what stands still because records were deleted too early
   tidegate audit --config tidegate.yaml             prove that nothing was lost or doubled
+  tidegate topics apply --config tidegate.yaml      the topics that the contracts need: what would be made
+  tidegate doctor --config tidegate.yaml            what stands in the way of running here, each with its fix
 
 Exit codes: offline tools 0 clean, 1 findings, 2 misuse or could not tell; roles 69 unreachable, 75 try again, 78 config.";
 
@@ -112,6 +119,13 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     /// Prove from topics and lake that every source offset has exactly one outcome. Reads only.
     Audit(AuditArgs),
+    /// The topics that contracts need: written for other tools, made, checked.
+    Topics {
+        #[command(subcommand)]
+        command: TopicsCommand,
+    },
+    /// Check what fails in practice before a role does: reach, certificates, rights, topics, transactions, store, clocks.
+    Doctor(Box<DoctorArgs>),
     /// Run everything in one process on an embedded broker, with planted faults that must be found again.
     Demo(DemoArgs),
     /// Say which build this is, and the version of its judge.
@@ -462,6 +476,10 @@ pub(crate) struct RoleArgs {
     /// Kafka brokers, host:port, comma separated.
     #[arg(long, env = "TIDEGATE_BROKERS")]
     pub(crate) brokers: Option<String>,
+    /// Where the brokers are: kafka, msk, msk-serverless, eventhubs-standard, eventhubs-premium or confluent. Sets what is safe there and
+    /// refuses what is not.
+    #[arg(long, env = "TIDEGATE_PROFILE")]
+    pub(crate) profile: Option<String>,
     /// Contracts: a directory, a Git repository (path or URL, with an optional #REF or #REF:FOLDER), the URL of a registry, or a bundle
     /// (*.tidegate on disk, s3:// or az://).
     #[arg(long, env = "TIDEGATE_CONTRACTS")]

@@ -10,6 +10,7 @@ mod contract_file;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod dlq;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod infer;
@@ -25,6 +26,7 @@ pub(crate) mod schema_ids;
 pub(crate) mod sink;
 pub(crate) mod sla;
 pub(crate) mod test;
+pub(crate) mod topics;
 pub(crate) mod validate;
 pub(crate) mod version;
 

@@ -2,12 +2,14 @@
 
 mod following;
 mod kafka;
+mod topics;
 
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use serde::Deserialize;
+use tidegate_platform::{Platform, Said, decide};
 use tidegate_validator::{Mode, StartAt};
 
 use crate::cli::{RoleArgs, ServeArgs};
@@ -29,6 +31,7 @@ struct File {
     contracts_source: following::SourceSection,
     contract_registry: following::ServingSection,
     memory: MemorySection,
+    topics: topics::TopicsSection,
     http: Option<String>,
 }
 
@@ -107,6 +110,10 @@ pub(crate) struct Config {
     pub(crate) http: String,
     /// How the source of contracts is followed.
     pub(crate) following: Following,
+    /// Where the brokers are, if somebody said so.
+    pub(crate) profile: Option<Platform>,
+    /// What topics are to be like.
+    pub(crate) topics: topics::TopicsSection,
     serving: following::ServingSection,
 }
 
@@ -132,6 +139,8 @@ impl Config {
     fn merge(file: File, args: &RoleArgs) -> anyhow::Result<Config> {
         let brokers = args.brokers.clone().or(file.kafka.brokers.clone()).unwrap_or_default();
         let shares = Shares::of(file.memory.budget_mib)?;
+        let profile = profile(args.profile.as_deref().or(file.kafka.profile.as_deref()))?;
+        let tokens = file.kafka.token_kind();
         let mut kafka = file.kafka.settings(brokers, &tidegate_identity::Variables::from_env())?;
         for (property, value) in shares.client() {
             kafka.client.entry(property.to_owned()).or_insert(value);
@@ -147,20 +156,52 @@ impl Config {
         let following = file
             .contracts_source
             .following(&tidegate_identity::Variables::from_env(), store.clone())?;
+        let validator = validator(&file.validator, &shares, args)?;
+        let validator_group = args
+            .group
+            .clone()
+            .or_else(|| file.validator.group.clone())
+            .unwrap_or_else(|| "tidegate-validator".to_owned());
+        let sink_group = args
+            .group
+            .clone()
+            .or_else(|| file.sink.group.clone())
+            .unwrap_or_else(|| "tidegate-sink".to_owned());
+        if let Some(platform) = profile {
+            let said = Said {
+                brokers: &kafka.brokers,
+                client: &kafka.client,
+                tokens: tokens.as_deref(),
+                exactly_once: validator.mode == Mode::ExactlyOnce,
+                groups: &[&validator_group, &sink_group],
+            };
+            let decision = decide(platform, &said);
+            if !decision.refused.is_empty() {
+                let lines = decision
+                    .refused
+                    .iter()
+                    .map(|refusal| format!("\n  {}: {}", refusal.setting, refusal.why));
+                bail!(
+                    "the profile {} refuses this config:{}",
+                    platform.as_str(),
+                    lines.collect::<String>()
+                );
+            }
+            kafka.request_bytes_max = decision.request_bytes_max;
+            for (property, value) in decision.set {
+                kafka.client.entry(property.to_owned()).or_insert(value);
+            }
+        }
         Ok(Config {
             kafka,
             contracts,
-            validator: validator(&file.validator, &shares, args)?,
-            validator_group: args
-                .group
-                .clone()
-                .or_else(|| file.validator.group.clone())
-                .unwrap_or_else(|| "tidegate-validator".to_owned()),
+            validator,
+            validator_group,
             probe_topic: file.validator.probe_topic.clone().unwrap_or_else(|| "tidegate.probe".to_owned()),
             state_topic: file.dead_letters.state_topic.unwrap_or_else(|| "tidegate.dead-letters".to_owned()),
             parked_topic: file.dead_letters.parked_topic.unwrap_or_else(|| "{topic}.parked".to_owned()),
             sink: sink(&file.sink, &shares)?,
-            sink_group: args.group.clone().or(file.sink.group).unwrap_or_else(|| "tidegate-sink".to_owned()),
+            sink_group,
             lake: args
                 .lake
                 .clone()
@@ -170,8 +211,15 @@ impl Config {
             schema_files: args.schema_files.clone().or(file.registry.files),
             http: args.http.clone().or(file.http).unwrap_or_else(|| "127.0.0.1:9464".to_owned()),
             following,
+            profile,
+            topics: file.topics,
             serving: file.contract_registry,
         })
+    }
+
+    /// Where the topics are; without a word about it, Kafka's own API and settings.
+    pub(crate) fn platform(&self) -> Platform {
+        self.profile.unwrap_or(Platform::Kafka)
     }
 
     /// How the registry serves: the file's section, and what flags and environment say instead.
@@ -200,6 +248,16 @@ impl Config {
             .as_ref()
             .context("no lake is named: set `lake.location` in the config file, TIDEGATE_LAKE or --lake")
     }
+}
+
+fn profile(name: Option<&str>) -> anyhow::Result<Option<Platform>> {
+    name.map(|name| {
+        Platform::named(name).ok_or_else(|| {
+            let known: Vec<&str> = Platform::ALL.iter().map(|platform| platform.as_str()).collect();
+            anyhow!("kafka.profile: `{name}` is none of {}", known.join(", "))
+        })
+    })
+    .transpose()
 }
 
 fn read(path: &Path) -> anyhow::Result<File> {
@@ -345,6 +403,71 @@ mod tests {
         let file = parse("kafka:\n  brokers: a:1\n  client:\n    enable.auto.commit: \"true\"\ncontracts: ./c\n").unwrap();
         let problem = Config::merge(file, &RoleArgs::default()).unwrap_err().to_string();
         assert!(problem.contains("enable.auto.commit"), "{problem}");
+    }
+
+    #[test]
+    fn a_profile_makes_safe_and_refuses() {
+        let of = |text: &str, profile: Option<&str>| {
+            let args = RoleArgs {
+                profile: profile.map(str::to_owned),
+                ..RoleArgs::default()
+            };
+            Config::merge(parse(text).unwrap(), &args)
+        };
+        let hubs = "contracts: ./c\nkafka:\n  brokers: shop.servicebus.windows.net:9093\n  client: {sasl.mechanism: PLAIN}\n";
+        let config = of(&format!("{hubs}validator: {{mode: at_least_once}}\n"), Some("eventhubs-standard")).unwrap();
+        assert_eq!(config.kafka.client["compression.type"], "none");
+        assert_eq!(config.kafka.client["security.protocol"], "sasl_ssl");
+        assert_eq!(config.kafka.request_bytes_max, Some(1_000_000));
+        let refused = of(&format!("{hubs}  profile: eventhubs-standard\n"), None).unwrap_err().to_string();
+        assert!(
+            refused.contains("validator.mode: exactly_once needs Kafka transactions"),
+            "{refused}"
+        );
+        let unknown = of("contracts: ./c\n", Some("kinesis")).unwrap_err().to_string();
+        assert!(unknown.contains("kinesis") && unknown.contains("msk-serverless"), "{unknown}");
+        let none = of(hubs, None).unwrap();
+        assert!(none.profile.is_none() && !none.kafka.client.contains_key("compression.type"));
+    }
+
+    #[test]
+    fn topics_are_what_the_section_says_and_the_flags_win() {
+        let file = parse(
+            "contracts: ./c\nvalidator: {retry_topic: \"{topic}.retry\"}\ntopics:\n  partitions: 4\n  dead_letter_retention: 14d\n  sources:\n    orders: {partitions: 12, retention: 1h}\n",
+        )
+        .unwrap();
+        let config = Config::merge(file, &RoleArgs::default()).unwrap();
+        let args = crate::cli::TopicsArgs {
+            replication_factor: Some(1),
+            ..crate::cli::TopicsArgs::default()
+        };
+        let (spec, said) = config.topics.spec(&config, &["orders".into(), "customers".into()], &args).unwrap();
+        let orders = &spec.sources[0];
+        assert_eq!((orders.partitions, spec.partitions, spec.replication), (Some(12), 4, 1));
+        assert_eq!((orders.retention, orders.validated_retention), (3_600_000, 604_800_000));
+        assert_eq!(orders.dead_letter_retention, 14 * 86_400_000);
+        assert_eq!(said.len(), 1);
+        assert_eq!(
+            (orders.retry.as_deref(), orders.parked.as_deref()),
+            (Some("orders.retry"), Some("orders.parked"))
+        );
+        let unbound = config.topics.spec(&config, &["customers".into()], &args).unwrap_err().to_string();
+        assert!(
+            unbound.contains("topics.sources.orders") && unbound.contains("customers"),
+            "{unbound}"
+        );
+        let odd = crate::cli::TopicsArgs {
+            retention: Some("a week".to_owned()),
+            ..crate::cli::TopicsArgs::default()
+        };
+        assert!(
+            config
+                .topics
+                .spec(&config, &["orders".into()], &odd)
+                .unwrap_err()
+                .to_string()
+                .contains("a week")
+        );
     }
 
     #[test]

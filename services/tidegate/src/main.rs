@@ -16,7 +16,7 @@ mod wiring;
 
 use clap::Parser as _;
 
-use crate::cli::{AlertsCommand, Cli, Command, DlqCommand, LogFormat, RegistryCommand, SlaCommand};
+use crate::cli::{AlertsCommand, Cli, Command, DlqCommand, LogFormat, RegistryCommand, SlaCommand, TopicsCommand};
 use crate::exit::Exit;
 
 fn main() -> std::process::ExitCode {
@@ -71,6 +71,12 @@ fn main() -> std::process::ExitCode {
         } => commands::alerts::run(&args),
         Command::Resume(args) => commands::resume::run(&args),
         Command::Audit(args) => commands::audit::run(&args),
+        Command::Topics { command } => match command {
+            TopicsCommand::Render(args) => commands::topics::render(&args),
+            TopicsCommand::Apply(args) => commands::topics::apply(&args),
+            TopicsCommand::Check(args) => commands::topics::check(&args),
+        },
+        Command::Doctor(args) => commands::doctor::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Version(args) => commands::version::run(&args),
     };

@@ -6,6 +6,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
+mod admin;
 mod callbacks;
 mod cluster;
 mod consumer;
@@ -13,6 +14,7 @@ mod exchange;
 mod fault;
 mod held;
 mod idle_group;
+mod native;
 mod probe;
 mod raw_headers;
 mod refusal;
@@ -27,11 +29,12 @@ mod tokens;
 mod topic_id;
 mod writer;
 
+pub use admin::{GroupState, Operation, TopicAdmin, TopicRights, TopicState, TopicToMake};
 pub use cluster::{ClusterClient, group_positions};
 pub use consumer::GroupConsumer;
 pub use exchange::{Delivering, GroupExchange};
 pub use idle_group::IdleGroup;
-pub use probe::{Transactions, probe_transactions};
+pub use probe::{Transactions, open_transactional_id, probe_transactions};
 pub use relay::GroupRelay;
 pub use scan::PartitionScan;
 pub use settings::{Settings, SettingsError};

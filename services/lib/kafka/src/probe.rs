@@ -56,6 +56,25 @@ pub fn probe_transactions(settings: &Settings, topic: &str, token: &str) -> Resu
     })
 }
 
+/// Opens a transactional id and lets it go again: whether these credentials may. Nothing is written; the brokers forget the id after
+/// `transactional.id.expiration.ms`. Whoever works under this very id is fenced, so it must be one that no worker has.
+///
+/// # Errors
+///
+/// [`Remedy::Operator`] when the right is missing or there are no transactions.
+pub fn open_transactional_id(settings: &Settings, id: &str) -> Result<(), WorldError> {
+    let producer: ThreadedProducer<ProducerCallbacks> = settings
+        .producer(Some(id))
+        .create_with_context(ProducerCallbacks::default())
+        .map_err(|error| world_error("making a producer", error))?;
+    let producer = Held::new(settings, producer)?;
+    let doing = "opening a transactional id";
+    open_transactions(&producer, doing).map_err(|unopened| match unopened {
+        Unopened::KeptOut(error) => error,
+        Unopened::Failed(error) => world_error(doing, error),
+    })
+}
+
 /// What kept the probe from its end.
 struct ProbeFault {
     error: WorldError,

@@ -29,6 +29,9 @@ pub struct Settings {
     pub client: BTreeMap<String, String>,
     /// Who signs in by token; the connection is then TLS with OAUTHBEARER without further words.
     pub tokens: Option<Tokens>,
+    /// Bytes of the largest request that the platform takes, where it closes the connection on a larger one (Event Hubs). A record that
+    /// does not fit is then refused by the client as too large. None: only the brokers decide.
+    pub request_bytes_max: Option<u32>,
 }
 
 /// A property that the user may not set.
@@ -177,7 +180,7 @@ impl Settings {
             .set("enable.idempotence", "true")
             .set("acks", "all")
             // Only the brokers know what a topic takes; librdkafka's own 1,000,000 bytes would refuse records that they accept.
-            .set("message.max.bytes", "1000000000")
+            .set("message.max.bytes", self.request_bytes_max.unwrap_or(1_000_000_000).to_string())
             .set("queue.buffering.max.messages", "200000")
             .set("queue.buffering.max.kbytes", "262144")
             .set("retry.backoff.ms", RESENT_AFTER.as_millis().to_string())

@@ -8,6 +8,7 @@
 
 pub mod conformance;
 mod disk;
+pub mod examine;
 mod fault;
 pub mod location;
 mod names;
@@ -20,6 +21,7 @@ pub mod store;
 mod tests;
 
 pub use conformance::conformance;
+pub use examine::{Examined, examine};
 pub use location::Location;
 pub use open::open;
 pub use options::LakeOptions;

@@ -31,6 +31,10 @@ const RETRIES_MAX: usize = 4;
 ///
 /// [`Remedy::Operator`] for settings, names and permissions; [`Remedy::Retry`] when the store does not answer.
 pub fn open(location: &str, options: &LakeOptions) -> Result<Arc<dyn Store>, WorldError> {
+    Ok(Arc::new(open_lake(location, options)?))
+}
+
+pub(crate) fn open_lake(location: &str, options: &LakeOptions) -> Result<Lake, WorldError> {
     let location = Location::parse(location)?;
     let runtime = Blocking::new()?;
     let lake = match &location {
@@ -52,7 +56,7 @@ pub fn open(location: &str, options: &LakeOptions) -> Result<Arc<dyn Store>, Wor
             remote(location.clone(), prefix, client, runtime)?
         }
     };
-    Ok(Arc::new(lake))
+    Ok(lake)
 }
 
 fn remote(location: Location, prefix: &str, client: Arc<dyn ObjectStore>, runtime: Blocking) -> Result<Lake, WorldError> {

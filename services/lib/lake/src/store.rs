@@ -70,6 +70,26 @@ impl Lake {
         names::object(path).map_err(|why| WorldError::new(Remedy::Bug, format!("{}: {why}", self.what(doing, path))))
     }
 
+    /// When the store says that an object was last written, in milliseconds since 1970.
+    pub(crate) fn modified(&self, path: &str) -> Result<i64, WorldError> {
+        let at = self.object("look at", path)?;
+        let client = self.client.clone();
+        let facts = self.call("look at", path, async move { client.head(&at).await })?;
+        Ok(facts.last_modified.timestamp_millis())
+    }
+
+    /// Removes an object; one that is not there is removed.
+    pub(crate) fn remove(&self, path: &str) -> Result<(), WorldError> {
+        let at = self.object("remove", path)?;
+        let client = self.client.clone();
+        self.call("remove", path, async move {
+            match client.delete(&at).await {
+                Err(Error::NotFound { .. }) => Ok(()),
+                answer => answer,
+            }
+        })
+    }
+
     fn settle(&self, doing: &str, path: &str) -> Result<(), WorldError> {
         let Some(disk) = &self.disk else { return Ok(()) };
         let unsettled = |error| {

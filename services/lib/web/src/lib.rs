@@ -5,8 +5,11 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
+pub mod peer;
 pub mod server;
 pub mod tls;
+mod validity;
 
+pub use peer::certificate_end;
 pub use server::{Request, Response, Server};
 pub use tls::Tls;

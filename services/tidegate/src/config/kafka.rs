@@ -22,6 +22,7 @@ const CLIENT_SECRET: &str = "TIDEGATE_KAFKA_CLIENT_SECRET";
 #[serde(deny_unknown_fields, default)]
 pub(super) struct KafkaSection {
     pub(super) brokers: Option<String>,
+    pub(super) profile: Option<String>,
     client: BTreeMap<String, String>,
     auth: Option<AuthSection>,
 }
@@ -46,6 +47,11 @@ struct Signed {
 // === impl KafkaSection ===
 
 impl KafkaSection {
+    /// Whose tokens sign in, if any do.
+    pub(super) fn token_kind(&self) -> Option<String> {
+        self.auth.as_ref().map(|auth| auth.kind.clone().unwrap_or_default())
+    }
+
     /// Proven settings. Nobody is asked for a token yet.
     pub(super) fn settings(self, brokers: String, variables: &Variables) -> anyhow::Result<Settings> {
         let mut client = self.client;
@@ -58,7 +64,12 @@ impl KafkaSection {
         // Roles share a file: who names no brokers connects to none, and needs nobody to sign in as.
         let auth = self.auth.filter(|_| !brokers.trim().is_empty());
         let tokens = auth.map(|auth| auth.tokens(&brokers, variables)).transpose()?;
-        let settings = Settings { brokers, client, tokens };
+        let settings = Settings {
+            brokers,
+            client,
+            tokens,
+            request_bytes_max: None,
+        };
         settings.check().map_err(|refused| {
             let lines: Vec<String> = refused.iter().map(ToString::to_string).collect();
             anyhow!("kafka.client: {}", lines.join("; "))
@@ -71,6 +82,7 @@ impl fmt::Debug for KafkaSection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaSection")
             .field("brokers", &self.brokers)
+            .field("profile", &self.profile)
             .field("client", &self.client.keys().collect::<Vec<_>>())
             .field("auth", &self.auth)
             .finish()
