@@ -21,6 +21,7 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
+use cel::common::ast::IdedExpr;
 use cel::{Context, Env, Program, Value, extensions};
 use tidegate_contract::{Location, Severity};
 
@@ -34,6 +35,7 @@ mod functions;
 mod glance;
 mod kind;
 mod lower;
+mod ordered;
 mod place;
 mod quick;
 mod run;
@@ -81,6 +83,8 @@ pub(crate) struct Rule {
     size: u64,
     nesting: u32,
     program: Program,
+    /// What runs in its place where it makes lists of what it walks.
+    ordered: Option<IdedExpr>,
 }
 
 /// How a rule runs.
@@ -153,7 +157,7 @@ impl Rule {
         change: bool,
     ) -> Result<Rule, Refusal> {
         shape::examine_source(expression)?;
-        let (program, shape) = with_deep_stack(|| {
+        let (program, ordered, shape) = with_deep_stack(|| {
             let program = ENVIRONMENT.compile(expression).map_err(|errors| {
                 let first = errors.errors.first();
                 let place = first.and_then(|error| {
@@ -173,7 +177,8 @@ impl Rule {
                 place: part.and_then(|part| Place::of(program.source_info(), part)),
                 text,
             })?;
-            Ok((program, shape))
+            let ordered = ordered::ordered(program.expression());
+            Ok((program, ordered, shape))
         })?;
         Ok(Rule {
             form: Form::Interpreted(String::new()),
@@ -186,6 +191,7 @@ impl Rule {
             fields: [Vec::new(), Vec::new()],
             size: shape.size,
             nesting: shape.nesting,
+            ordered,
             program,
         })
     }
@@ -277,7 +283,14 @@ impl Rule {
         if let Err(outcome) = bind::all(&mut context, &self.reads, value, scope) {
             return outcome;
         }
-        match self.program.execute(&context) {
+        let answer = match &self.ordered {
+            None => self.program.execute(&context),
+            Some(expression) => {
+                ordered::bind(&mut context);
+                Value::resolve(expression, &context)
+            }
+        };
+        match answer {
             Ok(Value::Bool(true)) => Outcome::Holds,
             Ok(Value::Bool(false)) => Outcome::Broken,
             Ok(_) | Err(_) => Outcome::Failed,
