@@ -144,7 +144,7 @@ mod tests {
                         properties:\n      - {name: id, logicalType: string}\n      - {name: untyped}\n";
 
     fn found(text: &str) -> Vec<String> {
-        let document = yaml::parse(text, "orders.odcs.yaml").0.expect("YAML");
+        let document = yaml::parse("orders.odcs.yaml", text).0.expect("YAML");
         let found = deviations(&document);
         found.iter().map(|one| format!("{} {}", one.pointer, one.problem)).collect()
     }
