@@ -392,9 +392,29 @@ fn tls_proves_the_registry_to_who_trusts_its_certificate() {
     };
     let mut wary = start("wary", &[]);
     wary.wait("waiting", |role| role.log().contains("waiting for contracts"));
+    assert!(
+        wary.log().contains("is not trusted") && wary.log().contains("SSL_CERT_FILE"),
+        "{}",
+        wary.log()
+    );
     let mut worker = start("worker", &[("SSL_CERT_FILE", &trusted)]);
     let address = worker.said("address");
     worker.wait("the snapshot", |_| in_force(&address) == commit);
+
+    // The certificate is written anew while it runs; a key that does not fit yet changes nothing.
+    shop.certificate();
+    registry.wait("the new certificate", |role| {
+        role.log().contains("proves itself with another certificate")
+    });
+    let newer = Role::start(
+        shop.path(),
+        "newer",
+        &["validate", "--brokers", "127.0.0.1:1", "--contracts", &url],
+        &[("SSL_CERT_FILE", &trusted)],
+    );
+    let mut newer = newer;
+    let address = newer.said("address");
+    newer.wait("the snapshot", |_| in_force(&address) == commit);
 }
 
 /// Takes TLS off: certificate, key and the port behind it as arguments, its own port on standard output.
@@ -621,6 +641,320 @@ fn a_start_at_a_changed_version_serves_what_was_published() {
     next.wait("the mended commit", |_| {
         get(&api, "/v1/health").1.contains(&mended) && get(&api, "/v1/snapshot").0 == 200
     });
+}
+
+/// The commit that a registry has in force.
+fn in_force_at(api: &str) -> String {
+    let health: serde_json::Value = serde_json::from_str(&get(api, "/v1/health").1).unwrap_or_default();
+    health["snapshot"]["commit"].as_str().unwrap_or_default().to_owned()
+}
+
+fn serve<'a>(extra: &[&'a str]) -> Vec<&'a str> {
+    let mut args = vec![
+        "registry",
+        "serve",
+        "--contracts",
+        "work",
+        "--listen",
+        "127.0.0.1:0",
+        "--config",
+        "fast.yaml",
+    ];
+    args.extend(extra);
+    args
+}
+
+/// A version is taken away by a revert and comes back with another content: refused by the registry that runs, and by one that starts.
+#[test]
+fn a_version_that_was_taken_back_never_returns_with_another_content() {
+    let shop = Shop::new();
+    std::fs::write(shop.path().join("fast.yaml"), "contracts_source: {poll_ms: 200}\n").unwrap();
+    shop.push();
+    let mut running = Role::start(shop.path(), "running", &serve(&[]), &[]);
+    let api = running.said("address");
+    shop.write("shop/orders.odcs.yaml", &contract("1.1.0", "integer"));
+    let added = shop.push();
+    running.wait("1.1.0", |_| in_force_at(&api) == added);
+    git(&shop.work(), &["revert", "--no-edit", "HEAD"]);
+    let reverted = git(&shop.work(), &["rev-parse", "HEAD"]);
+    running.wait("the revert", |_| in_force_at(&api) == reverted);
+    shop.write("shop/orders.odcs.yaml", &contract("1.1.0", "integer").replace("i64", "i32"));
+    let changed = shop.push();
+    let mut started = Role::start(shop.path(), "started", &serve(&[]), &[]);
+    let other = started.said("address");
+    for (role, api) in [(&mut running, &api), (&mut started, &other)] {
+        role.wait("the refusal", |_| {
+            let health = get(api, "/v1/health").1;
+            health.contains(&changed) && health.contains("TG0140") && in_force_at(api) == reverted
+        });
+    }
+    assert_eq!(
+        get(&api, "/v1/snapshot").1,
+        get(&other, "/v1/snapshot").1,
+        "the same on every replica"
+    );
+}
+
+/// A revert takes ids out of the record, and records that were written with them stay.
+#[test]
+fn after_a_revert_every_replica_still_knows_every_schema() {
+    let shop = Shop::new();
+    std::fs::write(shop.path().join("fast.yaml"), "contracts_source: {poll_ms: 200}\n").unwrap();
+    shop.push();
+    let newer = AVRO.replace(
+        r#""type":"long"}"#,
+        r#""type":"long"},{"name":"note","type":"string","default":""}"#,
+    );
+    shop.write("schemas/order.avsc", &newer);
+    shop.write("shop/orders.odcs.yaml", &contract("1.1.0", "integer"));
+    assert_eq!(tidegate(&shop.work(), &["registry", "ids", "."]).0, 0);
+    shop.push();
+    let record = std::fs::read_to_string(shop.work().join("schemas/registered/ids.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    let id = record["subjects"]["orders-value"][1].as_u64().unwrap();
+    git(&shop.work(), &["revert", "--no-edit", "HEAD"]);
+    let mut started = Role::start(shop.path(), "started", &serve(&[]), &[]);
+    let api = started.said("address");
+    started.wait("the snapshot", |_| get(&api, "/v1/snapshot").0 == 200);
+    let (status, body) = get(&api, &format!("/schemas/ids/{id}"));
+    assert!(status == 200 && body.contains("note"), "{status} {body}");
+    assert_eq!(get(&api, "/subjects/orders-value/versions").1, "[1]");
+
+    // The next schema is version 3, as `registry ids` knows from the history.
+    shop.write("schemas/order.avsc", &AVRO.replace("long", "string"));
+    shop.write("shop/orders.odcs.yaml", &contract("1.2.0", "integer"));
+    assert_eq!(tidegate(&shop.work(), &["registry", "ids", "."]).0, 0);
+    assert_eq!(tidegate(&shop.work(), &["registry", "ids", ".", "--check"]).0, 0);
+    let next = shop.push();
+    started.wait("the third", |_| get(&api, "/v1/health").1.contains(&next));
+    assert_eq!(get(&api, "/subjects/orders-value/versions").1, "[1,2,3]");
+    assert!(get(&api, "/subjects/orders-value/versions/2").1.contains("note"));
+}
+
+/// What a pull request of a stranger may hold: links in the place of what `registry ids` writes.
+#[cfg(unix)]
+#[test]
+fn ids_are_written_through_no_link() {
+    let refused = |prepare: &dyn Fn(&Path, &Path)| {
+        let shop = Shop::new();
+        let outside = shop.path().join("outside");
+        std::fs::create_dir(&outside).unwrap();
+        std::fs::write(outside.join("authorized_keys"), "mine").unwrap();
+        std::fs::remove_dir_all(shop.work().join("schemas/registered")).unwrap();
+        prepare(&shop.work(), &outside);
+        let (code, out, err) = tidegate(&shop.work(), &["registry", "ids", "."]);
+        assert!(code != 0 && err.contains("link"), "{code} {out}{err}");
+        let left: Vec<_> = std::fs::read_dir(&outside)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(left, ["authorized_keys"], "nothing was written outside");
+        assert_eq!(std::fs::read_to_string(outside.join("authorized_keys")).unwrap(), "mine");
+    };
+    let link = |target: &Path, at: &Path| std::os::unix::fs::symlink(target, at).unwrap();
+    refused(&|work, outside| link(outside, &work.join("schemas/registered")));
+    refused(&|work, outside| {
+        std::fs::create_dir(work.join("schemas/registered")).unwrap();
+        link(&outside.join("authorized_keys"), &work.join("schemas/registered/ids.json"));
+    });
+    refused(&|work, outside| {
+        std::fs::create_dir(work.join("schemas/registered")).unwrap();
+        link(&outside.join("new"), &work.join("schemas/registered/ids.json"));
+    });
+    // Inside of the repository it is no better.
+    refused(&|work, _| {
+        std::fs::create_dir(work.join("elsewhere")).unwrap();
+        link(Path::new("../elsewhere"), &work.join("schemas/registered"));
+    });
+}
+
+/// A start at a bad commit puts an earlier one into force; what is pushed over it by force is no more welcome than otherwise.
+#[test]
+fn after_a_start_at_a_bad_commit_a_forced_push_is_noticed_too() {
+    let shop = Shop::new();
+    std::fs::write(shop.path().join("fast.yaml"), "contracts_source: {poll_ms: 200}\n").unwrap();
+    let good = shop.push();
+    shop.write("shop/orders.odcs.yaml", &contract("1.1.0", "integr"));
+    shop.push();
+    let mut registry = Role::start(shop.path(), "registry", &serve(&[]), &[]);
+    let api = registry.said("address");
+    registry.wait("the good commit", |_| get(&api, "/v1/snapshot").0 == 200);
+    git(&shop.work(), &["switch", "-q", "--orphan", "other"]);
+    shop.write(
+        "shop/other.odcs.yaml",
+        "apiVersion: v3.2.0\nkind: DataContract\nid: other\nname: Other\nversion: 1.0.0\nstatus: active\nschema:\n  - name: other\n    physicalType: \
+         topic\n    properties:\n      - {name: id, logicalType: string}\n",
+    );
+    let foreign = shop.push();
+    registry.wait("the forced push", |_| {
+        let (_, health) = get(&api, "/v1/health");
+        health.contains("does not come after") && health.contains(&foreign) && health.contains(&good)
+    });
+}
+
+/// A host that accepts and says nothing.
+#[test]
+fn a_silent_host_keeps_nobody_from_saying_that_it_lives_and_from_stopping() {
+    let folder = tempfile::tempdir().unwrap();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let source = format!("http://{}/c.git#main", silent.local_addr().unwrap());
+    std::fs::write(folder.path().join("c.yaml"), "contracts_source: {state: state}\n").unwrap();
+    let probe = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = probe.local_addr().unwrap().to_string();
+    drop(probe);
+    let log = folder.path().join("log");
+    let child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args([
+            "validate",
+            "--brokers",
+            "127.0.0.1:1",
+            "--contracts",
+            &source,
+            "--config",
+            "c.yaml",
+            "--http",
+            &address,
+        ])
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stderr(std::fs::File::create(&log).unwrap())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut worker = Role { child, log };
+    worker.wait("livez", |_| get(&address, "/livez").0 == 200);
+    let (status, why) = get(&address, "/readyz");
+    assert!(status == 503 && why.contains("contract source"), "{status} {why}");
+    let stopped = Instant::now();
+    assert!(Command::new("kill").arg(worker.child.id().to_string()).status().unwrap().success());
+    let (code, log) = worker.ended();
+    assert!(
+        code == 0 && stopped.elapsed() < Duration::from_secs(20),
+        "{code} {:?} {log}",
+        stopped.elapsed()
+    );
+}
+
+#[test]
+fn contracts_are_not_taken_unencrypted_from_another_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = |extra: &[&str]| {
+        let mut args = vec!["validate", "--brokers", "127.0.0.1:1", "--contracts", "http://192.0.2.1:8080"];
+        args.extend(extra);
+        Role::start(folder.path(), "worker", &args, &[])
+    };
+    let (code, log) = start(&[]).ended();
+    assert!(code == 78 && log.contains("contracts_source.plaintext"), "{code} {log}");
+    std::fs::write(folder.path().join("c.yaml"), "contracts_source: {plaintext: true}\n").unwrap();
+    start(&["--config", "c.yaml"]).wait("waiting", |role| role.log().contains("unencrypted"));
+}
+
+/// An issuer of tokens on this machine: its discovery document and its keys.
+fn issuer(jwks: String) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let own = url.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut head = [0; 4096];
+            let Ok(length) = stream.read(&mut head) else { continue };
+            let body = match String::from_utf8_lossy(&head[..length]).starts_with("GET /.well-known/openid-configuration ") {
+                true => format!(r#"{{"issuer": "{own}", "jwks_uri": "{own}/keys"}}"#),
+                false => jwks.clone(),
+            };
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
+        }
+    });
+    url
+}
+
+/// RFC 4648, section 5, without padding.
+fn base64url(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let bits = three.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
+        text.extend((0..=three.len()).map(|at| char::from(DIGITS[(bits >> (18 - 6 * at) & 63) as usize])));
+    }
+    text
+}
+
+#[test]
+fn tokens_of_a_trusted_issuer_let_in() {
+    let shop = Shop::new();
+    shop.push();
+    let openssl = |args: &[&str]| {
+        let output = Command::new("openssl").args(args).current_dir(shop.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    openssl(&[
+        "genpkey",
+        "-algorithm",
+        "RSA",
+        "-pkeyopt",
+        "rsa_keygen_bits:2048",
+        "-out",
+        "rsa.pem",
+    ]);
+    let modulus = String::from_utf8(openssl(&["rsa", "-in", "rsa.pem", "-noout", "-modulus"])).unwrap();
+    let hex = modulus.trim().strip_prefix("Modulus=").unwrap();
+    let n: Vec<u8> = (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+        .collect();
+    let jwks = serde_json::json!({"keys": [{"kty": "RSA", "kid": "k", "n": base64url(&n), "e": "AQAB"}]});
+    let url = issuer(jwks.to_string());
+    let sign = |audience: &str, end: u64| {
+        let claims = serde_json::json!({"iss": url, "aud": audience, "sub": "worker", "exp": end, "groups": ["contracts"]});
+        let head = serde_json::json!({"alg": "RS256", "kid": "k"});
+        let signed = format!(
+            "{}.{}",
+            base64url(head.to_string().as_bytes()),
+            base64url(claims.to_string().as_bytes())
+        );
+        std::fs::write(shop.path().join("signed"), &signed).unwrap();
+        let signature = openssl(&["dgst", "-sha256", "-sign", "rsa.pem", "signed"]);
+        format!("{signed}.{}", base64url(&signature))
+    };
+    std::fs::write(
+        shop.path().join("oidc.yaml"),
+        format!("contract_registry:\n  oidc: {{issuer: \"{url}\", audience: tidegate, claim: groups, values: [contracts]}}\n"),
+    )
+    .unwrap();
+    let args = [
+        "registry",
+        "serve",
+        "--contracts",
+        "work",
+        "--listen",
+        "127.0.0.1:0",
+        "--config",
+        "oidc.yaml",
+    ];
+    let mut registry = Role::start(shop.path(), "registry", &args, &[]);
+    let api = registry.said("address");
+    let far = 4_102_444_800;
+    let status = |token: &str| ask(&api, "GET", "/v1/snapshot", &[("Authorization", &format!("Bearer {token}"))], "").0;
+    let good = sign("tidegate", far);
+    registry.wait("the token", |_| status(&good) == 200);
+    assert_eq!(status(&sign("another", far)), 401);
+    assert_eq!(status(&sign("tidegate", 1_000_000_000)), 401);
+    assert_eq!(status(&good[..good.len() - 4]), 401);
+    assert_eq!(ask(&api, "GET", "/v1/snapshot", &[], "").0, 401);
+    // A role follows with such a token in a file.
+    std::fs::write(shop.path().join("token"), &good).unwrap();
+    let source = format!("http://{api}");
+    let worker = ["validate", "--brokers", "127.0.0.1:1", "--contracts", &source];
+    let mut worker = Role::start(shop.path(), "worker", &worker, &[("TIDEGATE_CONTRACTS_TOKEN_FILE", "token")]);
+    let address = worker.said("address");
+    worker.wait("the snapshot", |_| !in_force(&address).is_empty());
+    assert!(!registry.log().contains(&good) && !worker.log().contains(&good));
 }
 
 #[test]
