@@ -43,6 +43,16 @@ impl Tokens {
             let wrong = || format!("line {}: write `NAME sha256:` and 64 hex digits, the SHA-256 of the token", at + 1);
             let (name, hash) = line.split_once(char::is_whitespace).ok_or_else(wrong)?;
             let hash = hash.trim().strip_prefix("sha256:").and_then(hex32).ok_or_else(wrong)?;
+            // What `sha256sum` says when the file of the token was not there.
+            if [&b""[..], b"\n", b"\r\n"]
+                .iter()
+                .any(|nothing| hash == <[u8; 32]>::from(Sha256::digest(nothing)))
+            {
+                return Err(format!(
+                    "line {}: this is the SHA-256 of an empty token, which everybody has",
+                    at + 1
+                ));
+            }
             if names.insert(hash, name.to_owned()).is_some() {
                 return Err(format!("line {}: this token stands in the file already", at + 1));
             }
@@ -57,7 +67,7 @@ impl Tokens {
     ///
     /// What is compared are hashes, so the time that it takes tells nothing about a token.
     pub fn caller(&self, request: &Request) -> Caller {
-        let Some(token) = request.header("authorization").and_then(presented) else {
+        let Some(token) = token(request) else {
             return Caller::Stranger;
         };
         let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
@@ -72,6 +82,14 @@ impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.names.values()).finish()
     }
+}
+
+/// What somebody shows, if it is anything.
+pub(crate) fn token(request: &Request) -> Option<String> {
+    request
+        .header("authorization")
+        .and_then(presented)
+        .filter(|token| !token.trim().is_empty())
 }
 
 fn presented(header: &str) -> Option<String> {
@@ -167,6 +185,8 @@ mod tests {
             "a",
             "a b",
             "a sha256:12",
+            "a sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "a sha256:01ba4719c80b6fe911b091a7c05124b64eeece964e09c058ef8f9805daca546b",
             "a md5:1ec1c26b50d5d3c58d9583181af8076655fe00756bf7285940ba3670f99fcba0",
         ] {
             assert!(Tokens::parse(wrong).is_err(), "{wrong}");

@@ -5,7 +5,18 @@ use std::sync::Arc;
 use tidegate_contract::{Bundle, Contract, Diagnostic, Level, Snapshot};
 use tidegate_diff::History;
 
-use crate::ids::{self, Ids};
+use crate::ids::{self, Ids, Recorded};
+
+/// What a source's history says was published up to a commit; empty where it has none.
+#[derive(Debug, Default)]
+pub struct Published {
+    /// Versions that were enforced.
+    pub versions: History,
+    /// Ids of schemas that were recorded.
+    pub ids: Recorded,
+    /// How many commits the branch has up to this one; none where nobody counted all of them.
+    pub height: Option<u64>,
+}
 
 /// Every contract of one commit, proven to load and to compile, and the document that workers load the same from. Never changes.
 #[derive(Debug)]
@@ -20,6 +31,10 @@ pub struct Catalog {
     pub snapshot: Snapshot,
     /// Recorded ids of event schemas; none when the repository records none.
     pub ids: Option<Ids>,
+    /// What this and every earlier commit recorded: records that were written with such a schema stay.
+    pub recorded: Recorded,
+    /// As [`Published::height`].
+    pub height: Option<u64>,
     files: Bundle,
 }
 
@@ -27,7 +42,7 @@ pub struct Catalog {
 
 impl Catalog {
     /// Compiles a commit as workers will, and holds it to what was published and to the one in force: a version that was enforced never
-    /// changes its content.
+    /// changes its content, and an id never its schema.
     ///
     /// Answers the warnings beside a good one.
     ///
@@ -36,7 +51,7 @@ impl Catalog {
     /// Everything that is wrong; nothing of the commit may be used.
     pub fn compile(
         bundle: Bundle,
-        mut published: History,
+        mut published: Published,
         before: Option<&Catalog>,
     ) -> Result<(Catalog, Vec<Diagnostic>), Vec<Diagnostic>> {
         let sealed = bundle.seal().map_err(|problem| {
@@ -56,12 +71,14 @@ impl Catalog {
         }
         if let Some(before) = before {
             for contract in &before.snapshot.contracts {
-                published.take(contract, &before.commit);
+                published.versions.take(contract, &before.commit);
             }
+            published.ids.merge(&before.recorded);
         }
-        let changed = published.violations(snapshot.contracts.iter().map(|contract| &**contract));
+        let changed = published.versions.violations(snapshot.contracts.iter().map(|contract| &**contract));
         problems.extend(changed.iter().map(tidegate_diff::Violation::diagnostic));
-        let recorded = match ids::check(&bundle.files, &snapshot) {
+        let mut past = published.ids;
+        let recorded = match ids::check_after(&bundle.files, &snapshot, &past) {
             Ok(recorded) => recorded,
             Err(found) => {
                 problems.extend(found);
@@ -73,6 +90,9 @@ impl Catalog {
         if !problems.is_empty() {
             return Err(problems);
         }
+        if let Some(ids) = &recorded {
+            assert!(past.add(ids), "it was held against them");
+        }
         notes.retain(|note| note.level == Level::Warning);
         let catalog = Catalog {
             commit: snapshot.commit.clone(),
@@ -80,6 +100,8 @@ impl Catalog {
             document: sealed.bytes.into(),
             snapshot,
             ids: recorded,
+            recorded: past,
+            height: published.height,
             files: bundle,
         };
         Ok((catalog, notes))

@@ -4,8 +4,10 @@
 //! ([`crate::ids`]); without a record there are none. Nothing is written here.
 
 use serde_json::{Value, json};
+use tidegate_codec::{avro, protobuf};
 use tidegate_contract::EventSchemaKind;
 
+use crate::avro_form::form;
 use crate::http::Answer;
 use crate::ids::{Schema, type_name};
 use crate::routes::Call;
@@ -50,7 +52,7 @@ pub(crate) fn versions(call: &Call<'_>) -> Answer {
 
 pub(crate) fn version(call: &Call<'_>) -> Answer {
     match found(call) {
-        Ok((version, id, schema)) => said(200, &entry(&call.parts[0], version, id, &schema)),
+        Ok((version, id, schema)) => said(200, &entry(subject(call), version, id, &schema)),
         Err(answer) => answer,
     }
 }
@@ -72,7 +74,7 @@ pub(crate) fn referenced_by(call: &Call<'_>) -> Answer {
 /// The registered version of the schema in the body.
 pub(crate) fn lookup(call: &Call<'_>) -> Answer {
     match registered(call) {
-        Ok((version, id, schema)) => said(200, &entry(&call.parts[0], version, id, &schema)),
+        Ok((version, id, schema)) => said(200, &entry(subject(call), version, id, &schema)),
         Err(answer) => answer,
     }
 }
@@ -82,9 +84,58 @@ pub(crate) fn lookup(call: &Call<'_>) -> Answer {
 pub(crate) fn register(call: &Call<'_>) -> Answer {
     match registered(call) {
         Ok((_, id, _)) => said(200, &json!({"id": id})),
-        Err(answer) if answer.status == 404 => refused(call),
+        Err(answer) if answer.status == 404 => match unreadable(call) {
+            Some(why) => problem(422, INVALID_SCHEMA, &format!("the schema cannot be read: {why}")),
+            None => refused(call),
+        },
         Err(answer) => answer,
     }
+}
+
+/// Why the schema in the body is none. One that refers to others may be good, which only those could tell.
+fn unreadable(call: &Call<'_>) -> Option<String> {
+    let body: Value = serde_json::from_slice(&call.request.body).ok()?;
+    let text = body["schema"].as_str()?;
+    if body["references"].as_array().is_some_and(|references| !references.is_empty()) {
+        return None;
+    }
+    match body["schemaType"].as_str().unwrap_or("AVRO") {
+        "AVRO" => avro::Schema::parse(text, &[]).err(),
+        "JSON" => serde_json::from_str::<Value>(text).err().map(|error| error.to_string()),
+        "PROTOBUF" => protobuf::imports(text).err(),
+        other => Some(format!("`{other}` is no kind of schema")),
+    }
+}
+
+/// All versions of all subjects.
+pub(crate) fn schemas(call: &Call<'_>) -> Answer {
+    let prefix = call.request.parameter("subjectPrefix").unwrap_or_default();
+    let prefix = prefix.strip_prefix(":*:").unwrap_or(&prefix).to_owned();
+    let latest_only = call.request.parameter("latestOnly").as_deref() == Some("true");
+    let mut entries = Vec::new();
+    for (subject, ids) in listed(call).filter(|(subject, _)| subject.starts_with(&prefix)) {
+        let first = if latest_only { ids.len().saturating_sub(1) } else { 0 };
+        for (at, id) in ids.iter().enumerate().skip(first) {
+            if let Some(schema) = call.registry.schema(*id) {
+                entries.push(entry(subject, at + 1, *id, &schema));
+            }
+        }
+    }
+    said(200, &Value::Array(entries))
+}
+
+/// There is one context, the nameless one.
+pub(crate) fn contexts(_: &Call<'_>) -> Answer {
+    said(200, &json!(["."]))
+}
+
+pub(crate) fn root(_: &Call<'_>) -> Answer {
+    said(200, &json!({}))
+}
+
+/// Guids are not kept.
+pub(crate) fn no_guid(_: &Call<'_>) -> Answer {
+    no_schema()
 }
 
 pub(crate) fn types(_: &Call<'_>) -> Answer {
@@ -136,7 +187,7 @@ pub(crate) fn subject_config(call: &Call<'_>) -> Answer {
     if call.request.parameter("defaultToGlobal").as_deref() == Some("true") {
         return config(call);
     }
-    let sentence = format!("Subject '{}' does not have subject-level compatibility configured", call.parts[0]);
+    let sentence = format!("Subject '{}' does not have subject-level compatibility configured", subject(call));
     problem(404, NO_LEVEL, &sentence)
 }
 
@@ -153,7 +204,13 @@ fn listed<'c>(call: &'c Call<'_>) -> impl Iterator<Item = (&'c String, &'c Vec<u
 }
 
 fn ids_of<'c>(call: &'c Call<'_>) -> Option<&'c Vec<u32>> {
-    call.catalog.ids.as_ref()?.subjects.get(&call.parts[0])
+    call.catalog.ids.as_ref()?.subjects.get(subject(call))
+}
+
+/// The subject of the path; `:.:` in front of it names the one context that there is.
+fn subject<'c>(call: &'c Call<'_>) -> &'c str {
+    let named = &*call.parts[0];
+    named.strip_prefix(":.:").unwrap_or(named)
 }
 
 fn of_id(call: &Call<'_>) -> Option<(u32, Schema)> {
@@ -167,7 +224,7 @@ fn found(call: &Call<'_>) -> Result<(usize, u32, Schema), Answer> {
     let version = match call.parts[1].as_str() {
         "latest" | "-1" => ids.len(),
         number => match number.parse::<usize>() {
-            Ok(number) if number > 0 => number,
+            Ok(number) if number > 0 && number <= i32::MAX as usize => number,
             _ => {
                 let sentence = format!(
                     "The specified version '{number}' is not a valid version id. Allowed values are between [1, 2^31-1] and the string \"latest\""
@@ -182,29 +239,40 @@ fn found(call: &Call<'_>) -> Result<(usize, u32, Schema), Answer> {
     Ok((version, id, schema))
 }
 
-/// The version whose schema is the one in the body. Schemas that are JSON are compared as JSON, others by their text.
+/// The version whose schema is the one in the body. Avro is compared in one form ([`crate::avro_form`]), since clients send what they have
+/// parsed; JSON as JSON, and Protobuf by its words.
 fn registered(call: &Call<'_>) -> Result<(usize, u32, Schema), Answer> {
     let unread = || problem(422, INVALID_SCHEMA, "the body is not a JSON object with `schema`");
     let body: Value = serde_json::from_slice(&call.request.body).map_err(|_| unread())?;
     let text = body["schema"].as_str().ok_or_else(unread)?;
     let kind = body["schemaType"].as_str().unwrap_or("AVRO");
     let ids = ids_of(call).ok_or_else(|| no_subject(call))?;
+    let asked = Compared::of(kind, text);
     // The newest of equal ones, as a registry answers.
     let known = ids.iter().enumerate().rev().find_map(|(at, id)| {
         let schema = call.registry.schema(*id)?;
-        (type_name(schema.kind) == kind && is_same(&schema.text, text)).then_some((at + 1, *id, schema))
+        let is_same = type_name(schema.kind) == kind && (*schema.text == *text || Compared::of(kind, &schema.text) == asked);
+        is_same.then_some((at + 1, *id, schema))
     });
     known.ok_or_else(no_schema)
 }
 
-fn is_same(one: &str, other: &str) -> bool {
-    if one == other {
-        return true;
-    }
-    match (serde_json::from_str::<Value>(one), serde_json::from_str::<Value>(other)) {
-        (Ok(one), Ok(other)) => one == other,
-        (Err(_), Err(_)) => one.split_whitespace().eq(other.split_whitespace()),
-        _ => false,
+/// What two schemas are compared by.
+#[derive(PartialEq)]
+enum Compared {
+    Tree(Value),
+    Words(Vec<String>),
+}
+
+// === impl Compared ===
+
+impl Compared {
+    fn of(kind: &str, text: &str) -> Compared {
+        match serde_json::from_str::<Value>(text) {
+            Ok(schema) if kind == "AVRO" => Compared::Tree(form(&schema)),
+            Ok(schema) => Compared::Tree(schema),
+            Err(_) => Compared::Words(text.split_whitespace().map(str::to_owned).collect()),
+        }
     }
 }
 
@@ -217,7 +285,7 @@ fn entry(subject: &str, version: usize, id: u32, schema: &Schema) -> Value {
 }
 
 fn no_subject(call: &Call<'_>) -> Answer {
-    problem(404, SUBJECT_NOT_FOUND, &format!("Subject '{}' not found.", call.parts[0]))
+    problem(404, SUBJECT_NOT_FOUND, &format!("Subject '{}' not found.", subject(call)))
 }
 
 fn no_schema() -> Answer {

@@ -8,7 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
+use tidegate_codec::protobuf;
 use tidegate_contract::{BoundObject, ContractFile, Diagnostic, EventSchemaKind, Level, Location, Snapshot, sha256_hex};
+
+mod recorded;
+
+pub use recorded::Recorded;
 
 /// The record.
 pub const FILE: &str = "schemas/registered/ids.json";
@@ -100,10 +105,9 @@ fn is_alone(kind: EventSchemaKind, text: &str) -> bool {
         // Names that a schema does not define itself are refused when the contract compiles.
         EventSchemaKind::Avro => true,
         EventSchemaKind::JsonSchema => serde_json::from_str::<Value>(text).is_ok_and(|schema| !refers(&schema)),
-        EventSchemaKind::Protobuf => text.lines().all(|line| match line.trim_start().strip_prefix("import") {
-            Some(rest) if rest.starts_with([' ', '"', '\t']) => rest.contains("\"google/protobuf/"),
-            _ => true,
-        }),
+        EventSchemaKind::Protobuf => {
+            protobuf::imports(text).is_ok_and(|imports| imports.iter().all(|import| protobuf::is_known_import(&import.path)))
+        }
     }
 }
 
@@ -132,8 +136,13 @@ pub fn type_name(kind: EventSchemaKind) -> &'static str {
 /// Everything that is wrong with the ids among these files, for a snapshot of the same files: a record that is damaged, a text or id that was
 /// changed by hand, and event schemas without an id. None when the repository records no ids.
 pub fn check(files: &[ContractFile], snapshot: &Snapshot) -> Result<Option<Ids>, Vec<Diagnostic>> {
+    check_after(files, snapshot, &Recorded::default())
+}
+
+/// The same, and whatever does not agree with the records before this one.
+pub fn check_after(files: &[ContractFile], snapshot: &Snapshot, past: &Recorded) -> Result<Option<Ids>, Vec<Diagnostic>> {
     let Some(ids) = Ids::read(files)? else { return Ok(None) };
-    let mut problems = Vec::new();
+    let mut problems = past.problems(&ids);
     for wanted in wanted(snapshot) {
         let id = ids.find(wanted.kind, &wanted.text);
         let is_listed = id.is_some_and(|id| ids.subjects.get(&wanted.subject).is_some_and(|versions| versions.contains(&id)));
@@ -210,19 +219,30 @@ impl Ids {
         }
     }
 
-    /// Gives everything that is wanted an id and a version. Answers how many schemas and versions are new.
-    pub fn record(&mut self, wanted: &[Wanted]) -> (usize, usize) {
+    /// Gives everything that is wanted an id and a version, those that it had in `past` where it had any: versions that a revert took out of
+    /// a subject come back in front of a new one, so that a number never means another schema. Answers how many schemas and versions are new.
+    pub fn record(&mut self, wanted: &[Wanted], past: &Recorded) -> (usize, usize) {
         let (mut schemas, mut versions) = (0, 0);
         for one in wanted {
             let id = self.find(one.kind, &one.text).unwrap_or_else(|| {
                 schemas += 1;
-                self.add(one.kind, &one.text)
+                self.add(one.kind, &one.text, past)
             });
             let listed = self.subjects.entry(one.subject.clone()).or_default();
+            if listed.contains(&id) {
+                continue;
+            }
+            let before = past.versions(&one.subject);
+            if before.starts_with(listed) {
+                *listed = before.to_vec();
+            }
             if !listed.contains(&id) {
                 versions += 1;
                 listed.push(id);
             }
+            let missing = listed.iter().filter(|id| !self.schemas.contains_key(id));
+            let restored: Vec<(u32, Schema)> = missing.filter_map(|id| Some((*id, past.schema(*id)?.clone()))).collect();
+            self.schemas.extend(restored);
         }
         (schemas, versions)
     }
@@ -244,12 +264,17 @@ impl Ids {
         files
     }
 
-    fn add(&mut self, kind: EventSchemaKind, text: &Arc<str>) -> u32 {
+    fn add(&mut self, kind: EventSchemaKind, text: &Arc<str>, past: &Recorded) -> u32 {
         let mut salt = 0;
         loop {
-            if let Some(id) = derived(kind, text, salt).filter(|id| !self.schemas.contains_key(id)) {
-                let text = text.clone();
-                self.schemas.insert(id, Schema { kind, salt, text });
+            let schema = Schema {
+                kind,
+                salt,
+                text: text.clone(),
+            };
+            let is_free = |id: &u32| !self.schemas.contains_key(id) && past.schema(*id).is_none_or(|there| *there == schema);
+            if let Some(id) = derived(kind, text, salt).filter(is_free) {
+                self.schemas.insert(id, schema);
                 return id;
             }
             salt += 1;
@@ -360,5 +385,27 @@ fn wrong(problem: String) -> Diagnostic {
         },
         problem,
         help: "put the file back as it was committed, then run `tidegate registry ids`".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn imports_count_wherever_they_stand_in_a_line() {
+        let alone = |text: &str| is_alone(EventSchemaKind::Protobuf, text);
+        assert!(alone(
+            "syntax = \"proto3\"; import \"google/protobuf/timestamp.proto\"; message A { int64 id = 1; }"
+        ));
+        assert!(alone(
+            "syntax = \"proto3\"; // import \"other.proto\";\nmessage A { int64 id = 1; }"
+        ));
+        assert!(!alone(
+            "syntax = \"proto3\"; package shop; import \"other.proto\"; message A { Other id = 1; }"
+        ));
+        assert!(!alone(
+            "syntax = \"proto3\"; import /* x */\n public\n \"other.proto\"; message A { int64 id = 1; }"
+        ));
     }
 }

@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 pub mod auth;
+mod avro_form;
 pub mod catalog;
 pub mod confluent;
 pub mod http;
@@ -18,9 +19,11 @@ pub mod routes;
 pub mod webhook;
 
 pub use auth::{Caller, Tokens};
-pub use catalog::Catalog;
+pub use catalog::{Catalog, Published};
 pub use http::{Answer, Request};
-pub use registry::{Outcome, Ports, Registry};
+pub use ids::Recorded;
+pub use registry::{Issued, Outcome, Ports, Registry};
+pub use routes::Admission;
 pub use webhook::Secret;
 
 #[cfg(test)]

@@ -8,44 +8,64 @@ use tidegate_diff::set::compare_pair;
 use tidegate_diff::{Diff, History, compare_sets, render};
 use tidegate_export::{Dialect, Format, Subject, export as written};
 
-use crate::catalog::Catalog;
-use crate::http::Answer;
-use crate::registry::Registry;
+use crate::http::{Answer, Request};
+use crate::registry::{Document, Earlier, Registry};
 use crate::routes::Call;
 
 /// Media type of a bundle.
 pub const BUNDLE: &str = "application/vnd.tidegate.bundle";
 
 pub(crate) fn snapshot(call: &Call<'_>) -> Answer {
-    document(&call.catalog, call.request.header("if-none-match"))
+    let state = call.registry.state();
+    let mut answer = document(&Document::of(&call.catalog), call.request);
+    // What tells a worker behind several replicas which of two snapshots is the older one.
+    answer.headers.push(("tidegate-confirmed", state.confirmed.to_string()));
+    answer
 }
 
 pub(crate) fn earlier(call: &Call<'_>) -> Answer {
+    if let Some(recent) = call.registry.recent(&call.parts[0]) {
+        return document(&recent, call.request);
+    }
     match call.registry.at(&call.parts[0]) {
-        Some(catalog) => document(&catalog, call.request.header("if-none-match")),
-        None => Answer::problem(404, "this commit is not known here, or its contracts do not load"),
+        Earlier::Known(catalog) => document(&Document::of(&catalog), call.request),
+        Earlier::Absent => Answer::problem(404, "this commit is not known here, or its contracts do not load"),
+        Earlier::Busy => busy(),
     }
 }
 
-fn document(catalog: &Catalog, known: Option<&str>) -> Answer {
-    let tag = format!("\"{}\"", catalog.digest);
-    let headers = vec![
+fn document(document: &Document, request: &Request) -> Answer {
+    let tag = format!("\"{}\"", document.digest);
+    let mut headers = vec![
         ("etag", tag.clone()),
-        ("tidegate-commit", catalog.commit.to_string()),
+        ("tidegate-commit", document.commit.to_string()),
         ("cache-control", "no-cache".to_owned()),
     ];
-    let is_known = known.is_some_and(|known| {
-        known
-            .split(',')
-            .map(str::trim)
-            .any(|one| one == tag || one.strip_prefix("W/") == Some(&tag))
-    });
+    if let Some(height) = document.height {
+        headers.push(("tidegate-height", height.to_string()));
+    }
+    let is_known = request
+        .headers
+        .iter()
+        .filter(|(name, _)| name == "if-none-match")
+        .any(|(_, known)| {
+            known
+                .split(',')
+                .map(str::trim)
+                .any(|one| one == tag || one == "*" || one.strip_prefix("W/") == Some(&tag))
+        });
     Answer {
         status: if is_known { 304 } else { 200 },
         kind: BUNDLE,
         headers,
-        body: if is_known { Arc::default() } else { catalog.document.clone() },
+        body: if is_known { Arc::default() } else { document.bytes.clone() },
     }
+}
+
+fn busy() -> Answer {
+    let mut answer = Answer::problem(503, "another commit is being compiled for somebody; ask again in a moment");
+    answer.headers.push(("retry-after", "2".to_owned()));
+    answer
 }
 
 pub(crate) fn health(registry: &Registry, now: i64) -> Answer {
@@ -65,12 +85,17 @@ pub(crate) fn health(registry: &Registry, now: i64) -> Answer {
         .refused
         .as_ref()
         .map(|refused| json!({"commit": refused.commit, "seconds": seconds(refused.since), "reasons": refused.reasons}));
-    let status = match (&in_force, &refused, &state.trouble) {
+    let trouble = state.trouble.or_else(|| {
+        state
+            .token_trouble
+            .map(|text| format!("tokens that were revoked may still be let in: {text}"))
+    });
+    let status = match (&in_force, &refused, &trouble) {
         (None, ..) => "starting",
         (Some(_), None, None) => "ok",
         (Some(_), ..) => "stale",
     };
-    let body = json!({"status": status, "snapshot": in_force, "refused": refused, "trouble": state.trouble});
+    let body = json!({"status": status, "snapshot": in_force, "refused": refused, "trouble": trouble});
     Answer::json(if state.catalog.is_some() { 200 } else { 503 }, &body)
 }
 
@@ -182,13 +207,21 @@ pub(crate) fn diff_commits(call: &Call<'_>) -> Answer {
     let Some(from) = call.request.parameter("from") else {
         return Answer::problem(400, "say the commit to compare with: `?from=` and its 40 hex digits");
     };
-    let to = call.request.parameter("to");
-    let new = match &to {
-        Some(to) => call.registry.at(to),
-        None => Some(call.catalog.clone()),
+    let earlier = |commit: &str| match call.registry.at(commit) {
+        Earlier::Known(catalog) => Ok(catalog),
+        Earlier::Absent => Err(Answer::problem(
+            404,
+            "one of the commits is not known here, or its contracts do not load",
+        )),
+        Earlier::Busy => Err(busy()),
     };
-    let (Some(old), Some(new)) = (call.registry.at(&from), new) else {
-        return Answer::problem(404, "one of the commits is not known here, or its contracts do not load");
+    let new = match call.request.parameter("to") {
+        Some(to) => earlier(&to),
+        None => Ok(call.catalog.clone()),
+    };
+    let (old, new) = match (earlier(&from), new) {
+        (Ok(old), Ok(new)) => (old, new),
+        (Err(answer), _) | (_, Err(answer)) => return answer,
     };
     rendered(
         call,

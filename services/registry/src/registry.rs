@@ -1,21 +1,22 @@
 //! What is in force, what was refused, and who may ask.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tidegate_contract::{Bundle, Diagnostic, Level};
-use tidegate_diff::History;
 
-use crate::auth::{Caller, Tokens};
-use crate::catalog::Catalog;
+use crate::auth::{Caller, Tokens, token};
+use crate::catalog::{Catalog, Published};
 use crate::http::{Answer, Request};
 use crate::ids::Schema;
-use crate::routes;
+use crate::routes::{self, Admission};
 use crate::webhook::Secret;
 
-/// Commits that stay at hand, the one in force included.
+/// Commits whose documents stay at hand, the one in force included: workers ask for those that judged an open range.
 const RECENT_MAX: usize = 4;
+/// Earlier commits that stay compiled, for comparisons.
+const COMPILED_MAX: usize = 2;
 /// Reasons of a refused commit that are shown.
 const REASONS_MAX: usize = 50;
 
@@ -23,9 +24,33 @@ const REASONS_MAX: usize = 50;
 pub struct Registry {
     held: RwLock<Held>,
     tokens: RwLock<Option<Arc<Tokens>>>,
+    issued: Option<Box<Issued>>,
     secret: Option<Secret>,
     ports: Ports,
+    /// Earlier commits that somebody asked for. Whoever compiles one holds it.
+    compiled: Mutex<VecDeque<Arc<Catalog>>>,
 }
+
+/// An earlier commit.
+pub(crate) enum Earlier {
+    Known(Arc<Catalog>),
+    /// It is gone, was never here, or does not compile.
+    Absent,
+    /// Somebody else's is being compiled; one at a time, so that who asks for many takes nothing from others.
+    Busy,
+}
+
+/// What workers ask for of an earlier commit.
+#[derive(Debug, Clone)]
+pub(crate) struct Document {
+    pub(crate) commit: Arc<str>,
+    pub(crate) digest: String,
+    pub(crate) bytes: Arc<[u8]>,
+    pub(crate) height: Option<u64>,
+}
+
+/// Whom a token of a trusted issuer stands for; none for any other token. Must not block.
+pub type Issued = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// Looks for the files of a commit.
 pub type Archive = dyn Fn(&str) -> Option<Bundle> + Send + Sync;
@@ -73,14 +98,14 @@ pub struct State {
     pub refused: Option<Refused>,
     /// Why the source cannot be read, if it cannot.
     pub trouble: Option<String>,
+    /// Why the file of tokens cannot be used, if it cannot: those that were read before are in force still.
+    pub token_trouble: Option<String>,
 }
 
 #[derive(Default)]
 struct Held {
     state: State,
-    recent: VecDeque<Arc<Catalog>>,
-    /// Every schema that was ever in force here: records that were written with one stay after a rollback.
-    schemas: BTreeMap<u32, Schema>,
+    recent: VecDeque<Document>,
 }
 
 // === impl Registry ===
@@ -91,16 +116,28 @@ impl Registry {
         Registry {
             held: RwLock::default(),
             tokens: RwLock::new(tokens.map(Arc::new)),
+            issued: None,
             secret,
             ports,
+            compiled: Mutex::default(),
         }
+    }
+
+    /// Tokens of an issuer let in, too; from now on nobody is let in without one or the other.
+    #[must_use]
+    pub fn trusting(mut self, issued: Box<Issued>) -> Registry {
+        self.issued = Some(issued);
+        self
     }
 
     /// Takes up what the source has: whole, or not at all. `published` is what the source's history says was published up to that commit;
     /// empty where it has none. `now` in microseconds since the epoch.
-    pub fn take_up(&self, bundle: Bundle, published: History, now: i64) -> Outcome {
+    pub fn take_up(&self, bundle: Bundle, published: Published, now: i64) -> Outcome {
         let before = self.state().catalog;
-        if before.as_ref().is_some_and(|before| *before.commit == *bundle.commit) {
+        // By content: two bundles of one commit may hold different folders of it.
+        let is_known =
+            |before: &Arc<Catalog>| *before.commit == *bundle.commit && bundle.seal().is_ok_and(|sealed| sealed.digest == before.digest);
+        if before.as_ref().is_some_and(is_known) {
             self.confirm(now);
             return Outcome::Unchanged;
         }
@@ -109,13 +146,11 @@ impl Registry {
             Ok((catalog, notes)) => {
                 let catalog = Arc::new(catalog);
                 let mut held = self.write();
-                if let Some(ids) = &catalog.ids {
-                    held.schemas.extend(ids.schemas.iter().map(|(id, schema)| (*id, schema.clone())));
-                }
                 held.recent.retain(|other| other.commit != catalog.commit);
-                held.recent.push_front(catalog.clone());
+                held.recent.push_front(Document::of(&catalog));
                 held.recent.truncate(RECENT_MAX);
                 held.state = State {
+                    token_trouble: held.state.token_trouble.take(),
                     catalog: Some(catalog),
                     since: now,
                     confirmed: now,
@@ -162,6 +197,21 @@ impl Registry {
     /// Takes other tokens from now on.
     pub fn accept(&self, tokens: Tokens) {
         *self.tokens.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(tokens));
+        self.write().state.token_trouble = None;
+    }
+
+    /// The tokens cannot be read again; those that were read before stay in force, a revoked one among them.
+    pub fn token_trouble(&self, text: impl Into<String>) {
+        self.write().state.token_trouble = Some(text.into());
+    }
+
+    /// Decides by the head of a request, before anything of its body is read.
+    ///
+    /// # Errors
+    ///
+    /// The answer for who is not let in, with the pattern of the route.
+    pub fn admit(&self, head: &Request) -> Result<Admission, (&'static str, Answer)> {
+        routes::admit(self, head)
     }
 
     /// A copy of the state.
@@ -175,9 +225,19 @@ impl Registry {
     }
 
     /// Who asks.
-    pub(crate) fn caller(&self, request: &Request) -> Caller {
+    pub fn caller(&self, request: &Request) -> Caller {
         let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner).clone();
-        tokens.map_or(Caller::Anybody, |tokens| tokens.caller(request))
+        if tokens.is_none() && self.issued.is_none() {
+            return Caller::Anybody;
+        }
+        let named = tokens.map_or(Caller::Stranger, |tokens| tokens.caller(request));
+        match (&self.issued, named) {
+            (Some(issued), Caller::Stranger) => match token(request).and_then(|token| issued(&token)) {
+                Some(name) => Caller::Named(name),
+                None => Caller::Stranger,
+            },
+            (_, named) => named,
+        }
     }
 
     pub(crate) fn secret(&self) -> Option<&Secret> {
@@ -188,20 +248,40 @@ impl Registry {
         (self.ports.nudge)();
     }
 
-    /// A schema that is or was in force.
+    /// A schema that is or was recorded on the way to what is in force.
     pub(crate) fn schema(&self, id: u32) -> Option<Schema> {
-        self.read().schemas.get(&id).cloned()
+        self.read().state.catalog.as_ref()?.recorded.schema(id).cloned()
     }
 
-    /// An earlier commit, compiled: one at hand, else from the source. None when it is gone or does not compile.
-    pub(crate) fn at(&self, commit: &str) -> Option<Arc<Catalog>> {
-        let at_hand = self.read().recent.iter().find(|catalog| *catalog.commit == *commit).cloned();
-        at_hand.or_else(|| {
-            let bundle = (self.ports.archive)(commit)?;
-            Catalog::compile(bundle, History::default(), None)
-                .ok()
-                .map(|(catalog, _)| Arc::new(catalog))
-        })
+    /// The document of a commit that was in force a short while ago.
+    pub(crate) fn recent(&self, commit: &str) -> Option<Document> {
+        self.read().recent.iter().find(|document| *document.commit == *commit).cloned()
+    }
+
+    /// An earlier commit, compiled: one at hand, else from the source.
+    pub(crate) fn at(&self, commit: &str) -> Earlier {
+        if let Some(catalog) = self.state().catalog.filter(|catalog| *catalog.commit == *commit) {
+            return Earlier::Known(catalog);
+        }
+        let mut compiled = match self.compiled.try_lock() {
+            Ok(compiled) => compiled,
+            Err(std::sync::TryLockError::WouldBlock) => return Earlier::Busy,
+            Err(std::sync::TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        };
+        if let Some(known) = compiled.iter().find(|catalog| *catalog.commit == *commit) {
+            return Earlier::Known(known.clone());
+        }
+        let Some(bundle) = (self.ports.archive)(commit) else {
+            return Earlier::Absent;
+        };
+        // It was held to its own past when it was new.
+        let Ok((catalog, _)) = Catalog::compile(bundle, Published::default(), None) else {
+            return Earlier::Absent;
+        };
+        let catalog = Arc::new(catalog);
+        compiled.push_front(catalog.clone());
+        compiled.truncate(COMPILED_MAX);
+        Earlier::Known(catalog)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Held> {
@@ -211,6 +291,19 @@ impl Registry {
 
     fn write(&self) -> RwLockWriteGuard<'_, Held> {
         self.held.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Document ===
+
+impl Document {
+    pub(crate) fn of(catalog: &Catalog) -> Document {
+        Document {
+            commit: catalog.commit.clone(),
+            digest: catalog.digest.clone(),
+            bytes: catalog.document.clone(),
+            height: catalog.height,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::auth::Caller;
 use crate::catalog::Catalog;
 use crate::http::{Answer, MARK, Request};
 use crate::registry::Registry;
+use crate::webhook::Glance;
 use crate::{confluent, native, openapi};
 
 /// One route.
@@ -168,6 +169,20 @@ pub const NATIVE: &[Route] = &[
     },
 ];
 
+/// First steps of paths whose errors are read by Confluent's clients, whether there is such a route or not.
+const THEIRS: &[&str] = &["subjects", "schemas", "config", "mode", "compatibility", "contexts"];
+/// The largest body: a schema that is looked up, a webhook.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// What is known about a request from its head alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admission {
+    /// The largest body; 0 means that none is read.
+    pub body_bytes_max: usize,
+    /// Whether it is known who asks, or nobody has to say.
+    pub is_known: bool,
+}
+
 /// The read API of Confluent's Schema Registry, and its writes, which are refused.
 pub const CONFLUENT: &[Route] = &[
     theirs("GET", "/subjects", "Subjects", &["subjectPrefix"], confluent::subjects),
@@ -292,8 +307,53 @@ pub const CONFLUENT: &[Route] = &[
         &[],
         confluent::refused,
     ),
+    theirs(
+        "DELETE",
+        "/config",
+        "Refused: compatibility is decided in Git",
+        &[],
+        confluent::refused,
+    ),
+    theirs(
+        "POST",
+        "/compatibility/subjects/{subject}/versions",
+        "Refused: `tidegate diff` compares contracts in Git",
+        &[],
+        confluent::refused,
+    ),
     theirs("GET", "/mode", "READONLY", &[], confluent::mode),
     theirs("PUT", "/mode", "Refused: this registry is read-only", &[], confluent::refused),
+    theirs("GET", "/mode/{subject}", "READONLY", &["defaultToGlobal"], confluent::mode),
+    theirs(
+        "PUT",
+        "/mode/{subject}",
+        "Refused: this registry is read-only",
+        &[],
+        confluent::refused,
+    ),
+    theirs(
+        "DELETE",
+        "/mode/{subject}",
+        "Refused: this registry is read-only",
+        &[],
+        confluent::refused,
+    ),
+    theirs("GET", "/contexts", "The one context", &[], confluent::contexts),
+    theirs(
+        "GET",
+        "/schemas",
+        "All versions of all subjects",
+        &["subjectPrefix", "latestOnly"],
+        confluent::schemas,
+    ),
+    theirs(
+        "GET",
+        "/schemas/guids/{guid}",
+        "Guids are not kept: always 40403",
+        &[],
+        confluent::no_guid,
+    ),
+    theirs("GET", "/", "An empty object, as theirs", &[], confluent::root),
 ];
 
 /// All routes.
@@ -340,24 +400,99 @@ pub(crate) fn answer(registry: &Registry, request: &Request, now: i64) -> (&'sta
     (name, answer)
 }
 
-fn dispatch(registry: &Registry, request: &Request, now: i64) -> (&'static str, Answer) {
-    let Some(steps) = request.steps() else {
-        return ("none", Answer::problem(400, "the path cannot be read"));
+/// Whether a request is worth reading whole.
+pub(crate) fn admit(registry: &Registry, head: &Request) -> Result<Admission, (&'static str, Answer)> {
+    let marked = |name: &'static str, mut answer: Answer| {
+        answer.headers.push((MARK, "1".to_owned()));
+        Err((name, answer))
     };
-    let method = if request.method == "HEAD" { "GET" } else { request.method.as_str() };
-    let matching: Vec<(&Route, Vec<String>)> = all().filter_map(|route| Some((route, captured(route.path, &steps)?))).collect();
-    let Some((route, parts)) = matching.iter().find(|(route, _)| route.method == method) else {
-        // Nothing is told to strangers, not even which paths there are.
-        if registry.caller(request) == Caller::Stranger {
-            return ("none", denied(Family::Tidegate));
-        }
-        return (
-            "none",
-            match matching.first() {
-                None => Answer::problem(404, "there is nothing at this path; /openapi.json lists what there is"),
-                Some((route, _)) => problem(route.family, 405, 405, "this method is not for this path"),
+    let caller = registry.caller(head);
+    let Found::Route(route, _) = found(head) else {
+        let is_known = caller != Caller::Stranger;
+        return match is_known {
+            true => Ok(Admission {
+                body_bytes_max: 0,
+                is_known,
+            }),
+            false => marked("none", denied(family_of(head))),
+        };
+    };
+    let body_bytes_max = if route.method == "POST" { BODY_BYTES_MAX } else { 0 };
+    match route.guard {
+        Guard::Nobody => Ok(Admission {
+            body_bytes_max,
+            is_known: caller != Caller::Stranger,
+        }),
+        Guard::Token if caller == Caller::Stranger => marked(route.path, denied(route.family)),
+        Guard::Token => Ok(Admission {
+            body_bytes_max,
+            is_known: true,
+        }),
+        Guard::Signature => match registry.secret() {
+            None => marked(route.path, no_secret()),
+            Some(secret) => match secret.glance(head) {
+                Ok(Glance::Proven) => Ok(Admission {
+                    body_bytes_max: 0,
+                    is_known: true,
+                }),
+                // Whoever signs has to send what is signed; until then it is a stranger.
+                Ok(Glance::Signed) => Ok(Admission {
+                    body_bytes_max,
+                    is_known: false,
+                }),
+                Err(_) => marked(route.path, unsigned()),
             },
-        );
+        },
+    }
+}
+
+/// What a path names.
+enum Found {
+    Route(&'static Route, Vec<String>),
+    /// There is the path, for other methods.
+    OtherMethod(&'static Route),
+    Nothing,
+    Unreadable,
+}
+
+fn found(request: &Request) -> Found {
+    let Some(steps) = request.steps() else { return Found::Unreadable };
+    let method = if request.method == "HEAD" { "GET" } else { request.method.as_str() };
+    let mut other = None;
+    for route in all() {
+        let Some(parts) = captured(route.path, &steps) else { continue };
+        if route.method == method {
+            return Found::Route(route, parts);
+        }
+        other.get_or_insert(route);
+    }
+    other.map_or(Found::Nothing, Found::OtherMethod)
+}
+
+/// Whose form an error has for a path that may have no route.
+fn family_of(request: &Request) -> Family {
+    let first = request.path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    if THEIRS.contains(&first) {
+        Family::Confluent
+    } else {
+        Family::Tidegate
+    }
+}
+
+fn dispatch(registry: &Registry, request: &Request, now: i64) -> (&'static str, Answer) {
+    let found = found(request);
+    let (route, parts) = match found {
+        Found::Unreadable => return ("none", Answer::problem(400, "the path cannot be read")),
+        // Nothing is told to strangers, not even which paths there are.
+        Found::OtherMethod(_) | Found::Nothing if registry.caller(request) == Caller::Stranger => {
+            return ("none", denied(family_of(request)));
+        }
+        Found::OtherMethod(route) => return ("none", problem(route.family, 405, 405, "this method is not for this path")),
+        Found::Nothing => {
+            let sentence = "there is nothing at this path; /openapi.json lists what there is";
+            return ("none", problem(family_of(request), 404, 404, sentence));
+        }
+        Found::Route(route, parts) => (route, parts),
     };
     let name = route.path;
     match route.guard {
@@ -367,23 +502,11 @@ fn dispatch(registry: &Registry, request: &Request, now: i64) -> (&'static str, 
                 return (name, denied(route.family));
             }
         }
-        Guard::Signature => {
-            let Some(secret) = registry.secret() else {
-                return (
-                    name,
-                    Answer::problem(
-                        403,
-                        "no secret of webhooks is set: see `contract_registry.webhook_secret` (--webhook-secret)",
-                    ),
-                );
-            };
-            if secret.check(request).is_err() {
-                return (
-                    name,
-                    Answer::problem(401, "the webhook is not signed with the secret that is set here"),
-                );
-            }
-        }
+        Guard::Signature => match registry.secret() {
+            None => return (name, no_secret()),
+            Some(secret) if secret.check(request).is_err() => return (name, unsigned()),
+            Some(_) => {}
+        },
     }
     let read = match route.call {
         Does::Tell(tell) => return (name, tell(registry, now)),
@@ -397,9 +520,20 @@ fn dispatch(registry: &Registry, request: &Request, now: i64) -> (&'static str, 
         registry,
         catalog,
         request,
-        parts: parts.clone(),
+        parts,
     };
     (name, read(&call))
+}
+
+fn no_secret() -> Answer {
+    Answer::problem(
+        403,
+        "no secret of webhooks is set: see `contract_registry.webhook_secret` (--webhook-secret)",
+    )
+}
+
+fn unsigned() -> Answer {
+    Answer::problem(401, "the webhook is not signed with the secret that is set here")
 }
 
 fn denied(family: Family) -> Answer {
@@ -417,6 +551,9 @@ fn problem(family: Family, status: u16, code: u32, sentence: &str) -> Answer {
 
 /// What stands in the place of the `{parts}`; none when the path is another.
 fn captured(pattern: &str, steps: &[String]) -> Option<Vec<String>> {
+    if pattern == "/" {
+        return steps.is_empty().then(Vec::new);
+    }
     let mut parts = Vec::new();
     let mut steps = steps.iter();
     for expected in pattern.trim_matches('/').split('/') {

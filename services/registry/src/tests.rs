@@ -1,17 +1,18 @@
 //! The registry as its clients see it: commits in, answers out.
 
+mod recorded;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use tidegate_contract::{Bundle, ContractFile, Snapshot};
-use tidegate_diff::History;
 
 use crate::http::{Answer, Request};
 use crate::ids::{FILE, Ids, check, wanted};
 use crate::registry::{Outcome, Ports, Registry};
 use crate::routes::{Guard, all};
-use crate::{Secret, Tokens, openapi};
+use crate::{Caller, Published, Recorded, Secret, Tokens, openapi};
 
 const AVRO: &str = r#"{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"long"}]}"#;
 const AVRO_2: &str = r#"{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"long"},{"name":"note","type":["null","string"],"default":null}]}"#;
@@ -36,7 +37,7 @@ fn file(path: &str, text: impl Into<String>) -> ContractFile {
 fn with_ids(mut files: Vec<ContractFile>) -> Vec<ContractFile> {
     let (snapshot, _) = Snapshot::build("x", &files).unwrap();
     let mut ids = Ids::read(&files).unwrap().unwrap_or_default();
-    ids.record(&wanted(&snapshot));
+    ids.record(&wanted(&snapshot), &Recorded::default());
     files.retain(|file| !file.path.starts_with("schemas/registered/"));
     files.extend(ids.files().into_iter().map(|(path, text)| file(&path, text)));
     files
@@ -68,12 +69,12 @@ fn loaded(files: Vec<ContractFile>) -> Registry {
 }
 
 fn take(registry: &Registry, commit: &str, files: Vec<ContractFile>) {
-    let outcome = registry.take_up(Bundle::new(commit, files), History::default(), SECOND);
+    let outcome = registry.take_up(Bundle::new(commit, files), Published::default(), SECOND);
     assert!(matches!(outcome, Outcome::Loaded(_)), "{outcome:?}");
 }
 
 fn refused(registry: &Registry, commit: &str, files: Vec<ContractFile>) -> String {
-    match registry.take_up(Bundle::new(commit, files), History::default(), SECOND) {
+    match registry.take_up(Bundle::new(commit, files), Published::default(), SECOND) {
         Outcome::Refused(problems) => problems.iter().map(|one| format!("{} {}\n", one.code, one.problem)).collect(),
         other => panic!("{other:?}"),
     }
@@ -503,4 +504,192 @@ fn the_description_holds_every_route_and_no_other() {
         }
     }
     assert_eq!(described, all().count());
+}
+
+#[test]
+fn one_commit_in_two_bundles_is_told_apart_by_its_content() {
+    let registry = loaded(first());
+    let before = header(&ask(&registry, "GET", "/v1/snapshot", ""), "etag").unwrap().to_owned();
+    let mut wider = first();
+    wider.push(file(
+        "shop/more.odcs.yaml",
+        contract("1.0.0", "order.avsc")
+            .replace("urn:shop:orders", "urn:shop:more")
+            .replace("name: orders", "name: more"),
+    ));
+    take(&registry, "c1", with_ids(wider));
+    assert_ne!(header(&ask(&registry, "GET", "/v1/snapshot", ""), "etag"), Some(before.as_str()));
+}
+
+#[test]
+fn what_a_client_has_parsed_is_found() {
+    let registry = loaded(first());
+    let body = json!({"schema": r#"{"type":"record","name":"shop.Order","fields":[{"name":"id","type":{"type":"long"}}]}"#}).to_string();
+    assert_eq!(ask(&registry, "POST", "/subjects/orders-value", &body).status, 200);
+    assert_eq!(ask(&registry, "POST", "/subjects/:.:orders-value/versions", &body).status, 200);
+    let other = body.replace("long", "int");
+    assert_eq!(ask(&registry, "POST", "/subjects/orders-value", &other).status, 404);
+}
+
+#[test]
+fn clients_of_confluent_understand_every_error() {
+    let registry = loaded(first());
+    for (method, target, body, status, code) in [
+        ("GET", "/subjects/orders-value/metadata", "", 404, 404),
+        ("GET", "/schemas/guids/x", "", 404, 40403),
+        ("POST", "/compatibility/subjects/orders-value/versions", "{}", 422, 42205),
+        ("PUT", "/mode/orders-value", "{}", 422, 42205),
+        ("DELETE", "/config", "", 422, 42205),
+        ("PATCH", "/contexts", "", 405, 405),
+        (
+            "POST",
+            "/subjects/orders-value/versions",
+            r#"{"schema":"{\"type\":\"nothing\"}"}"#,
+            422,
+            42201,
+        ),
+        (
+            "POST",
+            "/subjects/orders-value/versions",
+            r#"{"schema":"syntax","schemaType":"PROTOBUF"}"#,
+            422,
+            42201,
+        ),
+        ("GET", "/subjects/orders-value/versions/2147483648", "", 422, 42202),
+    ] {
+        let answer = ask(&registry, method, target, body);
+        let said: Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(
+            (answer.status, said["error_code"].as_u64()),
+            (status, Some(code)),
+            "{method} {target}: {said}"
+        );
+    }
+    assert_eq!(get(&registry, "/contexts"), json!(["."]));
+    assert_eq!(get(&registry, "/"), json!({}));
+    assert_eq!(get(&registry, "/mode/orders-value")["mode"], "READONLY");
+    assert_eq!(get(&registry, "/schemas?latestOnly=true")[0]["version"], 1);
+}
+
+#[test]
+fn who_is_let_in_is_decided_by_the_head() {
+    // printf %s s3cret | sha256sum
+    let tokens = Tokens::parse("validator sha256:1ec1c26b50d5d3c58d9583181af8076655fe00756bf7285940ba3670f99fcba0").unwrap();
+    let registry = registry_with(Some(tokens), Secret::new("0123456789abcdef"));
+    let head = |method: &str, path: &str, headers: &[(&str, &str)]| {
+        let request = Request {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            headers: headers
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            ..Request::default()
+        };
+        registry
+            .admit(&request)
+            .map(|admission| (admission.body_bytes_max > 0, admission.is_known))
+            .map_err(|(_, answer)| answer.status)
+    };
+    let token = [("authorization", "Bearer s3cret")];
+    assert_eq!(head("POST", "/subjects/a-value", &[]), Err(401));
+    assert_eq!(head("POST", "/nowhere", &[]), Err(401));
+    assert_eq!(
+        head("GET", "/v1/snapshot", &[("authorization", "Basic YW55Og==")]),
+        Err(401),
+        "an empty password is nobody's"
+    );
+    assert_eq!(
+        head("GET", "/v1/snapshot", &token),
+        Ok((false, true)),
+        "nothing has a body that needs none"
+    );
+    assert_eq!(head("POST", "/subjects/a-value", &token), Ok((true, true)));
+    assert_eq!(head("POST", "/hooks/git", &[]), Err(401));
+    assert_eq!(head("POST", "/hooks/git", &[("x-hub-signature-256", "sha256=12")]), Err(401));
+    let signature = format!("sha256={}", "0".repeat(64));
+    assert_eq!(
+        head("POST", "/hooks/git", &[("x-hub-signature-256", &signature)]),
+        Ok((true, false))
+    );
+    assert_eq!(
+        head("POST", "/hooks/git", &[("x-gitlab-token", "0123456789abcdef")]),
+        Ok((false, true))
+    );
+    assert_eq!(head("GET", "/openapi.json", &[]), Ok((false, false)));
+}
+
+#[test]
+fn tokens_that_cannot_be_read_again_are_told() {
+    let registry = loaded(first());
+    registry.token_trouble("the file holds no token");
+    let health = get(&registry, "/v1/health");
+    assert!(
+        health["status"] == "stale" && health["trouble"].as_str().unwrap().contains("the file holds no token"),
+        "{health}"
+    );
+}
+
+#[test]
+fn one_commit_is_compiled_at_a_time_and_kept() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counting = asked.clone();
+    let (begun, has_begun) = std::sync::mpsc::channel();
+    let (go, may_go) = std::sync::mpsc::channel::<()>();
+    let (begun, may_go) = (std::sync::Mutex::new(begun), std::sync::Mutex::new(may_go));
+    let ports = Ports {
+        archive: Box::new(move |commit| {
+            counting.fetch_add(1, Ordering::SeqCst);
+            begun.lock().unwrap().send(()).unwrap();
+            may_go.lock().unwrap().recv().unwrap();
+            (commit == "old").then(|| Bundle::new("old", first()))
+        }),
+        nudge: Box::new(|| {}),
+    };
+    let registry = Arc::new(Registry::new(None, None, ports));
+    take(&registry, "c1", first());
+    let first_asker = registry.clone();
+    let waiting = std::thread::spawn(move || ask(&first_asker, "GET", "/v1/diff?from=old", "").status);
+    has_begun.recv().unwrap();
+    let busy = ask(&registry, "GET", "/v1/diff?from=other", "");
+    assert_eq!((busy.status, header(&busy, "retry-after")), (503, Some("2")));
+    assert_eq!(
+        ask(&registry, "GET", "/v1/snapshot", "").status,
+        200,
+        "what is in force waits for nobody"
+    );
+    go.send(()).unwrap();
+    assert_eq!(waiting.join().unwrap(), 200);
+    assert_eq!(ask(&registry, "GET", "/v1/diff?from=old", "").status, 200);
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "it was at hand");
+}
+
+#[test]
+fn tokens_of_an_issuer_let_in_beside_those_of_the_file() {
+    // printf %s s3cret | sha256sum
+    let line = "validator sha256:1ec1c26b50d5d3c58d9583181af8076655fe00756bf7285940ba3670f99fcba0";
+    let issued = || Box::new(|token: &str| (token == "a.good.one").then(|| "somebody".to_owned()));
+    for (tokens, of_file) in [(Some(Tokens::parse(line).unwrap()), true), (None, false)] {
+        let registry = registry_with(tokens, None).trusting(issued());
+        let caller = |value: &str| {
+            let headers = vec![("authorization".to_owned(), value.to_owned())];
+            registry.caller(&Request {
+                headers,
+                ..Request::default()
+            })
+        };
+        assert_eq!(caller("Bearer a.good.one"), Caller::Named("somebody".to_owned()));
+        assert_eq!(caller("Bearer a.bad.one"), Caller::Stranger);
+        assert_eq!(
+            registry.caller(&Request::default()),
+            Caller::Stranger,
+            "without the file nobody is let in unseen either"
+        );
+        let named = if of_file {
+            Caller::Named("validator".to_owned())
+        } else {
+            Caller::Stranger
+        };
+        assert_eq!(caller("Bearer s3cret"), named);
+    }
 }

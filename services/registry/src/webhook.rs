@@ -21,6 +21,15 @@ pub enum Doubt {
     Wrong,
 }
 
+/// What the head of a webhook tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Glance {
+    /// It carries the secret itself; the body adds nothing.
+    Proven,
+    /// It carries a signature of the body.
+    Signed,
+}
+
 // === impl Secret ===
 
 impl Secret {
@@ -42,6 +51,23 @@ impl Secret {
         // Equal signatures under one key mean equal texts, and comparing those takes the same time for all.
         let expected = self.keyed(&self.0).finalize().into_bytes();
         self.keyed(token.as_bytes()).verify_slice(&expected).map_err(|_| Doubt::Wrong)
+    }
+
+    /// Whether the body is worth reading.
+    ///
+    /// # Errors
+    ///
+    /// It carries neither the secret nor anything of the form of a signature.
+    pub fn glance(&self, head: &Request) -> Result<Glance, Doubt> {
+        let signature = head.header("x-hub-signature-256").or_else(|| head.header("x-hub-signature"));
+        match signature {
+            Some(signature) => signature
+                .strip_prefix("sha256=")
+                .and_then(hex32)
+                .map(|_| Glance::Signed)
+                .ok_or(Doubt::Wrong),
+            None => self.check(head).map(|()| Glance::Proven),
+        }
     }
 
     fn keyed(&self, bytes: &[u8]) -> Hmac<Sha256> {

@@ -33,7 +33,7 @@ pub(crate) mod version;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tidegate_flow::ports::{Clock as _, Cluster};
 use tidegate_flow::{Remedy, WorldError};
@@ -85,17 +85,44 @@ pub(crate) fn run_role(
     }
 }
 
-/// The contracts. While their source is away the process lives, is not ready and says why, and tries again.
+/// How long the first look at the contracts may take before the process says at its address that it lives.
+const FIRST_LOOK_WITHIN: Duration = Duration::from_millis(500);
+
+/// The contracts. While their source is silent or away the process lives, is not ready and says why, and tries again.
 fn contracts(config: &Config, stop: &Arc<AtomicBool>) -> Result<LiveContracts, WorldError> {
-    let open = || LiveContracts::open_with(&config.contracts, &config.following.reach, config.following.poll_every);
-    match open() {
-        Err(error) if error.remedy == Remedy::Retry => tracing::warn!(%error, "waiting for contracts; it goes on by itself"),
+    let mut reach = config.following.reach.clone();
+    reach.git.stop = stop.clone();
+    let open = || LiveContracts::open_with(&config.contracts, &reach, config.following.poll_every);
+    let (clock, health) = (SystemClock { stop: stop.clone() }, Health::starting());
+    // The role listens at the same address once it begins.
+    let listen = || {
+        let metrics = Metrics::new(crate::build::VERSION, crate::build::COMMIT);
+        Server::start(address(&config.http)?, metrics, health.clone())
+    };
+    let mut server = None;
+    let first = std::thread::scope(|scope| {
+        let looking = scope.spawn(open);
+        let begun = Instant::now();
+        while !looking.is_finished() {
+            if server.is_none() && begun.elapsed() >= FIRST_LOOK_WITHIN {
+                health.hinder("starting", "waiting for the first answer of the contract source".to_owned());
+                server = Some(listen()?);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        looking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    match first {
+        Err(error) if error.remedy == Remedy::Retry && !stop.load(Ordering::Acquire) => {
+            tracing::warn!(%error, "waiting for contracts; it goes on by itself");
+            health.hinder("starting", error.what);
+        }
         outcome => return outcome,
     }
-    let (clock, health) = (SystemClock { stop: stop.clone() }, Health::starting());
-    let metrics = Metrics::new(crate::build::VERSION, crate::build::COMMIT);
-    // The role listens at the same address once it begins.
-    let _server = Server::start(address(&config.http)?, metrics, health.clone())?;
+    let _server = match server {
+        Some(server) => server,
+        None => listen()?,
+    };
     patiently(&clock, &health, open)
 }
 

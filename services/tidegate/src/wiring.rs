@@ -4,6 +4,7 @@ pub(crate) mod busy;
 pub(crate) mod clock;
 pub(crate) mod contracts;
 pub(crate) mod event_schemas;
+pub(crate) mod issuer;
 pub(crate) mod judging;
 pub(crate) mod lag;
 pub(crate) mod metered;

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use tidegate_contract::event_schema::is_schema_path;
+use tidegate_contract::snapshot::is_contract_path;
 use tidegate_flow::{Remedy, WorldError};
 
 use crate::reading::{FILE_BYTES_MAX, FOLDERS_DEEP_MAX, Reading, is_wanted};
@@ -17,7 +18,7 @@ const SCHEMAS: &str = "schemas";
 /// folder those of `root/../schemas`, which come out under the same paths.
 ///
 /// Symbolic links are followed only to places below the root (a mounted Kubernetes volume is made of such links); one that leads out of
-/// it is left out with a warning. An error means that the directory could not be read; wrong files are diagnostics of the reading.
+/// it, when it may hide contracts, and a repository inside of this one refuse the reading. An error means that the directory could not be read; wrong files are diagnostics of the reading.
 pub fn read_directory(root: &Path) -> Result<Reading, WorldError> {
     let true_root = root.canonicalize().map_err(|error| world(root, &error))?;
     let mut walk = Walk {
@@ -121,7 +122,9 @@ impl Walk<'_> {
             Ok(found) => found,
             // Removed while we read, or a link to nothing.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if (self.wanted)(path) {
+                if is_contract_path(path) && place.is_symlink() {
+                    self.reading.refuse(path, "the link leads nowhere", "remove it");
+                } else if (self.wanted)(path) {
                     self.reading.leave_out(path, "the link leads nowhere", "remove it");
                 }
                 return Ok(());
@@ -129,21 +132,32 @@ impl Walk<'_> {
             Err(error) => return Err(world(place, &error)),
         };
         if !found.starts_with(self.true_root) {
-            if (self.wanted)(path) || found.is_dir() {
-                self.reading
-                    .leave_out(path, "a link out of the contract folder is not followed", "copy what it leads to");
+            let problem = "a link out of the contract folder is not followed";
+            if is_contract_path(path) || found.is_dir() {
+                self.reading.refuse(path, problem, "copy what it leads to");
+            } else if (self.wanted)(path) {
+                self.reading.leave_out(path, problem, "copy what it leads to");
             }
             return Ok(());
         }
         let kind = fs::metadata(&found).map_err(|error| world(place, &error))?;
         if kind.is_dir() {
+            if found.join(".git").exists() {
+                let help = "commit the files themselves, or name the folder of the contracts";
+                self.reading.refuse(
+                    path,
+                    "a submodule or another repository is no part of these contracts: nothing in it is read",
+                    help,
+                );
+                return Ok(());
+            }
             return self.folder(&found, path, depth + 1);
         }
         if !(self.wanted)(path) {
             return Ok(());
         }
         if !kind.is_file() {
-            self.reading.leave_out(path, "this is not a regular file", "remove it");
+            self.reading.refuse(path, "this is not a regular file", "remove it");
             return Ok(());
         }
         if self.reading.admit_size(path, kind.len()) {
@@ -225,9 +239,27 @@ mod tests {
         let said = problems(&reading);
         assert_eq!(said.len(), 3, "{said:?}");
         assert!(
-            !reading.is_refused() && said.iter().filter(|one| one.contains("out of the contract folder")).count() == 2,
+            reading.is_refused() && said.iter().filter(|one| one.contains("out of the contract folder")).count() == 2,
             "{said:?}"
         );
+        assert!(
+            reading.diagnostics.iter().all(|one| one.level == tidegate_contract::Level::Error),
+            "{said:?}"
+        );
+        // A link inside of the root hides nothing.
+        for name in ["out", "s.odcs.yaml", "n.odcs.yaml"] {
+            fs::remove_file(root.path().join(name)).unwrap();
+        }
+        symlink("shop/o.odcs.yaml", root.path().join("again.odcs.yaml")).unwrap();
+        let reading = read_directory(root.path()).unwrap();
+        assert!(
+            reading.diagnostics.is_empty() && reading.files.len() == 2,
+            "{:?}",
+            reading.diagnostics
+        );
+        // Another repository inside of this one is none of ours.
+        fs::create_dir_all(root.path().join("module/.git")).unwrap();
+        assert!(read_directory(root.path()).unwrap().is_refused());
     }
 
     #[test]

@@ -51,6 +51,64 @@ pub fn walk(path: &Path, commit: &str, folder: &str, each: &mut dyn FnMut(&Arc<s
     })
 }
 
+/// Gives `each` the files right in `schemas/BELOW` as each commit on the way of first parents held them, oldest first, whenever they changed;
+/// their paths begin with `schemas/`. The folder `schemas` is that of `folder`, and where it has none that of the root, as
+/// [`crate::repository::read_commit`] reads it. Files past the limits of a reading are left out.
+pub fn versions_of(
+    path: &Path,
+    commit: &str,
+    folder: &str,
+    below: &str,
+    each: &mut dyn FnMut(Vec<ContractFile>),
+) -> Result<(), WorldError> {
+    let repository = open(path)?;
+    let chain = first_parents(&repository, path, id_of(commit)?, COMMITS_MAX)?;
+    let mut before = None;
+    for id in chain.commits.iter().rev() {
+        let root = tree_of(&repository, path, *id, "")?;
+        let what = || format!("cannot read schemas/{below} of an earlier commit");
+        let found = |folder: &str| {
+            let steps = folder.split('/').filter(|step| !matches!(*step, "" | "."));
+            let entry = root.lookup_entry(steps.map(str::as_bytes));
+            let entry = entry.map_err(|error| caused(Remedy::Retry, what(), error))?;
+            Ok::<_, WorldError>(entry.filter(|entry| entry.mode().is_tree()).map(|entry| entry.object_id()))
+        };
+        let own = found(&format!("{folder}/schemas"))?.is_some();
+        let place = if own {
+            format!("{folder}/schemas/{below}")
+        } else {
+            format!("schemas/{below}")
+        };
+        let Some(tree) = found(&place)?.filter(|tree| before != Some(*tree)) else {
+            continue;
+        };
+        before = Some(tree);
+        let tree = repository.find_tree(tree).map_err(|error| caused(Remedy::Retry, what(), error))?;
+        let mut files = Vec::new();
+        for entry in tree.iter() {
+            let entry = entry.map_err(|error| caused(Remedy::Operator, format!("the tree {} is damaged", tree.id), error))?;
+            let (Ok(name), true) = (std::str::from_utf8(entry.filename()), entry.mode().is_blob()) else {
+                continue;
+            };
+            let header = repository
+                .find_header(entry.object_id())
+                .map_err(|error| caused(Remedy::Retry, what(), error))?;
+            if header.size() > FILE_BYTES_MAX {
+                continue;
+            }
+            let blob = repository
+                .find_blob(entry.object_id())
+                .map_err(|error| caused(Remedy::Retry, what(), error))?;
+            if let Ok(text) = String::from_utf8(blob.detach().data) {
+                let path = format!("schemas/{below}/{name}").into();
+                files.push(ContractFile { path, text });
+            }
+        }
+        each(files);
+    }
+    Ok(())
+}
+
 /// Whether the commit (40 hex digits) has that folder.
 pub fn has_folder(path: &Path, commit: &str, folder: &str) -> Result<bool, WorldError> {
     let repository = open(path)?;

@@ -12,6 +12,8 @@ pub const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub const FILES_MAX: usize = 10_000;
 /// The most bytes of all contract files together.
 pub const TOTAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// The longest path of a file, from the root of the reading.
+pub const PATH_BYTES_MAX: usize = 1024;
 /// The deepest folder.
 pub const FOLDERS_DEEP_MAX: usize = 32;
 /// The most entries of any kind that are looked at.
@@ -54,6 +56,12 @@ impl Reading {
 
     /// Whether a contract file of that size may be read; if not, it is reported.
     pub(crate) fn admit_size(&mut self, path: &str, bytes: u64) -> bool {
+        // The names are written into logs, reports and bundles.
+        if path.len() > PATH_BYTES_MAX || path.chars().any(|letter| letter.is_control() || letter == '\\') {
+            let problem = format!("the path holds a control character or a backslash, or more than {PATH_BYTES_MAX} bytes");
+            self.refuse(path, &problem, "rename it");
+            return false;
+        }
         if bytes > FILE_BYTES_MAX {
             let problem = format!("the file has {bytes} bytes, more than the limit of {FILE_BYTES_MAX}");
             if is_schema_path(path) {
@@ -99,12 +107,14 @@ impl Reading {
 
     /// The tree must not be used.
     pub(crate) fn refuse(&mut self, path: &str, problem: &str, help: &str) {
-        self.diagnostics.push(Diagnostic::unreadable(Level::Error, path, problem, help));
+        self.diagnostics
+            .push(Diagnostic::unreadable(Level::Error, visible(path), problem, help));
     }
 
     /// Something that looks like a contract was left out on purpose.
     pub(crate) fn leave_out(&mut self, path: &str, problem: &str, help: &str) {
-        self.diagnostics.push(Diagnostic::unreadable(Level::Warning, path, problem, help));
+        self.diagnostics
+            .push(Diagnostic::unreadable(Level::Warning, visible(path), problem, help));
     }
 
     pub(crate) fn sort(&mut self) {
@@ -117,4 +127,16 @@ impl Reading {
         }
         self.is_full = true;
     }
+}
+
+/// A path as it can be shown in one line.
+fn visible(path: &str) -> String {
+    let shown = path.chars().take(PATH_BYTES_MAX).flat_map(|letter| {
+        let escaped: Box<dyn Iterator<Item = char>> = match letter.is_control() {
+            true => Box::new(letter.escape_default()),
+            false => Box::new(std::iter::once(letter)),
+        };
+        escaped
+    });
+    shown.collect()
 }

@@ -4,27 +4,23 @@
 //! configuration of the machine is read. Over https the HTTP client is a library; over ssh the program `ssh` is started, with options that
 //! keep it from asking anybody anything. Other ways (`ext::`, `git://`, http to another machine) are refused.
 
+mod fetching;
+mod mirror;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use gix::progress::Discard;
 use gix::protocol::transport::client::blocking_io::http;
-use gix::remote::{Direction, fetch, ref_map};
 use tidegate_contract::sha256_hex;
 use tidegate_flow::{Remedy, WorldError};
 
 /// What one request to a Git server may take, with its answer.
 const REQUEST_WITHIN: Duration = Duration::from_secs(60);
-/// What a mirror may hold on disk.
-const MIRROR_BYTES_MAX: u64 = 1024 * 1024 * 1024;
-/// How often the size is looked at while a fetch runs.
-const WATCH_EVERY: Duration = Duration::from_millis(250);
-/// Where the server's own `HEAD` is kept.
-pub(crate) const REMOTE_HEAD: &str = "refs/tidegate/HEAD";
+/// What a whole fetch may take.
+const FETCH_WITHIN: Duration = Duration::from_secs(120);
 
 /// How contract sources are reached.
 #[derive(Debug, Clone)]
@@ -41,6 +37,10 @@ pub struct Access {
     pub ssh_known_hosts: Option<PathBuf>,
     /// Whether what is in force may be replaced by what does not come after it.
     pub order: Order,
+    /// What a fetch may take, however slowly a server sends.
+    pub fetch_within: Duration,
+    /// Ends a fetch that is under way when it is set.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// Which commits may follow the one in force.
@@ -55,7 +55,14 @@ pub enum Order {
 
 /// Text that is never shown.
 #[derive(Clone)]
-pub struct Secret(String);
+pub struct Secret(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Text(String),
+    /// Read at each use.
+    File(PathBuf),
+}
 
 /// Where a remote repository is.
 #[derive(Debug, Clone)]
@@ -66,6 +73,26 @@ pub(crate) struct Remote {
     /// The bare repository that it is fetched into.
     pub(crate) mirror: PathBuf,
     access: Access,
+    shared: Arc<Shared>,
+}
+
+/// What all copies of a remote have in common.
+#[derive(Debug, Default)]
+struct Shared {
+    under_way: Arc<AtomicUsize>,
+    /// When it last brought too much.
+    too_large: Mutex<Option<Instant>>,
+}
+
+/// What is fetched, and where it is kept: in names of our own, so that a branch and a tag of the server, or one that went away and one that
+/// came, never meet in the mirror.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    specs: Vec<String>,
+    /// In front of all names that these specs write.
+    prefix: String,
+    /// Where the commit is looked for, a branch before a tag; empty for a commit, which names itself.
+    pub(crate) names: Vec<String>,
 }
 
 // === impl Secret ===
@@ -73,7 +100,29 @@ pub(crate) struct Remote {
 impl Secret {
     /// Takes it.
     pub fn new(text: impl Into<String>) -> Secret {
-        Secret(text.into())
+        Secret(Kind::Text(text.into()))
+    }
+
+    /// What stands in a file, read at each use: tokens of machines live an hour or so, and somebody writes the next one there.
+    pub fn in_file(path: impl Into<PathBuf>) -> Secret {
+        Secret(Kind::File(path.into()))
+    }
+
+    fn text(&self) -> std::io::Result<String> {
+        match &self.0 {
+            Kind::Text(text) => Ok(text.clone()),
+            Kind::File(path) => match std::fs::read_to_string(path) {
+                Ok(text) if text.trim().is_empty() => Err(std::io::Error::other(format!(
+                    "the file of the token, {}, is empty",
+                    path.display()
+                ))),
+                Ok(text) => Ok(text.trim().to_owned()),
+                Err(error) => Err(std::io::Error::other(format!(
+                    "the file of the token, {}, cannot be read: {error}",
+                    path.display()
+                ))),
+            },
+        }
     }
 }
 
@@ -94,6 +143,8 @@ impl Default for Access {
             ssh_key: None,
             ssh_known_hosts: None,
             order: Order::Forward,
+            fetch_within: FETCH_WITHIN,
+            stop: Arc::default(),
         }
     }
 }
@@ -147,85 +198,46 @@ impl Remote {
             shown,
             mirror,
             access: access.clone(),
+            shared: Arc::default(),
         })
     }
 
-    /// Brings the mirror up to what the server has: the named branch or tag; every branch and tag for a commit that is not there yet, and
-    /// the server's own `HEAD` when nothing is named. Blocks.
-    ///
-    /// # Errors
-    ///
-    /// [`Remedy::Retry`] when the server cannot be reached or breaks off; [`Remedy::Operator`] when it refuses us or has no such reference.
-    pub(crate) fn fetch(&self, reference: Option<&str>) -> Result<(), WorldError> {
-        let specs = match reference {
-            None => vec![format!("+HEAD:{REMOTE_HEAD}")],
-            Some(commit) if is_commit(commit) => {
-                if crate::repository::has_commit(&self.mirror, commit) {
-                    return Ok(());
+    /// What is fetched for a reference, and the names that it has here.
+    pub(crate) fn kept(&self, reference: Option<&str>) -> Kept {
+        let own = |text: &str| format!("refs/tidegate/{}", &sha256_hex(text.as_bytes())[..16]);
+        match reference {
+            None => Kept {
+                specs: vec!["+HEAD:refs/tidegate/head/HEAD".to_owned()],
+                prefix: "refs/tidegate/head/".to_owned(),
+                names: vec!["refs/tidegate/head/HEAD".to_owned()],
+            },
+            Some(commit) if is_commit(commit) => Kept {
+                specs: ["heads", "tags"]
+                    .map(|kind| format!("+refs/{kind}/*:refs/tidegate/all/{kind}/*"))
+                    .to_vec(),
+                prefix: "refs/tidegate/all/".to_owned(),
+                names: Vec::new(),
+            },
+            Some(full) if full.starts_with("refs/") => {
+                let name = format!("{}/full", own(full));
+                Kept {
+                    specs: vec![format!("+{full}:{name}")],
+                    prefix: format!("{}/", own(full)),
+                    names: vec![name],
                 }
-                vec!["+refs/heads/*:refs/heads/*".to_owned(), "+refs/tags/*:refs/tags/*".to_owned()]
             }
-            Some(full) if full.starts_with("refs/") => vec![format!("+{full}:{full}")],
-            Some(name) => ["heads", "tags"]
-                .map(|kind| format!("+refs/{kind}/{name}:refs/{kind}/{name}"))
-                .to_vec(),
-        };
-        let interrupt = AtomicBool::new(false);
-        let (done, watched) = mpsc::channel::<()>();
-        std::thread::scope(|scope| {
-            let (stop, mirror) = (&interrupt, &self.mirror);
-            scope.spawn(move || {
-                // Ends when the sender is dropped.
-                while watched.recv_timeout(WATCH_EVERY) == Err(mpsc::RecvTimeoutError::Timeout) {
-                    if size_of(mirror) > MIRROR_BYTES_MAX {
-                        stop.store(true, Ordering::Relaxed);
-                    }
+            Some(short) => {
+                let names = ["heads", "tags"].map(|kind| format!("{}/{kind}", own(short)));
+                Kept {
+                    specs: vec![
+                        format!("+refs/heads/{short}:{}", names[0]),
+                        format!("+refs/tags/{short}:{}", names[1]),
+                    ],
+                    prefix: format!("{}/", own(short)),
+                    names: names.to_vec(),
                 }
-            });
-            let outcome = self.receive(&specs, &interrupt);
-            drop(done);
-            match outcome {
-                Ok(()) => Ok(()),
-                Err(_) if interrupt.load(Ordering::Relaxed) => Err(operator(format!(
-                    "{} brings more than {} MiB: keep contracts in a repository of their own, and empty {}",
-                    self.shown,
-                    MIRROR_BYTES_MAX >> 20,
-                    self.mirror.display()
-                ))),
-                Err(error) => Err(self.failed(error)),
             }
-        })
-    }
-
-    fn receive(&self, specs: &[String], interrupt: &AtomicBool) -> gix::Result<()> {
-        let repository = self.open()?;
-        let remote = repository
-            .remote_at_without_url_rewrite(self.url.clone())?
-            .with_fetch_tags(fetch::Tags::None)
-            .with_refspecs(specs.iter().map(|spec| gix::bstr::BStr::new(spec.as_str())), Direction::Fetch)?;
-        let mut connection = remote.connect(Direction::Fetch)?;
-        if self.url.scheme != gix::url::Scheme::Ssh {
-            connection.set_transport_options(Box::new(http_options()));
         }
-        let identity = self.access.token.as_ref().map(|token| gix::sec::identity::Account {
-            username: self.access.user.clone(),
-            password: token.0.clone(),
-            oauth_refresh_token: None,
-        });
-        let connection = connection.with_credentials(move |action| {
-            // Nothing is stored and nobody is asked. None says that there is no answer, which ends the request.
-            let gix::credentials::helper::Action::Get(context) = action else {
-                return Ok(None);
-            };
-            Ok(identity.clone().map(|identity| gix::credentials::protocol::Outcome {
-                identity,
-                next: context.into(),
-            }))
-        });
-        connection
-            .prepare_fetch(Discard, ref_map::Options::default())?
-            .receive(Discard, interrupt)?;
-        Ok(())
     }
 
     fn open(&self) -> gix::Result<gix::Repository> {
@@ -233,6 +245,9 @@ impl Remote {
             "user.name=tidegate".to_owned(),
             "user.email=tidegate@localhost".to_owned(),
             "core.logAllRefUpdates=false".to_owned(),
+            // Objects are held in memory, several at a time with several threads.
+            format!("gitoxide.objects.allocLimit={}", fetching::OBJECT_BYTES_MAX),
+            "pack.threads=1".to_owned(),
         ];
         if self.url.scheme == gix::url::Scheme::Ssh {
             settings.push(format!("core.sshCommand={}", self.ssh()));
@@ -263,8 +278,8 @@ impl Remote {
         command
     }
 
-    fn failed(&self, error: gix::Error) -> WorldError {
-        let said = chain(&error);
+    fn failed(&self, error: &gix::Error) -> WorldError {
+        let said = chain(error);
         // A name of a repository may look like a status.
         let lower = said.replace(&self.shown, "").to_lowercase();
         let refuses = [
@@ -277,16 +292,30 @@ impl Remote {
             "host key",
             "not found",
             "none of the refspec",
+            "too large to fit in memory",
+            "the file of the token",
         ];
         let remedy = match refuses.iter().any(|word| lower.contains(word)) {
             true => Remedy::Operator,
             false => Remedy::Retry,
         };
-        let said = match &self.access.token {
-            Some(token) => said.replace(&token.0, "***"),
+        let said = match self.access.token.as_ref().and_then(|token| token.text().ok()) {
+            Some(token) => said.replace(&token, "***"),
             None => said,
         };
-        WorldError::new(remedy, format!("cannot fetch {}: {said}", self.shown))
+        // What the library says about a server that does not speak its protocol helps nobody.
+        let help = if lower.contains("dumb") {
+            "; the server answers with something else than Git: the repository was moved (redirects are not followed), or the address is wrong"
+                .to_owned()
+        } else if lower.contains("too large to fit in memory") {
+            format!(
+                "; the repository holds a file of more than {} MiB: keep contracts in a repository of their own",
+                fetching::OBJECT_BYTES_MAX >> 20
+            )
+        } else {
+            String::new()
+        };
+        WorldError::new(remedy, format!("cannot fetch {}: {said}{help}", self.shown))
     }
 }
 
@@ -336,17 +365,6 @@ fn chain(error: &gix::Error) -> String {
 
 fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', "'\\''"))
-}
-
-/// Bytes below a folder; what cannot be read counts nothing.
-fn size_of(folder: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
-    let sizes = entries.flatten().map(|entry| match entry.metadata() {
-        Ok(meta) if meta.is_dir() => size_of(&entry.path()),
-        Ok(meta) => meta.len(),
-        Err(_) => 0,
-    });
-    sizes.sum()
 }
 
 fn operator(what: impl Into<String>) -> WorldError {

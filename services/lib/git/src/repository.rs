@@ -5,6 +5,7 @@ use std::path::Path;
 use gix::object::tree::EntryKind;
 use gix::{ObjectId, Repository, Tree};
 use tidegate_contract::event_schema::is_schema_path;
+use tidegate_contract::snapshot::is_contract_path;
 use tidegate_flow::{Remedy, WorldError};
 
 use crate::reading::{FOLDERS_DEEP_MAX, Reading, is_wanted};
@@ -26,27 +27,28 @@ pub fn resolve(path: &Path, reference: Option<&str>) -> Result<String, WorldErro
 
 /// Every contract file of the commit with these 40 hex digits, below `folder` (`""` for all), hidden folders left out; paths are relative
 /// to the folder. Event schemas are those of the folder's `schemas`, and where it has none those of the root of the commit; their paths begin
-/// with `schemas/` either way. Submodules and symbolic links are not followed.
+/// with `schemas/` either way.
+///
+/// Nothing outside of the commit is read. What would silently be missing for it refuses the reading: a contract that is a symbolic link, a
+/// link to a folder or out of the repository, and a submodule. A link to a file that is no contract, and a schema file that is a link
+/// (whoever names it does not load), are left out.
 pub fn read_commit(path: &Path, commit: &str, folder: &str) -> Result<Reading, WorldError> {
     let repository = open(path)?;
     let id = full_id(commit).ok_or_else(|| operator(format!("`{commit}` is not a commit id of 40 hex digits")))?;
     let tree = tree_of(&repository, path, id, folder)?;
+    let root = tree_of(&repository, path, id, "")?;
     let mut reading = Reading::default();
-    read_tree(&repository, &tree, "", 0, is_wanted, &mut reading)?;
-    if tree
-        .find_entry("schemas".as_bytes())
-        .is_none_or(|entry| entry.kind() != EntryKind::Tree)
+    let links = Links { root: &root, folder };
+    read_tree(&repository, &tree, "", 0, (is_wanted, Some(&links)), &mut reading)?;
+    let is_folder = |entry: &gix::object::tree::EntryRef<'_, '_>| entry.kind() == EntryKind::Tree;
+    if !tree.find_entry("schemas".as_bytes()).is_some_and(|entry| is_folder(&entry))
+        && let Some(schemas) = root.find_entry("schemas".as_bytes()).filter(is_folder)
     {
-        let root = tree_of(&repository, path, id, "")?;
-        if let Some(schemas) = root
-            .find_entry("schemas".as_bytes())
-            .filter(|entry| entry.kind() == EntryKind::Tree)
-        {
-            let id = schemas.object_id();
-            let what = || "cannot read the folder schemas".to_owned();
-            let schemas = repository.find_tree(id).map_err(|error| caused(Remedy::Retry, what(), error))?;
-            read_tree(&repository, &schemas, "schemas", 0, is_schema_path, &mut reading)?;
-        }
+        let id = schemas.object_id();
+        let what = || "cannot read the folder schemas".to_owned();
+        let schemas = repository.find_tree(id).map_err(|error| caused(Remedy::Retry, what(), error))?;
+        let links = Links { root: &root, folder: "" };
+        read_tree(&repository, &schemas, "schemas", 0, (is_schema_path, Some(&links)), &mut reading)?;
     }
     reading.sort();
     Ok(reading)
@@ -62,7 +64,8 @@ pub fn read_folder(path: &Path, commit: &str, folder: &str, wanted: fn(&str) -> 
         return Ok(None);
     };
     let mut reading = Reading::default();
-    read_tree(&repository, &tree, "", 0, wanted, &mut reading)?;
+    // Not contracts: what is behind a link is left out, and takes no contract away.
+    read_tree(&repository, &tree, "", 0, (wanted, None), &mut reading)?;
     reading.sort();
     Ok(Some(reading))
 }
@@ -99,8 +102,12 @@ pub(crate) fn parent(path: &Path, commit: &str) -> Option<String> {
     commit.parent_ids().next().map(|id| id.to_string())
 }
 
+/// The largest object that is read whole.
+const OBJECT_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
 pub(crate) fn open(path: &Path) -> Result<Repository, WorldError> {
-    let opened = gix::open::Options::isolated().open(path);
+    let bounded = gix::open::Options::isolated().config_overrides([format!("gitoxide.objects.allocLimit={OBJECT_BYTES_MAX}")]);
+    let opened = bounded.open(path);
     let repository = opened.map_err(|error| caused(Remedy::Operator, format!("cannot open the repository {}", path.display()), error))?;
     Ok(repository.to_thread_local())
 }
@@ -129,10 +136,25 @@ fn find_commit(repository: &Repository, path: &Path, reference: Option<&str>) ->
             format!("refs/remotes/origin/{name}"),
         ],
     };
-    let mut found: Vec<(String, ObjectId)> = Vec::new();
-    for full_name in candidates {
+    find_among(repository, path, name, &candidates)
+}
+
+/// The commit of what a mirror keeps under the first of these names: a branch, then a tag.
+pub(crate) fn resolve_kept(path: &Path, reference: Option<&str>, names: &[String]) -> Result<String, WorldError> {
+    let repository = open(path)?;
+    match reference {
+        Some(commit) if full_id(commit).is_some() => find_commit(&repository, path, reference),
+        _ => find_among(&repository, path, reference.unwrap_or("HEAD"), names),
+    }
+    .map(|id| id.to_string())
+}
+
+/// `candidates` are full names, a branch before a tag.
+fn find_among(repository: &Repository, path: &Path, name: &str, candidates: &[String]) -> Result<ObjectId, WorldError> {
+    let mut found: Vec<(usize, ObjectId)> = Vec::new();
+    for (at, full_name) in candidates.iter().enumerate() {
         let looked_up = repository.try_find_reference(full_name.as_str());
-        let what = || format!("cannot look up `{full_name}` in {}", path.display());
+        let what = || format!("cannot look up `{name}` in {}", path.display());
         let Some(mut one) = looked_up.map_err(|error| caused(Remedy::Operator, what(), error))? else {
             continue;
         };
@@ -140,14 +162,14 @@ fn find_commit(repository: &Repository, path: &Path, reference: Option<&str>) ->
             continue;
         }
         let commit = one.peel_to_commit();
-        let what = || format!("`{full_name}` of {} does not lead to a commit", path.display());
+        let what = || format!("`{name}` of {} does not lead to a commit", path.display());
         let commit = commit.map_err(|error| caused(Remedy::Operator, what(), error))?;
-        found.push((full_name, commit.id));
+        found.push((at, commit.id));
     }
     // A remote-tracking branch is what a local branch of that name was made from; a tag of that name is something else.
-    let is_ambiguous =
-        found.len() > 1 && found[0].0.starts_with("refs/heads/") && found[1].0.starts_with("refs/tags/") && found[0].1 != found[1].1;
-    if is_ambiguous {
+    if let [(0, branch), (1, tag), ..] = found[..]
+        && branch != tag
+    {
         return Err(operator(format!(
             "`{name}` is a branch and a tag of {}; write `refs/heads/{name}` or `refs/tags/{name}`",
             path.display()
@@ -167,6 +189,9 @@ pub(crate) fn full_id(text: &str) -> Option<ObjectId> {
 }
 
 pub(crate) fn tree_of<'r>(repository: &'r Repository, path: &Path, commit: ObjectId, folder: &str) -> Result<Tree<'r>, WorldError> {
+    if !repository.has_object(commit) {
+        return Err(operator(format!("{} has no commit {commit}, or has it no longer", path.display())));
+    }
     let found = repository.find_commit(commit).and_then(|commit| commit.tree());
     // An object may be missing for a moment while somebody repacks.
     let mut tree = found.map_err(|error| caused(Remedy::Retry, format!("cannot read commit {commit} of {}", path.display()), error))?;
@@ -189,7 +214,7 @@ fn read_tree(
     tree: &Tree<'_>,
     path: &str,
     depth: usize,
-    wanted: fn(&str) -> bool,
+    (wanted, links): (fn(&str) -> bool, Option<&Links<'_>>),
     reading: &mut Reading,
 ) -> Result<(), WorldError> {
     if depth > FOLDERS_DEEP_MAX {
@@ -215,7 +240,7 @@ fn read_tree(
             EntryKind::Tree => {
                 let what = || format!("cannot read the folder {below}");
                 let subtree = repository.find_tree(id).map_err(|error| caused(Remedy::Retry, what(), error))?;
-                read_tree(repository, &subtree, &below, depth + 1, wanted, reading)?;
+                read_tree(repository, &subtree, &below, depth + 1, (wanted, links), reading)?;
             }
             EntryKind::Blob | EntryKind::BlobExecutable if wanted(&below) => {
                 if std::str::from_utf8(entry.filename()).is_err() {
@@ -230,13 +255,92 @@ fn read_tree(
                     reading.take(&below, blob.detach().data);
                 }
             }
+            EntryKind::Link if links.is_some() && is_contract_path(&below) => {
+                reading.refuse(
+                    &below,
+                    "the contract is a symbolic link, which is not followed",
+                    "commit the file itself",
+                );
+            }
             EntryKind::Link if wanted(&below) => {
                 reading.leave_out(&below, "symbolic links of a commit are not followed", "commit the file itself");
             }
-            EntryKind::Blob | EntryKind::BlobExecutable | EntryKind::Link | EntryKind::Commit => {}
+            EntryKind::Link => {
+                if let Some(links) = links
+                    && let Some(problem) = links.problem(repository, &below, id)?
+                {
+                    reading.refuse(
+                        &below,
+                        problem,
+                        "commit the files themselves, or name the folder of the contracts (#REF:FOLDER)",
+                    );
+                }
+            }
+            EntryKind::Commit if links.is_some() => {
+                let help = "commit the files themselves, or name the folder of the contracts (#REF:FOLDER)";
+                reading.refuse(
+                    &below,
+                    "a submodule is no part of the commit: contracts in it would be missing",
+                    help,
+                );
+            }
+            EntryKind::Blob | EntryKind::BlobExecutable | EntryKind::Commit => {}
         }
     }
     Ok(())
+}
+
+/// Where symbolic links lead, told from the commit alone.
+struct Links<'a> {
+    root: &'a Tree<'a>,
+    /// That the paths are relative to.
+    folder: &'a str,
+}
+
+// === impl Links ===
+
+impl Links<'_> {
+    /// Why a link that is no contract must not be passed over: behind it there may be contracts.
+    fn problem(&self, repository: &Repository, path: &str, id: ObjectId) -> Result<Option<&'static str>, WorldError> {
+        let what = || format!("cannot read the link {path}");
+        let header = repository.find_header(id).map_err(|error| caused(Remedy::Retry, what(), error))?;
+        if header.size() > 4096 {
+            return Ok(Some("the symbolic link leads nowhere that could be read"));
+        }
+        let blob = repository.find_blob(id).map_err(|error| caused(Remedy::Retry, what(), error))?;
+        let outside = Ok(Some("the symbolic link leads out of the repository"));
+        let Ok(target) = std::str::from_utf8(&blob.data) else {
+            return outside;
+        };
+        if target.starts_with('/') {
+            return outside;
+        }
+        let mut steps: Vec<&str> = self
+            .folder
+            .split('/')
+            .chain(path.split('/'))
+            .filter(|step| !matches!(*step, "" | "."))
+            .collect();
+        steps.pop();
+        for step in target.split('/') {
+            match step {
+                "" | "." => {}
+                ".." if steps.pop().is_none() => return outside,
+                ".." => {}
+                step => steps.push(step),
+            }
+        }
+        if steps.is_empty() {
+            return Ok(Some("the symbolic link leads to a folder, which is not followed"));
+        }
+        let entry = self.root.lookup_entry(steps.iter().map(|step| step.as_bytes()));
+        let entry = entry.map_err(|error| caused(Remedy::Retry, what(), error))?;
+        Ok(match entry.map(|entry| entry.mode().kind()) {
+            Some(EntryKind::Blob | EntryKind::BlobExecutable) | None => None,
+            Some(EntryKind::Tree | EntryKind::Commit) => Some("the symbolic link leads to a folder, which is not followed"),
+            Some(EntryKind::Link) => Some("the symbolic link leads to another link, which is not followed"),
+        })
+    }
 }
 
 pub(crate) fn operator(what: String) -> WorldError {

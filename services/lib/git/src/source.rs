@@ -8,10 +8,13 @@ use tidegate_contract::{ContractFile, Diagnostic, Snapshot, directory_commit};
 use tidegate_flow::{Remedy, WorldError};
 
 use crate::directory::read_directory;
-use crate::history::{Walked, walk};
+use crate::history::{Walked, versions_of, walk};
 use crate::reading::Reading;
-use crate::remote::{Access, Order, REMOTE_HEAD, Remote};
-use crate::repository::{comes_after, is_repository, parent, read_commit, resolve};
+use crate::remote::{Access, Order, Remote};
+use crate::repository::{comes_after, is_repository, parent, read_commit, resolve, resolve_kept};
+
+/// How often in a row a mirror may fail to be read before it is fetched anew.
+pub(crate) const UNREAD_MAX: usize = 2;
 
 /// A plain directory or a reference of a Git repository.
 #[derive(Debug)]
@@ -24,6 +27,10 @@ pub struct ContractSource {
     /// The last commit whose contracts were refused, with the reasons, so that they are not read again.
     refused: Option<(Arc<str>, Vec<Diagnostic>)>,
     sources: BTreeMap<Arc<str>, String>,
+    /// What is in force although it was not loaded here.
+    in_force: Option<String>,
+    /// How often in a row what was fetched could not be read.
+    unread: usize,
 }
 
 /// What looking again brought.
@@ -82,11 +89,43 @@ impl ContractSource {
             before: None,
             refused: None,
             sources: BTreeMap::new(),
+            in_force: None,
+            unread: 0,
         })
     }
 
     /// Looks again. A commit with an error never replaces the current snapshot; an error of the world changes nothing.
     pub fn load(&mut self) -> Result<LoadOutcome, WorldError> {
+        if let Place::Repository {
+            remote: Some(remote),
+            reference,
+            ..
+        } = &self.place
+        {
+            remote.fetch(reference.as_deref())?;
+        }
+        let looked = self.look();
+        match (&looked, &self.place) {
+            // The mirror has lost something that is not seen at a glance: fetched anew, it has everything again.
+            (Err(error), Place::Repository { remote: Some(remote), .. }) if error.remedy == Remedy::Retry => {
+                self.unread += 1;
+                if self.unread >= UNREAD_MAX {
+                    self.unread = 0;
+                    remote.renew()?;
+                }
+            }
+            _ => self.unread = 0,
+        }
+        looked.map_err(|error| self.place.named(error))
+    }
+
+    /// A commit that somebody put into force for this source, which has loaded none itself: what does not come after it is not followed
+    /// either.
+    pub fn put_in_force(&mut self, commit: &str) {
+        self.in_force = Some(commit.to_owned());
+    }
+
+    fn look(&mut self) -> Result<LoadOutcome, WorldError> {
         let (commit, reading) = match &self.place {
             Place::Directory(path) => {
                 let reading = read_directory(path)?;
@@ -95,12 +134,12 @@ impl ContractSource {
             Place::Repository {
                 path, reference, remote, ..
             } => {
-                let mut reference = reference.as_deref();
-                if let Some(remote) = remote {
-                    remote.fetch(reference)?;
-                    reference = reference.or(Some(REMOTE_HEAD));
-                }
-                (resolve(path, reference)?, None)
+                let reference = reference.as_deref();
+                let commit = match remote {
+                    Some(remote) => resolve_kept(path, reference, &remote.kept(reference).names)?,
+                    None => resolve(path, reference)?,
+                };
+                (commit, None)
             }
         };
         // A directory can be wrong in ways that its files do not show, so only a clean reading is known by its id.
@@ -142,10 +181,11 @@ impl ContractSource {
 
     /// A branch that was rewritten or put back would bring contracts back that were replaced on purpose, and nobody may notice.
     fn refuse_going_back(&self, commit: &str) -> Result<(), WorldError> {
-        let (Place::Repository { path, reference, .. }, Some(current)) = (&self.place, &self.current) else {
+        let in_force = self.current.as_ref().map(|current| &*current.commit).or(self.in_force.as_deref());
+        let (Place::Repository { path, reference, .. }, Some(current)) = (&self.place, in_force) else {
             return Ok(());
         };
-        if self.order == Order::Any || comes_after(path, commit, &current.commit)? {
+        if self.order == Order::Any || comes_after(path, commit, current)? {
             return Ok(());
         }
         let what = format!(
@@ -153,7 +193,7 @@ impl ContractSource {
              `git revert`, or restart to take it as it is",
             reference.as_deref().unwrap_or("HEAD"),
             self.place.shown(path),
-            current.commit
+            current
         );
         Err(WorldError::new(Remedy::Operator, what))
     }
@@ -218,7 +258,7 @@ impl Archive {
     /// Gives `each` what contract files held up to that commit, as [`walk`] does. A plain directory has no past.
     pub fn walk(&self, commit: &str, each: &mut dyn FnMut(&Arc<str>, ContractFile)) -> Result<Walked, WorldError> {
         match &self.place {
-            Place::Repository { path, folder, .. } => walk(path, commit, folder, each),
+            Place::Repository { path, folder, .. } => walk(path, commit, folder, each).map_err(|error| self.place.named(error)),
             Place::Directory(_) => Ok(Walked {
                 commits: 0,
                 is_whole: true,
@@ -226,10 +266,21 @@ impl Archive {
         }
     }
 
+    /// Gives `each` the files of a folder below `schemas` as commits held them, oldest first, as [`versions_of`] does. A plain directory has
+    /// no past.
+    pub fn versions_of(&self, commit: &str, below: &str, each: &mut dyn FnMut(Vec<ContractFile>)) -> Result<(), WorldError> {
+        match &self.place {
+            Place::Repository { path, folder, .. } => {
+                versions_of(path, commit, folder, below, each).map_err(|error| self.place.named(error))
+            }
+            Place::Directory(_) => Ok(()),
+        }
+    }
+
     /// The files of that commit. Remedy operator: it is gone, or was never here.
     pub fn read(&self, commit: &str) -> Result<Reading, WorldError> {
         match &self.place {
-            Place::Repository { path, folder, .. } => read_commit(path, commit, folder),
+            Place::Repository { path, folder, .. } => read_commit(path, commit, folder).map_err(|error| self.place.named(error)),
             Place::Directory(path) => {
                 let reading = read_directory(path)?;
                 if directory_commit(&reading.files) != commit {
@@ -274,6 +325,19 @@ impl Place {
             Place::Repository { remote: Some(remote), .. } => remote.shown.clone(),
             _ => path.display().to_string(),
         }
+    }
+
+    /// An error as people know the place.
+    fn named(&self, mut error: WorldError) -> WorldError {
+        if let Place::Repository {
+            path,
+            remote: Some(remote),
+            ..
+        } = self
+        {
+            error.what = error.what.replace(&path.display().to_string(), &remote.shown);
+        }
+        error
     }
 
     fn parse(spec: &str, reference: Option<&str>, access: &Access) -> Result<Place, WorldError> {

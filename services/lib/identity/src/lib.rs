@@ -1,5 +1,7 @@
 //! Tokens that say who we are: to Amazon MSK by IAM, to Azure Event Hubs by Entra ID, to any brokers by OpenID Connect.
 //!
+//! [`Trusted`] is the other side: whose tokens we believe.
+//!
 //! [`Issuer`] makes one after another; whoever uses them asks ahead of their end. Where credentials come from is decided once, from the
 //! variables that each cloud's own tools use, and never falls back to another place later. The exchanges are a handful of HTTP requests
 //! whose shapes the clouds document, so no SDK is behind them. Calls block, for at most [`BOUND`]. Not for async threads.
@@ -11,6 +13,7 @@ mod entra;
 mod form;
 mod http;
 mod oidc;
+mod trusted;
 mod variables;
 
 #[cfg(test)]
@@ -22,6 +25,7 @@ use std::time::{Duration, SystemTime};
 use tidegate_flow::WorldError;
 
 pub use oidc::Client;
+pub use trusted::{Doubt, Keys, Trusted};
 pub use variables::Variables;
 
 use http::Http;

@@ -29,7 +29,7 @@ pub use auth::Auth;
 pub use directory::Directory;
 pub use register::{Reference, Registered};
 pub use registry::{Fetched, Limits, Registry};
-pub use snapshots::{Served, Snapshots};
+pub use snapshots::{Plaintext, Served, Snapshots, Standing, Token};
 
 #[cfg(doc)]
 use tidegate_check::SchemaLookup;

@@ -11,5 +11,5 @@ pub mod tls;
 mod validity;
 
 pub use peer::certificate_end;
-pub use server::{Request, Response, Server};
+pub use server::{Admission, Request, Response, Server};
 pub use tls::Tls;

@@ -16,12 +16,18 @@ use tokio::sync::Semaphore;
 
 use crate::tls::Tls;
 
-/// The largest body of a request.
+/// The largest body of a request, whatever is admitted.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Requests that are answered at once; others wait.
 const AT_ONCE: usize = 8;
-/// Requests that wait; more are told to come back.
-const WAITING_MAX: usize = 256;
+/// Requests of known clients that are read or wait; more are told to come back.
+const KNOWN_MAX: usize = 256;
+/// The same for clients that have not shown who they are, so that they cannot keep the others out.
+const STRANGERS_MAX: usize = 16;
+/// Bodies of known clients that are held at once, in KiB.
+const KNOWN_KIB_MAX: usize = 16 * 1024;
+/// The same for strangers.
+const STRANGERS_KIB_MAX: usize = 4 * 1024;
 /// For the head of a request.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// For the body of a request.
@@ -46,6 +52,20 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
+/// What is decided by the head of a request, before its body is read.
+#[derive(Debug, Clone)]
+pub enum Admission {
+    /// The body is read, up to so many bytes; 0 leaves it unread.
+    Read {
+        /// The largest body.
+        body_bytes_max: usize,
+        /// Whether it is known who asks.
+        is_known: bool,
+    },
+    /// This is the answer.
+    Answer(Response),
+}
+
 /// What is answered.
 #[derive(Debug, Clone)]
 pub struct Response {
@@ -63,15 +83,17 @@ pub struct Server {
     address: SocketAddr,
     handle: Handle<SocketAddr>,
     thread: Option<JoinHandle<()>>,
+    tls: Option<RustlsConfig>,
 }
 
+type Admit = dyn Fn(&Request) -> Admission + Send + Sync;
 type Answer = dyn Fn(Request) -> Response + Send + Sync;
 
 // === impl Server ===
 
 impl Server {
-    /// Listens on `address` (port 0 takes a free one) and gives every request to `answer`, on a thread where it may block. A panic in it is
-    /// answered with 500.
+    /// Listens on `address` (port 0 takes a free one) and gives every request that `admit` lets in to `answer`, on a thread where it may
+    /// block. A panic in it is answered with 500. `admit` sees the request without its body and must not block.
     ///
     /// # Errors
     ///
@@ -79,6 +101,7 @@ impl Server {
     pub fn start(
         address: SocketAddr,
         tls: Option<Tls>,
+        admit: impl Fn(&Request) -> Admission + Send + Sync + 'static,
         answer: impl Fn(Request) -> Response + Send + Sync + 'static,
     ) -> Result<Server, WorldError> {
         let refused = |error| WorldError::caused(Remedy::Operator, format!("cannot listen on {address}"), error);
@@ -93,11 +116,12 @@ impl Server {
             .build()
             .map_err(refused)?;
         let handle = Handle::new();
-        let (serving, routes) = (handle.clone(), routes(Arc::new(answer)));
+        let tls = tls.map(|tls| RustlsConfig::from_config(tls.config));
+        let (serving, routes, proof) = (handle.clone(), routes(Arc::new(admit), Arc::new(answer)), tls.clone());
         let thread = std::thread::Builder::new()
             .name("web".into())
             .spawn(move || {
-                if let Err(error) = runtime.block_on(serve(listener, tls, routes, serving)) {
+                if let Err(error) = runtime.block_on(serve(listener, proof, routes, serving)) {
                     tracing::error!(%error, "the server ended");
                 }
                 runtime.shutdown_background();
@@ -107,12 +131,20 @@ impl Server {
             address: bound,
             handle,
             thread: Some(thread),
+            tls,
         })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Proves itself with another certificate from the next connection on. Nothing happens without TLS.
+    pub fn renew(&self, tls: Tls) {
+        if let Some(config) = &self.tls {
+            config.reload_from_config(tls.config);
+        }
     }
 
     /// Stops listening, lets running requests end within a short grace, and joins the thread.
@@ -136,7 +168,7 @@ impl Drop for Server {
     }
 }
 
-async fn serve(listener: TcpListener, tls: Option<Tls>, routes: Router, handle: Handle<SocketAddr>) -> std::io::Result<()> {
+async fn serve(listener: TcpListener, tls: Option<RustlsConfig>, routes: Router, handle: Handle<SocketAddr>) -> std::io::Result<()> {
     let mut server = axum_server::from_tcp(listener)?.handle(handle).http1_only();
     server
         .http_builder()
@@ -147,37 +179,76 @@ async fn serve(listener: TcpListener, tls: Option<Tls>, routes: Router, handle: 
     match tls {
         None => server.serve(service).await,
         Some(tls) => {
-            let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(tls.config)).handshake_timeout(HANDSHAKE_WITHIN);
+            let acceptor = RustlsAcceptor::new(tls).handshake_timeout(HANDSHAKE_WITHIN);
             server.acceptor(acceptor).serve(service).await
         }
     }
 }
 
-fn routes(answer: Arc<Answer>) -> Router {
-    let slots = Arc::new(Semaphore::new(WAITING_MAX));
+/// Room for requests of one kind of clients.
+#[derive(Clone)]
+struct Room {
+    slots: Arc<Semaphore>,
+    /// In KiB.
+    bytes: Arc<Semaphore>,
+}
+
+// === impl Room ===
+
+impl Room {
+    fn new(slots: usize, kib: usize) -> Room {
+        Room {
+            slots: Arc::new(Semaphore::new(slots)),
+            bytes: Arc::new(Semaphore::new(kib)),
+        }
+    }
+}
+
+fn routes(admit: Arc<Admit>, answer: Arc<Answer>) -> Router {
+    let known = Room::new(KNOWN_MAX, KNOWN_KIB_MAX);
+    let strangers = Room::new(STRANGERS_MAX, STRANGERS_KIB_MAX);
     Router::new().fallback(move |request: axum::extract::Request| {
-        let (answer, slots) = (answer.clone(), slots.clone());
+        let (admit, answer, known, strangers) = (admit.clone(), answer.clone(), known.clone(), strangers.clone());
         async move {
-            let Ok(_slot) = slots.try_acquire_owned() else {
-                return plain(StatusCode::SERVICE_UNAVAILABLE, "too many requests wait; come back in a moment\n");
-            };
             let (head, body) = request.into_parts();
-            let body = match tokio::time::timeout(BODY_WITHIN, axum::body::to_bytes(body, BODY_BYTES_MAX)).await {
-                Ok(Ok(body)) => body.to_vec(),
-                Ok(Err(_)) => return plain(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large or broke off\n"),
-                Err(_) => return plain(StatusCode::REQUEST_TIMEOUT, "the body did not come in time\n"),
-            };
             let text = |(name, value): (&HeaderName, &HeaderValue)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()));
-            let request = Request {
+            let mut request = Request {
                 method: head.method.as_str().to_owned(),
                 path: head.uri.path().to_owned(),
                 query: head.uri.query().unwrap_or_default().to_owned(),
                 headers: head.headers.iter().filter_map(text).collect(),
-                body,
+                body: Vec::new(),
             };
+            let (body_bytes_max, is_known) = match admit(&request) {
+                Admission::Answer(response) => return written(response),
+                Admission::Read { body_bytes_max, is_known } => (body_bytes_max.min(BODY_BYTES_MAX), is_known),
+            };
+            let busy = || refused(StatusCode::SERVICE_UNAVAILABLE, "too many requests wait; come back in a moment");
+            let room = if is_known { known } else { strangers };
+            let Ok(_slot) = room.slots.try_acquire_owned() else { return busy() };
+            let _held;
+            if body_bytes_max > 0 {
+                let announced = request.headers.iter().find(|(name, _)| name == "content-length");
+                let announced = announced.and_then(|(_, length)| length.parse::<usize>().ok());
+                let too_large = || refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large or broke off");
+                if announced.is_some_and(|length| length > body_bytes_max) {
+                    return too_large();
+                }
+                // Without a length it may become as large as is allowed.
+                let kib = announced.unwrap_or(body_bytes_max).div_ceil(1024);
+                let Ok(held) = room.bytes.try_acquire_many_owned(u32::try_from(kib).unwrap_or(u32::MAX)) else {
+                    return busy();
+                };
+                _held = held;
+                request.body = match tokio::time::timeout(BODY_WITHIN, axum::body::to_bytes(body, body_bytes_max)).await {
+                    Ok(Ok(body)) => body.to_vec(),
+                    Ok(Err(_)) => return too_large(),
+                    Err(_) => return refused(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
+                };
+            }
             match tokio::task::spawn_blocking(move || answer(request)).await {
                 Ok(response) => written(response),
-                Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "this is a fault of the server\n"),
+                Err(_) => refused(StatusCode::INTERNAL_SERVER_ERROR, "this is a fault of the server"),
             }
         }
     })
@@ -194,9 +265,20 @@ fn written(response: Response) -> axum::response::Response {
     built
 }
 
-fn plain(status: StatusCode, text: &'static str) -> axum::response::Response {
-    let mut response = axum::response::Response::new(Body::from(text));
+/// In a form that clients of ours and of a schema registry both read.
+fn refused(status: StatusCode, sentence: &'static str) -> axum::response::Response {
+    let body = format!(
+        "{{\"error\": \"{sentence}\", \"error_code\": {}, \"message\": \"{sentence}\"}}\n",
+        status.as_u16()
+    );
+    let mut response = axum::response::Response::new(Body::from(body));
     *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert("content-type", HeaderValue::from_static("application/json"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert("retry-after", HeaderValue::from_static("1"));
+    }
     response
 }
 
@@ -208,7 +290,19 @@ mod tests {
     use super::*;
 
     fn start() -> Server {
-        Server::start((Ipv4Addr::LOCALHOST, 0).into(), None, |request| {
+        // Who sends a header `known` is; nobody may ask for /closed, and /bare reads no body.
+        let admit = |head: &Request| match head.path.as_str() {
+            "/closed" => Admission::Answer(Response {
+                status: 401,
+                headers: Vec::new(),
+                body: Arc::default(),
+            }),
+            path => Admission::Read {
+                body_bytes_max: if path == "/bare" { 0 } else { BODY_BYTES_MAX },
+                is_known: head.headers.iter().any(|(name, _)| name == "known"),
+            },
+        };
+        Server::start((Ipv4Addr::LOCALHOST, 0).into(), None, admit, |request| {
             assert_ne!(request.path, "/panic");
             Response {
                 status: 203,
@@ -261,13 +355,76 @@ mod tests {
         assert!(ask(&server, "POST / HTTP/1.1", b"x").starts_with("HTTP/1.1 203"));
     }
 
+    /// Sends a head and a part of the body that it announces.
+    fn begin(server: &Server, path: &str, length: usize) -> TcpStream {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        write!(stream, "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n").unwrap();
+        stream
+    }
+
+    fn status(stream: &mut TcpStream) -> String {
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).unwrap();
+        String::from_utf8(status.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn who_is_not_let_in_is_answered_without_the_body() {
+        let server = start();
+        assert_eq!(status(&mut begin(&server, "/closed", 1000)), "HTTP/1.1 401");
+        assert_eq!(status(&mut begin(&server, "/bare", 1000)), "HTTP/1.1 203");
+        assert_eq!(status(&mut begin(&server, "/", BODY_BYTES_MAX + 1)), "HTTP/1.1 413");
+    }
+
+    #[test]
+    fn strangers_that_never_finish_keep_nobody_else_out() {
+        let server = start();
+        let mut open: Vec<TcpStream> = (0..STRANGERS_MAX).map(|_| begin(&server, "/", 10)).collect();
+        // The next one is refused once all of them are there.
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        loop {
+            let mut one = begin(&server, "/", 10);
+            one.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+            let mut said = [0; 12];
+            if one.read_exact(&mut said).is_ok() {
+                assert_eq!(&said, b"HTTP/1.1 503");
+                break;
+            }
+            open.push(one);
+            assert!(std::time::Instant::now() < deadline, "strangers are not counted");
+        }
+        let answer = ask(&server, "POST / HTTP/1.1\r\nknown: yes", b"x");
+        assert!(answer.starts_with("HTTP/1.1 203"), "{answer}");
+    }
+
+    #[test]
+    fn bodies_of_strangers_share_a_budget() {
+        let server = start();
+        let mut open = Vec::new();
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        loop {
+            // One that may become as large as the whole budget; it finds no room while a small one is there.
+            open.push(begin(&server, "/", STRANGERS_KIB_MAX * 1024));
+            let answer = ask(&server, "POST / HTTP/1.1", b"x");
+            if answer.starts_with("HTTP/1.1 503") {
+                assert!(
+                    answer.contains("retry-after: 1") && answer.contains("\"error_code\": 503"),
+                    "{answer}"
+                );
+                break;
+            }
+            assert!(std::time::Instant::now() < deadline, "bytes are not counted: {answer}");
+        }
+        assert!(ask(&server, "POST / HTTP/1.1\r\nknown: yes", b"x").starts_with("HTTP/1.1 203"));
+    }
+
     #[test]
     fn stop_frees_the_address_even_with_an_idle_client() {
         let server = start();
         let address = server.address();
         let _idle = TcpStream::connect(address).unwrap();
         server.stop();
-        assert!(Server::start(address, None, |_| unreachable!("nobody asks")).is_ok());
+        assert!(Server::start(address, None, |_| unreachable!("nobody asks"), |_| unreachable!("nobody asks")).is_ok());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use tidegate_contract::{Bundle, ContractFile};
+use tidegate_contract::{Bundle, ContractFile, Diagnostic, Level};
 use tidegate_git::LoadOutcome;
 use tidegate_registry::Catalog;
 
@@ -39,7 +39,10 @@ fn bundle(args: &BundleArgs) -> anyhow::Result<Exit> {
         Ok(Exit::Findings)
     };
     let commit = match source.load()? {
-        LoadOutcome::Loaded(snapshot, _) => snapshot.commit.clone(),
+        LoadOutcome::Loaded(snapshot, notes) => {
+            warn(&notes);
+            snapshot.commit.clone()
+        }
         LoadOutcome::Refused { commit, diagnostics } => return refused(&commit, &crate::wiring::contracts::lines(&diagnostics)),
         LoadOutcome::Unchanged => bail!("{}: nothing to load", args.source),
     };
@@ -49,6 +52,7 @@ fn bundle(args: &BundleArgs) -> anyhow::Result<Exit> {
     });
     // What workers would refuse is not written.
     let catalog = match Catalog::compile(Bundle::new(&*commit, files), past.published(&commit)?, None) {
+        // Its warnings are those of the load.
         Ok((catalog, _)) => catalog,
         Err(problems) => return refused(&commit, &crate::wiring::contracts::lines(&problems)),
     };
@@ -61,6 +65,14 @@ fn bundle(args: &BundleArgs) -> anyhow::Result<Exit> {
         catalog.snapshot.contracts.len()
     ));
     Ok(Exit::Clean)
+}
+
+/// What is left out of a bundle is not silently left out.
+fn warn(notes: &[Diagnostic]) {
+    for note in notes.iter().filter(|note| note.level == Level::Warning) {
+        let at = &note.location;
+        eprintln!("{}:{}:{}: warning[{}]: {}", at.file, at.line, at.column, note.code, note.problem);
+    }
 }
 
 /// Whole or not at all: a worker may read at any moment.

@@ -1,6 +1,6 @@
 //! `tidegate registry serve`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use tidegate_contract::{Bundle, ContractFile, Level, Snapshot};
 use tidegate_flow::{Remedy, WorldError};
 use tidegate_git::LoadOutcome;
-use tidegate_registry::{Answer, Outcome, Ports, Registry, Request, Secret, Tokens};
+use tidegate_registry::{Answer, Caller, Outcome, Ports, Registry, Request, Secret, Tokens};
 use tidegate_telemetry::metrics::Refresh;
 use tidegate_telemetry::{Health, Metrics, Server};
-use tidegate_web::{Response, Tls};
+use tidegate_web::{Admission, Response, Tls};
 
 use crate::cli::ServeArgs;
 use crate::config::{Config, Serving};
@@ -20,6 +20,7 @@ use crate::exit::Exit;
 use crate::signals::stop_flag;
 use crate::wiring::clock::now_micros;
 use crate::wiring::contracts::source::{Past, Source};
+use crate::wiring::issuer::KnownIssuer;
 
 /// How many commits behind a bad one are tried at a start.
 const FALL_BACK_MAX: usize = 50;
@@ -49,11 +50,15 @@ pub(crate) fn run(args: &ServeArgs) -> Exit {
 }
 
 fn serve(config: &Config, serving: &Serving, stop: &Arc<AtomicBool>) -> Result<(), WorldError> {
-    let (source, past) = Source::open(&config.contracts, &config.following.reach)?;
-    let tls = match &serving.tls {
-        Some((certificate, key)) => Some(Tls::from_files(certificate, key)?),
-        None => None,
-    };
+    let mut reach = config.following.reach.clone();
+    reach.git.stop = stop.clone();
+    let (source, past) = Source::open(&config.contracts, &reach)?;
+    let proof = serving
+        .tls
+        .as_ref()
+        .map(|(certificate, key)| Proof::read(certificate, key))
+        .transpose()?;
+    let tls = proof.as_ref().map(|proof| proof.tls.clone());
     let secret = match &serving.webhook_secret {
         Some(path) => Some(
             Secret::new(&read(path)?).ok_or_else(|| operator(format!("{}: a secret of webhooks has at least 16 bytes", path.display())))?,
@@ -65,10 +70,21 @@ fn serve(config: &Config, serving: &Serving, stop: &Arc<AtomicBool>) -> Result<(
     let metrics = Metrics::new(crate::build::VERSION, crate::build::COMMIT);
     let health = Health::starting();
     let (nudge, nudged) = mpsc::sync_channel(1);
-    let registry = Arc::new(Registry::new(tokens, secret, ports(past.clone(), nudge)));
+    let issuer = serving.trusted.clone().map(KnownIssuer::new).transpose()?;
+    let mut registry = Registry::new(tokens, secret, ports(past.clone(), nudge));
+    if let Some(issuer) = &issuer {
+        registry = registry.trusting(issuer.believes());
+    }
+    let registry = Arc::new(registry);
     let telemetry = Server::start(super::address(&config.http)?, metrics.clone(), health.clone())?;
     let (answering, counting) = (registry.clone(), metrics.clone());
-    let api = tidegate_web::Server::start(serving.listen, tls, move |request| answered(&answering, &counting, request))?;
+    let (admitting, refusing) = (registry.clone(), metrics.clone());
+    let api = tidegate_web::Server::start(
+        serving.listen,
+        tls,
+        move |head| admitted(&admitting, &refusing, head),
+        move |request| answered(&answering, &counting, request),
+    )?;
     tracing::info!(address = %api.address(), metrics = %telemetry.address(), contracts = shown(&config.contracts), "serving contracts");
 
     let mut follower = Follower {
@@ -79,9 +95,14 @@ fn serve(config: &Config, serving: &Serving, stop: &Arc<AtomicBool>) -> Result<(
         metrics: &metrics,
         health: &health,
         tokens: serving.tokens.as_deref(),
+        proof,
+        api: &api,
+        tried: None,
+        stop,
     };
     let pulse = health.pulse("registry", config.following.poll_every + TURN_WITHIN);
     let outcome = follower.run(config.following.poll_every, &nudged, stop, || pulse.beat());
+    drop(follower);
     pulse.finish();
     health.hinder("stopping", "asked to stop");
     api.stop();
@@ -99,6 +120,31 @@ struct Follower<'a> {
     metrics: &'a Metrics,
     health: &'a Health,
     tokens: Option<&'a Path>,
+    proof: Option<Proof>,
+    api: &'a tidegate_web::Server,
+    /// The refused commit for which no earlier good one was found.
+    tried: Option<String>,
+    stop: &'a AtomicBool,
+}
+
+/// What the API proves itself with, and the files that it comes from.
+struct Proof {
+    files: (PathBuf, PathBuf),
+    bytes: (Vec<u8>, Vec<u8>),
+    tls: Tls,
+}
+
+// === impl Proof ===
+
+impl Proof {
+    fn read(certificate: &Path, key: &Path) -> Result<Proof, WorldError> {
+        let bytes = |path: &Path| std::fs::read(path).map_err(|error| operator(format!("{}: cannot be read: {error}", path.display())));
+        Ok(Proof {
+            bytes: (bytes(certificate)?, bytes(key)?),
+            tls: Tls::from_files(certificate, key)?,
+            files: (certificate.to_owned(), key.to_owned()),
+        })
+    }
 }
 
 // === impl Follower ===
@@ -130,6 +176,7 @@ impl Follower<'_> {
     /// Once. What is in force stays whatever happens; before the first snapshot a source that an operator must mend ends the process.
     fn look(&mut self) -> Result<(), WorldError> {
         self.reread_tokens();
+        self.reread_certificate();
         let now = now_micros();
         let before = self.registry.state();
         let looked = self.source.load();
@@ -157,6 +204,9 @@ impl Follower<'_> {
                 self.pending = pending;
                 if before.catalog.is_none() && error.remedy == Remedy::Operator {
                     return Err(error);
+                }
+                if self.stop.load(Ordering::Acquire) {
+                    return Ok(());
                 }
                 tracing::warn!(%error, "the contract source cannot be read; what is in force stays");
                 self.registry.trouble(error.what);
@@ -200,21 +250,28 @@ impl Follower<'_> {
 
     /// After a start at a bad commit: the nearest good one of those that it was made from, so that a restart does not take away what was in
     /// force. The same one on every replica.
-    fn fall_back(&self, refused: &str, now: i64) {
-        if self.registry.state().catalog.is_some() {
+    fn fall_back(&mut self, refused: &str, now: i64) {
+        if self.registry.state().catalog.is_some() || self.tried.as_deref() == Some(refused) {
             return;
         }
         let mut commit = refused.to_owned();
+        let mut all_were_read = true;
         for _ in 0..FALL_BACK_MAX {
-            let Some(earlier) = self.past.before(&commit) else { return };
+            let Some(earlier) = self.past.before(&commit) else { break };
             commit = earlier;
             let (Ok(bundle), Ok(published)) = (self.past.bundle(&commit), self.past.published(&commit)) else {
+                all_were_read = false;
                 continue;
             };
             if matches!(self.registry.take_up(bundle, published, now), Outcome::Loaded(_)) {
                 tracing::warn!(%commit, refused, "an earlier commit is in force, since the present one is refused");
+                self.source.put_in_force(&commit);
                 return;
             }
+        }
+        // All of them are read and compiled once, not at every look.
+        if all_were_read {
+            self.tried = Some(refused.to_owned());
         }
     }
 
@@ -243,7 +300,25 @@ impl Follower<'_> {
         let Some(path) = self.tokens else { return };
         match tokens(path) {
             Ok(tokens) => self.registry.accept(tokens),
-            Err(error) => tracing::error!(%error, "the tokens that were read before stay in force"),
+            Err(error) => {
+                tracing::error!(%error, "the tokens that were read before stay in force");
+                self.registry.token_trouble(error.what);
+            }
+        }
+    }
+
+    /// Certificates live a few weeks and are written anew while we run.
+    fn reread_certificate(&mut self) {
+        let Some(proof) = &self.proof else { return };
+        match Proof::read(&proof.files.0, &proof.files.1) {
+            Ok(read) if read.bytes == proof.bytes => {}
+            Ok(read) => {
+                tracing::info!("the API proves itself with another certificate from now on");
+                self.api.renew(read.tls.clone());
+                self.proof = Some(read);
+            }
+            // Both files are not written in one step.
+            Err(error) => tracing::error!(%error, "the certificate that was read before is still used"),
         }
     }
 }
@@ -273,6 +348,28 @@ fn ports(past: Past, nudge: mpsc::SyncSender<()>) -> Ports {
     }
 }
 
+/// Before the body: nobody who is not let in may fill our memory.
+fn admitted(registry: &Registry, metrics: &Metrics, head: &tidegate_web::Request) -> Admission {
+    let head = Request {
+        method: head.method.clone(),
+        path: head.path.clone(),
+        query: head.query.clone(),
+        headers: head.headers.clone(),
+        body: Vec::new(),
+    };
+    match registry.admit(&head) {
+        Ok(admission) => Admission::Read {
+            body_bytes_max: admission.body_bytes_max,
+            is_known: admission.is_known,
+        },
+        Err((route, answer)) => {
+            tracing::debug!(route, status = answer.status, "refused");
+            metrics.registry_request(route, answer.status);
+            Admission::Answer(written(answer))
+        }
+    }
+}
+
 fn answered(registry: &Registry, metrics: &Metrics, request: tidegate_web::Request) -> Response {
     let request = Request {
         method: request.method,
@@ -282,6 +379,9 @@ fn answered(registry: &Registry, metrics: &Metrics, request: tidegate_web::Reque
         body: request.body,
     };
     let (route, answer) = registry.answer(&request, now_micros());
+    if let Caller::Named(client) = registry.caller(&request) {
+        tracing::debug!(client, route, status = answer.status, "answered");
+    }
     metrics.registry_request(route, answer.status);
     written(answer)
 }

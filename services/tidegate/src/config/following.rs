@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use tidegate_git::{Access, Order, Secret};
-use tidegate_identity::Variables;
+use tidegate_identity::{Trusted, Variables};
 use tidegate_lake::LakeOptions;
-use tidegate_schemas::Auth;
+use tidegate_schemas::{Plaintext, Token};
 
 use crate::wiring::contracts::POLL_EVERY;
 use crate::wiring::contracts::source::Reach;
@@ -18,6 +18,9 @@ use crate::wiring::contracts::source::Reach;
 const STATE: &str = "TIDEGATE_CONTRACTS_STATE";
 /// Token of the contract source, or the file that it is in (`…_FILE`).
 const TOKEN: &str = "TIDEGATE_CONTRACTS_TOKEN";
+
+/// How far the clocks of an issuer and of this machine may differ.
+const LEEWAY_S: u64 = 60;
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -28,6 +31,7 @@ pub(super) struct SourceSection {
     user: Option<String>,
     ssh_key: Option<PathBuf>,
     ssh_known_hosts: Option<PathBuf>,
+    plaintext: bool,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -39,6 +43,17 @@ pub(super) struct ServingSection {
     pub(super) certificate: Option<PathBuf>,
     pub(super) key: Option<PathBuf>,
     pub(super) open: bool,
+    pub(super) oidc: Option<OidcSection>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct OidcSection {
+    issuer: String,
+    audience: String,
+    claim: Option<String>,
+    values: Vec<String>,
+    leeway_s: Option<u64>,
 }
 
 /// How the source of contracts is followed.
@@ -56,6 +71,8 @@ pub(crate) struct Serving {
     pub(crate) webhook_secret: Option<PathBuf>,
     /// Certificate and key.
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
+    /// Whose tokens let in beside those of the file.
+    pub(crate) trusted: Option<Trusted>,
 }
 
 // === impl SourceSection ===
@@ -73,6 +90,16 @@ impl SourceSection {
             Some(other) => bail!("contracts_source.history: `{other}` is neither forward nor any"),
         };
         let token = variables.secret(TOKEN).map_err(|error| anyhow::anyhow!("{error}"))?;
+        // A file may hold another token in an hour, so the file is kept and not what it holds now.
+        let file = token
+            .is_some()
+            .then(|| variables.get(&format!("{TOKEN}_FILE")).map(PathBuf::from))
+            .flatten();
+        let (git, registry) = match (file, token) {
+            (Some(file), _) => (Some(Secret::in_file(&file)), Token::File(file)),
+            (None, Some(text)) => (Some(Secret::new(&*text)), Token::Text(text)),
+            (None, None) => (None, Token::None),
+        };
         let plain = Access::default();
         Ok(Following {
             reach: Reach {
@@ -80,14 +107,16 @@ impl SourceSection {
                     state: self
                         .state
                         .or_else(|| variables.get(STATE).map(PathBuf::from))
-                        .unwrap_or(plain.state),
-                    user: self.user.unwrap_or(plain.user),
-                    token: token.clone().map(Secret::new),
+                        .unwrap_or_else(|| plain.state.clone()),
+                    user: self.user.unwrap_or_else(|| plain.user.clone()),
+                    token: git,
                     ssh_key: self.ssh_key,
                     ssh_known_hosts: self.ssh_known_hosts,
                     order,
+                    ..plain
                 },
-                registry: token.map_or(Auth::Nobody, Auth::Bearer),
+                registry,
+                plaintext: if self.plaintext { Plaintext::Allowed } else { Plaintext::Refused },
                 store,
             },
             poll_every,
@@ -104,14 +133,15 @@ impl ServingSection {
         let listen: SocketAddr = text
             .parse()
             .with_context(|| format!("contract_registry.listen: `{text}` is not an address such as 127.0.0.1:8080"))?;
-        if self.tokens.is_none() && !listen.ip().is_loopback() && !self.open {
+        let is_guarded = self.tokens.is_some() || self.oidc.is_some();
+        if !is_guarded && !listen.ip().is_loopback() && !self.open {
             bail!(
                 "contract_registry.listen: {listen} can be reached from other machines and nobody has to say who they are; set \
-                 contract_registry.tokens (--tokens), or contract_registry.open: true (--open) if everybody may read the contracts"
+                 contract_registry.tokens (--tokens) or contract_registry.oidc, or contract_registry.open: true (--open) if everybody may read the contracts"
             );
         }
-        if self.tokens.is_some() && self.open {
-            bail!("contract_registry: `tokens` lets some in and `open` everybody; keep one");
+        if is_guarded && self.open {
+            bail!("contract_registry: `tokens` and `oidc` let some in and `open` everybody; keep one");
         }
         let tls = match (self.certificate, self.key) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
@@ -123,7 +153,34 @@ impl ServingSection {
             tokens: self.tokens,
             webhook_secret: self.webhook_secret,
             tls,
+            trusted: self.oidc.map(OidcSection::trusted).transpose()?,
         })
+    }
+}
+
+// === impl OidcSection ===
+
+impl OidcSection {
+    fn trusted(self) -> anyhow::Result<Trusted> {
+        let claim = match (self.claim, self.values.is_empty()) {
+            (Some(claim), false) => Some((claim, self.values)),
+            (None, true) => None,
+            _ => bail!("contract_registry.oidc: `claim` and `values` belong together, one of them is missing"),
+        };
+        let leeway = match self.leeway_s.unwrap_or(LEEWAY_S) {
+            seconds @ 0..=300 => Duration::from_secs(seconds),
+            _ => bail!("contract_registry.oidc.leeway_s: must be 0 to 300; set the clocks"),
+        };
+        let trusted = Trusted {
+            issuer: self.issuer,
+            audience: self.audience,
+            claim,
+            leeway,
+        };
+        trusted
+            .check()
+            .map_err(|error| anyhow::anyhow!("contract_registry.oidc: {error}"))?;
+        Ok(trusted)
     }
 }
 
@@ -158,6 +215,24 @@ mod tests {
             .serving()
             .is_err()
         );
+        let oidc = |section: OidcSection| ServingSection {
+            oidc: Some(OidcSection {
+                issuer: "https://id.example.com".to_owned(),
+                ..section
+            }),
+            ..on("0.0.0.0:1")
+        };
+        let for_us = OidcSection {
+            audience: "tidegate".to_owned(),
+            ..OidcSection::default()
+        };
+        assert!(oidc(for_us.clone()).serving().is_ok());
+        assert!(oidc(OidcSection::default()).serving().unwrap_err().to_string().contains("audience"));
+        let half = OidcSection {
+            claim: Some("groups".to_owned()),
+            ..for_us
+        };
+        assert!(oidc(half).serving().unwrap_err().to_string().contains("belong together"));
         assert!(
             ServingSection {
                 key: Some("k".into()),

@@ -69,18 +69,12 @@ fn nothing_but_regular_files_of_the_commit() {
     repo.write("contracts/notes.yaml", "other");
     repo.write(".github/t.odcs.yaml", "hidden");
     repo.write("outside.odcs.yaml", "outside");
+    // Links to files that are no contracts take nothing away.
     #[cfg(unix)]
     {
-        std::os::unix::fs::symlink("/etc/hostname", repo.path().join("contracts/link.odcs.yaml")).unwrap();
-        std::os::unix::fs::symlink("..", repo.path().join("contracts/up")).unwrap();
+        std::os::unix::fs::symlink("notes.yaml", repo.path().join("contracts/alias.yaml")).unwrap();
+        std::os::unix::fs::symlink("../gone", repo.path().join("contracts/dangling")).unwrap();
     }
-    // A submodule is a tree entry of kind commit; no repository has to be behind it.
-    repo.git(&[
-        "update-index",
-        "--add",
-        "--cacheinfo",
-        "160000,1234567890123456789012345678901234567890,contracts/module",
-    ]);
     // A hook and a filter that would leave a trace if anything ran them.
     let trace = repo.path().join("trace");
     for hook in ["post-checkout", "reference-transaction"] {
@@ -98,8 +92,7 @@ fn nothing_but_regular_files_of_the_commit() {
     let reading = read_commit(repo.path(), &commit, "contracts").unwrap();
     assert_eq!(paths(&reading), ["a.odcs.yaml"]);
     assert_eq!(reading.files[0].text, "committed");
-    assert!(!reading.is_refused() && reading.diagnostics.len() == 1, "{:?}", reading.diagnostics);
-    assert!(reading.diagnostics[0].problem.contains("symbolic links"));
+    assert!(reading.diagnostics.is_empty(), "{:?}", reading.diagnostics);
     assert_eq!(
         paths(&read_commit(repo.path(), &commit, "").unwrap()),
         ["contracts/a.odcs.yaml", "outside.odcs.yaml"]
@@ -108,6 +101,74 @@ fn nothing_but_regular_files_of_the_commit() {
     let missing = read_commit(repo.path(), &commit, "contract").unwrap_err();
     assert!(missing.to_string().contains("no folder `contract`"));
     assert!(read_commit(repo.path(), &commit, "contracts/a.odcs.yaml").is_err());
+}
+
+/// Behind each of these there may be contracts, which would silently not be there.
+#[cfg(unix)]
+#[test]
+fn links_and_submodules_are_refused() {
+    use std::os::unix::fs::symlink;
+    let repo = Repo::new();
+    repo.write("contracts/a.odcs.yaml", "committed");
+    repo.write("shared/b.odcs.yaml", "shared");
+    let link = |target: &str, name: &str| symlink(target, repo.path().join(name)).unwrap();
+    link("../shared/b.odcs.yaml", "contracts/link.odcs.yaml");
+    link("../shared", "contracts/folder");
+    link("..", "contracts/up");
+    link("folder", "contracts/twice");
+    link("/etc", "contracts/absolute");
+    link("../../outside", "contracts/outside");
+    repo.git(&["add", "--all"]);
+    // A submodule is a tree entry of kind commit; no repository has to be behind it.
+    let module = "160000,1234567890123456789012345678901234567890,contracts/module";
+    repo.git(&["update-index", "--add", "--cacheinfo", module]);
+    repo.git(&["commit", "-q", "-m", "c"]);
+    let commit = repo.git(&["rev-parse", "HEAD"]);
+    let reading = read_commit(repo.path(), &commit, "contracts").unwrap();
+    let said: Vec<(&str, &str)> = reading
+        .diagnostics
+        .iter()
+        .map(|one| (&*one.location.file, one.problem.as_str()))
+        .collect();
+    for (file, problem) in [
+        ("link.odcs.yaml", "symbolic link"),
+        ("folder", "leads to a folder"),
+        ("up", "leads to a folder"),
+        ("twice", "leads to another link"),
+        ("absolute", "out of the repository"),
+        ("outside", "out of the repository"),
+        ("module", "submodule"),
+    ] {
+        assert!(
+            said.iter().any(|(path, said)| *path == file && said.contains(problem)),
+            "{file}: {said:?}"
+        );
+    }
+    assert!(reading.is_refused() && said.len() == 7, "{said:?}");
+    let folder = read_commit(repo.path(), &commit, "shared").unwrap();
+    assert!(
+        !folder.is_refused() && folder.files.len() == 1,
+        "another folder is not touched by it"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn names_that_would_forge_a_line_are_refused_and_shown_escaped() {
+    let repo = Repo::new();
+    repo.write("n\n2026 ERROR fake.odcs.yaml", "x");
+    repo.write("back\\slash.odcs.yaml", "x");
+    let reading = read_commit(repo.path(), &repo.commit(), "").unwrap();
+    assert!(
+        reading.is_refused() && reading.files.is_empty() && reading.diagnostics.len() == 2,
+        "{:?}",
+        reading.diagnostics
+    );
+    let shown = tidegate_contract::render_lines(&reading.diagnostics);
+    assert!(
+        shown.contains("n\\n2026 ERROR fake.odcs.yaml") && !shown.contains("\n2026"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -234,3 +234,53 @@ fn an_event_schema_is_part_of_the_snapshot() {
     refused(&mut source);
     assert!(source.current().is_some(), "the last good one stays");
 }
+
+#[test]
+fn what_was_put_into_force_by_somebody_else_is_followed_forward_too() {
+    let repo = Repo::new();
+    repo.write("a.odcs.yaml", &contract("1.0.0", "string"));
+    let good = repo.commit();
+    repo.write("a.odcs.yaml", &contract("1.1.0", "nonsense"));
+    repo.commit();
+    let mut source = ContractSource::open(spec(repo.path()), Some("main")).unwrap();
+    refused(&mut source);
+    source.put_in_force(&good);
+    // An unrelated beginning.
+    repo.git(&["switch", "-q", "--orphan", "other"]);
+    repo.write("a.odcs.yaml", &contract("9.0.0", "string"));
+    repo.commit();
+    repo.git(&["branch", "-q", "-f", "main", "other"]);
+    let error = source.load().unwrap_err();
+    assert!(error.what.contains("does not come after") && error.what.contains(&good), "{error}");
+}
+
+#[test]
+fn records_of_earlier_commits_are_given_in_order() {
+    let repo = Repo::new();
+    repo.write("c/a.odcs.yaml", "x");
+    repo.write("schemas/registered/ids.json", "one");
+    repo.commit();
+    repo.write("c/a.odcs.yaml", "y");
+    repo.commit();
+    repo.write("schemas/registered/ids.json", "two");
+    repo.write("schemas/registered/1.avsc", "schema");
+    repo.write("schemas/other/ids.json", "another folder");
+    repo.commit();
+    repo.git(&["revert", "--no-edit", "HEAD"]);
+    repo.write("c/schemas/registered/ids.json", "of the folder itself");
+    let last = repo.commit();
+    let source = ContractSource::open(&format!("{}#main:c", spec(repo.path())), None).unwrap();
+    let mut seen: Vec<Vec<(String, String)>> = Vec::new();
+    let mut each = |files: Vec<ContractFile>| seen.push(files.into_iter().map(|file| (file.path.to_string(), file.text)).collect());
+    source.archive().versions_of(&last, "registered", &mut each).unwrap();
+    let file = |name: &str, text: &str| (format!("schemas/registered/{name}"), text.to_owned());
+    assert_eq!(
+        seen,
+        [
+            vec![file("ids.json", "one")],
+            vec![file("1.avsc", "schema"), file("ids.json", "two")],
+            vec![file("ids.json", "one")],
+            vec![file("ids.json", "of the folder itself")],
+        ]
+    );
+}

@@ -11,7 +11,7 @@ use tidegate_flow::ports::Store;
 use tidegate_flow::{Remedy, WorldError};
 use tidegate_git::LoadOutcome;
 use tidegate_lake::LakeOptions;
-use tidegate_schemas::{Served, Snapshots};
+use tidegate_schemas::{Served, Snapshots, Standing};
 
 /// Where documents come from.
 pub(super) enum Documents {
@@ -37,6 +37,49 @@ pub(crate) struct Followed {
     digest: Option<String>,
     refused: Option<(Arc<str>, Vec<Diagnostic>)>,
     sources: BTreeMap<Arc<str>, String>,
+    replicas: Replicas,
+}
+
+/// Which answers of several replicas are old ones. They look at Git one after the other, so for some seconds one of them still has what
+/// another has replaced; a worker that is sent to both must not go back and forth.
+#[derive(Debug, Default)]
+struct Replicas {
+    /// Of what was taken last.
+    height: Option<u64>,
+    /// When a replica last said that what was taken is the newest.
+    confirmed: Option<i64>,
+    /// How often in a row something older was offered.
+    older: usize,
+}
+
+// === impl Replicas ===
+
+impl Replicas {
+    /// What was taken is what this replica has.
+    fn agree(&mut self, standing: Standing) {
+        self.height = standing.height;
+        self.confirmed = self.confirmed.max(standing.confirmed);
+        self.older = 0;
+    }
+
+    /// Whether something else than what was taken is to be taken: whatever is not known to be older; what is older when it is offered twice
+    /// in a row by who has seen the source since, for then the branch was put back.
+    fn takes(&mut self, offered: Standing) -> bool {
+        let is_older = offered.height.zip(self.height).is_some_and(|(offered, taken)| offered < taken);
+        if is_older {
+            self.older += 1;
+            let is_newer_word = offered.confirmed.zip(self.confirmed).is_none_or(|(offered, taken)| offered > taken);
+            if self.older < 2 || !is_newer_word {
+                return false;
+            }
+        }
+        *self = Replicas {
+            height: offered.height,
+            confirmed: offered.confirmed,
+            older: 0,
+        };
+        true
+    }
 }
 
 // === impl Followed ===
@@ -51,6 +94,7 @@ impl Followed {
             digest: None,
             refused: None,
             sources: BTreeMap::new(),
+            replicas: Replicas::default(),
         }
     }
 
@@ -60,8 +104,12 @@ impl Followed {
 
     /// Looks again. Whatever is wrong with a document, the current snapshot stays.
     pub(super) fn load(&mut self) -> Result<LoadOutcome, WorldError> {
-        let Some((bytes, tag)) = self.documents.newest(self.tag.as_deref())? else {
-            return Ok(self.as_before());
+        let (bytes, tag, standing) = match self.documents.newest(self.tag.as_deref())? {
+            Newest::Unchanged(standing) => {
+                self.replicas.agree(standing);
+                return Ok(self.as_before());
+            }
+            Newest::Document(bytes, tag, standing) => (bytes, tag, standing),
         };
         let (bundle, digest) = Bundle::open(&bytes).map_err(|problem| self.damaged(&problem))?;
         if let Some(tag) = &tag
@@ -69,10 +117,22 @@ impl Followed {
         {
             return Err(self.damaged("it is not what its tag says"));
         }
-        self.tag = tag;
         if self.digest.as_ref() == Some(&digest) {
+            self.tag = tag;
+            self.replicas.agree(standing);
             return Ok(self.as_before());
         }
+        if self.digest.is_some() && !self.replicas.takes(standing) {
+            tracing::info!(
+                commit = bundle.commit,
+                "a replica of the registry has an older snapshot still; it is not taken"
+            );
+            return Ok(self.as_before());
+        }
+        if self.digest.is_none() {
+            self.replicas.agree(standing);
+        }
+        self.tag = tag;
         self.sources = bundle.files.iter().map(|file| (file.path.clone(), file.text.clone())).collect();
         self.digest = Some(digest);
         match Snapshot::build(&bundle.commit, &bundle.files) {
@@ -113,19 +173,25 @@ impl Followed {
     }
 }
 
-/// Bytes, and the tag that says whether they are still the newest.
-type Tagged = (Vec<u8>, Option<String>);
+/// What a place has.
+enum Newest {
+    /// The document of the tag that was asked with.
+    Unchanged(Standing),
+    /// Bytes, and the tag that says whether they are still the newest.
+    Document(Vec<u8>, Option<String>, Standing),
+}
 
 // === impl Documents ===
 
 impl Documents {
-    /// Bytes and tag of the newest document; none when it is the one of that tag.
-    fn newest(&mut self, tag: Option<&str>) -> Result<Option<Tagged>, WorldError> {
+    /// The newest document, unless it is the one of that tag.
+    fn newest(&mut self, tag: Option<&str>) -> Result<Newest, WorldError> {
+        let untagged = |bytes| Ok(Newest::Document(bytes, None, Standing::default()));
         let shown = self.shown();
         match self {
             Documents::Registry(client) => match client.newest(tag)? {
-                Served::Unchanged => Ok(None),
-                Served::Document { bytes, tag } => Ok(Some((bytes, tag))),
+                Served::Unchanged(standing) => Ok(Newest::Unchanged(standing)),
+                Served::Document { standing, bytes, tag } => Ok(Newest::Document(bytes, tag, standing)),
                 Served::Absent => Err(WorldError::new(Remedy::Retry, format!("{shown} has no snapshot"))),
             },
             Documents::File(path) => {
@@ -140,7 +206,7 @@ impl Documents {
                 let mut bytes = Vec::new();
                 let file = std::fs::File::open(&*path).map_err(unread)?;
                 file.take(BUNDLE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(unread)?;
-                Ok(Some((bytes, None)))
+                untagged(bytes)
             }
             Documents::Stored {
                 location,
@@ -153,7 +219,7 @@ impl Documents {
                     None => store.insert(tidegate_lake::open(location, options)?),
                 };
                 match store.get_range(name, 0..BUNDLE_BYTES_MAX as u64 + 1)? {
-                    Some(bytes) => Ok(Some((bytes.to_vec(), None))),
+                    Some(bytes) => untagged(bytes.to_vec()),
                     None => Err(WorldError::new(Remedy::Retry, format!("{shown} is not there"))),
                 }
             }
@@ -181,6 +247,31 @@ mod tests {
             text: text.to_owned(),
         };
         Bundle::new(commit, [file]).seal().unwrap().bytes
+    }
+
+    #[test]
+    fn two_replicas_are_no_seesaw() {
+        let at = |height, confirmed| Standing {
+            height: Some(height),
+            confirmed: Some(confirmed),
+        };
+        let mut replicas = Replicas::default();
+        replicas.agree(at(4, 10));
+        assert!(replicas.takes(at(5, 20)), "forward is taken at once");
+        // The other replica has not looked since.
+        for _ in 0..5 {
+            assert!(!replicas.takes(at(4, 15)));
+        }
+        replicas.agree(at(5, 30));
+        // One whose clock is ahead, between two of the other.
+        for second in 31..40 {
+            assert!(!replicas.takes(at(4, 100)));
+            replicas.agree(at(5, second));
+        }
+        // The branch was put back: all of them say so.
+        assert!(!replicas.takes(at(3, 50)) && replicas.takes(at(3, 51)));
+        // Who tells nothing about itself is believed.
+        assert!(replicas.takes(Standing::default()) && replicas.takes(at(1, 1)));
     }
 
     const GOOD: &str = "apiVersion: v3.2.0\nkind: DataContract\nid: a\nversion: 1.0.0\nstatus: active\nschema: []\n";

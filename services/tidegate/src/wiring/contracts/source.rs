@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use tidegate_contract::bundle::BUNDLE_BYTES_MAX;
 use tidegate_contract::{Bundle, Diagnostic, Snapshot};
-use tidegate_diff::History;
 use tidegate_flow::{Remedy, WorldError};
 use tidegate_git::{Access, Archive, ContractSource, LoadOutcome};
 use tidegate_lake::LakeOptions;
-use tidegate_schemas::{Auth, Served, Snapshots};
+use tidegate_registry::Published;
+use tidegate_schemas::{Plaintext, Served, Snapshots, Token};
 
 use super::document::{Documents, Followed};
 use crate::review::published::Enforced;
+
+/// The folder of recorded ids, below `schemas`.
+pub(crate) const REGISTERED: &str = "registered";
 
 /// How places are reached, from configuration and environment.
 #[derive(Debug, Clone, Default)]
@@ -20,7 +23,9 @@ pub(crate) struct Reach {
     /// Git.
     pub(crate) git: Access,
     /// The registry.
-    pub(crate) registry: Auth,
+    pub(crate) registry: Token,
+    /// Whether a registry on another machine may be asked unencrypted.
+    pub(crate) plaintext: Plaintext,
     /// Bundles in an object store.
     pub(crate) store: LakeOptions,
 }
@@ -28,7 +33,7 @@ pub(crate) struct Reach {
 /// A place that is looked at again and again.
 pub(crate) enum Source {
     Git(Box<ContractSource>),
-    Documents(Followed),
+    Documents(Box<Followed>),
 }
 
 /// Earlier commits of the same place, without waiting for what it is doing.
@@ -63,9 +68,9 @@ impl Source {
                 Ok((Source::Git(Box::new(source)), past))
             }
             Kind::Registry => {
-                let client = Arc::new(Snapshots::connect(spec, reach.registry.clone(), BUNDLE_BYTES_MAX)?);
+                let client = Arc::new(Snapshots::connect(spec, reach.registry.clone(), reach.plaintext, BUNDLE_BYTES_MAX)?);
                 Ok((
-                    Source::Documents(Followed::new(Documents::Registry(client.clone()))),
+                    Source::Documents(Box::new(Followed::new(Documents::Registry(client.clone())))),
                     Past::Registry(client),
                 ))
             }
@@ -79,7 +84,7 @@ impl Source {
                     },
                     false => Documents::File(spec.into()),
                 };
-                Ok((Source::Documents(Followed::new(documents)), Past::None))
+                Ok((Source::Documents(Box::new(Followed::new(documents))), Past::None))
             }
         }
     }
@@ -97,6 +102,15 @@ impl Source {
         match self {
             Source::Git(source) => source.reject(diagnostics),
             Source::Documents(followed) => followed.reject(diagnostics),
+        }
+    }
+
+    /// Somebody put an earlier commit into force than this source has, as [`ContractSource::put_in_force`].
+    pub(crate) fn put_in_force(&mut self, commit: &str) {
+        match self {
+            Source::Git(source) => source.put_in_force(commit),
+            // A document stands for itself; it has no history that could be left.
+            Source::Documents(_) => {}
         }
     }
 
@@ -121,7 +135,7 @@ impl Past {
     }
 
     /// What was published up to that commit, where the source has a history: the same on every replica, whenever it was started.
-    pub(crate) fn published(&self, commit: &str) -> Result<History, WorldError> {
+    pub(crate) fn published(&self, commit: &str) -> Result<Published, WorldError> {
         match self {
             Past::Git(archive) => {
                 let past = Enforced::gather(|each| archive.walk(commit, each), &|commit| archive.read(commit))?;
@@ -132,9 +146,15 @@ impl Past {
                         "only so many commits are here: what was published before them is not known"
                     );
                 }
-                Ok(past.history)
+                let mut published = Published {
+                    versions: past.history,
+                    height: past.walked.is_whole.then_some(past.walked.commits as u64),
+                    ..Published::default()
+                };
+                archive.versions_of(commit, REGISTERED, &mut |files| published.ids.take(&files))?;
+                Ok(published)
             }
-            Past::Registry(_) | Past::None => Ok(History::default()),
+            Past::Registry(_) | Past::None => Ok(Published::default()),
         }
     }
 
@@ -161,7 +181,7 @@ impl Past {
                         format!("the registry's answer cannot be used: {problem}"),
                     )),
                 },
-                Served::Unchanged | Served::Absent => operator(format!("the registry does not know the contracts {commit}")),
+                Served::Unchanged(_) | Served::Absent => operator(format!("the registry does not know the contracts {commit}")),
             },
             Past::None => operator(format!(
                 "a bundle holds one commit, and this one does not hold {commit}; use a registry or Git"
