@@ -68,7 +68,8 @@ pub enum Ended {
     Finished,
     /// It was asked to stop; it goes on where it is.
     Stopped,
-    /// Another replay of the same dead letters has taken over. To go on with this one would end that one.
+    /// The brokers have shut its producer out: another replay of the same dead letters has begun, or a transaction took too long. To go on
+    /// with this one would end the other one.
     TakenOver,
 }
 

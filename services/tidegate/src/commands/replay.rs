@@ -213,8 +213,24 @@ fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
     }
     Ok(match ended {
         Ended::Stopped => Exit::TryAgain,
-        // Whoever starts it again would take the work back from the other one.
-        Ended::TakenOver => Exit::Config,
+        Ended::TakenOver => {
+            let now = super::dlq::board(&config, &mut cluster, &mut scan)?.unwrap_or_default();
+            match successor(&board, &now, &job) {
+                // Whoever starts it again would take the work back from the other one.
+                Some(other) => {
+                    eprintln!("replay {other} of the same dead letters has taken over: do nothing, it passes over what this one has sent");
+                    Exit::Config
+                }
+                None => {
+                    eprintln!(
+                        "the brokers have shut this replay's producer out: another one of the same dead letters has begun, or a transaction took too \
+                         long. If no other one is at work, go on with: tidegate replay --resume {}",
+                        job.id
+                    );
+                    Exit::TryAgain
+                }
+            }
+        }
         Ended::Finished if job.counts.meant == 0 && !job.filter.is_empty() => Exit::CouldNotTell,
         Ended::Finished if job.counts.stayed + job.counts.expired > 0 => Exit::Findings,
         Ended::Finished => Exit::Clean,
@@ -256,6 +272,23 @@ fn refuse_unread(config: &Config, job: &Job) -> anyhow::Result<()> {
         config.validator_group,
         unread.join(", ")
     )))
+}
+
+/// A replay of the same dead letters that was at work since `then`, or this one in another process.
+fn successor(then: &Board, now: &Board, job: &Job) -> Option<String> {
+    let is_at_work = |other: &&Job| {
+        let known = if other.id == job.id {
+            Some(job.at)
+        } else {
+            then.jobs.get(&other.id).map(|job| job.at)
+        };
+        other.dead_letters == job.dead_letters && known != Some(other.at)
+    };
+    now.jobs
+        .values()
+        .filter(is_at_work)
+        .max_by_key(|other| other.at)
+        .map(|other| other.id.clone())
 }
 
 fn verdict(job: &Job, rehearsal: &Rehearsal) -> Exit {

@@ -189,9 +189,7 @@ pub(crate) fn ended(job: &Job, ended: Ended) -> String {
     } = job.counts;
     let how = match ended {
         Ended::Finished => "finished".to_owned(),
-        Ended::TakenOver => {
-            "another replay of these dead letters has taken over; do nothing, it passes over what this one has sent".to_owned()
-        }
+        Ended::TakenOver => "ended, because its producer was shut out".to_owned(),
         Ended::Stopped => format!("stopped; go on with: tidegate replay --resume {}", job.id),
     };
     let mut out = format!(
