@@ -28,6 +28,8 @@ use crate::wiring::judging::SnapshotContracts;
 
 pub(crate) use arguments::time;
 
+/// How often, a second apart, it is looked who has taken over.
+const SUCCESSOR_LOOKS: u32 = 30;
 /// The text of a repair file goes into the record that keeps the replay.
 const REPAIR_BYTES_MAX: usize = 100_000;
 
@@ -214,8 +216,17 @@ fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
     Ok(match ended {
         Ended::Stopped => Exit::TryAgain,
         Ended::TakenOver => {
-            let now = super::dlq::board(&config, &mut cluster, &mut scan)?.unwrap_or_default();
-            match successor(&board, &now, &job) {
+            // The other one reads what was sent before it says that it is there.
+            let mut other = None;
+            for _ in 0..SUCCESSOR_LOOKS {
+                let now = super::dlq::board(&config, &mut cluster, &mut scan)?.unwrap_or_default();
+                other = successor(&board, &now, &job);
+                if other.is_some() || stop.load(std::sync::atomic::Ordering::Acquire) {
+                    break;
+                }
+                clock.sleep(Duration::from_secs(1));
+            }
+            match other {
                 // Whoever starts it again would take the work back from the other one.
                 Some(other) => {
                     eprintln!("replay {other} of the same dead letters has taken over: do nothing, it passes over what this one has sent");
