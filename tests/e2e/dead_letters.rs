@@ -124,7 +124,11 @@ fn dead_letters_are_seen_repaired_sent_back_and_open_again() {
         !exported.contains("ada@example.com") && !exported.contains("order-1"),
         "values need a flag"
     );
-    assert!(run(&world, &["dlq", "export", group, "--values", "--limit", "3"], 0).contains("ada@example.com"));
+    let (code, some, _) = world.run(&["dlq", "export", group, "--values", "--limit", "3"]);
+    assert!(
+        code == 2 && some.lines().count() == 3 && some.contains("ada@example.com"),
+        "not all of them: {code}"
+    );
     run(
         &world,
         &["dlq", "mark", group, "--state", "fixing", "--note", "INC-42", "--by", "me"],
@@ -145,6 +149,27 @@ fn dead_letters_are_seen_repaired_sent_back_and_open_again() {
     let dry = run(&world, &["replay", "--topic", &source, "--repair", repair], 1);
     assert!(dry.contains("would be valid") && dry.contains("would be invalid again"), "{dry}");
     assert!(dry.contains("/total: string(5) → number") && !dry.contains("99.80"), "{dry}");
+    // What no letter is of is no answer, and a fingerprint may be written in capitals.
+    let (code, out, _) = world.run(&["replay", "--topic", &source, "--fingerprint", "ffffffffffff"]);
+    assert!(code == 2 && out.contains("No dead letter is meant"), "{out}");
+    let dry = run(
+        &world,
+        &[
+            "replay",
+            "--topic",
+            &source,
+            "--fingerprint",
+            &group.to_uppercase(),
+            "--repair",
+            repair,
+        ],
+        0,
+    );
+    assert!(dry.contains("would be valid"), "{dry}");
+    let (code, _, err) = world.run(&["replay", "--topic", &source, "--target", &format!("{source}.parked")]);
+    assert!(code == 2 && err.contains("the parked topic of"), "{err}");
+    let (code, _, err) = world.run(&["replay", "--resume", "20261121-000000", "--repair", repair]);
+    assert!(code == 2 && err.contains("cannot be used with"), "{err}");
     assert!(world.read(&format!("{source}.retry")).is_empty());
 
     // Only the group, for real; stopped in the middle by a kill, gone on by its id.
@@ -183,6 +208,8 @@ fn dead_letters_are_seen_repaired_sent_back_and_open_again() {
         (&ended["counts"]["sent"], &ended["counts"]["repaired"], &ended["finished"]),
         (&40.into(), &40.into(), &true.into())
     );
+    let (code, _, err) = world.run(&["replay", "--resume", id]);
+    assert!(code == 2 && err.contains("is finished"), "its record stays as it is: {err}");
     let again = run(&world, &args, 0);
     assert!(
         again.contains("0 sent") && again.contains("40 had been sent back before"),

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use tidegate_check::Input;
 use tidegate_contract::ContractRef;
-use tidegate_flow::{Header, Offset, Origin, Record, Remedy, TopicPartition, WorldError};
+use tidegate_flow::{Header, Offset, Origin, Record, Remedy, TopicPartition, WorldError, stamp};
 use tidegate_repair::{Bound, Repair, Repaired, Unrepairable};
 
 use crate::done::Done;
-use crate::filter::Filter;
+use crate::earlier::Earlier;
 use crate::fold::Memo;
+use crate::job::Job;
 use crate::letter::Letter;
 use crate::ports::Contracts;
 
@@ -38,43 +39,101 @@ pub enum Why {
     ValueGone,
     /// It is too large for the target with its headers.
     TooLarge,
+    /// It does not say which record failed first.
+    NoOrigin,
+    /// No contract would judge it, so a condition of the repair means nothing.
+    NoObject,
+    /// The contract that would judge it does not have what a condition of the repair reads.
+    OtherObject,
+    /// What earlier replays have sent is gone, and one of them may have sent it.
+    Unknown,
+    /// It would not be valid, and only what would is sent.
+    NotValid,
 }
 
 /// What decides, with what it remembers.
 #[derive(Debug)]
 pub struct Decider<'r> {
-    source: String,
-    filter: Filter,
-    attempts_max: u32,
+    asked: Asked,
     repair: Option<&'r Repair>,
-    bound: HashMap<Option<(ContractRef, usize)>, Bound<'r>>,
+    /// None: its conditions do not fit that object.
+    bound: HashMap<(ContractRef, usize), Option<Bound<'r>>>,
+    plain: Option<Bound<'r>>,
     memo: Memo,
+    /// Replays of which not everything is known that they sent.
+    pub unsure: Option<Earlier>,
+}
+
+/// What of a job decides.
+#[derive(Debug)]
+struct Asked {
+    source: String,
+    target: String,
+    filter: crate::filter::Filter,
+    attempts_max: u32,
+    again: bool,
 }
 
 // === impl Decider ===
 
 impl<'r> Decider<'r> {
-    /// For the dead letters of a source topic.
-    pub fn new(source: &str, filter: Filter, attempts_max: u32, repair: Option<&'r Repair>) -> Decider<'r> {
+    /// As a job asks for it.
+    pub fn new(job: &Job, repair: Option<&'r Repair>) -> Decider<'r> {
         Decider {
-            source: source.to_owned(),
-            filter,
-            attempts_max,
+            asked: Asked {
+                source: job.source.clone(),
+                target: job.target.clone(),
+                filter: job.filter.clone(),
+                attempts_max: job.attempts_max,
+                again: job.again,
+            },
             repair,
             bound: HashMap::new(),
+            plain: None,
             memo: Memo::default(),
+            unsure: None,
         }
     }
 
     /// Whether a letter is meant and was not sent back before; what else becomes of it needs its value.
     pub fn look(&mut self, letter: &Letter<'_>, done: &Done) -> Option<Fate> {
-        if !self.filter.takes(letter, &mut self.memo) || !self.is_repaired_here(letter) {
+        if !self.asked.filter.takes(letter, &mut self.memo) || !self.is_repaired_here(letter) {
             return Some(Fate::NotMeant);
         }
-        if done.holds(&letter.stamp.origin) {
+        match self.is_of_source(letter) {
+            Some(true) => {}
+            // Several sources may share a dead-letter topic.
+            Some(false) => return Some(Fate::NotMeant),
+            None => return Some(Fate::Stay(Why::NoOrigin)),
+        }
+        // The bytes that failed first, and not those of a later attempt.
+        if self.asked.again && letter.attempts > 0 {
+            return Some(Fate::NotMeant);
+        }
+        if done.was_sent(letter) {
             return Some(Fate::Before);
         }
-        (letter.attempts >= self.attempts_max).then_some(Fate::Park)
+        let is_worn = letter.attempts >= self.asked.attempts_max;
+        if is_worn && done.was_parked(letter) {
+            return Some(Fate::Before);
+        }
+        if let Some(earlier) = &self.unsure
+            && !self.asked.again
+            && earlier.may_have_taken(letter, &mut self.memo)
+        {
+            return Some(Fate::Stay(Why::Unknown));
+        }
+        is_worn.then_some(Fate::Park)
+    }
+
+    /// Whether the record that failed first came from the source. None: it does not say.
+    fn is_of_source(&self, letter: &Letter<'_>) -> Option<bool> {
+        let Some(first) = letter.text(stamp::FIRST_ORIGIN) else {
+            let topic = &*letter.stamp.origin.at.topic;
+            return Some(topic == self.asked.source || topic == self.asked.target);
+        };
+        let origin = stamp::parse_origin(first)?;
+        Some(*origin.at.topic == *self.asked.source)
     }
 
     fn is_repaired_here(&self, letter: &Letter<'_>) -> bool {
@@ -84,7 +143,8 @@ impl<'r> Decider<'r> {
         letter.stamp.contract.as_ref().is_some_and(|contract| contract.id == *only)
     }
 
-    /// What becomes of a letter that goes back with this value. An error is a bad world, or a condition that does not compile.
+    /// What becomes of a letter that goes back with this value. An error is a bad world, or a condition that compiles for no object of the
+    /// topic.
     pub fn repaired(
         &mut self,
         letter: &Letter<'_>,
@@ -95,18 +155,42 @@ impl<'r> Decider<'r> {
         let Some(repair) = self.repair else {
             return Ok(Fate::Send(value, None));
         };
-        let object = match repair.has_conditions() {
-            true => contracts.object(&self.source, &consumed(letter, &self.source, value.clone()))?,
-            false => None,
+        let source = self.asked.source.clone();
+        let bound = match repair.has_conditions() {
+            false => {
+                if self.plain.is_none() {
+                    self.plain = Some(repair.bind(None).map_err(refused)?);
+                }
+                self.plain.as_mut()
+            }
+            true => {
+                let Some((contract, object)) = contracts.object(&source, &consumed(letter, &source, value.clone()))? else {
+                    return Ok(Fate::Stay(Why::NoObject));
+                };
+                let name = (contract.reference(), object);
+                if !self.bound.contains_key(&name) {
+                    let bound = match repair.bind(Some((&contract, object))) {
+                        Ok(bound) => Some(bound),
+                        // A mistake in the file, unless another object of the topic has what it reads.
+                        Err(problems) => {
+                            let others = contracts.objects(&source);
+                            let fits = others
+                                .iter()
+                                .any(|(contract, object)| repair.bind(Some((contract, *object))).is_ok());
+                            if !fits {
+                                return Err(refused(problems));
+                            }
+                            None
+                        }
+                    };
+                    self.bound.insert(name.clone(), bound);
+                }
+                self.bound.get_mut(&name).and_then(Option::as_mut)
+            }
         };
-        let name = object.as_ref().map(|(contract, object)| (contract.reference(), *object));
-        if !self.bound.contains_key(&name) {
-            let bound = repair
-                .bind(object.as_ref().map(|(contract, object)| (&**contract, *object)))
-                .map_err(|problems| WorldError::new(Remedy::Operator, tidegate_contract::render_lines(&problems).trim_end().to_owned()))?;
-            self.bound.insert(name.clone(), bound);
-        }
-        let bound = self.bound.get_mut(&name).expect("it was put there");
+        let Some(bound) = bound else {
+            return Ok(Fate::Stay(Why::OtherObject));
+        };
         let headers: Vec<(&str, Option<&[u8]>)> = letter.own_headers().iter().map(named).collect();
         let input = Input {
             key: letter.record.key.as_deref(),
@@ -114,7 +198,7 @@ impl<'r> Decider<'r> {
             headers: &headers,
             now,
         };
-        Ok(match bound.apply(&input, &self.source) {
+        Ok(match bound.apply(&input, &source) {
             Ok(repaired) => {
                 let value = repaired.value.clone().map_or(value, |changed| Some(Bytes::from(changed)));
                 Fate::Send(value, Some(repaired))
@@ -122,6 +206,10 @@ impl<'r> Decider<'r> {
             Err(why) => Fate::Stay(Why::Unrepairable(why)),
         })
     }
+}
+
+fn refused(problems: Vec<tidegate_contract::Diagnostic>) -> WorldError {
+    WorldError::new(Remedy::Operator, tidegate_contract::render_lines(&problems).trim_end().to_owned())
 }
 
 fn named(header: &Header) -> (&str, Option<&[u8]>) {
@@ -151,6 +239,11 @@ impl Why {
             Why::Unrepairable(why) => why.as_str(),
             Why::ValueGone => "value is gone from its origin",
             Why::TooLarge => "too large for the target",
+            Why::NoOrigin => "its headers do not say which record failed first",
+            Why::NoObject => "no contract would judge it, which a condition of the repair needs",
+            Why::OtherObject => "its contract does not have what a condition of the repair reads",
+            Why::Unknown => "not known whether it was sent back before; --accept-unknown sends it",
+            Why::NotValid => "would not be valid, and --only-valid is said",
         }
     }
 }

@@ -47,6 +47,11 @@ pub struct Filter {
 // === impl Filter ===
 
 impl Filter {
+    /// Whether it means everything.
+    pub fn is_empty(&self) -> bool {
+        *self == Filter::default()
+    }
+
     /// Whether a letter is meant.
     pub fn takes(&self, letter: &Letter<'_>, memo: &mut Memo) -> bool {
         let record = letter.record;

@@ -48,6 +48,18 @@ pub struct Fold {
     /// Dead letters of groups past [`GROUPS_MAX`].
     #[serde(default)]
     pub others: u64,
+    /// The highest offset of those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others_last: Option<i64>,
+    /// Dead letters of groups that made room for others after retention had removed them all.
+    #[serde(default)]
+    pub gone: u64,
+    /// Offsets that retention removed before they were seen.
+    #[serde(default)]
+    pub skipped: i64,
+    /// First offset that was there at the last look.
+    #[serde(skip)]
+    pub low: i64,
     /// By fingerprint.
     pub groups: BTreeMap<String, Group>,
 }
@@ -106,6 +118,10 @@ impl Fold {
             next: from.0,
             unreadable: 0,
             others: 0,
+            others_last: None,
+            gone: 0,
+            skipped: 0,
+            low: from.0,
             groups: BTreeMap::new(),
         }
     }
@@ -132,14 +148,35 @@ impl Fold {
         };
         let (fingerprint, class) = memo.group(&letter);
         if !self.groups.contains_key(fingerprint) {
-            if self.groups.len() >= GROUPS_MAX {
+            if self.groups.len() >= GROUPS_MAX && !self.make_room() {
                 self.others += 1;
+                self.others_last = Some(offset);
                 return;
             }
             self.groups.insert(fingerprint.clone(), Group::new(class.clone(), &letter));
         }
         let group = self.groups.get_mut(fingerprint).expect("it was put there");
         group.add(&letter, has_field);
+    }
+}
+
+impl Fold {
+    /// Whether dead letters of groups that are not told apart are still there.
+    pub fn holds_others(&self) -> bool {
+        // A fold of before this was noted does not say.
+        self.others > 0 && self.others_last.is_none_or(|last| last >= self.low)
+    }
+
+    /// Drops the group that came last the longest ago, of those whose dead letters are all gone.
+    fn make_room(&mut self) -> bool {
+        let low = self.low;
+        let is_gone = |(_, group): &(&String, &Group)| group.last.values().all(|last| *last < low);
+        let oldest = self.groups.iter().filter(is_gone).min_by_key(|(_, group)| group.last_at);
+        let Some(fingerprint) = oldest.map(|(fingerprint, _)| fingerprint.clone()) else {
+            return false;
+        };
+        self.gone += self.groups.remove(&fingerprint).map_or(0, |group| group.count);
+        true
     }
 }
 

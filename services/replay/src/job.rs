@@ -1,5 +1,7 @@
 //! A replay as it is kept: what was asked for, how far it is, and what became of it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::filter::Filter;
@@ -31,6 +33,15 @@ pub struct Job {
     pub repair: Option<RepairText>,
     /// Stretches of the dead-letter topic to look at, fixed when it began: what comes later is not part of it.
     pub stretches: Vec<Stretch>,
+    /// Kafka's ids of dead-letter, retry and parked topic when it began, where the brokers have any: a topic that was made anew is another one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub topic_ids: BTreeMap<String, String>,
+    /// Takes dead letters that failed first although they went back before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// Sends only what would be valid.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_valid: bool,
     /// Commit of the contracts that were there when it began.
     pub snapshot: String,
     /// Who asked for it.
@@ -86,8 +97,16 @@ pub struct Counts {
     pub parked: u64,
     /// Had been sent back or parked by an earlier replay.
     pub before: u64,
-    /// Stay where they are: the repair cannot read them, their value is gone, or they are too large.
+    /// Stay where they are, for example because the repair cannot read them, their value is gone, or they are too large.
     pub stayed: u64,
+    /// Offsets that retention removed before they were looked at.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub expired: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 // === impl Stretch ===
@@ -111,6 +130,7 @@ impl Counts {
         self.parked += other.parked;
         self.before += other.before;
         self.stayed += other.stayed;
+        self.expired += other.expired;
     }
 
     /// Reads the text beside a position; nothing for text of others.

@@ -1,5 +1,6 @@
 //! A dead letter as its headers tell it.
 
+use std::cell::OnceCell;
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,7 @@ pub struct Letter<'r> {
     pub failed_at: i64,
     /// How often it has been sent back before.
     pub attempts: u32,
+    sum: OnceCell<u64>,
 }
 
 /// What dead letters of one group have in common. No value and no message text, so that a group survives rewording.
@@ -68,6 +70,7 @@ impl<'r> Letter<'r> {
             stamp,
             failed_at: judge.rsplit('/').next()?.parse().ok()?,
             attempts: stamp::attempts(&record.headers),
+            sum: OnceCell::new(),
         })
     }
 
@@ -118,6 +121,11 @@ impl<'r> Letter<'r> {
     /// The producer's own headers.
     pub fn own_headers(&self) -> &'r [Header] {
         stamp::own_headers(&self.record.headers)
+    }
+
+    /// What its key and value are, whatever its place; see [`sum_of`].
+    pub fn sum(&self) -> u64 {
+        *self.sum.get_or_init(|| sum_of(self.record))
     }
 
     /// Where it lies, as headers write places.
@@ -176,6 +184,35 @@ impl Class {
             None => self.reason.clone(),
         }
     }
+}
+
+/// Tells the contents of records apart: of key and value, where the value may be away and only its hash be there. Never 0.
+pub(crate) fn sum_of(record: &Record) -> u64 {
+    let mut hash = Sha256::new();
+    match record.key.as_deref() {
+        Some(key) => {
+            hash.update((key.len() as u64).to_le_bytes());
+            hash.update(key);
+        }
+        None => hash.update(u64::MAX.to_le_bytes()),
+    }
+    match (header_text(&record.headers, stamp::VALUE_SHA256), record.value.as_deref()) {
+        (Some(hex), _) => hash.update(hex.as_bytes()),
+        (None, Some(value)) => hash.update(hex(value).as_bytes()),
+        (None, None) => {}
+    }
+    let digest = hash.finalize();
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    u64::from_le_bytes(first).max(1)
+}
+
+/// SHA-256 in hex digits.
+pub(crate) fn hex(value: &[u8]) -> String {
+    Sha256::digest(value).iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// A pointer with every position in a list starred. A field whose name is a number looks the same, and is starred, too.

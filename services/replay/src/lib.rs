@@ -9,6 +9,7 @@
 pub mod board;
 pub mod decide;
 pub mod done;
+pub mod earlier;
 pub mod filter;
 pub mod fold;
 pub mod forward;
@@ -23,6 +24,7 @@ pub mod run;
 pub mod survey;
 
 pub use board::Board;
+pub use earlier::Earlier;
 pub use filter::Filter;
 pub use fold::{Fold, Group};
 pub use job::{Counts, Job, Stretch};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fold::Group;
+use crate::fold::{Fold, Group};
 
 /// One statement about a group, version 1; the newest counts. `schemas/formats/dead-letters.md` describes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct Mark {
     pub at: i64,
     /// The end of each dead-letter partition then, by `<topic>:<partition>`: what lies behind it came afterwards, whatever clocks say.
     pub ends: BTreeMap<String, i64>,
+    /// Kafka's ids of those topics then, where there are any.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ids: BTreeMap<String, String>,
 }
 
 /// What can be said of a group.
@@ -77,6 +80,19 @@ impl Mark {
             },
             Said::Fixed if self.came_since(group) => Standing::Reopened,
             Said::Fixed => Standing::Fixed,
+        }
+    }
+
+    /// Forgets ends in topics that are not the same any more: whatever lies there came afterwards. Where brokers have no ids, an end that
+    /// lies before the one that was noted tells.
+    pub fn forget_remade(&mut self, folds: &[Fold]) {
+        for fold in folds {
+            let at = format!("{}:{}", fold.topic, fold.partition);
+            let then = self.ids.get(&fold.topic);
+            let is_other = then.is_some() && fold.topic_id.is_some() && then != fold.topic_id.as_ref();
+            if is_other || self.ends.get(&at).is_some_and(|end| *end > fold.next) {
+                self.ends.remove(&at);
+            }
         }
     }
 

@@ -1,8 +1,8 @@
 //! Whether newer events of the same keys were validated already: what goes back now would then come after them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 use tidegate_flow::ports::{Cluster, Scan};
 use tidegate_flow::record::header_text;
 use tidegate_flow::{NextOffset, Record, TopicPartition, WorldError, stamp};
@@ -15,10 +15,11 @@ const BATCH: usize = 64;
 /// Keys that are remembered.
 pub const KEYS_MAX: usize = 1_000_000;
 
-/// Keys of the dead letters that go back, each with the lowest source offset.
+/// Keys of the dead letters that go back, each with the lowest source offset; of a key a hash, so that none holds on to what it was read
+/// with.
 #[derive(Debug, Default)]
 pub struct Keys {
-    of: HashMap<(i32, Bytes), i64>,
+    of: HashMap<(i32, u128), i64>,
     /// Keys past [`KEYS_MAX`], about which nothing is said.
     pub beyond: u64,
 }
@@ -45,7 +46,7 @@ impl Keys {
         let Some(origin) = stamp::parse_origin(&letter.first_origin()) else {
             return;
         };
-        let key = (letter.record.origin.at.partition, key.clone());
+        let key = (letter.record.origin.at.partition, hashed(key));
         if self.of.len() >= KEYS_MAX && !self.of.contains_key(&key) {
             self.beyond += 1;
             return;
@@ -68,7 +69,7 @@ impl Keys {
             of: self.of.len(),
             ..Newer::default()
         };
-        let mut found: HashMap<(i32, Bytes), ()> = HashMap::new();
+        let mut found: HashSet<(i32, u128)> = HashSet::new();
         for (partition, (low, end)) in (0..).zip(cluster.offsets(validated)?) {
             if !self.of.keys().any(|(of, _)| *of == partition) {
                 continue;
@@ -81,14 +82,14 @@ impl Keys {
                 let Some(last) = records.last() else { break };
                 next = last.origin.offset.next();
                 for record in &records {
-                    let Some(key) = record.key.clone() else { continue };
-                    let key = (partition, key);
+                    let Some(key) = &record.key else { continue };
+                    let key = (partition, hashed(key));
                     let is_newer = self
                         .of
                         .get(&key)
                         .zip(source_offset(record, source))
                         .is_some_and(|(dead, valid)| valid > *dead);
-                    if is_newer && found.insert(key, ()).is_none() && newer.examples.len() < 5 {
+                    if is_newer && found.insert(key) && newer.examples.len() < 5 {
                         newer.examples.push(stamp::origin_text(&record.origin));
                     }
                 }
@@ -100,6 +101,12 @@ impl Keys {
         newer.keys = found.len();
         Ok(Some(newer))
     }
+}
+
+fn hashed(key: &[u8]) -> u128 {
+    let mut first = [0; 16];
+    first.copy_from_slice(&Sha256::digest(key)[..16]);
+    u128::from_le_bytes(first)
 }
 
 /// Offset of the event in its source topic, whatever way it took.

@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 
 use tidegate_flow::ports::{Cluster, Scan};
-use tidegate_flow::{NextOffset, TopicPartition, WorldError};
+use tidegate_flow::{NextOffset, TopicPartition, WorldError, stamp};
 use tidegate_repair::{Done as StepDone, Repair};
 
 use crate::decide::{Decider, Fate, consumed};
 use crate::done::Done;
+use crate::earlier::Earlier;
 use crate::job::{Counts, Job};
 use crate::letter::Letter;
 use crate::mask;
 use crate::order::{Keys, Newer};
 use crate::ports::{Contracts, Ruling, Watch};
-use crate::run::value_of;
+use crate::run::{missing, value_of};
 
 /// Records that are read at once: a record may be large.
 const CHUNK: usize = 64;
@@ -44,6 +45,8 @@ pub struct Bounds {
     pub pairs_max: usize,
     /// Pairs show values.
     pub values: bool,
+    /// Takes also letters that an earlier replay may have sent.
+    pub accept_gone: bool,
     /// The clock that rules see, microseconds since the epoch.
     pub now: i64,
 }
@@ -63,10 +66,14 @@ pub struct Rehearsal {
     pub steps: Vec<(u64, BTreeMap<&'static str, u64>)>,
     /// Examples.
     pub pairs: Vec<Pair>,
+    /// Letters that go back with a value that an earlier repair has changed, by its SHA-256.
+    pub repaired_before: BTreeMap<String, u64>,
     /// Newer events of the same keys; none when it was not looked.
     pub newer: Option<Newer>,
-    /// Topics of earlier replays whose beginning is gone.
+    /// Topics of earlier replays of which something is gone.
     pub gone: Vec<String>,
+    /// Of those, the ones about which the state topic knows too little: a real run refuses to begin.
+    pub unexplained: Vec<String>,
     /// The watch asked to stop.
     pub stopped: bool,
 }
@@ -83,7 +90,14 @@ pub struct Pair {
 }
 
 /// Looks at everything that the job means. Writes nothing.
-pub fn rehearse(job: &Job, repair: Option<&Repair>, validated: &str, bounds: Bounds, ports: Ports<'_>) -> Result<Rehearsal, WorldError> {
+pub fn rehearse(
+    job: &Job,
+    repair: Option<&Repair>,
+    validated: &str,
+    bounds: Bounds,
+    earlier: &Earlier,
+    ports: Ports<'_>,
+) -> Result<Rehearsal, WorldError> {
     let Ports {
         cluster,
         scan,
@@ -94,17 +108,24 @@ pub fn rehearse(job: &Job, repair: Option<&Repair>, validated: &str, bounds: Bou
         steps: vec![Default::default(); repair.map_or(0, |repair| repair.steps.len())],
         ..Rehearsal::default()
     };
-    let mut topics = vec![job.target.as_str()];
-    topics.extend(job.parked.as_deref());
-    let mut done = Done::default();
-    rehearsal.stopped = !done.read_on(cluster, scan, &topics, watch)?;
+    let topics = (job.target.as_str(), job.parked.as_deref());
+    let mut done = Done::of(job.again.then(|| job.id.clone()));
+    rehearsal.stopped = !done.read_on(cluster, scan, topics, watch)?;
+    rehearsal.unexplained = missing(&mut done, earlier, job, cluster)?;
     rehearsal.gone.clone_from(&done.gone);
-    let mut decider = Decider::new(&job.source, job.filter.clone(), job.attempts_max, repair);
+    let mut decider = Decider::new(job, repair);
+    if !bounds.accept_gone && !rehearsal.gone.is_empty() {
+        decider.unsure = Some(earlier.clone());
+    }
     let mut keys = Keys::default();
+    let there = cluster.offsets(&job.dead_letters)?;
     for stretch in &job.stretches {
         let at = TopicPartition::new(job.dead_letters.as_str(), stretch.partition);
-        let (mut next, until) = (NextOffset(stretch.from), NextOffset(stretch.until));
-        while !rehearsal.stopped {
+        let low = usize::try_from(stretch.partition).ok().and_then(|index| there.get(index));
+        let from = low.map_or(stretch.from, |(low, _)| stretch.from.max(low.0));
+        rehearsal.counts.expired += (from.min(stretch.until) - stretch.from).unsigned_abs();
+        let (mut next, until) = (NextOffset(from), NextOffset(stretch.until));
+        while !rehearsal.stopped && next < until {
             let records = scan.scan(&at, next, until, CHUNK)?;
             let Some(last) = records.last() else { break };
             next = last.origin.offset.next();
@@ -154,7 +175,7 @@ impl Rehearsal {
             }
             Fate::Park if job.parked.is_some() => {
                 self.counts.parked += 1;
-                done.add(&letter.stamp.origin);
+                done.parks(&letter.stamp.origin, letter.sum());
                 return Ok(());
             }
             Fate::Park => {
@@ -169,22 +190,40 @@ impl Rehearsal {
             }
             Fate::Send(value, repaired) => (value, repaired),
         };
-        self.counts.sent += 1;
-        done.add(&letter.stamp.origin);
-        keys.add(letter);
+        let now = || consumed(letter, &job.source, value.clone());
+        // What is sent only if it is valid must be judged, whatever the bound.
+        let judged = match job.only_valid || self.rulings.values().sum::<u64>() < bounds.judged_max {
+            true => Some(contracts.judge(&job.source, &now())?),
+            false => None,
+        };
+        let stays = job.only_valid && judged != Some(Ruling::Valid);
+        if stays {
+            self.counts.stayed += 1;
+            *self.stayed.entry(crate::decide::Why::NotValid.as_str()).or_default() += 1;
+        } else {
+            self.counts.sent += 1;
+            done.sends(&letter.stamp.origin, letter.sum());
+            if bounds.order_max > 0 {
+                keys.add(letter);
+            }
+            if let Some(sha256) = letter.text(stamp::REPAIR)
+                && (self.repaired_before.len() < RULINGS_MAX || self.repaired_before.contains_key(sha256))
+            {
+                *self.repaired_before.entry(sha256.to_owned()).or_default() += 1;
+            }
+        }
         let is_changed = repaired.as_ref().is_some_and(|repaired| repaired.value.is_some());
-        self.counts.repaired += u64::from(is_changed);
+        self.counts.repaired += u64::from(is_changed && !stays);
         for (step, done) in self.steps.iter_mut().zip(repaired.iter().flat_map(|repaired| &repaired.steps)) {
             match done {
                 StepDone::Changed(_) => step.0 += 1,
                 StepDone::Idle(why) => *step.1.entry(why.as_str()).or_default() += 1,
             }
         }
-        if self.rulings.values().sum::<u64>() >= bounds.judged_max {
+        let Some(mut ruling) = judged else {
             self.unjudged += 1;
             return Ok(());
-        }
-        let mut ruling = contracts.judge(&job.source, &consumed(letter, &job.source, value.clone()))?;
+        };
         // Places may be named by events.
         if self.rulings.len() >= RULINGS_MAX && !self.rulings.contains_key(&ruling) {
             ruling = Ruling::Invalid {

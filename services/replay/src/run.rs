@@ -5,23 +5,24 @@
 //! twice. Two replays of the same dead letters share a transactional id: the later one takes over, and the earlier one ends.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
 use tidegate_flow::ports::{Clock, Cluster, FaultClass, Refusal, Relay, Scan, TransactionFault};
 use tidegate_flow::record::Outgoing;
 use tidegate_flow::{NextOffset, Origin, Position, Remedy, TopicPartition, WorldError, stamp};
 use tidegate_repair::Repair;
 
 use crate::board::job_record;
-use crate::decide::{Decider, Fate, Why};
+use crate::decide::{Decider, Fate, Why, consumed};
 use crate::done::Done;
+use crate::earlier::Earlier;
 use crate::forward;
-use crate::job::{Counts, Job};
-use crate::letter::Letter;
-use crate::ports::{Contracts, Watch};
+use crate::job::{Counts, Job, Stretch};
+use crate::letter::{Letter, hex};
+use crate::ports::{Contracts, Ruling, Watch};
 
 /// Records that are read at once: a record may be large.
 const CHUNK: usize = 64;
@@ -67,6 +68,9 @@ pub enum Ended {
     Finished,
     /// It was asked to stop; it goes on where it is.
     Stopped,
+    /// The brokers have shut its producer out: another replay of the same dead letters has begun, or a transaction took too long. To go on
+    /// with this one would end the other one.
+    TakenOver,
 }
 
 /// Shared by all replays of these dead letters, so that one at a time is at work.
@@ -85,23 +89,30 @@ pub fn replay(
     repair: Option<&Repair>,
     state_topic: &str,
     pace: Pace,
+    earlier: &Earlier,
     ports: Ports<'_>,
     stop: &AtomicBool,
 ) -> Result<Ended, WorldError> {
-    let decider = Decider::new(&job.source, job.filter.clone(), job.attempts_max, repair);
+    let decider = Decider::new(job, repair);
+    let done = Done::of(job.again.then(|| job.id.clone()));
     let mut run = Run {
+        had_begun: job.counts.seen > 0,
+        is_kept: false,
+        earlier,
         job,
         repair,
         state_topic,
         ports,
         stop,
         decider,
-        done: Done::default(),
+        done,
         counts: BTreeMap::new(),
         too_large: HashSet::new(),
         failures: 0,
         renewed: false,
         records_max: BATCH_RECORDS,
+        records_limit: BATCH_RECORDS,
+        regrows: false,
         rate: pace.rate,
         next_send: 0,
     };
@@ -111,6 +122,11 @@ pub fn replay(
 
 struct Run<'a, 'p, 'r> {
     job: &'a mut Job,
+    earlier: &'a Earlier,
+    /// What was kept of it says that it had committed something.
+    had_begun: bool,
+    /// The state topic has it.
+    is_kept: bool,
     repair: Option<&'r Repair>,
     state_topic: &'a str,
     ports: Ports<'p>,
@@ -124,6 +140,10 @@ struct Run<'a, 'p, 'r> {
     /// The producer is a new one since what was done before was read.
     renewed: bool,
     records_max: usize,
+    /// What `records_max` grows back to.
+    records_limit: usize,
+    /// What made it smaller was one record, which has been found.
+    regrows: bool,
     rate: Option<u64>,
     /// Nothing is sent before this time, microseconds since the epoch.
     next_send: i64,
@@ -132,10 +152,21 @@ struct Run<'a, 'p, 'r> {
 /// What goes in one transaction.
 struct Batch {
     outgoing: Vec<Outgoing>,
-    /// The dead letters they come from: their offsets, and the records that failed.
-    of: Vec<(i64, Origin)>,
+    /// The dead letters they come from.
+    of: Vec<From>,
     next: i64,
     counts: Counts,
+}
+
+/// A dead letter that is sent or parked.
+struct From {
+    /// Offset of the letter.
+    offset: i64,
+    /// The record that failed.
+    origin: Origin,
+    /// See [`Letter::sum`].
+    sum: u64,
+    is_parked: bool,
 }
 
 /// What became of a transaction.
@@ -143,6 +174,20 @@ enum Flushed {
     Committed,
     /// The group tells how far it is.
     Again,
+    TakenOver,
+}
+
+// === impl Batch ===
+
+impl Batch {
+    fn empty() -> Batch {
+        Batch {
+            outgoing: Vec::new(),
+            of: Vec::new(),
+            next: -1,
+            counts: Counts::default(),
+        }
+    }
 }
 
 // === impl Run ===
@@ -150,10 +195,25 @@ enum Flushed {
 impl Run<'_, '_, '_> {
     fn all(&mut self, accept_gone: bool) -> Result<Ended, WorldError> {
         loop {
+            self.same_topics()?;
             if !self.read_done(accept_gone)? {
                 return Ok(Ended::Stopped);
             }
             let positions = self.positions()?;
+            if !self.is_kept {
+                match self.flush(&self.nowhere(), Batch::empty())? {
+                    Flushed::Again => continue,
+                    Flushed::TakenOver => return Ok(Ended::TakenOver),
+                    Flushed::Committed => {
+                        self.is_kept = true;
+                        self.ports.watch.kept(&self.job.id);
+                        // Somebody else may have been at work before the producer was opened anew.
+                        if std::mem::take(&mut self.renewed) {
+                            continue;
+                        }
+                    }
+                }
+            }
             if let Some(ended) = self.stretches(&positions)? {
                 return Ok(ended);
             }
@@ -162,21 +222,36 @@ impl Run<'_, '_, '_> {
 
     /// None: the producer is a new one, and the group must be asked again.
     fn stretches(&mut self, positions: &BTreeMap<i32, i64>) -> Result<Option<Ended>, WorldError> {
+        let bounds = self.ports.cluster.offsets(&self.job.dead_letters)?;
         for stretch in self.job.stretches.clone() {
             let at = TopicPartition::new(self.job.dead_letters.as_str(), stretch.partition);
-            let mut next = positions.get(&stretch.partition).copied().unwrap_or(stretch.from);
+            let next = positions.get(&stretch.partition).copied().unwrap_or(stretch.from);
+            let mut next = self.past_what_expired(stretch, next, &bounds);
             while next < stretch.until {
                 if self.stop.load(Ordering::Acquire) {
                     return Ok(Some(Ended::Stopped));
                 }
-                let batch = self.gather(&at, next, stretch.until)?;
+                let batch = match self.gather(&at, next, stretch.until) {
+                    Ok(batch) => batch,
+                    Err(error) => {
+                        // Retention may have come past while it was at it.
+                        let bounds = self.ports.cluster.offsets(&self.job.dead_letters)?;
+                        let on = self.past_what_expired(stretch, next, &bounds);
+                        if on == next {
+                            return Err(error);
+                        }
+                        next = on;
+                        continue;
+                    }
+                };
                 let (to, counts) = (batch.next, batch.counts);
                 match self.flush(&at, batch)? {
                     Flushed::Again => return Ok(None),
+                    Flushed::TakenOver => return Ok(Some(Ended::TakenOver)),
                     Flushed::Committed => {
                         next = to;
-                        self.counts.insert(stretch.partition, counts);
-                        let seen = usize::try_from(counts.seen).unwrap_or(usize::MAX);
+                        let before = self.counts.insert(stretch.partition, counts).unwrap_or_default();
+                        let seen = usize::try_from(counts.seen - before.seen).unwrap_or(usize::MAX);
                         // Somebody else may have been at work before the producer was opened anew.
                         if std::mem::take(&mut self.renewed) {
                             return Ok(None);
@@ -194,34 +269,70 @@ impl Run<'_, '_, '_> {
     /// Says that nothing is left to do.
     fn finish(&mut self) -> Result<Option<Ended>, WorldError> {
         self.job.finished = true;
-        let empty = Batch {
-            outgoing: Vec::new(),
-            of: Vec::new(),
-            next: -1,
-            counts: Counts::default(),
-        };
-        let at = TopicPartition::new(self.job.dead_letters.as_str(), -1);
-        match self.flush(&at, empty)? {
-            Flushed::Committed => Ok(Some(Ended::Finished)),
-            Flushed::Again => {
-                self.job.finished = false;
-                Ok(None)
+        let flushed = self.flush(&self.nowhere(), Batch::empty());
+        self.job.finished = matches!(flushed, Ok(Flushed::Committed));
+        Ok(match flushed? {
+            Flushed::Committed => Some(Ended::Finished),
+            Flushed::Again => None,
+            Flushed::TakenOver => Some(Ended::TakenOver),
+        })
+    }
+
+    /// For transactions that move no position.
+    fn nowhere(&self) -> TopicPartition {
+        TopicPartition::new(self.job.dead_letters.as_str(), -1)
+    }
+
+    /// Positions and what was sent mean nothing in a topic that was made anew.
+    fn same_topics(&mut self) -> Result<(), WorldError> {
+        let names: Vec<Arc<str>> = self.job.topic_ids.keys().map(|topic| topic.as_str().into()).collect();
+        for facts in self.ports.cluster.topics(&names)? {
+            let then = self.job.topic_ids.get(&*facts.topic).map(String::as_str);
+            if facts.id.is_some() && then != facts.id.as_deref() {
+                let what = format!(
+                    "topic {} was deleted and made anew since replay {} began, so it is not known what of it is done; begin a new replay",
+                    facts.topic, self.job.id
+                );
+                return Err(WorldError::new(Remedy::Operator, what));
             }
         }
+        Ok(())
+    }
+
+    /// Where a stretch goes on, if retention has removed what comes next; what it lost is counted.
+    fn past_what_expired(&mut self, stretch: Stretch, next: i64, bounds: &[(NextOffset, NextOffset)]) -> i64 {
+        let index = usize::try_from(stretch.partition).unwrap_or(usize::MAX);
+        let low = bounds.get(index).map_or(next, |(low, _)| low.0.min(stretch.until));
+        if low <= next {
+            return next;
+        }
+        tracing::warn!(
+            partition = stretch.partition,
+            next,
+            low,
+            "retention has removed dead letters before they were looked at"
+        );
+        self.counts.entry(stretch.partition).or_default().expired += (low - next).unsigned_abs();
+        low
     }
 
     fn read_done(&mut self, accept_gone: bool) -> Result<bool, WorldError> {
-        let mut topics = vec![self.job.target.as_str()];
-        topics.extend(self.job.parked.as_deref());
         let ports = &mut self.ports;
-        let is_read = self.done.read_on(ports.cluster, ports.scan, &topics, ports.watch)?;
+        let topics = (self.job.target.as_str(), self.job.parked.as_deref());
+        let is_read = self.done.read_on(ports.cluster, ports.scan, topics, ports.watch)?;
+        let unexplained = missing(&mut self.done, self.earlier, self.job, ports.cluster)?;
         if self.done.gone.is_empty() || accept_gone {
             return Ok(is_read);
         }
+        if unexplained.is_empty() {
+            self.decider.unsure = Some(self.earlier.clone());
+            return Ok(is_read);
+        }
         let what = format!(
-            "the first records of {} are gone, so it is not known any more which dead letters earlier replays have sent back; keep retry topics as \
-             long as dead letters, or go on with --accept-unknown if nothing of what is meant was replayed so long ago",
-            self.done.gone.join(", ")
+            "the first records of {} are gone, and the state topic does not know the replays that sent them, so it is not known any more which dead \
+             letters were sent back; keep retry topics as long as dead letters, or go on with --accept-unknown if nothing of what is meant was \
+             replayed so long ago",
+            unexplained.join(", ")
         );
         Err(WorldError::new(Remedy::Operator, what))
     }
@@ -238,6 +349,14 @@ impl Run<'_, '_, '_> {
                 positions.insert(one.at.partition, next.0);
                 self.counts.insert(one.at.partition, Counts::read(&one.metadata));
             }
+        }
+        if positions.is_empty() && self.had_begun {
+            let what = format!(
+                "the positions of replay {} are gone (brokers keep those of an idle group for offsets.retention.minutes); begin a new replay, which \
+                 passes over what this one has sent",
+                self.job.id
+            );
+            return Err(WorldError::new(Remedy::Operator, what));
         }
         Ok(positions)
     }
@@ -264,9 +383,10 @@ impl Run<'_, '_, '_> {
                 batch.counts.seen += 1;
                 let Some(letter) = Letter::read(record) else { continue };
                 let fate = match self.fate(&letter)? {
-                    Fate::Send(..) | Fate::Park if going.contains(&letter.stamp.origin) => Fate::Before,
+                    Fate::Send(..) | Fate::Park if going.contains(&(letter.stamp.origin.clone(), letter.sum())) => Fate::Before,
                     fate => fate,
                 };
+                let is_parked = fate == Fate::Park;
                 let (to, is_repaired) = match fate {
                     Fate::NotMeant => continue,
                     Fate::Before => {
@@ -299,8 +419,14 @@ impl Run<'_, '_, '_> {
                 batch.counts.repaired += u64::from(is_repaired);
                 bytes += to.key.as_ref().map_or(0, Bytes::len) + to.value.as_ref().map_or(0, Bytes::len);
                 batch.outgoing.push(to);
-                batch.of.push((record.origin.offset.0, letter.stamp.origin.clone()));
-                going.insert(letter.stamp.origin.clone());
+                let sum = letter.sum();
+                batch.of.push(From {
+                    offset: record.origin.offset.0,
+                    origin: letter.stamp.origin.clone(),
+                    sum,
+                    is_parked,
+                });
+                going.insert((letter.stamp.origin.clone(), sum));
             }
         }
         Ok(batch)
@@ -321,10 +447,28 @@ impl Run<'_, '_, '_> {
             None => return Ok(Fate::Stay(Why::ValueGone)),
         };
         let now = self.ports.clock.now_micros();
-        self.decider.repaired(letter, value, self.ports.contracts, now)
+        let fate = self.decider.repaired(letter, value, self.ports.contracts, now)?;
+        if self.job.only_valid
+            && let Fate::Send(value, _) = &fate
+        {
+            let record = consumed(letter, &self.job.source, value.clone());
+            if self.ports.contracts.judge(&self.job.source, &record)? != Ruling::Valid {
+                return Ok(Fate::Stay(Why::NotValid));
+            }
+        }
+        Ok(fate)
     }
 
     fn flush(&mut self, at: &TopicPartition, batch: Batch) -> Result<Flushed, WorldError> {
+        let before = (self.job.at, self.job.counts);
+        let flushed = self.transaction(at, batch);
+        if !matches!(flushed, Ok(Flushed::Committed)) {
+            (self.job.at, self.job.counts) = before;
+        }
+        flushed
+    }
+
+    fn transaction(&mut self, at: &TopicPartition, batch: Batch) -> Result<Flushed, WorldError> {
         let records = batch.outgoing.len();
         self.wait_for_turn(records);
         self.job.at = self.ports.clock.now_micros();
@@ -352,7 +496,7 @@ impl Run<'_, '_, '_> {
             Err(fault) => return self.troubled(&fault),
         };
         if let Some((index, refusal, what)) = delivery.refused.into_iter().next() {
-            return self.refused(at.partition, batch.of.get(index).map(|(offset, _)| *offset), refusal, what);
+            return self.refused(at.partition, batch.of.get(index).map(|of| of.offset), refusal, what);
         }
         if delivery.delivered != expected {
             let what = format!("{} of {expected} records were acknowledged", delivery.delivered);
@@ -366,7 +510,16 @@ impl Run<'_, '_, '_> {
         match relay.commit_transaction() {
             Ok(is_quick) => {
                 self.failures = 0;
-                batch.of.iter().for_each(|(_, origin)| self.done.add(origin));
+                for of in &batch.of {
+                    if of.is_parked {
+                        self.done.parks(&of.origin, of.sum);
+                    } else {
+                        self.done.sends(&of.origin, of.sum);
+                    }
+                }
+                if self.regrows {
+                    self.records_max = (self.records_max * 2).min(self.records_limit);
+                }
                 if !is_quick {
                     // A late repetition of the request could end a later transaction.
                     relay.renew()?;
@@ -379,16 +532,21 @@ impl Run<'_, '_, '_> {
     }
 
     fn refused(&mut self, partition: i32, of: Option<i64>, refusal: Refusal, what: String) -> Result<Flushed, WorldError> {
+        if self.ports.relay.was_taken_over() {
+            return Ok(Flushed::TakenOver);
+        }
         match (refusal, of) {
             (Refusal::Forbidden, _) => Err(WorldError::new(Remedy::Operator, what)),
             (Refusal::TooLargeTogether, _) if self.records_max > 1 => {
                 self.records_max /= 2;
+                self.regrows = false;
                 self.ports.relay.renew()?;
                 Ok(Flushed::Again)
             }
             (Refusal::TooLarge | Refusal::TooLargeTogether, Some(offset)) => {
                 tracing::warn!(partition, offset, "a dead letter is too large for the target and stays where it is");
                 self.too_large.insert((partition, offset));
+                self.regrows = true;
                 self.ports.relay.renew()?;
                 Ok(Flushed::Again)
             }
@@ -397,21 +555,23 @@ impl Run<'_, '_, '_> {
     }
 
     fn troubled(&mut self, fault: &TransactionFault) -> Result<Flushed, WorldError> {
+        if self.ports.relay.was_taken_over() {
+            return Ok(Flushed::TakenOver);
+        }
         if fault.operator {
             return Err(WorldError::new(Remedy::Operator, fault.what.clone()));
         }
         if fault.class == FaultClass::Fatal {
-            // To open the producer again would take the work from whoever has taken it from us.
-            let what = format!(
-                "{}: another replay of these dead letters is at work, or this producer is gone",
-                fault.what
-            );
-            return Err(WorldError::new(Remedy::Retry, what));
+            return Err(WorldError::new(Remedy::Retry, format!("{}: this producer is gone", fault.what)));
         }
         self.anew(&fault.what)
     }
 
     fn anew(&mut self, what: &str) -> Result<Flushed, WorldError> {
+        // To open the producer again would take the work from whoever has taken it from us.
+        if self.ports.relay.was_taken_over() {
+            return Ok(Flushed::TakenOver);
+        }
         self.failures += 1;
         if self.failures > FAILURES_MAX {
             return Err(WorldError::new(Remedy::Retry, what.to_owned()));
@@ -430,6 +590,7 @@ impl Run<'_, '_, '_> {
     fn limit_to_rate(&mut self) {
         if let Some(rate) = self.rate {
             self.records_max = usize::try_from(rate / 4).unwrap_or(usize::MAX).clamp(1, BATCH_RECORDS);
+            self.records_limit = self.records_max;
         }
     }
 
@@ -444,6 +605,26 @@ impl Run<'_, '_, '_> {
         }
         self.next_send = now + wait + takes;
     }
+}
+
+/// Tells `done` which topics are not the ones any more that earlier replays wrote to; those of all incomplete ones about which the state
+/// topic knows too little.
+pub(crate) fn missing(done: &mut Done, earlier: &Earlier, job: &Job, cluster: &mut dyn Cluster) -> Result<Vec<String>, WorldError> {
+    let names: Vec<Arc<str>> = [Some(job.target.as_str()), job.parked.as_deref()]
+        .into_iter()
+        .flatten()
+        .map(Arc::from)
+        .collect();
+    for facts in cluster.topics(&names)? {
+        let end = cluster.offsets(&facts.topic)?.iter().map(|(_, end)| end.0).sum();
+        if earlier.lost(&facts.topic, facts.id.as_deref(), end) {
+            done.misses(&facts.topic);
+        }
+    }
+    // What this replay itself has sent is known by its positions.
+    let is_ours = job.counts.sent + job.counts.parked > 0;
+    let is_known = |topic: &&String| is_ours || earlier.explain(topic, &done.replays);
+    Ok(done.gone.iter().filter(|topic| !is_known(topic)).cloned().collect())
 }
 
 /// The value that goes back; the one at the origin where the dead letter came without. None: it is not there any more.
@@ -464,12 +645,5 @@ pub(crate) fn value_of(letter: &Letter<'_>, scan: &mut dyn Scan) -> Result<Optio
         .into_iter()
         .find(|record| record.origin.offset == origin.offset)
         .and_then(|record| record.value);
-    let hex = |value: &Bytes| {
-        use std::fmt::Write as _;
-        Sha256::digest(value).iter().fold(String::with_capacity(64), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-    };
     Ok(value.filter(|value| hex(value) == sha256).map(Some))
 }

@@ -11,8 +11,6 @@ use crate::ports::Watch;
 
 /// Records that are read at once: a record may be large.
 const CHUNK: usize = 64;
-/// A fold is kept anew when so many offsets came since.
-pub const KEEP_EVERY: i64 = 5_000;
 
 /// What there is.
 #[derive(Debug, Default)]
@@ -63,7 +61,10 @@ pub fn survey(
             let seen = earlier.map(|fold| fold.next);
             let mut fold = earlier.cloned().unwrap_or_else(|| Fold::new(&at, id.as_deref(), low));
             survey.removed += (low.0.min(fold.next) - fold.from).max(0);
+            // What came and went while nobody looked.
+            fold.skipped += (low.0 - fold.next).max(0);
             fold.next = fold.next.max(low.0);
+            fold.low = low.0;
             let until = NextOffset(end.0.min(fold.next.saturating_add(left.max(0))));
             left -= until.0 - fold.next;
             while fold.next < until.0 {
@@ -83,7 +84,8 @@ pub fn survey(
                 }
             }
             survey.unread += end.0 - fold.next;
-            if fold.next - seen.unwrap_or(low.0) >= KEEP_EVERY || (seen.is_none() && fold.next > fold.from) {
+            // What is counted and not kept is forgotten when retention removes it.
+            if fold.next > seen.unwrap_or(low.0) {
                 survey.fresh.push(survey.folds.len());
             }
             survey.folds.push(fold);

@@ -13,6 +13,29 @@ pub(crate) fn say(line: Arguments<'_>) {
     }
 }
 
+/// Text of others, fit for a terminal and for one line: what would steer the terminal, break the line or turn its direction is written as an
+/// escape.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match steers(c) {
+            true => out.extend(c.escape_unicode()),
+            false => out.push(c),
+        }
+    }
+    out
+}
+
+/// The same for text of several lines.
+pub(crate) fn harmless(text: &str) -> String {
+    text.split('\n').map(escaped).collect::<Vec<_>>().join("\n")
+}
+
+/// Control characters, marks of direction, and separators of lines.
+fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 /// How an offline tool ends: an error is said, unless it is only that nobody reads on.
 pub(crate) fn ending(result: anyhow::Result<Exit>) -> Exit {
     result.unwrap_or_else(|error| {
@@ -33,4 +56,19 @@ pub(crate) fn leave(error: &std::io::Error) -> ! {
         eprintln!("error: writing to standard output: {error}");
     }
     std::process::exit(Exit::CouldNotTell as i32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_others_does_not_steer_the_terminal() {
+        assert_eq!(escaped("Grün /lines/*/sku “x”"), "Grün /lines/*/sku “x”");
+        for bad in ["\u{1b}]52;c;AAAA\u{7}", "a\nb", "a\u{9b}2J", "\u{202e}abc", "a\rb", "\u{2028}"] {
+            let shown = escaped(bad);
+            assert!(shown.contains("\\u{") && !shown.chars().any(steers), "{shown}");
+        }
+        assert_eq!(harmless("a\nb\u{1b}c"), "a\nb\\u{1b}c");
+    }
 }

@@ -10,7 +10,7 @@ pub(crate) fn table<const N: usize>(headings: [&str; N], rows: impl IntoIterator
         .set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(headings);
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.map(|cell| crate::screen::escaped(&cell)));
     }
     table.trim_fmt()
 }

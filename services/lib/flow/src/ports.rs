@@ -145,6 +145,10 @@ pub trait Relay {
     fn commit_transaction(&mut self) -> Result<bool, TransactionFault>;
     /// Drops the producer, with whatever is open, and makes a new one of the same name. Afterwards the group tells what was committed.
     fn renew(&mut self) -> Result<(), WorldError>;
+    /// Whether somebody has opened the same name since: [`Relay::renew`] would take it back.
+    fn was_taken_over(&self) -> bool {
+        false
+    }
 }
 
 /// What is known about a topic.

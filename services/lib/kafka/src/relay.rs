@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{Producer as _, PurgeConfig, ThreadedProducer};
 use tidegate_flow::ports::{Committed, Delivery, FaultClass, Relay, TransactionFault};
 use tidegate_flow::record::Outgoing;
@@ -129,5 +130,14 @@ impl Relay for GroupRelay {
         self.producer.purge(PurgeConfig::default().queue().inflight());
         self.producer = make_producer(&self.settings, &self.delivering)?;
         Ok(())
+    }
+
+    fn was_taken_over(&self) -> bool {
+        // A fenced producer fails its deliveries with errors of many names; the client knows.
+        let fatal = self.producer.client().fatal_error().map(|(code, _)| code);
+        matches!(
+            fatal,
+            Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::InvalidProducerEpoch)
+        )
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tidegate_check::input::Known;
 use tidegate_check::{Input, Judge, Plan, SchemaLookup, SchemaNeed, Verdict, compile};
-use tidegate_contract::model::RuleKind;
+use tidegate_contract::model::{RuleKind, UnknownFields};
 use tidegate_contract::{Contract, Diagnostic, Location, LogicalType, OnFailure, Property, QualityRule, Severity, Status};
 
 const HOLDS: &str = "repair.when";
@@ -57,6 +57,7 @@ impl Condition {
         of.settings.key = None;
         of.settings.required_headers.clear();
         of.settings.kill_switches.clear();
+        of.settings.unknown_fields = UnknownFields::Ignore;
         of.properties.iter_mut().for_each(types_only);
         // Alone first, so that a mistake is told in the words of the one who wrote it.
         compile(&contract, object)?;
@@ -67,7 +68,8 @@ impl Condition {
     }
 
     pub(crate) fn ask(&self, judge: &mut Judge, input: &Input<'_>, topic: &str) -> Answer {
-        let Verdict::Invalid { violations, cut: false } = judge.judge(&self.plan, input, topic, &NoSchemas, &mut ()) else {
+        // A list that was cut short may have lost the one that speaks; the one that it holds counts.
+        let Verdict::Invalid { violations, .. } = judge.judge(&self.plan, input, topic, &NoSchemas, &mut ()) else {
             return Answer::None;
         };
         let is_broken = |id: &str| violations.iter().any(|violation| *violation.rule == *id);

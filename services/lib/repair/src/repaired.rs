@@ -198,7 +198,7 @@ impl Unrepairable {
     pub const fn as_str(self) -> &'static str {
         match self {
             Unrepairable::NoValue => "no value",
-            Unrepairable::NotJson => "not JSON text",
+            Unrepairable::NotJson => "not JSON text that a repair reads (also: a key twice, a byte order mark, half of a surrogate pair)",
         }
     }
 }
@@ -246,6 +246,22 @@ mod tests {
             (broken.to_vec(), vec![Done::Idle(Idle::NoAnswer)]),
             "a rule that is not asked says neither yes nor no"
         );
+    }
+
+    #[test]
+    fn fields_that_no_contract_knows_do_not_take_the_answer_away() {
+        let (repair, mut contract) = (repair("  - remove: /amount\n    when: value.channel == 'web'\n"), contract());
+        contract.objects[0].settings.unknown_fields = tidegate_contract::model::UnknownFields::Fail;
+        let mut bound = repair.bind(Some((&contract, 0))).unwrap();
+        let unknown: String = (0..50).map(|number| format!("\"u{number}\":1,")).collect();
+        let value = format!("{{{unknown}\"channel\":\"web\",\"amount\":1}}");
+        let input = Input {
+            key: None,
+            value: Some(value.as_bytes()),
+            headers: &[],
+            now: 0,
+        };
+        assert_eq!(bound.apply(&input, "orders").unwrap().steps, [Done::Changed(1)]);
     }
 
     #[test]

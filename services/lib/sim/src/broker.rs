@@ -198,6 +198,22 @@ impl Broker {
         }
     }
 
+    /// Deletes a topic and makes it anew, empty and under another id; what groups have committed for it goes along.
+    pub fn remake(&self, topic: &str) {
+        let mut state = self.lock();
+        let number = state.fresh_id();
+        let id: Arc<str> = format!("mem{:016x}{number:03}", state.incarnation).into();
+        if let Some(topic) = state.topics.get_mut(topic) {
+            topic.id = id;
+            topic.partitions.iter_mut().for_each(|log| *log = Log::default());
+        }
+        for group in state.groups.values_mut() {
+            group.committed.retain(|at, _| *at.topic != *topic);
+        }
+        drop(state);
+        self.notify();
+    }
+
     /// A producer of raw topics that writes in transactions; fences an earlier one of that id.
     pub fn transactional_writer(&self, id: &str) -> TransactionalWriter {
         let epoch = self.lock().init_producer(id);
@@ -334,6 +350,11 @@ impl State {
         } else {
             Err(Rejected::Fenced)
         }
+    }
+
+    /// Whether a newer producer of that id was opened.
+    pub(crate) fn is_fenced(&self, id: &str, epoch: u64) -> bool {
+        self.producers.get(id).is_none_or(|producer| producer.epoch != epoch)
     }
 
     /// The generation check.

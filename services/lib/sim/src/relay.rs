@@ -103,4 +103,8 @@ impl Relay for BrokerRelay {
         self.broker.notify();
         Ok(())
     }
+
+    fn was_taken_over(&self) -> bool {
+        self.broker.lock().is_fenced(&self.id, self.epoch)
+    }
 }

@@ -96,6 +96,7 @@ fn what_is_fixed_opens_again_when_it_comes_back() {
         by: "me".into(),
         at: 100,
         ends: [(partition_text(&at()), fold.next)].into(),
+        ids: BTreeMap::new(),
     };
     assert_eq!(standing(Some(&mark), &fold.groups[&fingerprint], 200), Standing::Fixed);
     // The clock of the judge does not matter: what lies behind the mark came afterwards.
@@ -136,4 +137,24 @@ proptest! {
         let total: u64 = merged([&whole]).values().map(|group| group.count).sum();
         prop_assert_eq!(total, records.len() as u64);
     }
+}
+
+#[test]
+fn groups_of_which_nothing_is_left_make_room_for_new_ones() {
+    let rule = |number: i64| format!("rule-{number}");
+    let many = GROUPS_MAX as i64;
+    let letters: Vec<Record> = (0..many)
+        .map(|offset| letter(&at(), offset, &rule(offset), offset + 1, 0))
+        .collect();
+    let mut fold = folded(&letters);
+    let mut memo = Memo::default();
+    fold.add(&letter(&at(), many, "too many", 900, 0), &mut memo, &has_field);
+    assert_eq!((fold.groups.len(), fold.others, fold.holds_others()), (GROUPS_MAX, 1, true));
+    // Retention comes past all of them.
+    fold.low = many + 1;
+    assert!(!fold.holds_others(), "they are gone");
+    fold.add(&letter(&at(), many + 1, "brand new", 901, 0), &mut memo, &has_field);
+    let rules: Vec<&str> = fold.groups.values().map(|group| group.class.rule.as_str()).collect();
+    assert!(rules.contains(&"brand new") && !rules.contains(&"rule-0"), "the oldest made room");
+    assert_eq!((fold.groups.len(), fold.others, fold.gone), (GROUPS_MAX, 1, 1));
 }

@@ -25,7 +25,7 @@ pub(crate) enum DlqCommand {
   tidegate dlq ls --config tidegate.yaml --output json     for scripts
 
 Only what came since the last look is read; the counts so far are kept in the state topic.
-Exit 0: no open group; 1: there are some; 2: misuse, or something could not be looked at.")]
+Exit 0: no open group; 1: there are some, or dead letters of groups that are not told apart; 2: misuse, or something could not be looked at.")]
 pub(crate) struct DlqLsArgs {
     /// Also groups that are ignored or fixed.
     #[arg(long)]
@@ -113,10 +113,11 @@ pub(crate) enum SaidArg {
   tidegate replay --contracts repo#fix-amounts --topic orders --fingerprint 3f2a   by the contracts of a branch
 
 Without a repair the original bytes go back. Exit 0: all would be valid (or: all were sent); 1: some would be invalid or stay;
-2: misuse, or it could not be told. With --execute also 69 and 75: run it again with --resume.")]
+2: misuse, nothing is meant by the filter, or it could not be told. With --execute also 69 and 75: run it again with --resume; 78: somebody
+must change something first, or another replay has taken over.")]
 pub(crate) struct ReplayArgs {
     /// Source topic of the dead letters.
-    #[arg(long, required_unless_present = "resume", conflicts_with = "resume")]
+    #[arg(long, required_unless_present = "resume")]
     pub(crate) topic: Option<String>,
     /// Only this group: a fingerprint, or its beginning. May be repeated.
     #[arg(long = "fingerprint", value_name = "FINGERPRINT")]
@@ -154,8 +155,15 @@ pub(crate) struct ReplayArgs {
     /// Really send.
     #[arg(long)]
     pub(crate) execute: bool,
-    /// Go on with a replay that was stopped.
-    #[arg(long, value_name = "ID")]
+    /// Go on with a replay that was stopped; it really sends, and by what it was asked for when it began.
+    #[arg(
+        long,
+        value_name = "ID",
+        conflicts_with_all = [
+            "topic", "fingerprints", "contract", "rule", "path", "cause", "from_time", "until_time", "offsets", "producer", "key", "repair", "target",
+            "attempts", "again", "only_valid", "reason"
+        ]
+    )]
     pub(crate) resume: Option<String>,
     /// At most so many records a second.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -166,7 +174,13 @@ pub(crate) struct ReplayArgs {
     /// Sent back this often, a dead letter goes to the parked topic instead.
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) attempts: u32,
-    /// Go on although the retry topic has lost the records of earlier replays.
+    /// Also dead letters that went back before, with the bytes that failed first; needs --fingerprint or --offsets.
+    #[arg(long)]
+    pub(crate) again: bool,
+    /// Send only what would be valid by the contracts of now.
+    #[arg(long)]
+    pub(crate) only_valid: bool,
+    /// Also dead letters that an earlier replay may have sent, where its records are gone.
     #[arg(long)]
     pub(crate) accept_unknown: bool,
     /// Search so many validated offsets of each partition for newer events of the same keys; 0: do not.

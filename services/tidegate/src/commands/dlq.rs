@@ -17,7 +17,7 @@ use tidegate_replay::{Board, Mark, Said};
 use crate::cli::{DlqExportArgs, DlqLsArgs, DlqMarkArgs, DlqShowArgs, Output, SaidArg};
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::screen::{ending, say};
+use crate::screen::{ending, harmless, say};
 use crate::wiring::clock::now_micros;
 
 use look::Look;
@@ -27,10 +27,12 @@ pub(crate) fn ls(args: &DlqLsArgs) -> Exit {
     ending(Look::open(&args.look).map(|look| {
         let shown = look.entries(args.all);
         match args.look.output {
-            Output::Human => say(format_args!("{}", show::list(&look, &shown, args.all))),
+            Output::Human => say(format_args!("{}", harmless(&show::list(&look, &shown, args.all)))),
             Output::Json => say(format_args!("{:#}", show::list_document(&look, &shown))),
         }
-        match shown.iter().any(|entry| entry.standing.is_open()) {
+        // Nobody has said anything about groups that are not told apart.
+        let has_others = look.survey.folds.iter().any(tidegate_replay::Fold::holds_others);
+        match has_others || shown.iter().any(|entry| entry.standing.is_open()) {
             _ if look.survey.unread > 0 => Exit::CouldNotTell,
             true => Exit::Findings,
             false => Exit::Clean,
@@ -45,7 +47,7 @@ pub(crate) fn show(args: &DlqShowArgs) -> Exit {
         let samples = look.samples(&fingerprint)?;
         let entry = look.entry(&fingerprint);
         match args.look.output {
-            Output::Human => say(format_args!("{}", show::group(&look, &entry, &samples))),
+            Output::Human => say(format_args!("{}", harmless(&show::group(&look, &entry, &samples)))),
             Output::Json => say(format_args!("{:#}", show::group_document(&entry, &samples))),
         }
         Ok(Exit::Clean)
@@ -57,10 +59,10 @@ pub(crate) fn export(args: &DlqExportArgs) -> Exit {
     ending(Look::open(&args.look).and_then(|mut look| {
         let fingerprint = look.find(&args.fingerprint)?;
         let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-        let written = export::write(&mut look, &fingerprint, args, &mut out)?;
+        let (written, is_whole) = export::write(&mut look, &fingerprint, args, &mut out)?;
         out.flush()?;
         eprintln!("{written} dead letters written");
-        Ok(Exit::Clean)
+        Ok(if is_whole { Exit::Clean } else { Exit::CouldNotTell })
     }))
 }
 
@@ -88,11 +90,15 @@ pub(crate) fn mark(args: &DlqMarkArgs) -> Exit {
             by: args.by.clone(),
             at: now,
             ends: std::collections::BTreeMap::new(),
+            ids: std::collections::BTreeMap::new(),
         };
         // What this look has seen is what the statement is about; what came meanwhile is a return.
         for fold in &look.survey.folds {
             let at = TopicPartition::new(fold.topic.as_str(), fold.partition);
             mark.ends.insert(partition_text(&at), fold.next);
+            if let Some(id) = &fold.topic_id {
+                mark.ids.insert(fold.topic.clone(), id.clone());
+            }
         }
         let mut writer = RecordWriter::connect(&look.config.kafka)?;
         let record = mark_record(&look.config.state_topic, &mark);

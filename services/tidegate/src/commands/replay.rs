@@ -2,6 +2,7 @@
 
 mod arguments;
 mod show;
+mod topics;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,23 +10,28 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use tidegate_flow::ports::{Clock as _, Cluster as _};
 use tidegate_flow::{NextOffset, Remedy, TopicPartition, WorldError};
-use tidegate_kafka::{ClusterClient, GroupRelay, PartitionScan};
+use tidegate_kafka::{ClusterClient, GroupRelay, PartitionScan, group_positions};
 use tidegate_repair::Repair;
 use tidegate_replay::rehearse::{self, Bounds, Rehearsal, rehearse};
 use tidegate_replay::run::{self, Ended, Pace, transactional_id};
-use tidegate_replay::{Board, Counts, Job, Stretch, Watch};
+use tidegate_replay::{Board, Counts, Earlier, Job, Stretch, Watch};
 use tidegate_validator::Mode;
 
 use crate::cli::{Output, ReplayArgs};
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::screen::say;
+use crate::screen::{harmless, say};
 use crate::signals::stop_flag;
 use crate::wiring::clock::{SystemClock, now_micros};
 use crate::wiring::contracts::LiveContracts;
 use crate::wiring::judging::SnapshotContracts;
 
 pub(crate) use arguments::time;
+
+/// How often, a second apart, it is looked who has taken over.
+const SUCCESSOR_LOOKS: u32 = 30;
+/// The text of a repair file goes into the record that keeps the replay.
+const REPAIR_BYTES_MAX: usize = 100_000;
 
 pub(crate) fn run(args: &ReplayArgs) -> Exit {
     match replay(args) {
@@ -45,6 +51,8 @@ pub(crate) struct Progress {
     said: Instant,
     stop: Arc<std::sync::atomic::AtomicBool>,
     read: u64,
+    /// The replay can be gone on with.
+    kept: bool,
 }
 
 // === impl Progress ===
@@ -55,11 +63,18 @@ impl Progress {
             said: Instant::now(),
             stop,
             read: 0,
+            kept: false,
         }
     }
 }
 
 impl Watch for Progress {
+    fn kept(&mut self, id: &str) {
+        if !std::mem::replace(&mut self.kept, true) {
+            eprintln!("replay {id} is kept; stopped, it goes on with: tidegate replay --resume {id}");
+        }
+    }
+
     fn read(&mut self, at: &TopicPartition, next: NextOffset, until: NextOffset, count: usize) -> bool {
         self.read += count as u64;
         if self.said.elapsed() > Duration::from_millis(500) {
@@ -83,13 +98,14 @@ fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
     let is_real = args.execute || args.resume.is_some();
     let board = super::dlq::board(&config, &mut cluster, &mut scan)?;
     if is_real && board.is_none() {
-        bail!("{}", super::dlq::no_state_topic(&config));
+        return Err(config_fault(super::dlq::no_state_topic(&config)));
     }
     let board = board.unwrap_or_default();
     let mut job = match &args.resume {
         Some(id) => resumed(&board, id)?,
         None => planned(args, &config, &mut cluster, &snapshot.topics(), snapshot.commit())?,
     };
+    let earlier = Earlier::of(&board, &job);
     let repair = job.repair.clone().map(|text| parsed(&text.file, &text.text)).transpose()?;
     let stop = stop_flag();
     let mut progress = Progress::new(stop.clone());
@@ -99,6 +115,7 @@ fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
             order_max: args.order_search,
             pairs_max: 10,
             values: args.values,
+            accept_gone: args.accept_unknown,
             now,
         };
         let ports = rehearse::Ports {
@@ -108,23 +125,53 @@ fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
             watch: &mut progress,
         };
         let validated = config.validator.validated(&job.source);
-        let rehearsal = rehearse(&job, repair.as_ref(), &validated, bounds, ports)?;
+        let rehearsal = rehearse(&job, repair.as_ref(), &validated, bounds, &earlier, ports)?;
         match args.output {
-            Output::Human => say(format_args!("{}", show::rehearsal(&job, repair.as_ref(), &rehearsal))),
+            Output::Human => say(format_args!("{}", harmless(&show::rehearsal(&job, repair.as_ref(), &rehearsal)))),
             Output::Json => say(format_args!("{:#}", show::rehearsal_document(&job, &rehearsal))),
         }
-        return Ok(verdict(&rehearsal));
+        return Ok(verdict(&job, &rehearsal));
     }
     if config.validator.mode == Mode::AtLeastOnce {
-        bail!(
+        return Err(config_fault(
             "a replay needs transactions to send nothing twice, and this deployment runs at_least_once; where the brokers have them all the same, \
-             run the replay with --mode exactly_once"
-        );
+             run the replay with --mode exactly_once",
+        ));
     }
-    eprintln!(
-        "replay {}: dead letters of {} to {}; stopped, it goes on with: tidegate replay --resume {}",
-        job.id, job.source, job.target, job.id
-    );
+    if config.validator.retry(&job.source).as_deref() == Some(job.target.as_str()) {
+        refuse_unread(&config, &job)?;
+    }
+    eprintln!("replay {}: dead letters of {} to {}", job.id, job.source, job.target);
+    if args.resume.is_none() && args.order_search > 0 {
+        // Told before anything is sent. What would become of each letter was for the dry run to tell.
+        let mut plan = job.clone();
+        plan.only_valid = false;
+        if let Some(only) = repair.as_ref().and_then(|repair| repair.contract.as_ref()) {
+            plan.filter.contract.get_or_insert_with(|| only.to_string());
+        }
+        let bounds = Bounds {
+            judged_max: 0,
+            order_max: args.order_search,
+            pairs_max: 0,
+            values: false,
+            accept_gone: args.accept_unknown,
+            now,
+        };
+        let ports = rehearse::Ports {
+            cluster: &mut cluster,
+            scan: &mut scan,
+            contracts: &mut judge,
+            watch: &mut progress,
+        };
+        let found = rehearse(&plan, None, &config.validator.validated(&job.source), bounds, &earlier, ports)?;
+        if found.stopped {
+            eprintln!("stopped before anything was sent");
+            return Ok(Exit::TryAgain);
+        }
+        for warning in show::order_warnings(&found) {
+            eprintln!("warning: {warning}");
+        }
+    }
     // This takes over from an earlier one, so it comes before anything is looked at.
     let mut relay = GroupRelay::open(&config.kafka, &job.group, &transactional_id(&job.dead_letters))?;
     let clock = SystemClock { stop: stop.clone() };
@@ -142,39 +189,125 @@ fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
             clock: &clock,
             watch: &mut progress,
         };
-        match run::replay(&mut job, repair.as_ref(), &config.state_topic, pace, ports, &stop) {
+        match run::replay(&mut job, repair.as_ref(), &config.state_topic, pace, &earlier, ports, &stop) {
             Ok(ended) => break ended,
-            // A read that timed out; a producer that was taken over stays so.
-            Err(error) if error.remedy == Remedy::Retry && attempt < 3 && !error.what.contains("another replay") => {
+            // A read that timed out.
+            Err(error) if error.remedy == Remedy::Retry && attempt < 3 => {
                 attempt += 1;
                 tracing::warn!(%error, attempt, "waiting; it goes on by itself");
                 clock.sleep(Duration::from_secs(2));
             }
             Err(error) => {
-                eprintln!(
-                    "stopped where it was committed last; go on with: tidegate replay --resume {}",
-                    job.id
-                );
+                match progress.kept || args.resume.is_some() {
+                    true => eprintln!(
+                        "stopped where it was committed last; go on with: tidegate replay --resume {}",
+                        job.id
+                    ),
+                    false => eprintln!("nothing was sent, and nothing of it is kept"),
+                }
                 return Err(error.into());
             }
         }
     };
     match args.output {
-        Output::Human => say(format_args!("{}", show::ended(&job, ended))),
+        Output::Human => say(format_args!("{}", harmless(&show::ended(&job, ended)))),
         Output::Json => say(format_args!("{:#}", serde_json::to_value(&job)?)),
     }
     Ok(match ended {
         Ended::Stopped => Exit::TryAgain,
-        Ended::Finished if job.counts.stayed > 0 => Exit::Findings,
+        Ended::TakenOver => {
+            // The other one reads what was sent before it says that it is there.
+            let mut other = None;
+            for _ in 0..SUCCESSOR_LOOKS {
+                let now = super::dlq::board(&config, &mut cluster, &mut scan)?.unwrap_or_default();
+                other = successor(&board, &now, &job);
+                if other.is_some() || stop.load(std::sync::atomic::Ordering::Acquire) {
+                    break;
+                }
+                clock.sleep(Duration::from_secs(1));
+            }
+            match other {
+                // Whoever starts it again would take the work back from the other one.
+                Some(other) => {
+                    eprintln!("replay {other} of the same dead letters has taken over: do nothing, it passes over what this one has sent");
+                    Exit::Config
+                }
+                None => {
+                    eprintln!(
+                        "the brokers have shut this replay's producer out: another one of the same dead letters has begun, or a transaction took too \
+                         long. If no other one is at work, go on with: tidegate replay --resume {}",
+                        job.id
+                    );
+                    Exit::TryAgain
+                }
+            }
+        }
+        Ended::Finished if job.counts.meant == 0 && !job.filter.is_empty() => Exit::CouldNotTell,
+        Ended::Finished if job.counts.stayed + job.counts.expired > 0 => Exit::Findings,
         Ended::Finished => Exit::Clean,
     })
 }
 
-fn verdict(rehearsal: &Rehearsal) -> Exit {
+/// For somebody to change before it can go on.
+fn config_fault(what: impl Into<String>) -> anyhow::Error {
+    WorldError::new(Remedy::Operator, what.into()).into()
+}
+
+/// Validators that were started before there was a retry topic do not read it; and once restarted they would find records in it of which
+/// nobody can say whether they have their outcome.
+fn refuse_unread(config: &Config, job: &Job) -> anyhow::Result<()> {
+    let partitions: Vec<TopicPartition> = job
+        .stretches
+        .iter()
+        .map(|stretch| TopicPartition::new(job.target.as_str(), stretch.partition))
+        .collect();
+    let positions = match group_positions(&config.kafka, &config.validator_group, &partitions) {
+        Ok(positions) => positions,
+        Err(error) if error.remedy == Remedy::Operator => {
+            eprintln!("warning: it cannot be told whether validators read {}: {error}", job.target);
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let unread: Vec<String> = positions
+        .iter()
+        .filter(|(_, next)| next.is_none())
+        .map(|(at, _)| at.to_string())
+        .collect();
+    if unread.is_empty() {
+        return Ok(());
+    }
+    Err(config_fault(format!(
+        "group {} has no position in {}: its validators do not read the retry topic yet. Restart them with `validator.retry_topic` in their config \
+         before anything is sent there (--group names another group)",
+        config.validator_group,
+        unread.join(", ")
+    )))
+}
+
+/// A replay of the same dead letters that was at work since `then`, or this one in another process.
+fn successor(then: &Board, now: &Board, job: &Job) -> Option<String> {
+    let is_at_work = |other: &&Job| {
+        let known = if other.id == job.id {
+            Some(job.at)
+        } else {
+            then.jobs.get(&other.id).map(|job| job.at)
+        };
+        other.dead_letters == job.dead_letters && known != Some(other.at)
+    };
+    now.jobs
+        .values()
+        .filter(is_at_work)
+        .max_by_key(|other| other.at)
+        .map(|other| other.id.clone())
+}
+
+fn verdict(job: &Job, rehearsal: &Rehearsal) -> Exit {
     let is_valid = |ruling: &tidegate_replay::Ruling| *ruling == tidegate_replay::Ruling::Valid;
-    if rehearsal.stopped {
+    let is_of_none = rehearsal.counts.meant == 0 && !job.filter.is_empty();
+    if rehearsal.stopped || is_of_none {
         Exit::CouldNotTell
-    } else if rehearsal.counts.stayed > 0 || !rehearsal.rulings.keys().all(is_valid) {
+    } else if rehearsal.counts.stayed + rehearsal.counts.expired > 0 || !rehearsal.rulings.keys().all(is_valid) {
         Exit::Findings
     } else {
         Exit::Clean
@@ -183,14 +316,22 @@ fn verdict(rehearsal: &Rehearsal) -> Exit {
 
 fn resumed(board: &Board, id: &str) -> anyhow::Result<Job> {
     let Some(job) = board.jobs.get(id) else {
-        let known: Vec<&str> = board.jobs.keys().rev().take(5).map(String::as_str).collect();
+        let mut jobs: Vec<&Job> = board.jobs.values().collect();
+        jobs.sort_by_key(|job| std::cmp::Reverse(job.begun));
+        let known: Vec<&str> = jobs.iter().take(5).map(|job| job.id.as_str()).collect();
         let known = if known.is_empty() {
             "there are none".to_owned()
         } else {
             known.join(", ")
         };
-        bail!("there is no replay {id} in the state topic, or it had not committed anything yet; the latest: {known}");
+        bail!("there is no replay {id} in the state topic; the latest: {known}");
     };
+    if job.finished {
+        bail!(
+            "replay {id} is finished: {} were sent; begin a new one, which passes over what it has sent",
+            job.counts.sent
+        );
+    }
     Ok(job.clone())
 }
 
@@ -204,38 +345,77 @@ fn parsed(file: &str, text: &str) -> anyhow::Result<Repair> {
 /// What was asked for, with everything fixed that may change while it runs.
 fn planned(args: &ReplayArgs, config: &Config, cluster: &mut ClusterClient, topics: &[Arc<str>], snapshot: &str) -> anyhow::Result<Job> {
     let source: Arc<str> = args.topic.as_deref().expect("clap requires it").into();
-    if !topics.contains(&source) {
-        bail!("no contract binds topic {source}; bound are: {}", topics.join(", "));
-    }
+    let is_bound = topics.contains(&source);
     let dead_letters = config.validator.dead_letters(&source);
+    if !is_bound && cluster.topics(std::slice::from_ref(&dead_letters))?.is_empty() {
+        bail!(
+            "no contract binds topic {source}, and there is no topic {dead_letters}; bound are: {}",
+            topics.join(", ")
+        );
+    }
+    if !is_bound && args.execute && args.target.is_none() {
+        return Err(config_fault(format!(
+            "no contract binds topic {source}, so nobody reads its retry topic: bring a contract back first, or name another topic with --target"
+        )));
+    }
+    if args.again && args.fingerprints.is_empty() && args.offsets.is_empty() {
+        bail!("--again needs --fingerprint or --offsets: it sends what was sent before, and may do so for all dead letters");
+    }
     let target: Arc<str> = match (&args.target, config.validator.retry(&source)) {
         (Some(target), _) => target.as_str().into(),
         (None, Some(retry)) => retry,
-        (None, None) => bail!(
-            "there is no retry topic: set `validator.retry_topic: \"{{topic}}.retry\"` in the config of the validators and here, create {source}.retry \
+        (None, None) => {
+            return Err(config_fault(format!(
+                "there is no retry topic: set `validator.retry_topic: \"{{topic}}.retry\"` in the config of the validators and here, create {source}.retry \
              with as many partitions as {source}, and restart the validators; or name another topic with --target"
-        ),
+            )));
+        }
     };
-    let ours = |topic: &Arc<str>| {
-        let validator = &config.validator;
-        topics
-            .iter()
-            .any(|source| [source.clone(), validator.validated(source), validator.dead_letters(source)].contains(topic))
+    let roles = topics::Roles {
+        sources: topics,
+        validator: &config.validator,
+        parked: &config.parked_topic,
+        state: &config.state_topic,
+        probe: &config.probe_topic,
     };
-    if ours(&target) {
-        bail!(
-            "--target {target}: a replay never writes into source, validated or dead-letter topics; producers own the first, the validator the others"
-        );
+    if let Some(role) = roles.refuse_target(&target, &source) {
+        bail!("--target {target}: that is {role}; a replay never writes there");
     }
     let parked: Arc<str> = config.parked_topic.replace("{topic}", &source).into();
+    if let Some(role) = roles.refuse_parked(&parked, &source, &target) {
+        return Err(config_fault(format!(
+            "dead_letters.parked_topic: {parked} is {role}; name another one, such as \"{{topic}}.parked\""
+        )));
+    }
     let facts = cluster.topics(&[dead_letters.clone(), target.clone(), parked.clone()])?;
-    let partitions = |name: &Arc<str>| facts.iter().find(|fact| fact.topic == *name).map(|fact| fact.partitions);
+    let fact = |name: &Arc<str>| facts.iter().find(|fact| fact.topic == *name);
+    let partitions = |name: &Arc<str>| fact(name).map(|fact| fact.partitions);
     let wanted = partitions(&dead_letters).with_context(|| format!("topic {dead_letters} does not exist"))?;
     match partitions(&target) {
-        None => bail!("topic {target} does not exist: create it with {wanted} partitions"),
-        Some(found) if found < wanted => bail!("topic {target} has {found} partitions and {dead_letters} has {wanted}: give it as many"),
+        None => {
+            return Err(config_fault(format!(
+                "topic {target} does not exist: create it with {wanted} partitions"
+            )));
+        }
+        Some(found) if found < wanted => {
+            let what = format!("topic {target} has {found} partitions and {dead_letters} has {wanted}: give it as many");
+            return Err(config_fault(what));
+        }
         Some(_) => {}
     }
+    for topic in [&target, &parked] {
+        let policy = fact(topic).and_then(|fact| fact.cleanup_policy.as_deref());
+        if policy.is_some_and(|policy| policy != "delete") {
+            return Err(config_fault(format!(
+                "topic {topic} must have cleanup.policy=delete: compaction removes records that nobody has read yet, and with them what is known of \
+                 what was sent"
+            )));
+        }
+    }
+    let ids = [&dead_letters, &target, &parked]
+        .into_iter()
+        .filter_map(|topic| Some((topic.to_string(), fact(topic)?.id.as_ref()?.to_string())));
+    let topic_ids = ids.collect();
     let bounds = cluster.offsets(&dead_letters)?;
     let stretches = (0..).zip(bounds).map(|(partition, (low, end))| Stretch {
         partition,
@@ -245,6 +425,13 @@ fn planned(args: &ReplayArgs, config: &Config, cluster: &mut ClusterClient, topi
     let repair = match &args.repair {
         Some(path) => {
             let text = std::fs::read_to_string(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+            if text.len() > REPAIR_BYTES_MAX {
+                bail!(
+                    "{}: {} bytes; a repair file may have {REPAIR_BYTES_MAX}, because it is kept with every transaction of the replay",
+                    path.display(),
+                    text.len()
+                );
+            }
             let file = path.display().to_string();
             let sha256 = parsed(&file, &text)?.sha256.to_string();
             Some(tidegate_replay::job::RepairText { file, sha256, text })
@@ -265,6 +452,9 @@ fn planned(args: &ReplayArgs, config: &Config, cluster: &mut ClusterClient, topi
         filter: arguments::filter(args)?,
         repair,
         stretches: stretches.collect(),
+        topic_ids,
+        again: args.again,
+        only_valid: args.only_valid,
         snapshot: snapshot.to_owned(),
         by: args.by.clone(),
         reason: args.reason.clone(),

@@ -3,8 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use tidegate_check::{Input, Judge, Verdict};
+use tidegate_check::{Input, Judge, Reason, Verdict};
+use tidegate_codec::Detail;
 use tidegate_contract::{Contract, ContractRef, LogicalType, Property, Severity, Status};
+use tidegate_flow::record::UNREADABLE_NAME;
 use tidegate_flow::{Record, WorldError};
 use tidegate_replay::{Contracts, Ruling};
 use tidegate_validator::parts::Chosen;
@@ -48,14 +50,33 @@ impl SnapshotContracts {
         let (plan, status) = loop {
             match snapshot.choose(topic, input, &self.schemas) {
                 Chosen::Need(need) => self.schemas.fetch(&need)?,
+                Chosen::Refused { reason, .. } if snapshot.halting(topic).is_some() => {
+                    return Ok(Ruling::Halts {
+                        reason: reason.as_str().to_owned(),
+                        pointer: String::new(),
+                    });
+                }
                 Chosen::Refused { reason, detail, rule } => {
                     return Ok(invalid(reason.as_str(), detail.map(|detail| detail.as_str()), rule, ""));
                 }
                 Chosen::Plans { judge, .. } => break (judge.plan.clone(), judge.status),
             }
         };
+        let halts = plan.halts_on_failure();
+        let or_halts = |ruling| match ruling {
+            Ruling::Invalid { reason, pointer, .. } if halts => Ruling::Halts { reason, pointer },
+            ruling => ruling,
+        };
         if status == Status::Retired {
-            return Ok(invalid("contract_retired", None, "status", ""));
+            return Ok(or_halts(invalid("contract_retired", None, "status", "")));
+        }
+        if input.headers.iter().any(|(name, _)| name.starts_with(UNREADABLE_NAME)) {
+            return Ok(or_halts(invalid(
+                Reason::Undecodable.as_str(),
+                Some(Detail::BadEncoding.as_str()),
+                "header",
+                "",
+            )));
         }
         let verdict = loop {
             match self.judge.judge(&plan, input, topic, &self.schemas, &mut ()) {
@@ -72,12 +93,12 @@ impl SnapshotContracts {
                 let leading = violations.iter().find(|one| one.severity == Severity::Error).or(violations.first());
                 let leading = leading.expect("an invalid verdict has a violation");
                 let pointer = tidegate_replay::letter::starred(&leading.pointer);
-                invalid(
+                or_halts(invalid(
                     leading.reason.as_str(),
                     leading.detail.map(|detail| detail.as_str()),
                     &leading.rule,
                     &pointer,
-                )
+                ))
             }
             Verdict::Need(_) => unreachable!("the loop ends with another one"),
         })
@@ -109,6 +130,20 @@ impl Contracts for SnapshotContracts {
                 }
             }
         }
+    }
+
+    fn objects(&mut self, topic: &str) -> Vec<(Arc<Contract>, usize)> {
+        let events = self
+            .snapshot
+            .snapshot
+            .bindings
+            .get(topic)
+            .into_iter()
+            .flat_map(|binding| &binding.events);
+        events
+            .flat_map(|event| &event.versions)
+            .map(|bound| (bound.contract.clone(), bound.object))
+            .collect()
     }
 
     fn has_field(&self, _: &str, contract: Option<&ContractRef>, name: &str) -> bool {

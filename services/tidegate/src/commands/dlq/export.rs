@@ -3,8 +3,9 @@
 use std::io::Write;
 
 use serde_json::{Value, json};
-use tidegate_flow::ports::Scan as _;
+use tidegate_flow::ports::{Cluster as _, Scan as _};
 use tidegate_flow::{Header, NextOffset, TopicPartition, stamp};
+use tidegate_kafka::ClusterClient;
 use tidegate_replay::fold::Memo;
 use tidegate_replay::{Contracts as _, Letter, Watch as _, mask};
 
@@ -17,19 +18,24 @@ use crate::signals::stop_flag;
 /// Records that are read at once: a record may be large.
 const CHUNK: usize = 64;
 
-/// Writes at most `limit` of them; how many.
-pub(super) fn write(look: &mut Look, fingerprint: &str, args: &DlqExportArgs, out: &mut dyn Write) -> anyhow::Result<u64> {
+/// Writes at most `limit` of them; how many, and whether that is all that is still there.
+pub(super) fn write(look: &mut Look, fingerprint: &str, args: &DlqExportArgs, out: &mut dyn Write) -> anyhow::Result<(u64, bool)> {
     let last = look.groups[fingerprint].last.clone();
     let (mut memo, mut written) = (Memo::default(), 0);
     let mut progress = Progress::new(stop_flag());
+    let mut cluster = ClusterClient::connect(&look.config.kafka)?;
     for fold in &look.survey.folds {
         let at = TopicPartition::new(fold.topic.as_str(), fold.partition);
         let Some(last) = last.get(&tidegate_replay::fold::partition_text(&at)) else {
             continue;
         };
         eprintln!("reading {at} up to offset {last}");
-        let (mut next, until) = (NextOffset(fold.from), NextOffset(last + 1));
-        loop {
+        let bounds = cluster.offsets(&fold.topic)?;
+        let low = usize::try_from(fold.partition).ok().and_then(|index| bounds.get(index));
+        // Retention may have removed what was counted.
+        let from = low.map_or(fold.from, |(low, _)| fold.from.max(low.0));
+        let (mut next, until) = (NextOffset(from), NextOffset(last + 1));
+        while next < until {
             let records = look.scan.scan(&at, next, until, CHUNK)?;
             let Some(end) = records.last() else { break };
             next = end.origin.offset.next();
@@ -39,18 +45,18 @@ pub(super) fn write(look: &mut Look, fingerprint: &str, args: &DlqExportArgs, ou
                 }
                 if written >= args.limit {
                     eprintln!("stopped at --limit {}", args.limit);
-                    return Ok(written);
+                    return Ok((written, false));
                 }
                 writeln!(out, "{}", line(look, &letter, args.values))?;
                 written += 1;
             }
             if !progress.read(&at, next, until, records.len()) {
                 eprintln!("stopped before the end");
-                return Ok(written);
+                return Ok((written, false));
             }
         }
     }
-    Ok(written)
+    Ok((written, true))
 }
 
 fn line(look: &Look, letter: &Letter<'_>, values: bool) -> Value {

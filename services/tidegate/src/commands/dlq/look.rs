@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use tidegate_contract::Contract;
-use tidegate_flow::ports::Scan as _;
+use tidegate_flow::ports::{Cluster as _, Scan as _};
 use tidegate_flow::{NextOffset, Record, TopicPartition, stamp};
 use tidegate_kafka::{ClusterClient, PartitionScan, RecordWriter};
 use tidegate_replay::board::fold_record;
 use tidegate_replay::survey::{Survey, survey, unseen};
-use tidegate_replay::{Board, Contracts as _, Group, Mark, Standing, fold, mark};
+use tidegate_replay::{Board, Contracts as _, Fold, Group, Mark, Standing, fold, mark};
 
 use crate::cli::DlqLookArgs;
 use crate::commands::replay::Progress;
@@ -56,24 +56,40 @@ impl Look {
             .map_err(anyhow::Error::msg)?;
         let snapshot = live.current();
         let sources = snapshot.topics();
-        for topic in &args.topics {
-            if !sources.iter().any(|source| **source == **topic) {
-                bail!("no contract binds topic {topic}; bound are: {}", sources.join(", "));
-            }
-        }
+        let mut cluster = ClusterClient::connect(&config.kafka)?;
+        let mut scan = PartitionScan::connect(&config.kafka)?;
+        let found = super::board(&config, &mut cluster, &mut scan)?;
+        let has_state = found.is_some();
+        let mut board = found.unwrap_or_default();
         let is_meant = |source: &&Arc<str>| args.topics.is_empty() || args.topics.iter().any(|topic| **topic == ***source);
         let mut topics: Vec<Arc<str>> = sources
             .iter()
             .filter(is_meant)
             .map(|source| config.validator.dead_letters(source))
             .collect();
+        // A contract that is gone leaves its dead letters behind.
+        let others = args
+            .topics
+            .iter()
+            .filter(|topic| !sources.iter().any(|source| **source == ***topic));
+        for topic in others {
+            let dead = config.validator.dead_letters(topic);
+            if cluster.topics(std::slice::from_ref(&dead))?.is_empty() {
+                bail!(
+                    "no contract binds topic {topic}, and there is no topic {dead}; bound are: {}",
+                    sources.join(", ")
+                );
+            }
+            topics.push(dead);
+        }
+        if args.topics.is_empty() {
+            let mut known: Vec<Arc<str>> = board.folds.keys().map(|(topic, _)| topic.as_str().into()).collect();
+            known.dedup();
+            known.retain(|topic| !topics.contains(topic));
+            topics.extend(cluster.topics(&known)?.into_iter().map(|facts| facts.topic));
+        }
         topics.sort();
         topics.dedup();
-        let mut cluster = ClusterClient::connect(&config.kafka)?;
-        let mut scan = PartitionScan::connect(&config.kafka)?;
-        let found = super::board(&config, &mut cluster, &mut scan)?;
-        let has_state = found.is_some();
-        let board = found.unwrap_or_default();
         let now = now_micros();
         let owners = snapshot
             .snapshot
@@ -100,6 +116,7 @@ impl Look {
         if has_state {
             keep(&config, &survey);
         }
+        board.marks.values_mut().for_each(|mark| mark.forget_remade(&survey.folds));
         let groups = fold::merged(&survey.folds);
         Ok(Look {
             config,
@@ -170,7 +187,17 @@ impl Look {
 /// Counting again is all that is lost where this fails.
 fn keep(config: &Config, survey: &Survey) {
     let fresh = survey.fresh.iter().map(|place| &survey.folds[*place]);
-    let records: Vec<_> = fresh.filter_map(|fold| fold_record(&config.state_topic, fold)).collect();
+    let record = |fold: &Fold| {
+        let record = fold_record(&config.state_topic, fold);
+        if record.is_none() {
+            eprintln!(
+                "the counts of {}:{} are too large to be kept; each look reads that partition again",
+                fold.topic, fold.partition
+            );
+        }
+        record
+    };
+    let records: Vec<_> = fresh.filter_map(record).collect();
     if records.is_empty() {
         return;
     }

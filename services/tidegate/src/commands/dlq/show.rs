@@ -7,6 +7,7 @@ use tidegate_flow::{Record, stamp};
 use tidegate_replay::{Letter, Standing};
 
 use super::look::{Entry, Look};
+use crate::screen::escaped;
 use crate::table::table;
 
 /// `dlq ls`.
@@ -69,6 +70,16 @@ fn remarks(look: &Look) -> Vec<String> {
     }
     if others > 0 {
         out.push(format!("and {others} dead letters of further groups, which are counted together"));
+    }
+    let gone: u64 = survey.folds.iter().map(|fold| fold.gone).sum();
+    if gone > 0 {
+        out.push(format!("not listed: {gone} dead letters of groups of which none is left"));
+    }
+    let skipped: i64 = survey.folds.iter().map(|fold| fold.skipped).sum();
+    if skipped > 0 {
+        out.push(format!(
+            "{skipped} offsets were removed by retention before anybody looked; they are not counted"
+        ));
     }
     if unreadable > 0 {
         out.push(format!(
@@ -146,11 +157,15 @@ pub(super) fn group(look: &Look, entry: &Entry<'_>, samples: &[Record]) -> Strin
     let mut out = format!(
         "Group {}: {} at {}\n",
         entry.fingerprint,
-        class.kind(),
-        if class.path.is_empty() { "the event" } else { &class.path }
+        escaped(&class.kind()),
+        if class.path.is_empty() {
+            "the event".to_owned()
+        } else {
+            escaped(&class.path)
+        }
     );
     let mut line = |name: &str, value: String| {
-        let _ = writeln!(out, "  {name:<10} {value}");
+        let _ = writeln!(out, "  {name:<10} {}", escaped(&value));
     };
     line("state", standing(entry.standing));
     if let Some(mark) = entry.mark {
@@ -164,7 +179,7 @@ pub(super) fn group(look: &Look, entry: &Entry<'_>, samples: &[Record]) -> Strin
     line(
         "rule",
         if class.rule.is_empty() {
-            "not known: the record was too large to carry it".to_owned()
+            "not known: its headers do not carry it, for example because the record was too large with it".to_owned()
         } else {
             class.rule.clone()
         },
@@ -187,7 +202,7 @@ pub(super) fn group(look: &Look, entry: &Entry<'_>, samples: &[Record]) -> Strin
         let Some(letter) = Letter::read(record) else { continue };
         let _ = writeln!(out, "  {}  from {}", letter.place(), stamp::origin_text(&letter.stamp.origin));
         for error in errors(&letter).as_array().into_iter().flatten().take(5) {
-            let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
+            let text = |name: &str| escaped(error[name].as_str().unwrap_or_default());
             let _ = writeln!(
                 out,
                 "      {} {} at {}  ({})",
@@ -205,7 +220,7 @@ pub(super) fn group(look: &Look, entry: &Entry<'_>, samples: &[Record]) -> Strin
     let _ = write!(
         out,
         "\nHow to put it right:\n{}",
-        advice(&class.reason, &class.path, entry.fingerprint, &topic)
+        advice(&class.reason, &escaped(&class.path), entry.fingerprint, &escaped(&topic))
     );
     if look.config.validator.retry_topic.is_none() {
         out.push_str("\n  (validator.retry_topic is not set, which a replay needs)");
@@ -238,8 +253,8 @@ fn advice(reason: &str, path: &str, fingerprint: &str, topic: &str) -> String {
             format!("  - set: {place}\n    value: …          # under a condition: when: value.channel == 'web'"),
         ),
         "additional_properties" => (
-            "If the field is not meant to be there, remove or rename it:",
-            format!("  - remove: {place}"),
+            "If the field is not meant to be there, remove or rename it (its name: tidegate dlq export GROUP --values --limit 1):",
+            format!("  - remove: {}", place.trim_end_matches("/*").to_owned() + "/NAME"),
         ),
         "constraint_violation" | "semantic_violation" => (
             "If the data is wrong, set what is right; if the rule is, change the contract and send the original bytes back:",

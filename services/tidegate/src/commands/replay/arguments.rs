@@ -13,7 +13,11 @@ pub(crate) fn filter(args: &ReplayArgs) -> anyhow::Result<Filter> {
         }
     }
     Ok(Filter {
-        fingerprints: args.fingerprints.clone(),
+        fingerprints: args
+            .fingerprints
+            .iter()
+            .map(|fingerprint| fingerprint.to_ascii_lowercase())
+            .collect(),
         contract: args.contract.clone(),
         rule: args.rule.clone(),
         path: args.path.clone(),

@@ -36,6 +36,9 @@ pub(crate) fn rehearsal(job: &Job, repair: Option<&Repair>, found: &Rehearsal) -
     let rows: Vec<[String; 4]> = rows.chain(further).chain(stayed).collect();
     if rows.is_empty() {
         let _ = writeln!(out, "No dead letter is meant ({} were looked at).", found.counts.seen);
+        if !job.filter.is_empty() {
+            out.push_str("Is the filter right? `tidegate dlq ls --all` shows what there is.\n");
+        }
         return out;
     }
     let _ = writeln!(out, "{}", table(["COUNT", "OUTCOME", "RULE", "PLACE"], rows));
@@ -75,7 +78,8 @@ pub(crate) fn rehearsal(job: &Job, repair: Option<&Repair>, found: &Rehearsal) -
     out
 }
 
-fn warnings(found: &Rehearsal) -> Vec<String> {
+/// About newer events of the same keys.
+pub(crate) fn order_warnings(found: &Rehearsal) -> Vec<String> {
     let mut out = Vec::new();
     if let Some(newer) = found.newer.as_ref().filter(|newer| newer.keys > 0) {
         out.push(format!(
@@ -91,9 +95,30 @@ fn warnings(found: &Rehearsal) -> Vec<String> {
             newer.unseen
         ));
     }
-    if !found.gone.is_empty() {
+    out
+}
+
+fn warnings(found: &Rehearsal) -> Vec<String> {
+    let mut out = order_warnings(found);
+    for (sha256, count) in &found.repaired_before {
         out.push(format!(
-            "the first records of {} are gone: which dead letters were sent back so long ago is not known, and --execute will ask for --accept-unknown",
+            "{count} of these carry what an earlier repair has changed (SHA-256 {sha256}); --again sends the bytes that failed first"
+        ));
+    }
+    if found.counts.expired > 0 {
+        out.push(format!(
+            "{} offsets of dead letters were removed by retention before they were looked at",
+            found.counts.expired
+        ));
+    }
+    if !found.unexplained.is_empty() {
+        out.push(format!(
+            "the first records of {} are gone, and the state topic does not know who sent them: --execute will ask for --accept-unknown",
+            found.unexplained.join(", ")
+        ));
+    } else if !found.gone.is_empty() {
+        out.push(format!(
+            "of {} not everything is there any more that earlier replays sent: dead letters that one of them may have sent stay",
             found.gone.join(", ")
         ));
     }
@@ -103,6 +128,11 @@ fn warnings(found: &Rehearsal) -> Vec<String> {
 fn words(ruling: &Ruling) -> (String, String, String) {
     match ruling {
         Ruling::Valid => ("would be valid".to_owned(), String::new(), String::new()),
+        Ruling::Halts { reason, pointer } => (
+            format!("would halt the retry topic (onFailure of its contract): {reason}"),
+            String::new(),
+            pointer.clone(),
+        ),
         Ruling::Skipped(policy) => (format!("would be skipped: {policy}"), String::new(), String::new()),
         Ruling::Invalid { reason, rule, pointer } => (format!("would be invalid again: {reason}"), rule.clone(), pointer.clone()),
     }
@@ -115,6 +145,7 @@ pub(crate) fn rehearsal_document(job: &Job, found: &Rehearsal) -> serde_json::Va
         .iter()
         .map(|(ruling, count)| match ruling {
             Ruling::Valid => json!({"outcome": "valid", "count": count}),
+            Ruling::Halts { reason, pointer } => json!({"outcome": "halts", "reason": reason, "path": pointer, "count": count}),
             Ruling::Skipped(policy) => json!({"outcome": "skipped", "policy": policy, "count": count}),
             Ruling::Invalid { reason, rule, pointer } => {
                 json!({"outcome": "invalid", "reason": reason, "rule": rule, "path": pointer, "count": count})
@@ -154,14 +185,26 @@ pub(crate) fn ended(job: &Job, ended: Ended) -> String {
         parked,
         before,
         stayed,
+        expired,
     } = job.counts;
     let how = match ended {
         Ended::Finished => "finished".to_owned(),
+        Ended::TakenOver => "ended, because its producer was shut out".to_owned(),
         Ended::Stopped => format!("stopped; go on with: tidegate replay --resume {}", job.id),
     };
-    format!(
+    let mut out = format!(
         "replay {}: {how}\n  {meant} of {seen} dead letters were meant: {sent} sent to {} ({repaired} of them repaired), {parked} parked, {before} had been \
          sent back before, {stayed} stay",
         job.id, job.target
-    )
+    );
+    if expired > 0 {
+        let _ = write!(out, "\n  {expired} offsets were removed by retention before they were looked at");
+    }
+    if let ([fingerprint], Ended::Finished, 1..) = (job.filter.fingerprints.as_slice(), ended, sent) {
+        let _ = write!(
+            out,
+            "\n  What fails again comes back as a new dead letter. When this is over: tidegate dlq mark {fingerprint} --state fixed"
+        );
+    }
+    out
 }
