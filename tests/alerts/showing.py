@@ -80,7 +80,7 @@ def _base(metric: str, declared: dict) -> str | None:
 
 def _is_scheduled(metric: str) -> bool:
     """Metrics of `sla serve` beside the objectives have no panel yet."""
-    return metric.startswith(("tidegate_sla_", "tidegate_error_budget_", "tidegate_completeness_", "tidegate_objective_limit"))
+    return metric.startswith(("tidegate_sla_", "tidegate_error_budget_", "tidegate_objective_limit"))
 
 
 def _declared() -> dict:

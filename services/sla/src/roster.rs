@@ -71,7 +71,8 @@ impl Roster {
     ) -> (Roster, Vec<Unkept>) {
         let mut unkept = Vec::new();
         let mut promises = BTreeSet::new();
-        let mut grouped: BTreeMap<(Arc<str>, u64, Arc<str>), (Schedule, BTreeSet<Arc<str>>)> = BTreeMap::new();
+        type Group = (Arc<str>, u64, Arc<str>);
+        let mut grouped: BTreeMap<Group, (Schedule, BTreeSet<Arc<str>>)> = BTreeMap::new();
         for planned in plans.iter().flat_map(|plan| &plan.clauses) {
             if matches!(planned, Planned::NotExecuted { .. }) {
                 continue;

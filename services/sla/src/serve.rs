@@ -35,6 +35,9 @@ pub struct Settings {
     pub history: bool,
 }
 
+/// Observes the traffic of a snapshot's topics at a time (microseconds since the epoch), and gives it to whoever asks.
+pub type Observe<'a> = dyn Fn(&Snapshot, i64, &mut dyn FnMut(TrafficOf<'_>)) + 'a;
+
 /// What the check works with.
 #[expect(missing_debug_implementations, reason = "ports have none")]
 pub struct Parts<'a> {
@@ -47,7 +50,7 @@ pub struct Parts<'a> {
     /// A contract's folder of the history: id, major.
     pub history_folder: &'a dyn Fn(&str, u64) -> String,
     /// What is known beside the rows, made anew for each run.
-    pub traffic: &'a dyn Fn(&Snapshot, i64, &mut dyn FnMut(TrafficOf<'_>)),
+    pub traffic: &'a Observe<'a>,
     /// The lake's store.
     pub store: &'a dyn Store,
     /// The clock.

@@ -68,12 +68,15 @@ fn ask<C: ClientContext>(
     }
 }
 
+/// A topic, and what we may do to it or why that is not told.
+pub(crate) type AllowedOn = (String, Result<Allowed, Code>);
+
 /// What we may do to each topic that is known, in the order of the answer; a topic's own error where there is one.
 pub(crate) fn allowed_on_topics<C: ClientContext>(
     client: &Client<C>,
     topics: &[String],
     timeout: Duration,
-) -> Result<Vec<(String, Result<Allowed, Code>)>, KafkaError> {
+) -> Result<Vec<AllowedOn>, KafkaError> {
     let names = c_names(topics)?;
     let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
     let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;

@@ -20,7 +20,7 @@ use tidegate_flow::{Remedy, TopicPartition, WorldError};
 pub use landing::SlotOutcome;
 pub use meter::{Definition, Kind};
 pub use promising::ObjectiveStatus;
-pub use scheduling::{BudgetBurn, Completeness, MissedCause, RunOutcome};
+pub use scheduling::{BudgetBurn, MissedCause, RunOutcome};
 pub use validating::{BatchOutcome, DeliveryMode, TransactionOutcome};
 
 use landing::Landing;

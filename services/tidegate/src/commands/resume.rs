@@ -172,6 +172,9 @@ enum Role {
     Sink,
 }
 
+/// Id of a topic, where brokers have one, and first offset and end of each of its partitions.
+type Facts = (Option<Arc<str>>, Vec<(NextOffset, NextOffset)>);
+
 // === impl World ===
 
 impl World {
@@ -229,7 +232,7 @@ impl World {
     }
 
     /// Kafka's id of a topic, the configured epoch where it has none, and its offsets.
-    fn facts(&mut self, topic: &Arc<str>) -> anyhow::Result<(Option<Arc<str>>, Vec<(NextOffset, NextOffset)>)> {
+    fn facts(&mut self, topic: &Arc<str>) -> anyhow::Result<Facts> {
         let facts = self.cluster.topics(std::slice::from_ref(topic))?;
         let facts = facts.into_iter().next().with_context(|| format!("topic {topic} does not exist"))?;
         let epoch = || self.config.sink.topic_epoch.map(|epoch| format!("epoch={epoch}").into());

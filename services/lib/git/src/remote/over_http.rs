@@ -248,7 +248,8 @@ impl Hosted {
 /// What a kill, a power cut or a full disk does to a mirror: each heals by itself.
 #[test]
 fn a_mirror_that_was_hurt_is_fetched_anew() {
-    let hurts: [(&str, fn(&Hosted)); 6] = [
+    type Hurt = (&'static str, fn(&Hosted));
+    let hurts: [Hurt; 6] = [
         ("a lock that a killed fetch left", |hosted| {
             for found in walk(&hosted.mirror().join("refs")) {
                 std::fs::write(found.with_extension("lock"), "").unwrap();

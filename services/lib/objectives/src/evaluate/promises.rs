@@ -260,6 +260,7 @@ fn timed(met: bool, micros: i64, limit: String, limit_number: f64, says: String)
     )
 }
 
+#[allow(clippy::result_large_err, reason = "the error is the verdict")]
 fn letters(traffic: &Traffic) -> Result<&DeadLetters, SlaVerdict> {
     traffic
         .dead_letters

@@ -1,4 +1,4 @@
-//! What the scheduled check of service levels shows beside the objectives: budgets, runs and whether all records are accounted for.
+//! What the scheduled check of service levels shows beside the objectives: budgets and runs.
 
 use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec};
 
@@ -40,23 +40,6 @@ pub enum MissedCause {
     Busy,
 }
 
-/// Source records of a window, by what became of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Completeness {
-    /// Visible in the source.
-    pub raw: u64,
-    /// In the validated topic.
-    pub validated: u64,
-    /// In the dead-letter topic.
-    pub dead_lettered: u64,
-    /// Without an outcome record, by a named policy.
-    pub skipped: u64,
-    /// Not judged yet.
-    pub pending: u64,
-    /// None of these. Anything but 0 is a loss, or could not be told.
-    pub unaccounted: u64,
-}
-
 #[derive(Debug, Clone)]
 pub(super) struct Scheduling {
     pub(super) limit: GaugeVec,
@@ -70,7 +53,6 @@ pub(super) struct Scheduling {
     next: GaugeVec,
     interval: GaugeVec,
     seconds: GaugeVec,
-    completeness: IntGaugeVec,
 }
 
 // === impl Metrics ===
@@ -146,16 +128,6 @@ impl Metrics {
             let _ = gauge.remove_label_values(&[contract]);
         }
     }
-
-    /// What became of the source records of the last window that was looked at.
-    pub fn completeness(&self, topic: &str, partition: i32, of: &Completeness) {
-        for (state, count) in of.states() {
-            self.scheduling
-                .completeness
-                .with_label_values(&[topic, &partition.to_string(), state])
-                .set(i64::try_from(count).unwrap_or(i64::MAX));
-        }
-    }
 }
 
 // === impl Scheduling ===
@@ -215,11 +187,6 @@ impl Scheduling {
                 contract,
             ),
             seconds: meter.number_vec("sla_run_seconds", "How long the last look at a contract took", contract),
-            completeness: meter.gauge_vec(
-                "completeness_records",
-                "Source records of the last window looked at, by state (raw, validated, dead_lettered, skipped, pending, unaccounted)",
-                &["topic", "partition", "state"],
-            ),
         }
     }
 }
@@ -246,21 +213,5 @@ impl MissedCause {
             MissedCause::Away => "away",
             MissedCause::Busy => "busy",
         }
-    }
-}
-
-// === impl Completeness ===
-
-impl Completeness {
-    /// Label values and counts.
-    pub const fn states(&self) -> [(&'static str, u64); 6] {
-        [
-            ("raw", self.raw),
-            ("validated", self.validated),
-            ("dead_lettered", self.dead_lettered),
-            ("skipped", self.skipped),
-            ("pending", self.pending),
-            ("unaccounted", self.unaccounted),
-        ]
     }
 }

@@ -66,17 +66,6 @@ fn everything() -> Metrics {
     metrics.run_ended("orders", RunOutcome::Breached, 1.5, 5_000_000);
     metrics.runs_missed("orders", MissedCause::Away, 2);
     metrics.run_planned("orders", 6_000_000, 900.0);
-    metrics.completeness(
-        "raw.orders",
-        3,
-        &Completeness {
-            raw: 10,
-            validated: 8,
-            dead_lettered: 1,
-            pending: 1,
-            ..Completeness::default()
-        },
-    );
     metrics
 }
 
@@ -91,7 +80,6 @@ fn budgets_burn_by_their_share_and_go_when_they_are_not_known() {
         r#"tidegate_error_budget_remaining_ratio{contract="orders",objective="v1/orders#errors"} 0.5"#,
         r#"tidegate_sla_runs_missed_total{cause="away",contract="orders"} 2"#,
         r#"tidegate_sla_schedule_interval_seconds{contract="orders"} 900"#,
-        r#"tidegate_completeness_records{partition="3",state="unaccounted",topic="raw.orders"} 0"#,
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }

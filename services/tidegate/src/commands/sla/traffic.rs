@@ -42,6 +42,9 @@ struct TopicFacts {
     why: Option<String>,
 }
 
+/// Contract, object and major version, and whether a first file of theirs is there.
+type FirstFile = ((String, String, u64), bool);
+
 // === impl Observer ===
 
 impl Observer {
@@ -167,7 +170,7 @@ impl Observer {
         Ok(false)
     }
 
-    fn first_files(&self, topic: &Arc<str>, links: &mut Links) -> Result<Vec<((String, String, u64), bool)>, WorldError> {
+    fn first_files(&self, topic: &Arc<str>, links: &mut Links) -> Result<Vec<FirstFile>, WorldError> {
         let validated = self.config.validator.validated(topic);
         let count = links.cluster.offsets(&validated)?.len();
         let mut found = Vec::new();
