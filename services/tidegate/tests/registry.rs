@@ -378,6 +378,29 @@ fn lint_says_which_event_schema_lacks_its_id() {
 }
 
 #[test]
+fn lint_says_where_an_id_means_something_else() {
+    let shop = Shop::new();
+    let second = AVRO.replace(
+        "\"long\"}",
+        "\"long\"},{\"name\":\"note\",\"type\":[\"null\",\"string\"],\"default\":null}",
+    );
+    shop.write("schemas/order.avsc", &second);
+    shop.write("shop/orders.odcs.yaml", &contract("1.1.0", "integer"));
+    assert_eq!(tidegate(&shop.work(), &["registry", "ids", "."]).0, 0);
+    shop.push();
+    assert_eq!(tidegate(&shop.work(), &["lint", "."]).0, 0);
+    let place = shop.work().join("schemas/registered/ids.json");
+    let mut record: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&place).unwrap()).unwrap();
+    record["subjects"]["orders-value"].as_array_mut().unwrap().reverse();
+    std::fs::write(&place, record.to_string()).unwrap();
+    let (code, out, err) = tidegate(&shop.work(), &["lint", "."]);
+    assert!(
+        code == 1 && format!("{out}{err}").contains("other ids than in an earlier commit"),
+        "{code} {out}{err}"
+    );
+}
+
+#[test]
 fn a_start_at_a_bad_commit_serves_the_last_good_one() {
     let shop = Shop::new();
     let good = shop.push();

@@ -9,11 +9,13 @@ use tidegate_diff::set::compare_pair;
 use tidegate_diff::{Bump, History, Violation};
 use tidegate_flow::WorldError;
 use tidegate_git::Reading;
-use tidegate_git::history::{Walked, walk};
+use tidegate_git::history::{Walked, versions_of, walk};
 use tidegate_git::repository::read_commit;
+use tidegate_registry::Recorded;
 
 use super::ground::{Ground, Named};
 use super::{codes, finding};
+use crate::wiring::contracts::source::REGISTERED;
 
 /// What was published below a folder.
 pub(crate) struct Published {
@@ -99,6 +101,16 @@ impl Published {
             found.push(self.finding(&violation, now, current)?);
         }
         Ok(found)
+    }
+
+    /// The ids that were recorded on the way, which stay for ever.
+    pub(crate) fn recorded(&self) -> anyhow::Result<Recorded> {
+        let mut recorded = Recorded::default();
+        let ground = &self.ground;
+        versions_of(&ground.root, &self.from.commit, &ground.folder, REGISTERED, &mut |files| {
+            recorded.take(&files)
+        })?;
+        Ok(recorded)
     }
 
     /// Said once, where not all of the past is here.

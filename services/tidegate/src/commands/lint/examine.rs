@@ -9,6 +9,7 @@ use tidegate_contract::{Contract, ContractFile, Diagnostic, Level, Location, Sch
 use tidegate_export::standard::deviations;
 use tidegate_git::directory::read_schemas_near;
 use tidegate_git::repository::{is_repository, read_commit};
+use tidegate_registry::ids::Ids;
 
 use super::reading::read;
 use crate::review::changed::Changed;
@@ -61,7 +62,8 @@ pub(crate) fn examine(paths: &[PathBuf], now: i64, since: &Since) -> anyhow::Res
             Since::Reference(reference) => Some(reference.as_str()),
             Since::Published | Since::Nothing => None,
         };
-        history(&paths, reference, &contracts, &mut found).context("published versions cannot be told (--no-history leaves them out)")?;
+        history(&paths, reference, (&contracts, &beside), &mut found)
+            .context("published versions cannot be told (--no-history leaves them out)")?;
     }
     // What consumers name can be missing from a part of the contracts without being missing.
     let mut consumers = Consumers::default();
@@ -200,14 +202,24 @@ fn standard(contract: &Contract, said: &[Diagnostic]) -> Vec<Diagnostic> {
         .collect()
 }
 
-/// Published versions that say something else now.
-fn history(paths: &[PathBuf], reference: Option<&str>, contracts: &[Arc<Contract>], found: &mut Vec<Diagnostic>) -> anyhow::Result<()> {
+/// Published versions that say something else now, and recorded ids that mean something else.
+fn history(
+    paths: &[PathBuf],
+    reference: Option<&str>,
+    (contracts, schemas): (&[Arc<Contract>], &[ContractFile]),
+    found: &mut Vec<Diagnostic>,
+) -> anyhow::Result<()> {
     let mut walks = Walks::default();
+    // A record that cannot be read is told where the contracts are.
+    let ids = Ids::read(schemas).ok().flatten();
     for path in paths {
         let Some(published) = walks.at(path, reference)? else { continue };
         let is_here = |contract: &&Arc<Contract>| path.is_file() || below_path(path, &contract.location.file);
         let here: Vec<Arc<Contract>> = contracts.iter().filter(is_here).cloned().collect();
         found.extend(published.findings(&here)?);
+        if let Some(ids) = &ids {
+            found.extend(published.recorded()?.problems(ids));
+        }
         if let Some(first) = here.first() {
             found.extend(published.gap(&first.location.file));
         }
