@@ -79,4 +79,4 @@ sim *args:
 # Faults over a running deployment: `just soak 30`, `just soak 5 --seed 7`; see tests/faults/README.md.
 soak minutes="10" *args:
     cargo build --locked -p tidegate -p tidegate-faults
-    python3 tests/stand/stand.py run --parts kafka,s3,registry,readers -- "$CARGO_TARGET_DIR/debug/soak" {{ minutes }} {{ args }}
+    python3 tests/stand/stand.py run --parts kafka,s3,azure,registry,readers -- "$CARGO_TARGET_DIR/debug/soak" {{ minutes }} {{ args }}

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 
 use tidegate_flow::ports::Exchange as _;
 use tidegate_kafka::{Delivering, GroupExchange};
@@ -147,7 +148,10 @@ impl Fault {
             Fault::Late(request) => late(scene, request),
             Fault::SameId => same_id(scene),
             Fault::Storm => {
-                for _ in 0..scene.storms {
+                let begun = Instant::now();
+                let mut guests = 0;
+                while guests < scene.storms || begun.elapsed() < scene.spans.storm {
+                    guests += 1;
                     scene.start_worker();
                     scene.produce(STIR);
                     let guest = scene.workers.pop().expect("it was started");
@@ -194,6 +198,7 @@ impl Fault {
                 wait("everybody to notice", &mut workers, || {
                     Ok(logs.iter().zip(&before).all(|(log, before)| said(log) > *before))
                 });
+                last_flat(scene.spans.absence, &mut workers);
                 broker.up();
             }
             Fault::UpstreamAborts => upstream_aborts(scene),
@@ -210,9 +215,31 @@ impl Fault {
                 scene.produce(STIR);
                 let sink = scene.sink.as_ref().expect("a scene with a sink");
                 wait("the sink to notice", &mut [], || Ok(count(sink, trouble) > before));
+                let sink = scene.sink.as_mut().expect("a scene with a sink");
+                last(scene.spans.absence, &mut [sink]);
                 scene.store.set(Weather::Clear);
             }
         }
+    }
+}
+
+/// Lets an absence last, through which everybody lives.
+fn last(span: Duration, roles: &mut [&mut Role]) {
+    std::thread::sleep(span);
+    for role in roles {
+        role.assert_running();
+    }
+}
+
+/// The same for who has nothing to do meanwhile, and so has nothing to keep.
+fn last_flat(span: Duration, roles: &mut [&mut Role]) {
+    /// Connections that are tried, lines that are logged.
+    const GROWTH_MAX: u64 = 32 << 20;
+    let before: Vec<u64> = roles.iter().map(|role| role.resident()).collect();
+    last(span, roles);
+    for (role, before) in roles.iter().zip(before) {
+        let (name, now) = (role.name(), role.resident());
+        prove(|| assert!(now <= before + GROWTH_MAX, "{name} grew from {before} to {now} bytes while it waited"));
     }
 }
 

@@ -19,6 +19,6 @@ pub use fault::Fault;
 pub use frame::Request;
 pub use proxy::{Moment, Proxy, Step, Weather};
 pub use refuted::prove;
-pub use scene::{SMALL_BATCH, Scene};
+pub use scene::{SMALL_BATCH, Scene, Spans};
 pub use soak::{Plan, RECOVERY_MAX, Soaked, soak};
 pub use together::{Story, together};

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use clap::Parser;
-use tidegate_faults::{Plan, soak};
+use tidegate_faults::{Plan, Spans, soak};
 use tidegate_tests::stand::Stand;
 
 /// Random faults over a running deployment. Exit 0 only when nothing was lost, doubled or misjudged and the audit is clean.
@@ -23,6 +23,12 @@ struct Args {
     /// Only faults of these kinds, as the ledger calls them; may be given again.
     #[arg(long, value_name = "KIND")]
     only: Vec<String>,
+    /// Where the lake is.
+    #[arg(long, default_value = "s3", value_parser = ["s3", "azure"])]
+    store: String,
+    /// Absences of brokers and stores last five minutes and storms of joining and leaving ten, instead of until everybody has noticed.
+    #[arg(long)]
+    full: bool,
 }
 
 fn main() {
@@ -33,6 +39,8 @@ fn main() {
         seed: args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000)),
         rate: args.rate,
         only: args.only,
+        store: if args.store == "azure" { "azure" } else { "s3" },
+        spans: if args.full { Spans::FULL } else { Spans::default() },
     };
     println!("seed {}", plan.seed);
     let soaked = soak(&stand, plan);

@@ -33,20 +33,53 @@ pub struct Scene {
     pub proxy: Arc<Proxy>,
     /// Between the sink and its store.
     pub store: Proxy,
-    /// Guests of one [`crate::Fault::Storm`].
+    /// Guests of one [`crate::Fault::Storm`], at least.
     pub storms: usize,
+    /// How long faults last that end when somebody ends them.
+    pub spans: Spans,
     started: usize,
+}
+
+/// How long faults last that end when somebody ends them: at least until everybody has noticed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Spans {
+    /// Of [`crate::Fault::Storm`].
+    pub storm: Duration,
+    /// Of [`crate::Fault::BrokersAway`] and [`crate::Fault::Store`].
+    pub absence: Duration,
+}
+
+// === impl Spans ===
+
+impl Spans {
+    /// As long as `reliability.md` section 4 has them (F7, F13).
+    pub const FULL: Spans = Spans {
+        storm: Duration::from_secs(600),
+        absence: Duration::from_secs(300),
+    };
 }
 
 // === impl Scene ===
 
 impl Scene {
-    /// Topics and contracts; nothing runs yet.
+    /// Topics and contracts, the lake on S3; nothing runs yet.
     pub fn new(stand: &Stand, broker: &Arc<Mutex<Broker>>, topics: &'static [&'static str], partitions: i32, seed: u64) -> Scene {
+        Scene::on(stand, broker, "s3", topics, partitions, seed)
+    }
+
+    /// The same with the lake on `s3` or `azure`.
+    pub fn on(
+        stand: &Stand,
+        broker: &Arc<Mutex<Broker>>,
+        store: &'static str,
+        topics: &'static [&'static str],
+        partitions: i32,
+        seed: u64,
+    ) -> Scene {
         let shape = Shape {
             topics,
             partitions,
-            ..Shape::whole("s3", "exactly_once")
+            ..Shape::whole(store, "exactly_once")
         };
         Scene::of(stand, broker, shape, seed)
     }
@@ -64,8 +97,14 @@ impl Scene {
 
     fn of(stand: &Stand, broker: &Arc<Mutex<Broker>>, shape: Shape, seed: u64) -> Scene {
         refuted::assert_not();
-        let endpoint = stand.text("s3", "endpoint").trim_start_matches("http://");
-        let store = Proxy::start(endpoint.parse().expect("the stand's servers are on loopback"), Speech::Bytes);
+        let endpoint = match shape.store {
+            "s3" => stand.text("s3", "endpoint"),
+            _ => stand.text("azure", "blob_endpoint"),
+        };
+        // Azure's account is the first step of the path.
+        let host = endpoint.trim_start_matches("http://");
+        let (host, path) = host.split_at(host.find('/').unwrap_or(host.len()));
+        let store = Proxy::start(host.parse().expect("the stand's servers are on loopback"), Speech::Bytes);
         let (addresses, proxy) = {
             let broker = broker.lock().unwrap_or_else(PoisonError::into_inner);
             (broker.addresses(), broker.proxy.clone())
@@ -73,7 +112,7 @@ impl Scene {
         let shape = Shape {
             sink: "  slot_rows: 500\n  slot_age_ms: 1000\n",
             brokers: Some(addresses),
-            store_endpoint: Some(format!("http://{}", store.address())),
+            store_endpoint: Some(format!("http://{}{path}", store.address())),
             ..shape
         };
         let world = World::new(stand.clone(), shape);
@@ -86,6 +125,7 @@ impl Scene {
             proxy,
             store,
             storms: 3,
+            spans: Spans::default(),
             started: 0,
         }
     }

@@ -15,7 +15,7 @@ use crate::fault::Fault;
 use crate::frame::Request;
 use crate::proxy::{Moment, Step, Weather};
 use crate::refuted::prove;
-use crate::scene::Scene;
+use crate::scene::{Scene, Spans};
 
 /// After a kill -9 every partition commits its next outcome within this time, with default settings.
 pub const RECOVERY_MAX: Duration = Duration::from_secs(60);
@@ -31,6 +31,10 @@ pub struct Plan {
     pub rate: u64,
     /// Only faults of these kinds ([`Fault::kind`]); empty: all.
     pub only: Vec<String>,
+    /// Where the lake is: `s3` or `azure`.
+    pub store: &'static str,
+    /// How long absences and storms last.
+    pub spans: Spans,
 }
 
 /// What the soak found. A breach panics.
@@ -52,8 +56,9 @@ const PORTION: u64 = 100;
 /// Runs the mix.
 pub fn soak(stand: &Stand, plan: Plan) -> Soaked {
     let broker = Arc::new(Mutex::new(Broker::start(stand)));
-    let mut scene = Scene::new(stand, &broker, &["orders", "payments", "customers"], 4, plan.seed);
+    let mut scene = Scene::on(stand, &broker, plan.store, &["orders", "payments", "customers"], 4, plan.seed);
     scene.storms = 1;
+    scene.spans = plan.spans;
     scene.start_worker();
     scene.start_worker();
     scene.start_sink();

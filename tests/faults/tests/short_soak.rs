@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use tidegate_faults::{Plan, soak};
+use tidegate_faults::{Plan, Spans, soak};
 use tidegate_tests::stand::Stand;
 
 #[test]
@@ -15,6 +15,8 @@ fn a_short_soak_is_clean() {
         seed: 5,
         rate: 300,
         only: Vec::new(),
+        store: "s3",
+        spans: Spans::default(),
     };
     let seed = plan.seed;
     let soaked = soak(&stand, plan);

@@ -110,18 +110,25 @@ fn faults_of_a_running_deployment() {
         Fault::KillSink,
         Fault::Store(Weather::Refusing),
         Fault::Store(Weather::LosingAnswers),
+        Fault::Store(Weather::Still),
     ];
     // Of a worker alone every partition is in every transaction; of several each must have one to give and to get.
-    let groups: [(&str, &[Fault], usize, i32); 3] = [("network", &network, 1, 2), ("members", &members, 2, 3), ("store", &store, 1, 2)];
+    let groups: [(&str, &[Fault], usize, i32); 4] = [
+        ("network", &network, 1, 2),
+        ("members", &members, 2, 3),
+        ("s3", &store, 1, 2),
+        ("azure", &store, 1, 2),
+    ];
     let stories = groups.into_iter().map(|(name, faults, workers, partitions)| {
         let (stand, broker) = (stand.clone(), broker.clone());
         let story = move || {
-            let mut scene = Scene::new(&stand, &broker, &["orders"], partitions, 2);
+            let store = if name == "azure" { "azure" } else { "s3" };
+            let mut scene = Scene::on(&stand, &broker, store, &["orders"], partitions, 2);
             for _ in 0..workers {
                 scene.start_worker();
             }
             // The lake makes each proof longer; where the store is not in it the other stories have no sink.
-            if name == "store" {
+            if ["s3", "azure"].contains(&name) {
                 scene.start_sink();
             }
             scene.produce(500);
