@@ -239,7 +239,12 @@ fn last_flat(span: Duration, roles: &mut [&mut Role]) {
     last(span, roles);
     for (role, before) in roles.iter().zip(before) {
         let (name, now) = (role.name(), role.resident());
-        prove(|| assert!(now <= before + GROWTH_MAX, "{name} grew from {before} to {now} bytes while it waited"));
+        prove(|| {
+            assert!(
+                now <= before + GROWTH_MAX,
+                "{name} grew from {before} to {now} bytes while it waited"
+            )
+        });
     }
 }
 
