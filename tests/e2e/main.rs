@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod burst;
 mod canary;
 mod contracts;
 mod dead_letters;

@@ -106,11 +106,22 @@ impl Role {
         }
     }
 
-    /// The memory it holds now, in bytes (`VmRSS` of proc(5)).
+    /// The memory it holds now, in bytes.
     pub fn resident(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most memory that it ever held, in bytes, less what is mapped from files: pages of the executable are the system's to take back,
+    /// and a debug build has many more of them than a release.
+    pub fn peak(&self) -> u64 {
+        self.memory("VmHWM:") - self.memory("RssFile:")
+    }
+
+    /// A line of proc(5)'s `status`, in bytes.
+    fn memory(&self, name: &str) -> u64 {
         let path = format!("/proc/{}/status", self.child.id());
         let status = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{} runs: {error}", self.name));
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         let kibibytes = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
         kibibytes.unwrap_or_else(|| panic!("{} has memory", self.name)) << 10
     }

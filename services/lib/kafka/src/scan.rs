@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
+use rdkafka::{ClientConfig, Message as _};
 use tidegate_flow::ports::Scan;
 use tidegate_flow::{NextOffset, Record, Remedy, TopicPartition, WorldError};
 
@@ -16,12 +16,22 @@ use crate::settings::Settings;
 
 /// How long one call may go without a record before it counts as an outage.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// What a broker answers with for one partition at once, bytes; a single batch may be larger.
+const FETCH_BYTES: usize = 1 << 20;
+/// How much may stay behind in a client for partitions that are not read any more, bytes.
+const LEFT_BYTES_MAX: usize = 16 << 20;
 
 /// One consumer that is pointed at one partition after another. Scanning on from where the last call ended costs no new fetch.
 pub struct PartitionScan {
     client: Held<BaseConsumer<QuestionCallbacks>>,
     at: Option<(TopicPartition, NextOffset)>,
     reader: RecordReader,
+    settings: Settings,
+    config: ClientConfig,
+    /// What may be under way for the partition that is read: nothing once its end was seen.
+    under_way: usize,
+    /// What may have come for partitions after they were given up. The client keeps it until it reads the same partition again.
+    left: usize,
 }
 
 // === impl PartitionScan ===
@@ -42,16 +52,44 @@ impl PartitionScan {
 
     fn made(settings: &Settings, mut config: ClientConfig) -> Result<PartitionScan, WorldError> {
         // librdkafka wants a group to assign partitions by hand; it is never joined and nothing is committed to it.
-        config.set("enable.partition.eof", "true").set("group.id", "tidegate-scan");
-        let client: BaseConsumer<QuestionCallbacks> = config
-            .create_with_context(QuestionCallbacks::default())
-            .map_err(|error| world_error("making a client", error))?;
+        config.remove("max.partition.fetch.bytes");
+        config
+            .set("enable.partition.eof", "true")
+            .set("group.id", "tidegate-scan")
+            .set("fetch.message.max.bytes", FETCH_BYTES.to_string());
         Ok(PartitionScan {
-            client: Held::new(settings, client)?,
+            client: client(settings, &config)?,
             at: None,
             reader: RecordReader::default(),
+            settings: settings.clone(),
+            config,
+            under_way: 0,
+            left: 0,
         })
     }
+
+    /// Points the client at another place. Now and then at the cost of a new one: else some thousand partitions with large records, of each
+    /// of which a little is read, would be held in memory at once.
+    fn point(&mut self, here: &(TopicPartition, NextOffset)) -> Result<(), WorldError> {
+        self.left += std::mem::take(&mut self.under_way);
+        if self.left > LEFT_BYTES_MAX {
+            self.client = client(&self.settings, &self.config)?;
+            self.left = 0;
+        }
+        let list = list_of(std::slice::from_ref(here))?;
+        self.client
+            .assign(&list)
+            .map_err(|error| world_error(format!("reading {}", here.0), error))?;
+        self.under_way = FETCH_BYTES;
+        Ok(())
+    }
+}
+
+fn client(settings: &Settings, config: &ClientConfig) -> Result<Held<BaseConsumer<QuestionCallbacks>>, WorldError> {
+    let client: BaseConsumer<QuestionCallbacks> = config
+        .create_with_context(QuestionCallbacks::default())
+        .map_err(|error| world_error("making a client", error))?;
+    Held::new(settings, client)
 }
 
 impl std::fmt::Debug for PartitionScan {
@@ -73,10 +111,7 @@ impl Scan for PartitionScan {
         }
         let here = (partition.clone(), from);
         if self.at.as_ref() != Some(&here) {
-            let list = list_of(std::slice::from_ref(&here))?;
-            self.client
-                .assign(&list)
-                .map_err(|error| world_error(format!("reading {partition}"), error))?;
+            self.point(&here)?;
         }
         self.at = None;
         let mut records: Vec<Record> = Vec::new();
@@ -86,6 +121,7 @@ impl Scan for PartitionScan {
                 Some(Ok(message)) => {
                     heard = Instant::now();
                     self.client.context().refusal.clear();
+                    self.under_way = self.under_way.max(message.payload_len());
                     if message_offset(&message) >= until.0 {
                         return Ok(records);
                     }
@@ -97,7 +133,10 @@ impl Scan for PartitionScan {
                     }
                 }
                 // The end of the partition: everything below `until` that exists has been seen.
-                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(records),
+                Some(Err(KafkaError::PartitionEOF(_))) => {
+                    self.under_way = 0;
+                    return Ok(records);
+                }
                 Some(Err(error)) if error.rdkafka_error_code().is_some_and(is_gone) => {
                     return Err(WorldError::caused(
                         Remedy::Operator,
@@ -125,7 +164,7 @@ impl Scan for PartitionScan {
 }
 
 fn message_offset(message: &rdkafka::message::BorrowedMessage<'_>) -> i64 {
-    rdkafka::Message::offset(message)
+    message.offset()
 }
 
 fn is_gone(code: rdkafka::error::RDKafkaErrorCode) -> bool {

@@ -320,3 +320,37 @@ fn a_partition_that_is_not_there_is_for_somebody_to_mend() {
     assert!(what.contains(&format!("{out}-2")), "{what}");
     assert_eq!(missing.delivered, 1);
 }
+
+/// Bytes that this process has in memory now.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+}
+
+#[test]
+fn what_a_scan_leaves_behind_is_bounded() {
+    const PARTITIONS: i32 = 60;
+    const LARGE: usize = 900_000;
+    let Some(mut settings) = brokers() else { return };
+    settings.client.insert("compression.type".into(), "none".into());
+    let topic = topic(&settings, "left", PARTITIONS);
+    let mut writer = RecordWriter::connect(&settings).unwrap();
+    for partition in 0..PARTITIONS {
+        let records: Vec<Outgoing> = (0..3).map(|_| outgoing(&topic, partition, "x".repeat(LARGE))).collect();
+        assert_eq!(writer.write(&records).unwrap().delivered, 3);
+    }
+    drop(writer);
+    let mut scan = PartitionScan::connect(&settings).unwrap();
+    let mut first = |partition: i32| {
+        let at = TopicPartition::new(&*topic, partition);
+        assert_eq!(scan.scan(&at, NextOffset(0), NextOffset(3), 1).unwrap().len(), 1);
+    };
+    first(0);
+    let before = resident();
+    for partition in 1..PARTITIONS {
+        first(partition);
+    }
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 32 << 20, "{} MiB", grown >> 20);
+}

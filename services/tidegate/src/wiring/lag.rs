@@ -32,8 +32,22 @@ pub(crate) type Look = (Box<dyn Cluster>, Option<Box<dyn Scan>>);
 /// What the last look saw.
 #[derive(Default)]
 struct Gauge {
-    /// Partitions with a number that is shown, and the position it was counted from.
-    shown: BTreeMap<TopicPartition, NextOffset>,
+    /// Partitions with a number that is shown.
+    shown: BTreeMap<TopicPartition, Shown>,
+}
+
+struct Shown {
+    /// The position that it was counted from.
+    position: NextOffset,
+    looked: Option<Looked>,
+}
+
+/// What lay between two offsets. Records are not fetched twice to learn the same: they may be large, and who is slow has enough to do.
+#[derive(Clone, Copy)]
+struct Looked {
+    from: NextOffset,
+    end: NextOffset,
+    is_empty: bool,
 }
 
 // === impl LagWatch ===
@@ -123,15 +137,26 @@ impl Gauge {
                 let from = NextOffset(position.0.max(low.0));
                 let mut lag = (end.0 - from.0).max(0);
                 // Marks of transactions are no records, and no position ever covers the last one.
-                let stands = self.shown.insert(at.clone(), *position) == Some(*position);
+                let before = self.shown.get(at).filter(|shown| shown.position == *position);
+                let stands = before.is_some();
+                let mut looked = before.and_then(|shown| shown.looked).filter(|looked| looked.holds(from, *end));
                 let are_marks = match scan {
-                    Some(scan) if stands && (1..=MARKS_MAX).contains(&lag) => scan.scan(at, from, *end, 1)?.is_empty(),
+                    Some(scan) if stands && (1..=MARKS_MAX).contains(&lag) => match looked {
+                        Some(looked) => looked.is_empty,
+                        None => {
+                            let is_empty = scan.scan(at, from, *end, 1)?.is_empty();
+                            looked = Some(Looked { from, end: *end, is_empty });
+                            is_empty
+                        }
+                    },
                     Some(_) => false,
                     None => stands && lag == 1,
                 };
                 if are_marks {
                     lag = 0;
                 }
+                let position = *position;
+                self.shown.insert(at.clone(), Shown { position, looked });
                 // Given up meanwhile: whoever has it now shows it.
                 if positions.has(at) {
                     metrics.partition_lag(at, lag);
@@ -146,5 +171,75 @@ impl Gauge {
         for at in owned.keys() {
             metrics.partition_lag_unknown(at);
         }
+    }
+}
+
+// === impl Looked ===
+
+impl Looked {
+    /// Records stay where they are; behind nothing but marks records may have come.
+    fn holds(self, from: NextOffset, end: NextOffset) -> bool {
+        self.from == from && (!self.is_empty || self.end == end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tidegate_flow::Record;
+    use tidegate_flow::ports::NewTopic;
+    use tidegate_flow::record::Outgoing;
+    use tidegate_sim::Broker;
+
+    use super::*;
+
+    struct Counting<S>(S, Arc<AtomicUsize>);
+
+    impl<S: Scan> Scan for Counting<S> {
+        fn scan(&mut self, at: &TopicPartition, from: NextOffset, until: NextOffset, most: usize) -> Result<Vec<Record>, WorldError> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            self.0.scan(at, from, until, most)
+        }
+    }
+
+    #[test]
+    fn records_behind_a_position_that_stands_are_fetched_once() {
+        let broker = Broker::incarnation(7);
+        let topic = NewTopic {
+            topic: "orders".to_owned(),
+            partitions: 1,
+            config: Vec::new(),
+        };
+        broker.cluster().create(&[topic]).unwrap();
+        let at = TopicPartition::new("orders", 0);
+        let record = Outgoing {
+            to: at.clone(),
+            timestamp: Some(1),
+            key: None,
+            value: None,
+            headers: Vec::new(),
+        };
+        broker.writer().write(&[record.clone(), record.clone()]).unwrap();
+        let scans = Arc::new(AtomicUsize::new(0));
+        let connect = || -> Result<Look, WorldError> {
+            let scan = Counting(broker.scan(), scans.clone());
+            Ok((Box::new(broker.cluster()), Some(Box::new(scan))))
+        };
+        let (mut gauge, mut look) = (Gauge::default(), None);
+        let (metrics, positions) = (Metrics::new("0.1.0", ""), Positions::default());
+        let mut looks = |position: i64, times: usize| {
+            let owned = BTreeMap::from([(at.clone(), NextOffset(position))]);
+            for _ in 0..times {
+                gauge.turn(&owned, &mut look, &connect, &metrics, &positions).unwrap();
+            }
+            scans.load(Ordering::Relaxed)
+        };
+        assert_eq!(looks(0, 1), 0, "it may move yet");
+        assert_eq!(looks(0, 5), 1);
+        broker.writer().write(&[record]).unwrap();
+        assert_eq!(looks(0, 5), 1, "what was there is there");
+        assert_eq!(looks(2, 5), 2, "another position");
+        assert_eq!(looks(3, 5), 2, "nothing is behind it");
     }
 }
