@@ -1,4 +1,4 @@
-//! Five times its memory waits for a role, in records of 10 MB: it takes them all, and its memory stays what the config says.
+//! Twice its memory waits for a role, in records of 10 MB: it takes them all, and its memory stays what the config says.
 //!
 //! `services/validator/tests/memory.rs` and `services/sink/tests/memory.rs` measure what our own buffers hold, with 500 partitions. Here the
 //! Kafka client and the store's take part, as in a pod.
@@ -15,7 +15,7 @@ use tidegate_tests::wait::wait;
 const MIB: u64 = 1 << 20;
 /// What `docs/config.md` asks for with records of this size.
 const BUDGET_MIB: u64 = 256;
-const BURST_MIB: u64 = 5 * BUDGET_MIB;
+const BURST_MIB: u64 = 2 * BUDGET_MIB;
 const LARGE: usize = 10_000_000;
 const PARTITIONS: i32 = 60;
 /// Letters, so that no compression makes them small.
