@@ -38,14 +38,10 @@ fn write(folder: &Path, name: &str, text: &str) {
     std::fs::write(path, text).unwrap();
 }
 
-#[test]
-fn serializers_of_others_work_against_recorded_ids() {
-    let Some(stand) = Stand::get() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), "c/orders.odcs.yaml", CONTRACT);
-    write(folder.path(), "c/schemas/order.avsc", SCHEMA);
-    write(folder.path(), "tokens", &format!("clients sha256:{HASH}\n"));
-    let contracts = folder.path().join("c");
+/// A registry over the contracts in `c`, with ids for all that need one, and its address.
+fn served(folder: &Path) -> (Role, String) {
+    let contracts = folder.join("c");
+    write(folder, "tokens", &format!("clients sha256:{HASH}\n"));
     let recorded = Command::new(executable())
         .args(["registry", "ids"])
         .arg(&contracts)
@@ -53,7 +49,7 @@ fn serializers_of_others_work_against_recorded_ids() {
         .unwrap();
     assert!(recorded.status.success(), "{}", String::from_utf8_lossy(&recorded.stderr));
 
-    let (contracts, tokens) = (contracts.display().to_string(), folder.path().join("tokens").display().to_string());
+    let (contracts, tokens) = (contracts.display().to_string(), folder.join("tokens").display().to_string());
     let args = [
         "registry",
         "serve",
@@ -66,12 +62,22 @@ fn serializers_of_others_work_against_recorded_ids() {
         "--tokens",
         &tokens,
     ];
-    let mut role = Role::start(folder.path(), "registry", &args, &[]);
+    let mut role = Role::start(folder, "registry", &args, &[]);
     let log = role.log_path();
     wait("the registry", &mut [&mut role], || {
         Ok(std::fs::read_to_string(&log)?.contains("a new snapshot is in force"))
     });
     let url = format!("http://{}", address(&role.tail()));
+    (role, url)
+}
+
+#[test]
+fn serializers_of_others_work_against_recorded_ids() {
+    let Some(stand) = Stand::get() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "c/orders.odcs.yaml", CONTRACT);
+    write(folder.path(), "c/schemas/order.avsc", SCHEMA);
+    let (mut role, url) = served(folder.path());
 
     let script = tidegate_tests::world::root().join("tests/e2e/serdes.py");
     let output = Command::new("python3")
@@ -107,5 +113,59 @@ fn serializers_of_others_work_against_recorded_ids() {
     let need = SchemaNeed::Id(u32::try_from(id).unwrap());
     assert!(matches!(ours.fetch(&need).unwrap(), Fetched::Avro(schema) if schema.name() == Some("shop.Order")));
     assert!(matches!(ours.fetch(&SchemaNeed::Id(1)).unwrap(), Fetched::Unknown));
+    assert!(role.stop().success());
+}
+
+#[test]
+fn serializers_of_others_follow_what_a_schema_names() {
+    let Some(stand) = Stand::get() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let key = "      - {property: key, vendor: tidegate, value: {encoding: avro, properties: [{name: in, logicalType: string}], eventSchema: key.avsc}}\n";
+    write(
+        folder.path(),
+        "c/orders.odcs.yaml",
+        &CONTRACT.replace("    properties:\n", &format!("{key}    properties:\n")),
+    );
+    let order = r#"{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"long"},{"name":"to","type":["null","Address"]},{"name":"from","type":"Address"}]}"#;
+    let address = r#"{"type":"record","name":"Address","namespace":"shop","fields":[{"name":"city","type":"string"},{"name":"in","type":"geo.Country"}]}"#;
+    let country = r#"{"type":"enum","name":"Country","namespace":"geo","symbols":["IS","NO"]}"#;
+    write(folder.path(), "c/schemas/order.avsc", order);
+    write(folder.path(), "c/schemas/types/address.avsc", address);
+    write(folder.path(), "c/schemas/types/country.avsc", country);
+    let key = r#"{"type":"record","name":"Key","namespace":"shop","fields":[{"name":"in","type":"geo.Country"}]}"#;
+    write(folder.path(), "c/schemas/key.avsc", key);
+    let (mut role, url) = served(folder.path());
+
+    let output = Command::new("python3")
+        .arg(tidegate_tests::world::root().join("tests/e2e/serdes_references.py"))
+        .args([&url, TOKEN, "orders"])
+        .env("PYTHONPATH", stand.text("serdes", "pythonpath"))
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stderr),
+        role.tail()
+    );
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (id, key_id) = (&said["value"]["registered"], &said["key"]["registered"]);
+    assert_eq!(said["value"]["ids"], json!([id, id, id]));
+    assert_eq!(said["key"]["ids"], json!([key_id, key_id, key_id]));
+    assert_eq!(said["value"]["references"], json!([["shop.Address", "shop.Address", 1]]));
+    assert_eq!(said["key"]["references"], json!([["geo.Country", "geo.Country", 1]]));
+    // A consumer that has nothing but the bytes.
+    let address = json!({"city": "Oslo", "in": "NO"});
+    assert_eq!(said["value"]["read"], json!({"id": 7, "to": address, "from": address}));
+    assert_eq!(said["key"]["read"], json!({"in": "IS"}));
+    assert_eq!(
+        said["subjects"],
+        json!(["geo.Country", "orders-key", "orders-value", "shop.Address"])
+    );
+
+    // The client that workers ask registries with.
+    let ours = Registry::connect(&url, Auth::Bearer(TOKEN.to_owned())).unwrap();
+    let need = SchemaNeed::Id(u32::try_from(id.as_u64().unwrap()).unwrap());
+    assert!(matches!(ours.fetch(&need).unwrap(), Fetched::Avro(schema) if schema.name() == Some("shop.Order")));
     assert!(role.stop().success());
 }

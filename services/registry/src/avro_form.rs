@@ -3,6 +3,8 @@
 //! Names are made whole, `{"type": "string"}` and `"string"` are one, what is the default is left out. Everything else that makes a difference
 //! to somebody stays: documentation, aliases, defaults, properties. That is less than the specification's Parsing Canonical Form strips.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 const PRIMITIVES: &[&str] = &["null", "boolean", "int", "long", "float", "double", "bytes", "string"];
@@ -12,6 +14,41 @@ const DEPTH_MAX: usize = 200;
 /// The form of a schema, in JSON.
 pub(crate) fn form(schema: &Value) -> Value {
     of(schema, "", 0)
+}
+
+/// A schema in its form with every type that it names elsewhere defined at the place where it is first named, as libraries write a schema
+/// that they have read together with those types. `definitions` are forms, by full name; those that were written are taken out.
+pub(crate) fn inlined(form: &Value, definitions: &mut BTreeMap<String, Value>) -> Value {
+    match form {
+        Value::String(name) => match definitions.remove(name) {
+            Some(definition) => inlined(&definition, definitions),
+            None => form.clone(),
+        },
+        Value::Array(branches) => branches.iter().map(|branch| inlined(branch, definitions)).collect(),
+        Value::Object(entries) => {
+            let mut written = entries.clone();
+            if let Some(Value::Array(fields)) = entries.get("fields") {
+                let field = |field: &Value| {
+                    let mut field = field.clone();
+                    if let Some(of) = field.get("type").cloned() {
+                        field["type"] = inlined(&of, definitions);
+                    }
+                    field
+                };
+                written.insert("fields".to_owned(), fields.iter().map(field).collect());
+            }
+            for key in ["items", "values"] {
+                if let Some(below) = entries.get(key) {
+                    written.insert(key.to_owned(), inlined(below, definitions));
+                }
+            }
+            if let Some(inner) = entries.get("type").filter(|inner| !inner.is_string()) {
+                written.insert("type".to_owned(), inlined(inner, definitions));
+            }
+            Value::Object(written)
+        }
+        other => other.clone(),
+    }
 }
 
 fn of(schema: &Value, space: &str, depth: usize) -> Value {

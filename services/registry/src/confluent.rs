@@ -3,13 +3,15 @@
 //! Paths, fields and error codes are those of its documented REST API. Subjects, versions and ids are those that the repository records
 //! ([`crate::ids`]); without a record there are none. Nothing is written here.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Value, json};
 use tidegate_codec::{avro, protobuf};
 use tidegate_contract::EventSchemaKind;
 
-use crate::avro_form::form;
+use crate::avro_form::{form, inlined};
 use crate::http::Answer;
-use crate::ids::{Schema, type_name};
+use crate::ids::{Reference, Schema, type_name};
 use crate::routes::Call;
 
 /// Media type of its answers.
@@ -23,6 +25,7 @@ const INVALID_SCHEMA: u32 = 42201;
 const INVALID_VERSION: u32 = 42202;
 /// What it answers in its mode READONLY.
 const READ_ONLY: u32 = 42205;
+const STORE: u32 = 50001;
 
 /// An error in its form.
 pub(crate) fn problem(status: u16, code: u32, sentence: &str) -> Answer {
@@ -52,7 +55,7 @@ pub(crate) fn versions(call: &Call<'_>) -> Answer {
 
 pub(crate) fn version(call: &Call<'_>) -> Answer {
     match found(call) {
-        Ok((version, id, schema)) => said(200, &entry(subject(call), version, id, &schema)),
+        Ok((version, id, schema)) => described(entry(call, subject(call), version, id, &schema)),
         Err(answer) => answer,
     }
 }
@@ -64,17 +67,22 @@ pub(crate) fn version_text(call: &Call<'_>) -> Answer {
     }
 }
 
+/// Ids of recorded schemas that name the version.
 pub(crate) fn referenced_by(call: &Call<'_>) -> Answer {
-    match found(call) {
-        Ok(_) => said(200, &json!([])),
-        Err(answer) => answer,
-    }
+    let (_, id, _) = match found(call) {
+        Ok(found) => found,
+        Err(answer) => return answer,
+    };
+    let names_it = |schema: &Schema| schema.references.iter().any(|one| one.id == id && one.subject == subject(call));
+    let schemas = call.catalog.ids.iter().flat_map(|ids| &ids.schemas);
+    let ids: Vec<u32> = schemas.filter(|(_, schema)| names_it(schema)).map(|(id, _)| *id).collect();
+    said(200, &json!(ids))
 }
 
 /// The registered version of the schema in the body.
 pub(crate) fn lookup(call: &Call<'_>) -> Answer {
     match registered(call) {
-        Ok((version, id, schema)) => said(200, &entry(subject(call), version, id, &schema)),
+        Ok((version, id, schema)) => described(entry(call, subject(call), version, id, &schema)),
         Err(answer) => answer,
     }
 }
@@ -117,7 +125,10 @@ pub(crate) fn schemas(call: &Call<'_>) -> Answer {
         let first = if latest_only { ids.len().saturating_sub(1) } else { 0 };
         for (at, id) in ids.iter().enumerate().skip(first) {
             if let Some(schema) = call.registry.schema(*id) {
-                entries.push(entry(subject, at + 1, *id, &schema));
+                match entry(call, subject, at + 1, *id, &schema) {
+                    Ok(entry) => entries.push(entry),
+                    Err(answer) => return answer,
+                }
             }
         }
     }
@@ -144,11 +155,7 @@ pub(crate) fn types(_: &Call<'_>) -> Answer {
 
 pub(crate) fn by_id(call: &Call<'_>) -> Answer {
     let Some((_, schema)) = of_id(call) else { return no_schema() };
-    let mut body = json!({"schema": schema.text});
-    if schema.kind != EventSchemaKind::Avro {
-        body["schemaType"] = type_name(schema.kind).into();
-    }
-    said(200, &body)
+    described(describe(call, json!({"schema": schema.text}), &schema))
 }
 
 pub(crate) fn text_by_id(call: &Call<'_>) -> Answer {
@@ -220,9 +227,11 @@ fn of_id(call: &Call<'_>) -> Option<(u32, Schema)> {
 
 /// The version that the path names.
 fn found(call: &Call<'_>) -> Result<(usize, u32, Schema), Answer> {
-    let ids = ids_of(call).ok_or_else(|| no_subject(call))?;
+    // A version that a revert took out of the list is still what a schema may name, and what records were written with.
+    let ids = call.catalog.recorded.versions(subject(call));
     let version = match call.parts[1].as_str() {
-        "latest" | "-1" => ids.len(),
+        "latest" | "-1" => ids_of(call).ok_or_else(|| no_subject(call))?.len(),
+        _ if ids.is_empty() => return Err(no_subject(call)),
         number => match number.parse::<usize>() {
             Ok(number) if number > 0 && number <= i32::MAX as usize => number,
             _ => {
@@ -248,13 +257,64 @@ fn registered(call: &Call<'_>) -> Result<(usize, u32, Schema), Answer> {
     let kind = body["schemaType"].as_str().unwrap_or("AVRO");
     let ids = ids_of(call).ok_or_else(|| no_subject(call))?;
     let asked = Compared::of(kind, text);
+    let named = named_in(call, &body).ok_or_else(|| {
+        let sentence = "`references` is a list of {name, subject, version}";
+        problem(422, INVALID_SCHEMA, sentence)
+    })?;
     // The newest of equal ones, as a registry answers.
     let known = ids.iter().enumerate().rev().find_map(|(at, id)| {
         let schema = call.registry.schema(*id)?;
-        let is_same = type_name(schema.kind) == kind && (*schema.text == *text || Compared::of(kind, &schema.text) == asked);
+        let is_same = type_name(schema.kind) == kind
+            && match (named.is_empty(), schema.references.is_empty()) {
+                // A client that has put everything into one schema, as Avro's libraries do when they write one.
+                (true, false) => schema.kind == EventSchemaKind::Avro && whole(call, &schema).as_ref() == Some(&asked),
+                _ => {
+                    let references = schema.references.iter();
+                    let names: Option<BTreeSet<Name<'_>>> = references
+                        .map(|one| Some((one.name.as_str(), one.subject.as_str(), version_of(call, one)?)))
+                        .collect();
+                    names.as_ref() == Some(&named) && (*schema.text == *text || Compared::of(kind, &schema.text) == asked)
+                }
+            };
         is_same.then_some((at + 1, *id, schema))
     });
     known.ok_or_else(no_schema)
+}
+
+/// What a reference is called, its subject and version.
+type Name<'b> = (&'b str, &'b str, usize);
+
+/// References that a client names, in no particular order; none when they cannot be read. `-1` is the newest version.
+fn named_in<'b>(call: &Call<'_>, body: &'b Value) -> Option<BTreeSet<Name<'b>>> {
+    let one = |entry: &'b Value| {
+        let subject = entry["subject"].as_str()?;
+        let version = match entry["version"].as_i64()? {
+            -1 => call.catalog.ids.as_ref()?.subjects.get(subject).map_or(0, Vec::len),
+            version => usize::try_from(version).ok()?,
+        };
+        Some((entry["name"].as_str()?, subject, version))
+    };
+    match &body["references"] {
+        Value::Null => Some(BTreeSet::new()),
+        list => list.as_array()?.iter().map(one).collect(),
+    }
+}
+
+/// A recorded Avro schema with what it names written into it.
+fn whole(call: &Call<'_>, schema: &Schema) -> Option<Compared> {
+    let mut definitions = BTreeMap::new();
+    let mut open: Vec<u32> = schema.references.iter().map(|one| one.id).collect();
+    let mut seen = BTreeSet::new();
+    while let Some(id) = open.pop() {
+        if seen.insert(id) {
+            let named = call.registry.schema(id)?;
+            open.extend(named.references.iter().map(|one| one.id));
+            let form = form(&serde_json::from_str(&named.text).ok()?);
+            definitions.insert(form["name"].as_str()?.to_owned(), form);
+        }
+    }
+    let root = form(&serde_json::from_str(&schema.text).ok()?);
+    Some(Compared::Tree(inlined(&root, &mut definitions)))
 }
 
 /// What two schemas are compared by.
@@ -276,12 +336,45 @@ impl Compared {
     }
 }
 
-fn entry(subject: &str, version: usize, id: u32, schema: &Schema) -> Value {
-    let mut entry = json!({"subject": subject, "version": version, "id": id, "schema": schema.text});
+fn entry(call: &Call<'_>, subject: &str, version: usize, id: u32, schema: &Schema) -> Result<Value, Answer> {
+    let entry = json!({"subject": subject, "version": version, "id": id, "schema": schema.text});
+    describe(call, entry, schema)
+}
+
+/// Adds what is said of a schema only where it is not the usual. A schema is not told without what it names: half of one is another one.
+fn describe(call: &Call<'_>, mut body: Value, schema: &Schema) -> Result<Value, Answer> {
     if schema.kind != EventSchemaKind::Avro {
-        entry["schemaType"] = type_name(schema.kind).into();
+        body["schemaType"] = type_name(schema.kind).into();
     }
-    entry
+    if !schema.references.is_empty() {
+        let written = |one: &Reference| {
+            let version = version_of(call, one).ok_or_else(|| lost(one))?;
+            Ok(json!({"name": one.name, "subject": one.subject, "version": version}))
+        };
+        body["references"] = schema.references.iter().map(written).collect::<Result<_, Answer>>()?;
+    }
+    Ok(body)
+}
+
+fn described(body: Result<Value, Answer>) -> Answer {
+    match body {
+        Ok(body) => said(200, &body),
+        Err(answer) => answer,
+    }
+}
+
+/// The number by which a client finds what a schema names. None only where an earlier record of a rewritten branch contradicts this one.
+fn version_of(call: &Call<'_>, reference: &Reference) -> Option<usize> {
+    let versions = call.catalog.recorded.versions(&reference.subject);
+    versions.iter().position(|id| *id == reference.id).map(|at| at + 1)
+}
+
+fn lost(reference: &Reference) -> Answer {
+    let sentence = format!(
+        "the schema names id {} of the subject '{}', and the history of the contracts lists no such version any more",
+        reference.id, reference.subject
+    );
+    problem(500, STORE, &sentence)
 }
 
 fn no_subject(call: &Call<'_>) -> Answer {

@@ -2,18 +2,20 @@
 //!
 //! The record is `schemas/registered/ids.json` with a copy of every text beside it (`schemas/formats/schema-ids.md` describes it). An id is
 //! made from the schema itself: another schema can never get it, whatever was reverted, rebased or merged in between, and nobody has to
-//! agree on a next number. A text that was registered stays, since records that were written with it stay.
+//! agree on a next number. A text that was registered stays, since records that were written with it stay. What a schema names in other files
+//! is registered under subjects of its own, and its id is part of what the id of the schema is made from.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
-use tidegate_codec::protobuf;
-use tidegate_contract::{BoundObject, ContractFile, Diagnostic, EventSchemaKind, Level, Location, Snapshot, sha256_hex};
+use tidegate_contract::{ContractFile, Diagnostic, EventSchemaKind, Level, Location, Snapshot, sha256_hex};
 
 mod recorded;
+mod wanted;
 
 pub use recorded::Recorded;
+pub use wanted::{LeftOut, Named, Wanted, left_out, wanted};
 
 /// The record.
 pub const FILE: &str = "schemas/registered/ids.json";
@@ -42,86 +44,19 @@ pub struct Schema {
     pub salt: u32,
     /// As it stands in the file.
     pub text: Arc<str>,
+    /// Schemas that it names. They are part of it: one that names another version of a type is another schema.
+    pub references: Vec<Reference>,
 }
 
-/// An event schema that a contract in force names.
-#[derive(Debug, Clone)]
-pub struct Wanted {
-    /// Its subject.
+/// A schema that another one names. By its id, so that it means the same whatever numbers versions have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// What it is called there.
+    pub name: String,
+    /// Where clients find it.
     pub subject: String,
-    /// What it is written in.
-    pub kind: EventSchemaKind,
-    /// The file's text.
-    pub text: Arc<str>,
-    /// Where the contract names it.
-    pub location: Location,
-}
-
-/// Every event schema that judges a topic of the snapshot, by subject, older versions of contracts first.
-///
-/// A topic with one type of events has the subject `TOPIC-value` (TopicNameStrategy); where several share it, each has `TOPIC-NAME` with the
-/// full name of the record or message (TopicRecordNameStrategy), and a JSON Schema the name of the contract's object.
-///
-/// Schemas that refer to other files are left out: see [`left_out`].
-pub fn wanted(snapshot: &Snapshot) -> Vec<Wanted> {
-    let mut found = named(snapshot);
-    found.retain(|one| is_alone(one.kind, &one.text));
-    found
-}
-
-/// Event schemas that get no id, because they refer to other files and a client would find only half of them.
-pub fn left_out(snapshot: &Snapshot) -> Vec<Wanted> {
-    let mut found = named(snapshot);
-    found.retain(|one| !is_alone(one.kind, &one.text));
-    found
-}
-
-fn named(snapshot: &Snapshot) -> Vec<Wanted> {
-    let mut found = Vec::new();
-    for (topic, binding) in &snapshot.bindings {
-        for bound in binding.events.iter().flat_map(|event| &event.versions) {
-            let Some(schema) = &bound.object().settings.event_schema else {
-                continue;
-            };
-            let Some(text) = schema.text() else { continue };
-            let subject = match binding.events.len() {
-                1 => format!("{topic}-value"),
-                _ => format!("{topic}-{}", record_name(bound, schema.kind, text)),
-            };
-            found.push(Wanted {
-                subject,
-                kind: schema.kind,
-                text: text.clone(),
-                location: schema.location.clone(),
-            });
-        }
-    }
-    found
-}
-
-/// Whether a schema says everything itself, but for what comes with every Protobuf compiler.
-fn is_alone(kind: EventSchemaKind, text: &str) -> bool {
-    match kind {
-        // Names that a schema does not define itself are refused when the contract compiles.
-        EventSchemaKind::Avro => true,
-        EventSchemaKind::JsonSchema => serde_json::from_str::<Value>(text).is_ok_and(|schema| !refers(&schema)),
-        EventSchemaKind::Protobuf => {
-            protobuf::imports(text).is_ok_and(|imports| imports.iter().all(|import| protobuf::is_known_import(&import.path)))
-        }
-    }
-}
-
-/// Whether a JSON Schema has a `$ref` that leads out of it.
-fn refers(schema: &Value) -> bool {
-    match schema {
-        Value::Object(entries) => entries.iter().any(|(key, value)| {
-            let is_outward =
-                matches!(key.as_str(), "$ref" | "$dynamicRef") && value.as_str().is_some_and(|target| !target.starts_with('#'));
-            is_outward || refers(value)
-        }),
-        Value::Array(items) => items.iter().any(refers),
-        _ => false,
-    }
+    /// Its id, one of the versions of the subject.
+    pub id: u32,
 }
 
 /// The name that Confluent's API has for it.
@@ -143,8 +78,13 @@ pub fn check(files: &[ContractFile], snapshot: &Snapshot) -> Result<Option<Ids>,
 pub fn check_after(files: &[ContractFile], snapshot: &Snapshot, past: &Recorded) -> Result<Option<Ids>, Vec<Diagnostic>> {
     let Some(ids) = Ids::read(files)? else { return Ok(None) };
     let mut problems = past.problems(&ids);
+    let mut known = BTreeMap::new();
     for wanted in wanted(snapshot) {
-        let id = ids.find(wanted.kind, &wanted.text);
+        let references = referred(&wanted, &known);
+        let id = references.and_then(|references| ids.find(wanted.kind, &wanted.text, &references));
+        if let Some(id) = id {
+            known.insert(wanted.path.clone(), id);
+        }
         let is_listed = id.is_some_and(|id| ids.subjects.get(&wanted.subject).is_some_and(|versions| versions.contains(&id)));
         if !is_listed {
             problems.push(Diagnostic {
@@ -157,6 +97,18 @@ pub fn check_after(files: &[ContractFile], snapshot: &Snapshot, past: &Recorded)
         }
     }
     if problems.is_empty() { Ok(Some(ids)) } else { Err(problems) }
+}
+
+/// The references of a schema, given the ids of the files that it names; none when one of them has no id.
+fn referred(wanted: &Wanted, known: &BTreeMap<Arc<str>, u32>) -> Option<Vec<Reference>> {
+    let one = |named: &Named| {
+        Some(Reference {
+            name: named.name.clone(),
+            subject: named.subject.clone(),
+            id: *known.get(&named.path)?,
+        })
+    };
+    wanted.references.iter().map(one).collect()
 }
 
 // === impl Ids ===
@@ -192,7 +144,7 @@ impl Ids {
                     "{FOLDER}{file} was changed: a text that was registered never changes; put it back"
                 ));
             }
-            if derived(schema.kind, &schema.text, schema.salt) != Some(id) {
+            if derived(&schema) != Some(id) {
                 say(format!("id {id} was not made from {FOLDER}{file}: ids are never given out by hand"));
             }
             if ids.schemas.insert(id, schema).is_some() {
@@ -213,6 +165,17 @@ impl Ids {
             }
             ids.subjects.insert(subject.clone(), listed);
         }
+        for (id, schema) in &ids.schemas {
+            for reference in &schema.references {
+                let is_listed = |versions: &Vec<u32>| versions.contains(&reference.id);
+                if !ids.schemas.contains_key(&reference.id) || !ids.subjects.get(&reference.subject).is_some_and(is_listed) {
+                    problems.push(format!(
+                        "id {id} names id {}, which is no version of `{}`",
+                        reference.id, reference.subject
+                    ));
+                }
+            }
+        }
         match problems.is_empty() {
             true => Ok(Some(ids)),
             false => Err(problems.into_iter().map(wrong).collect()),
@@ -223,11 +186,14 @@ impl Ids {
     /// a subject come back in front of a new one, so that a number never means another schema. Answers how many schemas and versions are new.
     pub fn record(&mut self, wanted: &[Wanted], past: &Recorded) -> (usize, usize) {
         let (mut schemas, mut versions) = (0, 0);
+        let mut known = BTreeMap::new();
         for one in wanted {
-            let id = self.find(one.kind, &one.text).unwrap_or_else(|| {
+            let references = referred(one, &known).expect("what is named comes before what names it");
+            let id = self.find(one.kind, &one.text, &references).unwrap_or_else(|| {
                 schemas += 1;
-                self.add(one.kind, &one.text, past)
+                self.add(one, references, past)
             });
+            known.insert(one.path.clone(), id);
             let listed = self.subjects.entry(one.subject.clone()).or_default();
             if listed.contains(&id) {
                 continue;
@@ -240,16 +206,34 @@ impl Ids {
                 versions += 1;
                 listed.push(id);
             }
-            let missing = listed.iter().filter(|id| !self.schemas.contains_key(id));
-            let restored: Vec<(u32, Schema)> = missing.filter_map(|id| Some((*id, past.schema(*id)?.clone()))).collect();
-            self.schemas.extend(restored);
+            let listed = listed.clone();
+            self.restore(listed, past);
         }
         (schemas, versions)
     }
 
-    /// The id of that very text.
-    pub fn find(&self, kind: EventSchemaKind, text: &str) -> Option<u32> {
-        let same = |(_, schema): &(&u32, &Schema)| schema.kind == kind && *schema.text == *text;
+    /// Brings back schemas that a revert took away, with what they name and the versions by which that is found.
+    fn restore(&mut self, mut open: Vec<u32>, past: &Recorded) {
+        while let Some(id) = open.pop() {
+            if self.schemas.contains_key(&id) {
+                continue;
+            }
+            let Some(schema) = past.schema(id) else { continue };
+            self.schemas.insert(id, schema.clone());
+            for reference in &schema.references {
+                let listed = self.subjects.entry(reference.subject.clone()).or_default();
+                let before = past.versions(&reference.subject);
+                if !listed.contains(&reference.id) && before.starts_with(listed) {
+                    *listed = before.to_vec();
+                }
+                open.extend(listed.iter());
+            }
+        }
+    }
+
+    /// The id of that very text with those very references.
+    pub fn find(&self, kind: EventSchemaKind, text: &str, references: &[Reference]) -> Option<u32> {
+        let same = |(_, schema): &(&u32, &Schema)| schema.kind == kind && *schema.text == *text && schema.references == references;
         self.schemas.iter().find(same).map(|(id, _)| *id)
     }
 
@@ -264,20 +248,20 @@ impl Ids {
         files
     }
 
-    fn add(&mut self, kind: EventSchemaKind, text: &Arc<str>, past: &Recorded) -> u32 {
-        let mut salt = 0;
+    fn add(&mut self, wanted: &Wanted, references: Vec<Reference>, past: &Recorded) -> u32 {
+        let mut schema = Schema {
+            kind: wanted.kind,
+            salt: 0,
+            text: wanted.text.clone(),
+            references,
+        };
         loop {
-            let schema = Schema {
-                kind,
-                salt,
-                text: text.clone(),
-            };
             let is_free = |id: &u32| !self.schemas.contains_key(id) && past.schema(*id).is_none_or(|there| *there == schema);
-            if let Some(id) = derived(kind, text, salt).filter(is_free) {
+            if let Some(id) = derived(&schema).filter(is_free) {
                 self.schemas.insert(id, schema);
                 return id;
             }
-            salt += 1;
+            schema.salt += 1;
         }
     }
 
@@ -292,6 +276,10 @@ impl Ids {
             if schema.salt > 0 {
                 entry["salt"] = schema.salt.into();
             }
+            if !schema.references.is_empty() {
+                let written = |one: &Reference| json!({"name": one.name, "subject": one.subject, "id": one.id});
+                entry["references"] = schema.references.iter().map(written).collect();
+            }
             entry
         };
         let schemas: Vec<Value> = self.schemas.iter().map(entry).collect();
@@ -300,9 +288,18 @@ impl Ids {
     }
 }
 
-/// The id of a schema: the first 31 bits of a hash over kind and text. None for 0, which serializers take for no id.
-fn derived(kind: EventSchemaKind, text: &str, salt: u32) -> Option<u32> {
-    let hash = sha256_hex(format!("tidegate schema id {salt}\n{}\n{text}", type_name(kind)).as_bytes());
+/// The id of a schema: the first 31 bits of a hash over kind, references and text. None for 0, which serializers take for no id.
+fn derived(schema: &Schema) -> Option<u32> {
+    let (salt, kind) = (schema.salt, type_name(schema.kind));
+    // Without references nothing stands in their place, so that ids from before there were any stay. The first line tells the two apart.
+    let head = match schema.references.as_slice() {
+        [] => format!("tidegate schema id {salt}"),
+        some => {
+            let pairs: Vec<Value> = some.iter().map(|one| json!([one.name, one.id])).collect();
+            format!("tidegate schema id {salt} {}", Value::Array(pairs))
+        }
+    };
+    let hash = sha256_hex(format!("{head}\n{kind}\n{}", schema.text).as_bytes());
     let bits = u32::from_str_radix(&hash[..8], 16).expect("these are eight hex digits") >> 1;
     (bits != 0).then_some(bits)
 }
@@ -330,43 +327,29 @@ fn entry_of<'f>(entry: &Value, text: &impl Fn(&str) -> Option<&'f str>) -> Optio
     };
     let file = entry["file"].as_str().filter(|name| **name == file_name(id, kind))?;
     let text = text(&format!("{FOLDER}{file}"))?;
+    let references = match &entry["references"] {
+        Value::Null => Vec::new(),
+        list => list.as_array()?.iter().map(reference_of).collect::<Option<_>>()?,
+    };
     let schema = Schema {
         kind,
         salt,
         text: text.into(),
+        references,
     };
     Some((id, schema, file.to_owned()))
 }
 
-fn as_id(value: &Value) -> Option<u32> {
-    u32::try_from(value.as_u64()?).ok().filter(|id| *id > 0 && *id <= i32::MAX as u32)
+fn reference_of(entry: &Value) -> Option<Reference> {
+    Some(Reference {
+        name: entry["name"].as_str()?.to_owned(),
+        subject: entry["subject"].as_str()?.to_owned(),
+        id: as_id(&entry["id"])?,
+    })
 }
 
-/// Full name of an Avro record or a Protobuf message.
-fn record_name(bound: &BoundObject, kind: EventSchemaKind, text: &str) -> String {
-    let object = bound.object();
-    let named = match kind {
-        EventSchemaKind::Protobuf => object
-            .settings
-            .event_schema
-            .as_ref()
-            .and_then(|schema| schema.message.as_ref())
-            .map(ToString::to_string),
-        EventSchemaKind::Avro => serde_json::from_str::<Value>(text).ok().and_then(|schema| {
-            let name = schema["name"].as_str()?;
-            Some(
-                match schema["namespace"]
-                    .as_str()
-                    .filter(|space| !space.is_empty() && !name.contains('.'))
-                {
-                    Some(space) => format!("{space}.{name}"),
-                    None => name.to_owned(),
-                },
-            )
-        }),
-        EventSchemaKind::JsonSchema => None,
-    };
-    named.unwrap_or_else(|| object.name.to_string())
+fn as_id(value: &Value) -> Option<u32> {
+    u32::try_from(value.as_u64()?).ok().filter(|id| *id > 0 && *id <= i32::MAX as u32)
 }
 
 fn brief(entry: &Value) -> String {
@@ -385,27 +368,5 @@ fn wrong(problem: String) -> Diagnostic {
         },
         problem,
         help: "put the file back as it was committed, then run `tidegate registry ids`".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn imports_count_wherever_they_stand_in_a_line() {
-        let alone = |text: &str| is_alone(EventSchemaKind::Protobuf, text);
-        assert!(alone(
-            "syntax = \"proto3\"; import \"google/protobuf/timestamp.proto\"; message A { int64 id = 1; }"
-        ));
-        assert!(alone(
-            "syntax = \"proto3\"; // import \"other.proto\";\nmessage A { int64 id = 1; }"
-        ));
-        assert!(!alone(
-            "syntax = \"proto3\"; package shop; import \"other.proto\"; message A { Other id = 1; }"
-        ));
-        assert!(!alone(
-            "syntax = \"proto3\"; import /* x */\n public\n \"other.proto\"; message A { int64 id = 1; }"
-        ));
     }
 }

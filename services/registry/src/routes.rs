@@ -238,7 +238,7 @@ pub const CONFLUENT: &[Route] = &[
     theirs(
         "GET",
         "/subjects/{subject}/versions/{version}/referencedby",
-        "Ids of schemas that refer to it; always none",
+        "Ids of schemas that name it",
         &[],
         confluent::referenced_by,
     ),

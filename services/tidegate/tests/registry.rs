@@ -12,6 +12,8 @@ mod history;
 mod oidc;
 #[path = "registry/proof.rs"]
 mod proof;
+#[path = "registry/references.rs"]
+mod references;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -11,6 +11,7 @@ mod document;
 #[cfg(feature = "json-schema")]
 mod json;
 mod protobuf;
+pub mod references;
 
 use sha2::{Digest as _, Sha256};
 use tidegate_contract::model::{Encoding, ObjectSettings};
@@ -47,7 +48,7 @@ impl EventSchema {
     /// What the settings name; the problems say why it cannot be enforced.
     pub(crate) fn compile(settings: &ObjectSettings) -> Result<Option<EventSchema>, Vec<Diagnostic>> {
         let Some(named) = &settings.event_schema else { return Ok(None) };
-        let Some(text) = named.text() else {
+        if named.text().is_none() {
             let problem = format!("the file `schemas/{}` is not at hand", named.path);
             let help = "it is looked for in the folder `schemas/` of the same commit or directory";
             return Err(vec![error(codes::EVENT_SCHEMA_FILE, &named.location, problem, help)]);
@@ -73,13 +74,9 @@ impl EventSchema {
                 "an Avro schema of the whole event cannot describe the rows of change events",
                 "leave `eventSchema` out: rows of change events are held to the contract's properties",
             ),
-            EventSchemaKind::Avro => match AvroSchema::parse(text, &named.path) {
-                Ok(schema) => Ok(Some(EventSchema::Avro(schema))),
-                Err(problem) => {
-                    let problem = format!("`schemas/{}` is no Avro schema: {problem}", named.path);
-                    Err(vec![error(codes::EVENT_SCHEMA, &named.location, problem, "")])
-                }
-            },
+            EventSchemaKind::Avro => AvroSchema::compile(&named.folder, &named.path, &named.location)
+                .map(|schema| Some(EventSchema::Avro(schema)))
+                .map_err(|problem| vec![problem]),
             EventSchemaKind::Protobuf if settings.encodings.is_empty() || !all(is_protobuf) => misfit(
                 "a Protobuf message judges Protobuf data, and the object accepts other encodings (JSON is not taken for Protobuf's JSON form)",
                 "accept `encodings: [protobuf]` or `[confluent-protobuf]`, or name a JSON Schema",

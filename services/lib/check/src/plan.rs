@@ -5,6 +5,8 @@ use std::sync::Arc;
 use tidegate_contract::model::{CdcFormat, Encoding};
 use tidegate_contract::{ContractRef, Location, OnFailure, Status};
 
+use crate::event_schema::EventSchema;
+
 mod at_once;
 mod change;
 mod checks;
@@ -65,7 +67,7 @@ pub struct Plan {
     /// Where the object stands in its file.
     pub location: Location,
     /// What the contract names beside its own clauses, and where.
-    pub event_schema: Option<(crate::event_schema::EventSchema, Location)>,
+    pub event_schema: Option<(EventSchema, Location)>,
     /// What is checked at each node, parallel to `nodes`.
     pub(crate) checks: Vec<Check>,
     /// The shortest ways to see that a value is valid, parallel to `nodes`.
@@ -153,6 +155,16 @@ pub enum LeafType {
 // === impl Plan ===
 
 impl Plan {
+    /// Every schema file that takes part in judging values and keys, (path below `schemas/`, SHA-256 in hex).
+    pub fn schema_files(&self) -> Vec<(String, String)> {
+        schema_files(self.event_schema.as_ref(), self.outside.as_deref())
+    }
+
+    /// Those of them that judge keys.
+    pub fn key_schema_files(&self) -> &[(String, String)] {
+        of_key(self.outside.as_deref()).map_or(&[], |(schema, _)| schema.files())
+    }
+
     /// Whether the partition halts in front of a record that this plan refuses: its contract is enforced on events (active or deprecated),
     /// and its `onFailure` says so.
     pub fn halts_on_failure(&self) -> bool {
@@ -163,4 +175,13 @@ impl Plan {
     pub fn switched_off(&self, now: i64) -> impl Iterator<Item = &Arc<str>> {
         self.off.iter().filter(move |(_, until)| now < *until).map(|(rule, _)| rule)
     }
+}
+
+fn schema_files(of_values: Option<&(EventSchema, Location)>, outside: Option<&Outside>) -> Vec<(String, String)> {
+    let files = |(schema, _): &(EventSchema, Location)| schema.files().to_vec();
+    of_values.into_iter().chain(of_key(outside)).flat_map(files).collect()
+}
+
+fn of_key(outside: Option<&Outside>) -> Option<&(EventSchema, Location)> {
+    outside?.key.as_ref()?.plan.event_schema.as_ref()
 }

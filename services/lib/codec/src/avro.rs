@@ -20,6 +20,7 @@ mod reader;
 mod resolve;
 mod schema;
 
+pub use compile::defined_name;
 pub use layout::{Branches, Fields, Layout, Part};
 pub use reader::AvroReader;
 pub use resolve::{Mismatch, Shape, resolves};

@@ -15,6 +15,8 @@ use crate::snapshot::ContractFile;
 
 /// The folder that holds event schemas, with the slash behind it.
 pub const FOLDER: &str = "schemas/";
+/// Below it, copies of what was registered once (`schemas/formats/schema-ids.md`): references never lead there.
+pub const REGISTERED: &str = "registered/";
 
 /// The setting `eventSchema` of an object.
 #[derive(Debug, Clone)]
@@ -107,6 +109,12 @@ impl fmt::Debug for SchemaFolder {
 // === impl ObjectSettings ===
 
 impl ObjectSettings {
+    /// Schema files that the object names: that of values, that of keys.
+    pub fn event_schemas(&self) -> impl Iterator<Item = &EventSchema> {
+        let of_key = self.key.as_ref().and_then(|key| key.event_schema.as_ref());
+        self.event_schema.iter().chain(of_key)
+    }
+
     /// Full name of the message that bare Protobuf is, however the contract names it.
     pub fn bare_message(&self) -> Option<&Arc<str>> {
         let of_schema = self.event_schema.as_ref().and_then(|schema| schema.message.as_ref());
@@ -120,7 +128,10 @@ impl Contract {
     /// Gives event schemas their files. Each file that is named and not there is an error: the contract must not be used then.
     pub fn attach_schemas(&mut self, folder: &Arc<SchemaFolder>) -> Vec<Diagnostic> {
         let mut problems = Vec::new();
-        let named = self.objects.iter_mut().filter_map(|object| object.settings.event_schema.as_mut());
+        let named = self.objects.iter_mut().flat_map(|object| {
+            let of_key = object.settings.key.as_mut().and_then(|key| key.event_schema.as_mut());
+            object.settings.event_schema.iter_mut().chain(of_key)
+        });
         for schema in named {
             schema.folder = folder.clone();
             if schema.text().is_none() {
@@ -196,6 +207,46 @@ mod tests {
             let schema = contract(setting).0.unwrap().objects[0].settings.event_schema.clone().unwrap();
             assert_eq!((&*schema.path, schema.kind, schema.message.as_deref()), (path, kind, message));
             assert_eq!((schema.location.line, &*schema.location.file), (10, "a.odcs.yaml"));
+        }
+    }
+
+    #[test]
+    fn a_key_names_an_avro_schema_for_avro_alone() {
+        let key = |key: &str, more: &str| {
+            let text = format!(
+                "apiVersion: v3.2.0\nkind: DataContract\nid: a\nversion: \"1.0.0\"\nstatus: active\nschema:\n  - name: t\n    \
+                 physicalType: topic\n    customProperties:\n      - {{property: key, vendor: tidegate, value: {{{key}}}}}\n{more}    \
+                 properties:\n      - {{name: x, logicalType: integer, primaryKey: true}}\n"
+            );
+            crate::parse("a.odcs.yaml", &text)
+        };
+        let mut contract = key("encoding: avro, eventSchema: shop/key.avsc", "").0.unwrap();
+        let named: Vec<_> = contract.objects[0]
+            .settings
+            .event_schemas()
+            .map(|schema| schema.path.to_string())
+            .collect();
+        assert_eq!(named, ["shop/key.avsc"]);
+        let problems = contract.attach_schemas(&Arc::default());
+        assert_eq!((problems[0].code, problems[0].location.line), ("TG0155", 10));
+        assert!(
+            contract
+                .attach_schemas(&Arc::new(SchemaFolder::from_texts([("shop/key.avsc", "\"long\"")])))
+                .is_empty()
+        );
+
+        let cdc = "      - {property: cdc, vendor: tidegate, value: debezium}\n";
+        for (setting, more, said) in [
+            ("encoding: string, eventSchema: key.avsc", "", "written otherwise"),
+            ("eventSchema: key.avsc", "", "written otherwise"),
+            ("encoding: avro, eventSchema: key.json", "", "is an Avro schema"),
+            ("encoding: avro, eventSchema: 'key.proto#K'", "", "is an Avro schema"),
+            ("encoding: avro, eventSchema: ../key.avsc", "", "plain path"),
+            ("encoding: avro, eventSchema: key.avsc", cdc, "change events"),
+        ] {
+            let (contract, problems) = key(setting, more);
+            let is_said = |one: &Diagnostic| one.problem.contains(said) && one.location.line == 10;
+            assert!(contract.is_none() && problems.iter().any(is_said), "{setting}: {problems:?}");
         }
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::diagnostic::Location;
+use crate::event_schema::EventSchema;
 use crate::model::{Encoding, Property};
 
 /// What the key of a record must be. (`key`)
@@ -15,6 +16,8 @@ pub struct KeySettings {
     pub required: bool,
     /// What it holds.
     pub shape: KeyShape,
+    /// The Avro schema that keys must be readable as. (`eventSchema`)
+    pub event_schema: Option<EventSchema>,
     /// Where.
     pub location: Location,
 }

@@ -100,19 +100,21 @@ pub fn content_hash(contract: &Contract) -> String {
     let mut hash = Sha256::new();
     hash.update(canonical::text_of(&contract.document, &|key| key != "status"));
     for (index, object) in contract.objects.iter().enumerate() {
-        let Some(schema) = &object.settings.event_schema else { continue };
-        // Every file that takes part in judging; where it does not compile, the named one.
-        let files = tidegate_check::compile(contract, index)
-            .ok()
-            .and_then(|plan| plan.event_schema)
-            .map(|(schema, _)| schema.files().to_vec());
-        match files {
-            Some(files) => {
-                for (path, sha256) in files {
+        if object.settings.event_schemas().next().is_none() {
+            continue;
+        }
+        // Every file that takes part in judging; where it does not compile, the named ones.
+        match tidegate_check::compile(contract, index) {
+            Ok(plan) => {
+                for (path, sha256) in plan.schema_files() {
                     hash.update(format!("\n{path:?} {sha256}"));
                 }
             }
-            None => hash.update(format!("\n{:?} {:?}", schema.path, schema.text())),
+            Err(_) => {
+                for schema in object.settings.event_schemas() {
+                    hash.update(format!("\n{:?} {:?}", schema.path, schema.text()));
+                }
+            }
         }
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()

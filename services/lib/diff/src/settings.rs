@@ -187,7 +187,6 @@ impl Walk<'_> {
     }
 
     fn event_schema(&mut self, old: &SchemaObject, new: &SchemaObject) {
-        let files = |contract, object: &SchemaObject| schema_files(contract, object);
         let said = match (&old.settings.event_schema, &new.settings.event_schema) {
             (None, None) => return,
             (None, Some(schema)) => {
@@ -200,7 +199,7 @@ impl Walk<'_> {
             }
             (Some(before), Some(now)) => {
                 let same_name = before.path == now.path && before.message == now.message;
-                match (files(self.old, old), files(self.new, new)) {
+                match (schema_files(self.old, old, false), schema_files(self.new, new, false)) {
                     (Some(from), Some(to)) if from == to => {
                         if same_name {
                             return;
@@ -223,12 +222,16 @@ impl Walk<'_> {
     }
 }
 
-/// Hashes of every file that takes part in judging by the event schema; the schema itself may lie anywhere.
-fn schema_files(contract: &tidegate_contract::Contract, object: &SchemaObject) -> Option<Vec<String>> {
+/// Hashes of every file that takes part in judging by the event schema of values, or of keys; the schema itself may lie anywhere.
+pub(crate) fn schema_files(contract: &tidegate_contract::Contract, object: &SchemaObject, of_key: bool) -> Option<Vec<String>> {
     let at = contract.objects.iter().position(|other| std::ptr::eq(other, object))?;
     let plan = tidegate_check::compile(contract, at).ok()?;
-    let (schema, _) = plan.event_schema?;
-    Some(schema.files().iter().map(|(_, sha256)| sha256.clone()).collect())
+    let files = if of_key {
+        plan.key_schema_files()
+    } else {
+        plan.event_schema.as_ref()?.0.files()
+    };
+    Some(files.iter().map(|(_, sha256)| sha256.clone()).collect())
 }
 
 /// Pointer of one of our settings; where it is not written, of the object.

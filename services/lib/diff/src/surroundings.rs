@@ -10,6 +10,7 @@ use crate::compare::{Said, Walk};
 use crate::fields::refuses;
 use crate::property::Role;
 use crate::semver::Bump;
+use crate::settings::schema_files;
 use crate::text::patterns;
 
 // === impl Walk ===
@@ -49,6 +50,7 @@ impl Walk<'_> {
             self.setting("key", said, old, new);
         }
         self.key_shape(before, now, old, new);
+        self.key_schema(before, now, old, new);
     }
 
     fn key_shape(&mut self, before: &KeySettings, now: &KeySettings, old: &SchemaObject, new: &SchemaObject) {
@@ -80,6 +82,34 @@ impl Walk<'_> {
                 self.setting("key", said.bump(Bump::Major), old, new);
             }
         }
+    }
+
+    fn key_schema(&mut self, before: &KeySettings, now: &KeySettings, old: &SchemaObject, new: &SchemaObject) {
+        let said = match (&before.event_schema, &now.event_schema) {
+            (None, None) => return,
+            (None, Some(schema)) => {
+                let sentence = format!("keys must also be written so that `schemas/{}` reads them", schema.path);
+                Said::values("key", "key", Grade::Tightens, sentence)
+            }
+            (Some(schema), None) => {
+                let sentence = format!("keys need not be written so that `schemas/{}` reads them any more", schema.path);
+                Said::values("key", "key", Grade::Loosens, sentence).bump(Bump::Major)
+            }
+            (Some(earlier), Some(schema)) => match (schema_files(self.old, old, true), schema_files(self.new, new, true)) {
+                (Some(from), Some(to)) if from == to => {
+                    if earlier.path == schema.path {
+                        return;
+                    }
+                    Said::text("key", "key", "the schema of keys has another name and the same text")
+                }
+                (None, None) if earlier.path == schema.path && earlier.text() == schema.text() => return,
+                _ => {
+                    let sentence = format!("what `schemas/{}` reads is not what `schemas/{}` read", schema.path, earlier.path);
+                    Said::values("key", "key", Grade::Undetermined, sentence)
+                }
+            },
+        };
+        self.setting("key", said, old, new);
     }
 
     fn headers(&mut self, old: &SchemaObject, new: &SchemaObject) {

@@ -408,6 +408,17 @@ fn settings_and_surroundings() {
         "property: key, value: {encoding: string, logicalType: string, logicalTypeOptions: {maxLength: 2}}",
         ("maxLength", Tightens, Tightens, Major),
     );
+    let key = |schema: &str| format!("property: key, value: {{encoding: avro, logicalType: string{schema}}}");
+    check(
+        &with(&[&key("")]),
+        &with(&[&key(", eventSchema: key.avsc")]),
+        &[("key", Tightens, Tightens, Major)],
+    );
+    check(
+        &with(&[&key(", eventSchema: key.avsc")]),
+        &with(&[&key(", eventSchema: other.avsc")]),
+        &[("key", Undetermined, Undetermined, Major)],
+    );
     let header = |clause: &str| format!("property: requiredHeaders, value: [{{name: h{clause}}}]");
     check(&none, &with(&[&header("")]), &[("requiredHeaders", Tightens, Tightens, Major)]);
     check(

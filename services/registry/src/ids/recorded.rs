@@ -95,11 +95,12 @@ impl Recorded {
 
 /// Whether the id that a schema would have had with a smaller salt is another schema's, or none at all.
 fn is_taken(salt: u32, schema: &Schema, known: &[&BTreeMap<u32, Schema>]) -> bool {
-    let Some(id) = derived(schema.kind, &schema.text, salt) else {
+    let salted = Schema { salt, ..schema.clone() };
+    let Some(id) = derived(&salted) else {
         return true;
     };
     known
         .iter()
         .filter_map(|schemas| schemas.get(&id))
-        .any(|other| (other.kind, &other.text) != (schema.kind, &schema.text))
+        .any(|other| (other.kind, &other.text, &other.references) != (schema.kind, &schema.text, &schema.references))
 }

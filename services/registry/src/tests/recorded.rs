@@ -13,7 +13,15 @@ fn salted(schema: &str, salt: u32) -> Vec<ContractFile> {
     let id = u32::from_str_radix(&hash[..8], 16).unwrap() >> 1;
     let mut ids = Ids::default();
     let text = schema.into();
-    ids.schemas.insert(id, crate::ids::Schema { kind, salt, text });
+    ids.schemas.insert(
+        id,
+        crate::ids::Schema {
+            kind,
+            salt,
+            text,
+            references: Vec::new(),
+        },
+    );
     ids.subjects.insert("orders-value".to_owned(), vec![id]);
     files.extend(ids.files().into_iter().map(|(path, text)| file(&path, text)));
     files

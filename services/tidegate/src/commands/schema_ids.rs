@@ -33,8 +33,8 @@ fn ids(args: &IdsArgs) -> anyhow::Result<Exit> {
     };
     for one in left_out(&snapshot) {
         eprintln!(
-            "note: {}: the event schema of `{}` refers to other files and gets no id",
-            one.location, one.subject
+            "note: {}: the event schema of `{}` gets no id: {}",
+            one.location, one.subject, one.why
         );
     }
     let wanted = wanted(&snapshot);

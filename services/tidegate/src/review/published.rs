@@ -54,7 +54,11 @@ impl Enforced {
             if !contract.status.is_enforced() {
                 return;
             }
-            if contract.objects.iter().any(|object| object.settings.event_schema.is_some()) {
+            if contract
+                .objects
+                .iter()
+                .any(|object| object.settings.event_schemas().next().is_some())
+            {
                 match read(commit) {
                     Ok(reading) if contract.attach_schemas(&Arc::new(SchemaFolder::new(&reading.files))).is_empty() => {}
                     // It did not load, so it was not published by this commit.

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use tidegate_codec::avro::{Mismatch, Schema, Shape, resolves};
+use tidegate_contract::{Diagnostic, Location, SchemaFolder};
 
-use super::sha256;
+use super::references::{Unresolved, gather_avro};
+use super::{error, sha256};
+use crate::plan::codes;
 
 /// Answers about writers' schemas that a judge keeps. A topic has a handful of them.
 const KEPT_MAX: usize = 64;
@@ -14,7 +17,7 @@ const KEPT_MAX: usize = 64;
 pub struct AvroSchema {
     schema: Arc<Schema>,
     shape: Arc<Shape>,
-    files: [(String, String); 1],
+    files: Vec<(String, String)>,
 }
 
 /// Answers that were worked out already, by the two schemas themselves. One a judge, so no two threads share it.
@@ -34,12 +37,27 @@ struct Kept {
 // === impl AvroSchema ===
 
 impl AvroSchema {
-    /// Compiles the text of the file at `path` below `schemas/`. It must be complete in itself.
-    pub(super) fn parse(text: &str, path: &str) -> Result<AvroSchema, String> {
+    /// Compiles the file at `path` below `schemas/` with the files that define the types which it names. `named` is where the contract names
+    /// it.
+    pub(super) fn compile(folder: &SchemaFolder, path: &str, named: &Location) -> Result<AvroSchema, Diagnostic> {
+        let text = folder.get(path).expect("the file is there before it is compiled");
+        let gathered = gather_avro(folder, path).map_err(|unresolved| told(folder, unresolved, named))?;
+        let references: Vec<(&str, &str)> = gathered.iter().map(|(name, _, text)| (name.as_str(), *text)).collect();
+        let refused = |problem: String| {
+            error(
+                codes::EVENT_SCHEMA,
+                named,
+                format!("`schemas/{path}` is no Avro schema: {problem}"),
+                "",
+            )
+        };
+        let mut files: Vec<(String, String)> = gathered.iter().map(|(_, path, text)| (path.to_string(), sha256(text))).collect();
+        files.push((path.to_owned(), sha256(text)));
+        files.sort();
         Ok(AvroSchema {
-            schema: Arc::new(Schema::parse(text, &[])?),
-            shape: Arc::new(Shape::parse(text, &[])?),
-            files: [(path.to_owned(), sha256(text))],
+            schema: Arc::new(Schema::parse(text, &references).map_err(refused)?),
+            shape: Arc::new(Shape::parse(text, &references).map_err(refused)?),
+            files,
         })
     }
 
@@ -51,6 +69,31 @@ impl AvroSchema {
     pub(super) fn files(&self) -> &[(String, String)] {
         &self.files
     }
+}
+
+/// Said at the line of the file that names it, else where the contract names the file.
+fn told(folder: &SchemaFolder, unresolved: Unresolved, named: &Location) -> Diagnostic {
+    let Unresolved { path, name, problem, help } = unresolved;
+    let place = name.and_then(|name| {
+        let simple = name.rsplit('.').next().unwrap_or_default();
+        let written = |name: &str| {
+            let quoted = format!("\"{name}\"");
+            let mut lines = folder.get(&path)?.lines().enumerate();
+            lines.find_map(|(line, text)| Some((line + 1, text[..text.find(&quoted)?].chars().count() + 1)))
+        };
+        written(&name).or_else(|| written(simple))
+    });
+    let Some((line, column)) = place else {
+        return error(codes::EVENT_SCHEMA, named, problem, &help);
+    };
+    let one_based = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let place = Location {
+        file: format!("schemas/{path}").into(),
+        line: one_based(line),
+        column: one_based(column),
+        pointer: "".into(),
+    };
+    error(codes::EVENT_SCHEMA, &place, problem, &help)
 }
 
 // === impl Resolutions ===
@@ -97,10 +140,16 @@ mod tests {
 
     #[test]
     fn answers_are_kept_apart_and_bounded() {
-        let (wide, narrow) = (
-            AvroSchema::parse(&record("long"), "w").unwrap(),
-            AvroSchema::parse(&record("int"), "n").unwrap(),
-        );
+        let compiled = |of: &str| {
+            let named = Location {
+                file: "a.odcs.yaml".into(),
+                line: 1,
+                column: 1,
+                pointer: "".into(),
+            };
+            AvroSchema::compile(&SchemaFolder::from_texts([("a.avsc", record(of).as_str())]), "a.avsc", &named).unwrap()
+        };
+        let (wide, narrow) = (compiled("long"), compiled("int"));
         let mut resolutions = Resolutions::default();
         let writer = Arc::new(Schema::parse(&record("long"), &[]).unwrap());
         for _ in 0..2 {

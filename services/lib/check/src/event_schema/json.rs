@@ -8,6 +8,7 @@ mod broken;
 mod chain;
 mod files;
 mod place;
+mod references;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -23,6 +24,7 @@ pub(crate) use broken::Unsent;
 use super::document;
 use crate::plan::codes;
 use files::Files;
+pub(super) use references::references;
 
 /// Bytes of one compiled pattern, and of the cache that it may fill while matching.
 const PATTERN_BYTES_MAX: usize = 1 << 20;

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use tidegate_codec::cdc;
 use tidegate_codec::framing::{self, Framed, Part};
-use tidegate_codec::{AvroReader, DecodeFailure, Detail, JsonReader, Reader, Token};
+use tidegate_codec::{AvroReader, DecodeFailure, Detail, JsonReader, Reader, Token, avro, cdc};
 use tidegate_contract::Severity;
 use tidegate_contract::surroundings::KeyEncoding;
 
 use super::walk::{Mode, Source, Stop};
 use super::{Image, Judge, Surroundings, need};
+use crate::event_schema::EventSchema;
 use crate::input::{Input, Known, SchemaLookup, SchemaNeed};
 use crate::plan::{KeyPlan, Kind, LeafType};
 use crate::verdict::{Facts, Reason, Verdict, Violation};
@@ -55,7 +55,12 @@ impl Judge {
                             let mut reader = cdc::key_avro(&schema, datum, bytes.len() - datum.len());
                             self.walk_key(key, input, topic, false, &mut reader)
                         }
-                        Known::Avro(schema) => self.walk_key_in(key, input, topic, AvroReader::new(&schema, datum)),
+                        Known::Avro(schema) => {
+                            if let Some(mismatch) = self.key_mismatch(key, &schema) {
+                                return Ok(vec![mismatch]);
+                            }
+                            self.walk_key_in(key, input, topic, AvroReader::new(&schema, datum))
+                        }
                     }
                 }
                 Ok(_) => return Ok(vec![whole(key, "framing", Some(Detail::UnknownFraming))]),
@@ -83,6 +88,19 @@ impl Judge {
             }
         }
         Ok(violations)
+    }
+
+    /// The key was written with a schema that does not resolve to the one that the contract names.
+    fn key_mismatch(&mut self, key: &KeyPlan, writer: &Arc<avro::Schema>) -> Option<Violation> {
+        let Some((EventSchema::Avro(schema), location)) = &key.plan.event_schema else {
+            return None;
+        };
+        let mismatch = self.resolutions.ask(schema, writer).err()?;
+        Some(Violation {
+            pointer: format!("{PREFIX}{}", mismatch.pointer),
+            location: location.clone(),
+            ..whole(key, "schema:avro", Some(Detail::SchemaMismatch))
+        })
     }
 
     fn walk_key_in<'b>(&mut self, key: &KeyPlan, input: &Input<'_>, topic: &str, mut reader: impl Source<'b>) -> Result<(), Stop> {

@@ -122,7 +122,7 @@ pub fn compile(contract: &Contract, object: usize) -> Result<Plan, Vec<Diagnosti
         fingerprint: fingerprint(
             contract,
             object,
-            event_schema.as_ref().map_or(&[], |(schema, _)| schema.files()),
+            &super::schema_files(event_schema.as_ref(), outside.as_deref()),
             reads_version,
         ),
         location: object.location.clone(),

@@ -101,6 +101,7 @@ fn key_plan(contract: &Contract, object: &SchemaObject, key: &KeySettings) -> Re
         } else {
             object.settings.unknown_fields
         },
+        event_schema: key.event_schema.clone(),
         ..ObjectSettings::default()
     };
     let row = SchemaObject {

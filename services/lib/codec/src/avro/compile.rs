@@ -376,8 +376,17 @@ fn scale(object: &Map<String, Value>) -> Option<i32> {
 
 /// Full name of the record that the text defines; the namespace is part of the name, or stands beside it.
 fn record_name(text: &str) -> Option<Box<str>> {
+    name_of(text, &["record"])
+}
+
+/// Full name of the record, enum or fixed type that a text defines at its top (Avro specification, "Names"); none for any other text.
+pub fn defined_name(text: &str) -> Option<Box<str>> {
+    name_of(text, &["record", "error", "enum", "fixed"])
+}
+
+fn name_of(text: &str, kinds: &[&str]) -> Option<Box<str>> {
     let schema: Value = serde_json::from_str(text).ok()?;
-    if schema.get("type")?.as_str()? != "record" {
+    if !kinds.contains(&schema.get("type")?.as_str()?) {
         return None;
     }
     let name = schema.get("name")?.as_str()?;

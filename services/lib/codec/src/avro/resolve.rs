@@ -81,6 +81,22 @@ impl Shape {
         Ok(shape)
     }
 
+    /// Names that the schema uses and neither it nor its references define, in the order in which they are used, each once: the full name,
+    /// and the name as it is written, which is another where a namespace is around it.
+    pub fn undefined(&self) -> Vec<(&str, &str)> {
+        let mut found: Vec<(&str, &str)> = Vec::new();
+        for one in &self.types {
+            if let Type::Named(full, written) = one
+                && !self.names.contains_key(full)
+                && !self.names.contains_key(written)
+                && !found.iter().any(|(known, _)| known == full)
+            {
+                found.push((full, written));
+            }
+        }
+        found
+    }
+
     fn document(&mut self, text: &str) -> Result<usize, String> {
         // Registries hand out a primitive without quotes, too.
         let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.trim().to_owned()));

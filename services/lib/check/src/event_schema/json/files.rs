@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jsonschema::{Retrieve, Uri};
 use serde_json::Value;
+use tidegate_contract::event_schema::REGISTERED;
 use tidegate_contract::{EventSchemaKind, SchemaFolder};
 
 use super::{Shared, bounded_references, parse};
@@ -31,7 +32,7 @@ struct State {
     /// Files that were referred to, by path.
     used: BTreeMap<Arc<str>, Value>,
     /// `$id` to path, of every JSON file; made when the first reference asks for it.
-    ids: Option<BTreeMap<String, Arc<str>>>,
+    ids: Option<Ids>,
 }
 
 // === impl Files ===
@@ -63,31 +64,37 @@ impl Files {
     }
 
     fn path_of(&self, uri: &str, state: &mut State) -> Option<Arc<str>> {
-        let below = uri.strip_prefix(&*self.base).map(|path| path.trim_start_matches('/'));
-        if let Some((path, _)) = below.and_then(|path| self.folder.iter().find(|(known, _)| ***known == *path)) {
-            return Some(path.clone());
-        }
-        let ids = state.ids.get_or_insert_with(|| self.ids());
-        ids.get(uri.strip_suffix('#').unwrap_or(uri)).cloned()
+        path_of(&self.folder, &self.base, uri, &mut state.ids)
     }
+}
 
-    /// Of two files with one `$id` the first by path counts; both then have it, so the answer does not depend on who asks.
-    fn ids(&self) -> BTreeMap<String, Arc<str>> {
-        let mut ids = BTreeMap::new();
-        for (path, text) in self
-            .folder
-            .iter()
-            .filter(|(path, _)| EventSchemaKind::of(path) == Some(EventSchemaKind::JsonSchema))
-        {
-            let Ok(document) = parse(path, text) else { continue };
-            let id = document.get("$id").or_else(|| document.get("id")).and_then(Value::as_str);
-            if let Some(id) = id {
-                ids.entry(id.strip_suffix('#').unwrap_or(id).to_owned())
-                    .or_insert_with(|| path.clone());
-            }
-        }
-        ids
+/// `$id` to path.
+pub(super) type Ids = BTreeMap<String, Arc<str>>;
+
+/// The file that an address below `base`, or an `$id`, leads to. `ids` are gathered when the first reference asks for one.
+pub(super) fn path_of(folder: &SchemaFolder, base: &str, uri: &str, ids: &mut Option<Ids>) -> Option<Arc<str>> {
+    let below = uri.strip_prefix(base).map(|path| path.trim_start_matches('/'));
+    if let Some((path, _)) = below.and_then(|path| folder.iter().find(|(known, _)| ***known == *path)) {
+        return Some(path.clone());
     }
+    let ids = ids.get_or_insert_with(|| ids_of(folder));
+    ids.get(uri.strip_suffix('#').unwrap_or(uri)).cloned()
+}
+
+/// Of two files with one `$id` the first by path counts; both then have it, so the answer does not depend on who asks. A copy of what was
+/// registered once has the `$id` of what replaced it, and is never meant.
+fn ids_of(folder: &SchemaFolder) -> Ids {
+    let mut ids = BTreeMap::new();
+    let is_source = |path: &str| EventSchemaKind::of(path) == Some(EventSchemaKind::JsonSchema) && !path.starts_with(REGISTERED);
+    for (path, text) in folder.iter().filter(|(path, _)| is_source(path)) {
+        let Ok(document) = parse(path, text) else { continue };
+        let id = document.get("$id").or_else(|| document.get("id")).and_then(Value::as_str);
+        if let Some(id) = id {
+            ids.entry(id.strip_suffix('#').unwrap_or(id).to_owned())
+                .or_insert_with(|| path.clone());
+        }
+    }
+    ids
 }
 
 impl Retrieve for Files {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::codes;
+use crate::event_schema::{EventSchema, EventSchemaKind};
 use crate::model::{CdcFormat, Encoding, ObjectSettings, Property};
 use crate::nearest::did_you_mean;
 use crate::odcs::shape::{Key, Keys, Shape, check_keys, key, required};
@@ -25,6 +26,7 @@ const KEY_KEYS: &[Key] = &[
     key("logicalTypeOptions", &Shape::AnyMapping),
     key("physicalType", TEXT),
     key("enum", &Shape::List(&Shape::Any)),
+    key("eventSchema", TEXT),
 ];
 static KEY: Keys = Keys {
     what: "the setting `key`",
@@ -34,6 +36,7 @@ static KEY: Keys = Keys {
         ("pattern", "`pattern` belongs under `logicalTypeOptions`"),
         ("columns", "write `properties`"),
         ("type", "write `logicalType`, or `encoding`"),
+        ("schema", "write `eventSchema`"),
     ],
 };
 static HEADER: Keys = Keys {
@@ -126,12 +129,39 @@ impl Reader<'_> {
             );
             return None;
         }
+        let event_schema = match value.get("eventSchema") {
+            Some(at) => Some(self.key_schema(&at, encoding, cdc)?),
+            None => None,
+        };
         Some(KeySettings {
             encoding,
             required: value.flag("required").unwrap_or(true),
             shape,
+            event_schema,
             location: self.problems.location(&value.place()),
         })
+    }
+
+    /// `eventSchema` of the key: as that of values, for Avro alone.
+    fn key_schema(&mut self, value: &At<'_>, encoding: KeyEncoding, cdc: Option<CdcFormat>) -> Option<EventSchema> {
+        let schema = self.read_event_schema(value)?;
+        let (problem, help) = match (schema.kind, encoding) {
+            _ if cdc.is_some() => (
+                "keys of change events are held to their columns, not to a schema of their own",
+                "leave `eventSchema` of the key out",
+            ),
+            (EventSchemaKind::Avro, KeyEncoding::Avro) => return Some(schema),
+            (EventSchemaKind::Avro, _) => (
+                "an Avro schema judges Avro keys, and these are written otherwise",
+                "write `encoding: avro`, or leave `eventSchema` of the key out",
+            ),
+            _ => (
+                "an event schema of a key is an Avro schema",
+                "name a file `.avsc` with `encoding: avro`, or say with `logicalType` or `properties` what the key holds",
+            ),
+        };
+        self.setting_error(value, problem.to_owned(), help.to_owned());
+        None
     }
 
     /// Names of properties of the object, or properties of their own.
