@@ -16,6 +16,7 @@ mod open;
 pub mod options;
 mod runtime;
 pub mod store;
+mod watched;
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ pub use examine::{Examined, examine};
 pub use location::Location;
 pub use open::open;
 pub use options::LakeOptions;
+pub use watched::{Look, Tag, Watched};
 
 #[cfg(doc)]
 use tidegate_flow::{WorldError, ports::Store};

@@ -24,6 +24,7 @@ use crate::fault;
 use crate::location::Location;
 use crate::names;
 use crate::runtime::Blocking;
+use crate::watched::{Look, Tag};
 
 /// How often a conflict without an object is tried again before the caller hears of it.
 const CONFLICTS_MAX: u32 = 6;
@@ -87,6 +88,36 @@ impl Lake {
                 Err(Error::NotFound { .. }) => Ok(()),
                 answer => answer,
             }
+        })
+    }
+
+    /// The object, unless it is still the one of `seen`; at most so many bytes of it.
+    pub(crate) fn look(&self, path: &str, seen: Option<&Tag>, bytes_max: u64) -> Result<Look, WorldError> {
+        let at = self.object("look at", path)?;
+        let (client, is_local) = (self.client.clone(), self.disk.is_some());
+        let if_none_match = seen.map(|tag| tag.0.clone());
+        self.call("look at", path, async move {
+            let conditional = GetOptions {
+                if_none_match,
+                ..GetOptions::default()
+            };
+            let answer = match client.get_opts(&at, conditional).await {
+                // Not what RFC 9110 has for a GET: the store cannot say it, so it is read.
+                Err(Error::Precondition { .. }) => client.get(&at).await,
+                answer => answer,
+            };
+            let found = match answer {
+                Ok(found) => found,
+                Err(Error::NotModified { .. }) => return Ok(Look::Unchanged),
+                Err(Error::NotFound { .. }) => return Ok(Look::Absent),
+                Err(error) => return Err(error),
+            };
+            if found.meta.size > bytes_max {
+                return Ok(Look::TooLarge(found.meta.size));
+            }
+            // What a file is called here is made of its time and size, and two writes may share both.
+            let tag = found.meta.e_tag.clone().filter(|_| !is_local).map(Tag);
+            Ok(Look::New(found.bytes().await?, tag))
         })
     }
 

@@ -1,6 +1,7 @@
 //! Contracts from wherever they are, compiled, polled, last good kept.
 
 mod document;
+mod file;
 pub(crate) mod source;
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use tidegate_flow::Remedy;
 
-use crate::{LakeOptions, conformance, open};
+use crate::{LakeOptions, Look, Watched, conformance, open};
 
 /// The part of the stand; none, said aloud, when there is no stand here. On CI there must be one.
 fn part(name: &str) -> Option<Value> {
@@ -68,6 +68,35 @@ fn azure_conforms() {
     let location = format!("az://{}/lake tests/{}", text(&part, "container"), fresh());
     let store = open(&location, &azure(&part, &text(&part, "key"))).unwrap();
     conformance(&*store, "suite").unwrap();
+}
+
+#[test]
+fn stores_do_not_send_what_was_seen() {
+    let (Some(s3_part), Some(azure_part)) = (part("s3"), part("azure")) else {
+        return;
+    };
+    let in_s3 = format!("s3://{}/lake tests/{}", text(&s3_part, "bucket"), fresh());
+    let in_azure = format!("az://{}/lake tests/{}", text(&azure_part, "container"), fresh());
+    for (location, options) in [
+        (in_s3, s3(&s3_part, &text(&s3_part, "secret_key"))),
+        (in_azure, azure(&azure_part, &text(&azure_part, "key"))),
+    ] {
+        let store = open(&location, &options).unwrap();
+        let watched = Watched::open(&location, &options, "a.tidegate", 100).unwrap();
+        assert_eq!(watched.look(None).unwrap(), Look::Absent, "{location}");
+        let mut seen = None;
+        for content in ["one", "two", ""] {
+            store.put("a.tidegate", content.as_bytes().to_vec().into()).unwrap();
+            let Look::New(bytes, tag) = watched.look(seen.as_ref()).unwrap() else {
+                panic!("{location}: {content} was taken for what was there before");
+            };
+            assert!(*bytes == *content.as_bytes() && tag.is_some(), "{location}");
+            assert_eq!(watched.look(tag.as_ref()).unwrap(), Look::Unchanged, "{location}");
+            seen = tag;
+        }
+        store.put("a.tidegate", vec![0; 101].into()).unwrap();
+        assert_eq!(watched.look(seen.as_ref()).unwrap(), Look::TooLarge(101), "{location}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tidegate_flow::ports::{Created, Store};
 use tidegate_flow::{Remedy, WorldError};
 
-use crate::{LakeOptions, open};
+use crate::{LakeOptions, Look, Watched, open};
 
 const EMPTY_LIST: &str = "<ListBucketResult><Name>b</Name><IsTruncated>false</IsTruncated><KeyCount>0</KeyCount></ListBucketResult>";
 
@@ -69,11 +69,15 @@ fn wire(answers: Vec<Answer>) -> Wire {
 
 impl Wire {
     fn open(&self) -> Result<Arc<dyn Store>, WorldError> {
+        open("s3://bucket/lake", &self.options())
+    }
+
+    fn options(&self) -> LakeOptions {
         let mut options = LakeOptions::from_variables([("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "hunter2")]);
         options.endpoint = Some(self.address.clone());
         options.request_timeout = Duration::from_millis(300);
         options.retry_timeout = Duration::from_millis(500);
-        open("s3://bucket/lake", &options)
+        options
     }
 
     /// Method and conditional header of each request after the opening one.
@@ -173,4 +177,37 @@ fn nobody_at_the_address_is_worth_another_try() {
     let error = wire.open().map(drop).unwrap_err();
     assert_eq!(error.remedy, Remedy::Retry, "{error}");
     assert!(error.what.contains("cannot connect"), "{error}");
+}
+
+#[test]
+fn an_unchanged_object_costs_one_small_request() {
+    let document = "tidegate-bundle";
+    let wire = wire(vec![
+        Some((200, document)),
+        Some((304, "")),
+        Some((304, "")),
+        Some((412, "")),
+        Some((200, document)),
+        Some((403, "<Code>AccessDenied</Code>")),
+    ]);
+    let watched = Watched::open("s3://bucket/lake", &wire.options(), "a", 1000).unwrap();
+    let Look::New(bytes, tag) = watched.look(None).unwrap() else {
+        panic!("nothing was there");
+    };
+    assert_eq!(&bytes[..], document.as_bytes());
+    for _ in 0..2 {
+        assert_eq!(watched.look(tag.as_ref()).unwrap(), Look::Unchanged);
+    }
+    // A store that answers the condition with what is meant for writes is read.
+    assert!(matches!(watched.look(tag.as_ref()).unwrap(), Look::New(..)));
+    assert_eq!(watched.look(tag.as_ref()).unwrap_err().remedy, Remedy::Operator);
+    let requests = wire.requests.lock().unwrap();
+    let asked: Vec<(bool, bool)> = requests[1..]
+        .iter()
+        .map(|head| (head.starts_with("get "), head.contains("\nif-none-match: \"e\"")))
+        .collect();
+    assert_eq!(
+        asked,
+        [(true, false), (true, true), (true, true), (true, true), (true, false), (true, true)]
+    );
 }
