@@ -360,6 +360,38 @@ def roles_reach_what_they_need_and_no_more(build):
 
 
 @rule
+def the_registry_lets_in_its_clients_and_nobody_else(build):
+    for pod in (p for p in ours(build) if component(p) == "registry"):
+        named = {"kubernetes.io/metadata.name": "shop"}
+        let_in = {**named, "tidegate/registry-clients": "allowed"}
+        ingress = {"kubernetes.io/metadata.name": "ingress", "tidegate/registry-webhooks": "allowed"}
+        client = {"app": "checkout", "tidegate/registry-client": "true"}
+        # What it is, namespace, labels, whether it may ask.
+        for what, namespace, labels, expected in (
+            ("a validator", HOME, {"app.kubernetes.io/component": "validator"}, True),
+            ("a sink", HOME, {"app.kubernetes.io/component": "sink"}, True),
+            ("the SLA check", HOME, {"app.kubernetes.io/component": "sla"}, True),
+            ("another pod of the namespace", HOME, {"app": "x"}, False),
+            ("a producer", let_in, client, True),
+            ("a pod that calls itself a producer", named, client, False),
+            ("another pod beside a producer", let_in, {"app": "checkout"}, False),
+            ("the ingress", ingress, {"app": "proxy"}, True),
+        ):
+            peer = Peer.pod(namespace, labels)
+            if network.allows(build, pod, "Ingress", peer, 8080) != expected:
+                yield f"{pod.name}: {what} {'cannot' if expected else 'may'} ask"
+            if network.allows(build, pod, "Ingress", peer, 9464):
+                yield f"{pod.name}: {what} may ask for metrics"
+        if network.allows(build, pod, "Ingress", Peer("203.0.113.7"), 8080):
+            yield f"{pod.name}: an address outside of the cluster may ask"
+        for role in (p for p in ours(build) if component(p) != "registry"):
+            if not network.allows(build, role, "Egress", Peer.pod(HOME, pod.labels), 8080):
+                yield f"{role.name}: cannot ask the registry"
+        if not network.allows(build, pod, "Egress", Peer("203.0.113.7"), 443):
+            yield f"{pod.name}: cannot reach the Git server"
+
+
+@rule
 def alerts_can_fire(build):
     metrics = (DOCS / "metrics.md").read_text()
     runbooks = ROOT / "infra" / "runbooks"
