@@ -77,7 +77,7 @@ fn serializers_of_others_work_against_recorded_ids() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "c/orders.odcs.yaml", CONTRACT);
     write(folder.path(), "c/schemas/order.avsc", SCHEMA);
-    let (mut role, url) = served(folder.path());
+    let (role, url) = served(folder.path());
 
     let script = tidegate_tests::world::root().join("tests/e2e/serdes.py");
     let output = Command::new("python3")
@@ -134,7 +134,7 @@ fn serializers_of_others_follow_what_a_schema_names() {
     write(folder.path(), "c/schemas/types/country.avsc", country);
     let key = r#"{"type":"record","name":"Key","namespace":"shop","fields":[{"name":"in","type":"geo.Country"}]}"#;
     write(folder.path(), "c/schemas/key.avsc", key);
-    let (mut role, url) = served(folder.path());
+    let (role, url) = served(folder.path());
 
     let output = Command::new("python3")
         .arg(tidegate_tests::world::root().join("tests/e2e/serdes_references.py"))

@@ -103,6 +103,8 @@ struct Shared {
     buffer_budget: IntGaugeVec,
     thread_busy: CounterVec,
     registry_requests: IntCounterVec,
+    registry_connections: IntGaugeVec,
+    registry_refused: IntCounterVec,
 }
 
 // === impl Metrics ===
@@ -184,6 +186,15 @@ impl Metrics {
     /// The contract registry has answered a request; `route` is a pattern, never what was asked for.
     pub fn registry_request(&self, route: &'static str, status: u16) {
         self.shared.registry_requests.with_label_values(&[route, &status.to_string()]).inc();
+    }
+
+    /// Connections to the contract registry: open now, and turned away since its start.
+    pub fn registry_connections(&self, open: usize, refused: u64) {
+        let none: &[&str] = &[];
+        let open = i64::try_from(open).unwrap_or(i64::MAX);
+        self.shared.registry_connections.with_label_values(none).set(open);
+        let counted = self.shared.registry_refused.with_label_values(none);
+        counted.inc_by(refused.saturating_sub(counted.get()));
     }
 
     /// The schema registry was asked.
@@ -327,6 +338,12 @@ impl Shared {
                 "registry_requests_total",
                 "Requests to the contract registry, by route and status of the answer",
                 &["route", "status"],
+            ),
+            registry_connections: meter.gauge_vec("registry_connections", "Open connections to the contract registry", &[]),
+            registry_refused: meter.counter_vec(
+                "registry_connections_refused_total",
+                "Connections to the contract registry that were answered 503, or closed under TLS, because too many were open",
+                &[],
             ),
         }
     }

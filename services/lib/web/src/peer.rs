@@ -17,6 +17,16 @@ use crate::validity::not_after;
 #[derive(Debug)]
 struct AnyCertificate(CryptoProvider);
 
+/// For a look, and for tests.
+pub(crate) fn trusting_anybody() -> Result<ClientConfig, rustls::Error> {
+    let provider = aws_lc_rs::default_provider();
+    Ok(ClientConfig::builder_with_provider(Arc::new(provider.clone()))
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+        .with_no_client_auth())
+}
+
 /// When the certificate ends that the server at `address` shows for `name`: seconds since 1970.
 ///
 /// # Errors
@@ -28,14 +38,8 @@ pub fn certificate_end(address: SocketAddr, name: &str, timeout: Duration) -> Re
     let mut stream = TcpStream::connect_timeout(&address, timeout).map_err(silent)?;
     stream.set_read_timeout(Some(timeout)).map_err(silent)?;
     stream.set_write_timeout(Some(timeout)).map_err(silent)?;
-    let provider = aws_lc_rs::default_provider();
     let unusable = |error: rustls::Error| WorldError::new(Remedy::Operator, format!("no TLS with {address}: {error}"));
-    let config = ClientConfig::builder_with_provider(Arc::new(provider.clone()))
-        .with_safe_default_protocol_versions()
-        .map_err(unusable)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
-        .with_no_client_auth();
+    let config = trusting_anybody().map_err(unusable)?;
     let server =
         ServerName::try_from(name.to_owned()).map_err(|_| WorldError::new(Remedy::Operator, format!("`{name}` is no name of a host")))?;
     let mut connection = ClientConnection::new(Arc::new(config), server).map_err(unusable)?;

@@ -14,6 +14,7 @@ use hyper_util::rt::TokioTimer;
 use tidegate_flow::{Remedy, WorldError};
 use tokio::sync::Semaphore;
 
+use crate::connections::{Connections, Gate, Limits};
 use crate::tls::Tls;
 
 /// The largest body of a request, whatever is admitted.
@@ -28,8 +29,17 @@ const STRANGERS_MAX: usize = 16;
 const KNOWN_KIB_MAX: usize = 16 * 1024;
 /// The same for strangers.
 const STRANGERS_KIB_MAX: usize = 4 * 1024;
-/// For the head of a request.
+/// Connections that are open at once: more than requests that may wait (a worker's stays open between two looks, up to [`HEAD_WITHIN`]), at
+/// most some 60 MB with full heads and TLS, and half of the file descriptors that a process usually has.
+const CONNECTIONS_MAX: usize = 512;
+/// For the head of a request, from the connection or the answer before it on; silent connections end with it.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// Bytes of a head, with every header of it; tokens are some KiB.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// How long the bytes of an answer may be stuck: who reads none of it in this time is gone.
+const STUCK_MAX: Duration = Duration::from_secs(30);
+/// Bytes a second that an answer must flow with beside that. The largest one (80 MiB) takes 21 minutes at most.
+const PACE: u64 = 64 * 1024;
 /// For the body of a request.
 const BODY_WITHIN: Duration = Duration::from_secs(15);
 /// For a TLS handshake.
@@ -84,6 +94,22 @@ pub struct Server {
     handle: Handle<SocketAddr>,
     thread: Option<JoinHandle<()>>,
     tls: Option<RustlsConfig>,
+    connections: Arc<Connections>,
+}
+
+/// How many are or were connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connected {
+    /// Open now.
+    pub open: usize,
+    /// Turned away since the start, because too many were open.
+    pub refused: u64,
+}
+
+/// What a server lets clients do.
+struct Bounds {
+    connections: Limits,
+    head_within: Duration,
 }
 
 type Admit = dyn Fn(&Request) -> Admission + Send + Sync;
@@ -104,6 +130,25 @@ impl Server {
         admit: impl Fn(&Request) -> Admission + Send + Sync + 'static,
         answer: impl Fn(Request) -> Response + Send + Sync + 'static,
     ) -> Result<Server, WorldError> {
+        let connections = Limits {
+            connections: CONNECTIONS_MAX,
+            stuck: STUCK_MAX,
+            pace: PACE,
+        };
+        let bounds = Bounds {
+            connections,
+            head_within: HEAD_WITHIN,
+        };
+        Server::bounded(address, tls, &bounds, admit, answer)
+    }
+
+    fn bounded(
+        address: SocketAddr,
+        tls: Option<Tls>,
+        bounds: &Bounds,
+        admit: impl Fn(&Request) -> Admission + Send + Sync + 'static,
+        answer: impl Fn(Request) -> Response + Send + Sync + 'static,
+    ) -> Result<Server, WorldError> {
         let refused = |error| WorldError::caused(Remedy::Operator, format!("cannot listen on {address}"), error);
         let listener = TcpListener::bind(address).map_err(refused)?;
         listener.set_nonblocking(true).map_err(refused)?;
@@ -117,11 +162,14 @@ impl Server {
             .map_err(refused)?;
         let handle = Handle::new();
         let tls = tls.map(|tls| RustlsConfig::from_config(tls.config));
+        let connections = Connections::new(bounds.connections);
+        let gate = Gate::new(connections.clone(), tls.is_none());
         let (serving, routes, proof) = (handle.clone(), routes(Arc::new(admit), Arc::new(answer)), tls.clone());
+        let head_within = bounds.head_within;
         let thread = std::thread::Builder::new()
             .name("web".into())
             .spawn(move || {
-                if let Err(error) = runtime.block_on(serve(listener, proof, routes, serving)) {
+                if let Err(error) = runtime.block_on(serve(listener, proof, gate, head_within, routes, serving)) {
                     tracing::error!(%error, "the server ended");
                 }
                 runtime.shutdown_background();
@@ -132,7 +180,16 @@ impl Server {
             handle,
             thread: Some(thread),
             tls,
+            connections,
         })
+    }
+
+    /// Who is connected.
+    pub fn connected(&self) -> Connected {
+        Connected {
+            open: self.connections.open(),
+            refused: self.connections.refused(),
+        }
     }
 
     /// Where it listens.
@@ -168,21 +225,36 @@ impl Drop for Server {
     }
 }
 
-async fn serve(listener: TcpListener, tls: Option<RustlsConfig>, routes: Router, handle: Handle<SocketAddr>) -> std::io::Result<()> {
-    let mut server = axum_server::from_tcp(listener)?.handle(handle).http1_only();
+async fn serve(
+    listener: TcpListener,
+    tls: Option<RustlsConfig>,
+    gate: Gate,
+    head_within: Duration,
+    routes: Router,
+    handle: Handle<SocketAddr>,
+) -> std::io::Result<()> {
+    let server = axum_server::from_tcp(listener)?.handle(handle);
+    let service = routes.into_make_service();
+    match tls {
+        None => strict(server.acceptor(gate), head_within).serve(service).await,
+        Some(tls) => {
+            let acceptor = RustlsAcceptor::new(tls).handshake_timeout(HANDSHAKE_WITHIN).acceptor(gate);
+            strict(server.acceptor(acceptor), head_within).serve(service).await
+        }
+    }
+}
+
+/// HTTP/1 alone, with limits. Said of a server that has its acceptor: with a new one it forgets that, and then waits without a limit for the first
+/// bytes, which say what version is spoken.
+fn strict<A>(server: axum_server::Server<SocketAddr, A>, head_within: Duration) -> axum_server::Server<SocketAddr, A> {
+    let mut server = server.http1_only();
     server
         .http_builder()
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN);
-    let service = routes.into_make_service();
-    match tls {
-        None => server.serve(service).await,
-        Some(tls) => {
-            let acceptor = RustlsAcceptor::new(tls).handshake_timeout(HANDSHAKE_WITHIN);
-            server.acceptor(acceptor).serve(service).await
-        }
-    }
+        .max_buf_size(HEAD_BYTES_MAX)
+        .header_read_timeout(head_within);
+    server
 }
 
 /// Room for requests of one kind of clients.
@@ -290,6 +362,15 @@ mod tests {
     use super::*;
 
     fn start() -> Server {
+        let connections = Limits {
+            connections: CONNECTIONS_MAX,
+            stuck: STUCK_MAX,
+            pace: PACE,
+        };
+        bounded(connections, HEAD_WITHIN, None)
+    }
+
+    fn bounded(connections: Limits, head_within: Duration, tls: Option<Tls>) -> Server {
         // Who sends a header `known` is; nobody may ask for /closed, and /bare reads no body.
         let admit = |head: &Request| match head.path.as_str() {
             "/closed" => Admission::Answer(Response {
@@ -302,8 +383,16 @@ mod tests {
                 is_known: head.headers.iter().any(|(name, _)| name == "known"),
             },
         };
-        Server::start((Ipv4Addr::LOCALHOST, 0).into(), None, admit, |request| {
+        let bounds = Bounds { connections, head_within };
+        Server::bounded((Ipv4Addr::LOCALHOST, 0).into(), tls, &bounds, admit, |request| {
             assert_ne!(request.path, "/panic");
+            if request.path == "/large" {
+                return Response {
+                    status: 200,
+                    headers: Vec::new(),
+                    body: vec![b'x'; LARGE].into(),
+                };
+            }
             Response {
                 status: 203,
                 headers: vec![(
@@ -374,6 +463,135 @@ mod tests {
         assert_eq!(status(&mut begin(&server, "/closed", 1000)), "HTTP/1.1 401");
         assert_eq!(status(&mut begin(&server, "/bare", 1000)), "HTTP/1.1 203");
         assert_eq!(status(&mut begin(&server, "/", BODY_BYTES_MAX + 1)), "HTTP/1.1 413");
+    }
+
+    /// More than the buffers of two kernels hold.
+    const LARGE: usize = 32 * 1024 * 1024;
+
+    /// Once `done`; a test that waits in vain fails.
+    fn until(server: &Server, what: &str, done: impl Fn(Connected) -> bool) {
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        while !done(server.connected()) {
+            assert!(std::time::Instant::now() < deadline, "{what}: {:?}", server.connected());
+            std::thread::yield_now();
+        }
+    }
+
+    fn few(head_within: Duration) -> Server {
+        few_with(head_within, None)
+    }
+
+    fn few_with(head_within: Duration, tls: Option<Tls>) -> Server {
+        let limits = Limits {
+            connections: 4,
+            stuck: Duration::from_millis(300),
+            pace: 1024 * 1024 * 1024,
+        };
+        bounded(limits, head_within, tls)
+    }
+
+    #[test]
+    fn connections_past_the_bound_are_answered_and_closed() {
+        let server = few(Duration::from_secs(60));
+        let mut open: Vec<TcpStream> = (0..4).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
+        until(&server, "four are open", |connected| connected.open == 4);
+        for refused in 1..=3 {
+            let mut answer = String::new();
+            TcpStream::connect(server.address()).unwrap().read_to_string(&mut answer).unwrap();
+            assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 1"), "{answer}");
+            assert_eq!(server.connected(), Connected { open: 4, refused });
+        }
+        // Those that were let in are served, and give their place back.
+        let mut one = open.pop().unwrap();
+        write!(one, "GET /bare HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        assert_eq!(status(&mut one), "HTTP/1.1 203");
+        until(&server, "one has gone", |connected| connected.open == 3);
+        assert!(ask(&server, "GET / HTTP/1.1", b"").starts_with("HTTP/1.1 203"));
+    }
+
+    #[test]
+    fn who_says_nothing_or_a_little_now_and_then_is_not_held_for_ever() {
+        let server = few(Duration::from_secs(1));
+        let open = || TcpStream::connect(server.address()).unwrap();
+        let (silent, mut slow, mut begun, mut between) = (open(), open(), open(), open());
+        write!(begun, "GET / HTTP/1.1\r\nHost: x").unwrap();
+        write!(between, "GET /bare HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        assert_eq!(status(&mut between), "HTTP/1.1 203");
+        // One byte after the other is no reason to wait on.
+        until(&server, "all places are free", |connected| {
+            let _ = slow.try_clone().and_then(|mut slow| slow.write_all(b"G"));
+            connected.open == 0
+        });
+        drop((silent, begun));
+        let _ = slow.flush();
+        assert!(ask(&server, "GET / HTTP/1.1", b"").starts_with("HTTP/1.1 203"));
+    }
+
+    #[test]
+    fn tls_gives_no_place_for_ever_either() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        let made = std::process::Command::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-days",
+                "2",
+            ])
+            .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+            .arg("-keyout")
+            .arg(file("key"))
+            .arg("-out")
+            .arg(file("crt"))
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let server = few_with(Duration::from_secs(1), Some(Tls::from_files(&file("crt"), &file("key")).unwrap()));
+        let config = Arc::new(crate::peer::trusting_anybody().unwrap());
+        let shaken = || {
+            let mut stream = TcpStream::connect(server.address()).unwrap();
+            let mut tls = rustls::ClientConnection::new(config.clone(), "localhost".try_into().unwrap()).unwrap();
+            while tls.is_handshaking() {
+                tls.complete_io(&mut stream).unwrap();
+            }
+            (stream, tls)
+        };
+        // Before the handshake, and behind it.
+        let silent: Vec<TcpStream> = (0..2).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
+        let shaken: Vec<_> = (0..2).map(|_| shaken()).collect();
+        until(&server, "four are open", |connected| connected.open == 4);
+        let mut answer = Vec::new();
+        TcpStream::connect(server.address()).unwrap().read_to_end(&mut answer).unwrap();
+        assert_eq!((answer.len(), server.connected().refused), (0, 1), "nothing is said in plain text");
+        until(&server, "all places are free", |connected| connected.open == 0);
+        drop((silent, shaken));
+    }
+
+    #[test]
+    fn who_does_not_read_the_answer_is_not_held_for_ever() {
+        let server = few(Duration::from_secs(60));
+        let stuck: Vec<TcpStream> = (0..4)
+            .map(|_| {
+                let mut one = TcpStream::connect(server.address()).unwrap();
+                write!(one, "GET /large HTTP/1.1\r\nHost: x\r\nknown: yes\r\n\r\n").unwrap();
+                one
+            })
+            .collect();
+        until(&server, "four are open", |connected| connected.open == 4);
+        until(&server, "all places are free", |connected| connected.open == 0);
+        drop(stuck);
+        let server = start();
+        // Who reads gets all of it, although it does not fit into any buffer.
+        let mut one = TcpStream::connect(server.address()).unwrap();
+        write!(one, "GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        one.read_to_end(&mut answer).unwrap();
+        assert!(answer.len() > LARGE, "{}", answer.len());
     }
 
     #[test]

@@ -158,6 +158,8 @@ impl Follower<'_> {
             turned();
             let due = looked + every.mul_f64(0.75 + random.f64() / 2.0);
             while !stop.load(Ordering::Acquire) && Instant::now() < due {
+                let connected = self.api.connected();
+                self.metrics.registry_connections(connected.open, connected.refused);
                 match nudged.recv_timeout(STEP) {
                     Ok(()) if looked.elapsed() >= NUDGED_AFTER => break,
                     // Too soon after the last look: as soon as it may be.

@@ -36,6 +36,7 @@ fn everything() -> Metrics {
     metrics.snapshot("c0ffee", 1_000_000);
     metrics.snapshot_refresh(Refresh::Loaded);
     metrics.registry_request("/contracts/{id}", 200);
+    metrics.registry_connections(7, 2);
     metrics.schema_request(SchemaAnswer::Unknown);
     metrics.world_error(Port::Lake, &WorldError::new(Remedy::Retry, "slow"));
     metrics.partition_paused(&at, true);
@@ -115,6 +116,8 @@ fn counts_arrive_under_their_labels() {
         "tidegate_snapshot_age_seconds 2.5",
         r#"tidegate_world_errors_total{port="lake",remedy="retry"} 1"#,
         r#"tidegate_partition_lag_records{partition="3",topic="raw.orders"} 12"#,
+        "tidegate_registry_connections 7",
+        "tidegate_registry_connections_refused_total 2",
         r#"tidegate_partition_quarantined{partition="3",topic="raw.orders"} 1"#,
         r#"tidegate_buffer_bytes{role="sink"} 900"#,
         r#"tidegate_buffer_budget_bytes{role="sink"} 1000"#,
