@@ -134,11 +134,30 @@ fn serializers_of_others_follow_what_a_schema_names() {
     write(folder.path(), "c/schemas/types/country.avsc", country);
     let key = r#"{"type":"record","name":"Key","namespace":"shop","fields":[{"name":"in","type":"geo.Country"}]}"#;
     write(folder.path(), "c/schemas/key.avsc", key);
+    // A file beside the first one, one of another folder, and one that only that one names.
+    let draft = r#""$schema":"https://json-schema.org/draft/2020-12/schema""#;
+    for (name, schema) in [
+        (
+            "shop/ticket.json",
+            r#""title":"Ticket","properties":{"id":{"$ref":"side.json"},"to":{"$ref":"../types/place.json#/$defs/a"}}"#,
+        ),
+        ("shop/side.json", r#""type":"integer""#),
+        ("types/place.json", r#""$defs":{"a":{"properties":{"in":{"$ref":"land.json"}}}}"#),
+        ("types/land.json", r#""enum":["IS"]"#),
+    ] {
+        write(folder.path(), &format!("c/schemas/{name}"), &format!("{{{draft},{schema}}}"));
+    }
+    let tickets = CONTRACT
+        .replace("id: orders", "id: tickets")
+        .replace("- name: orders", "- name: tickets")
+        .replace("[avro]", "[confluent-json]")
+        .replace("order.avsc", "shop/ticket.json");
+    write(folder.path(), "c/tickets.odcs.yaml", &tickets);
     let (role, url) = served(folder.path());
 
     let output = Command::new("python3")
         .arg(tidegate_tests::world::root().join("tests/e2e/serdes_references.py"))
-        .args([&url, TOKEN, "orders"])
+        .args([&url, TOKEN, "orders", "tickets"])
         .env("PYTHONPATH", stand.text("serdes", "pythonpath"))
         .output()
         .unwrap();
@@ -159,8 +178,25 @@ fn serializers_of_others_follow_what_a_schema_names() {
     assert_eq!(said["value"]["read"], json!({"id": 7, "to": address, "from": address}));
     assert_eq!(said["key"]["read"], json!({"in": "IS"}));
     assert_eq!(
+        said["json"],
+        json!([
+            [{"id": 7, "to": {"in": "IS"}}, true],
+            "'7' is not of type 'integer'",
+            "'XX' is not one of ['IS']",
+        ])
+    );
+    assert_eq!(
         said["subjects"],
-        json!(["geo.Country", "orders-key", "orders-value", "shop.Address"])
+        json!([
+            "geo.Country",
+            "orders-key",
+            "orders-value",
+            "shop.Address",
+            "shop/side.json",
+            "tickets-value",
+            "types/land.json",
+            "types/place.json"
+        ])
     );
 
     // The client that workers ask registries with.

@@ -1,13 +1,15 @@
-"""Confluent's client against schemas that name others: what it prints is compared by the test. Arguments: URL, token, topic."""
+"""Confluent's client against schemas that name others: what it prints is compared by the test. Arguments: URL, token, a topic of Avro and
+one of JSON."""
 
 import json
 import sys
 
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
-from confluent_kafka.serialization import MessageField, SerializationContext
+from confluent_kafka.schema_registry.json_schema import JSONDeserializer, JSONSerializer
+from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
 
-url, token, topic = sys.argv[1:]
+url, token, topic, json_topic = sys.argv[1:]
 
 
 def connected():
@@ -34,9 +36,27 @@ def asked(subject, field, event):
     }
 
 
+def judged(event):
+    """What the deserializer says of an event that no serializer of its kind has looked at."""
+    client, where = connected(), SerializationContext(json_topic, MessageField.VALUE)
+    registered = client.get_latest_version(f"{json_topic}-value")
+    record = b"\0" + registered.schema_id.to_bytes(4, "big") + json.dumps(event).encode()
+    try:
+        read = JSONDeserializer(None, schema_registry_client=connected())(record, where)
+        written = JSONSerializer(registered.schema, connected(), conf={"auto.register.schemas": False})(event, where)
+        return [read, written[:5] == record[:5]]
+    except SerializationError as error:
+        return str(error).splitlines()[0]
+
+
 address = {"city": "Oslo", "in": "NO"}
 print(json.dumps({
     "value": asked(f"{topic}-value", MessageField.VALUE, {"id": 7, "to": address, "from": address}),
     "key": asked(f"{topic}-key", MessageField.KEY, {"in": "IS"}),
+    "json": [judged(event) for event in (
+        {"id": 7, "to": {"in": "IS"}},
+        {"id": "7"},
+        {"id": 7, "to": {"in": "XX"}},
+    )],
     "subjects": connected().get_subjects(),
 }))

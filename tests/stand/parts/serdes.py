@@ -11,7 +11,7 @@ WHEELS = Path(__file__).with_name("serdes.txt")
 
 class Serdes(Part):
     name = "serdes"
-    version = "confluent-kafka-2.12.2-py311"
+    version = "confluent-kafka-2.12.2-json-py311"
     build_tools = (tools.PIP,)
     port_names = ()
 

@@ -1,6 +1,6 @@
 //! Which schemas need an id: those that contracts in force name, and what these name in other files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tidegate_check::event_schema::references::{Reference, references};
@@ -105,14 +105,15 @@ impl Gathered {
         }
         let before = self.wanted.len();
         let mut open = Vec::new();
-        if let Err(why) = self.take(
+        let taken = self.take(
             &schema.folder,
             &schema.path,
             schema.kind,
             subject.clone(),
             &schema.location,
             &mut open,
-        ) {
+        );
+        if let Err(why) = taken.and_then(|()| self.clash(&schema.path)) {
             // What it names has no use without it.
             for left in self.wanted.drain(before..) {
                 self.seen.remove(&(left.subject, left.path));
@@ -123,6 +124,29 @@ impl Gathered {
                 why,
             });
         }
+    }
+
+    /// Clients keep what they have fetched by its name alone, whichever schema named it: one name must be one file in all that takes part.
+    fn clash(&self, path: &Arc<str>) -> Result<(), String> {
+        let mut meant: BTreeMap<&str, &Arc<str>> = BTreeMap::new();
+        let (mut open, mut seen) = (vec![path], BTreeSet::from([path]));
+        while let Some(path) = open.pop() {
+            let references = self.wanted.iter().find(|one| one.path == *path).map(|one| &one.references);
+            for named in references.into_iter().flatten() {
+                let known = *meant.entry(&named.name).or_insert(&named.path);
+                if *known != named.path {
+                    return Err(format!(
+                        "`{}` means `schemas/{known}` for one of its files and `schemas/{}` for another, and a client would take one for both: \
+                         give them other names",
+                        named.name, named.path
+                    ));
+                }
+                if seen.insert(&named.path) {
+                    open.push(&named.path);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Wants the file under a subject, and before it what it names. `open` are the files on the way to it.

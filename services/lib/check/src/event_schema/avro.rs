@@ -42,7 +42,7 @@ impl AvroSchema {
     pub(super) fn compile(folder: &SchemaFolder, path: &str, named: &Location) -> Result<AvroSchema, Diagnostic> {
         let text = folder.get(path).expect("the file is there before it is compiled");
         let gathered = gather_avro(folder, path).map_err(|unresolved| told(folder, unresolved, named))?;
-        let references: Vec<(&str, &str)> = gathered.iter().map(|(name, _, text)| (name.as_str(), *text)).collect();
+        let references: Vec<(&str, &str)> = gathered.iter().map(|one| (one.name.as_str(), one.text)).collect();
         let refused = |problem: String| {
             error(
                 codes::EVENT_SCHEMA,
@@ -51,7 +51,7 @@ impl AvroSchema {
                 "",
             )
         };
-        let mut files: Vec<(String, String)> = gathered.iter().map(|(_, path, text)| (path.to_string(), sha256(text))).collect();
+        let mut files: Vec<(String, String)> = gathered.iter().map(|one| (one.path.to_string(), sha256(one.text))).collect();
         files.push((path.to_owned(), sha256(text)));
         files.sort();
         Ok(AvroSchema {

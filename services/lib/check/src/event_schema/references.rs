@@ -25,6 +25,14 @@ pub struct Reference {
     pub path: Arc<str>,
 }
 
+/// A file that takes part.
+#[derive(Debug, Clone)]
+pub(super) struct Gathered<'f> {
+    pub(super) name: String,
+    pub(super) path: Arc<str>,
+    pub(super) text: &'f str,
+}
+
 /// Why the references of a file cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unresolved {
@@ -56,21 +64,17 @@ pub fn references(folder: &SchemaFolder, kind: EventSchemaKind, path: &str) -> R
     }
 }
 
-/// The Avro file at `path` with everything that it refers to, directly or not, as (name, path, text), what is referred to first.
-pub(super) fn gather_avro<'f>(folder: &'f SchemaFolder, path: &str) -> Result<Vec<(String, Arc<str>, &'f str)>, Unresolved> {
+/// Everything that the Avro file at `path` refers to, directly or not, what is referred to first. One name is one file for all of them.
+pub(super) fn gather_avro<'f>(folder: &'f SchemaFolder, path: &str) -> Result<Vec<Gathered<'f>>, Unresolved> {
     let mut gathered = Vec::new();
     follow(folder, path, &mut vec![path.into()], &mut gathered)?;
     Ok(gathered)
 }
 
-fn follow<'f>(
-    folder: &'f SchemaFolder,
-    path: &str,
-    open: &mut Vec<Arc<str>>,
-    gathered: &mut Vec<(String, Arc<str>, &'f str)>,
-) -> Result<(), Unresolved> {
+fn follow<'f>(folder: &'f SchemaFolder, path: &str, open: &mut Vec<Arc<str>>, gathered: &mut Vec<Gathered<'f>>) -> Result<(), Unresolved> {
     for reference in of_avro(folder, path)? {
-        if gathered.iter().any(|(_, known, _)| *known == reference.path) {
+        let known = gathered.iter().find(|known| known.name == reference.name);
+        if known.is_some_and(|known| known.path == reference.path) {
             continue;
         }
         let refused = |problem: String, help: &str| {
@@ -81,6 +85,13 @@ fn follow<'f>(
                 help: help.to_owned(),
             })
         };
+        if let Some(known) = known {
+            let problem = format!(
+                "the type `{}` is that of `schemas/{}` here and that of `schemas/{}` in another file that takes part",
+                reference.name, reference.path, known.path
+            );
+            return refused(problem, "keep one of the two files, or give one of the types another name");
+        }
         if open.contains(&reference.path) {
             let problem = format!("the type `{}` leads back to `schemas/{}`", reference.name, reference.path);
             return refused(problem, "define types that need each other in one file");
@@ -93,7 +104,11 @@ fn follow<'f>(
         follow(folder, &reference.path, open, gathered)?;
         open.pop();
         let text = folder.get(&reference.path).expect("its path comes from the folder");
-        gathered.push((reference.name, reference.path, text));
+        gathered.push(Gathered {
+            name: reference.name,
+            path: reference.path,
+            text,
+        });
     }
     Ok(())
 }
@@ -108,16 +123,9 @@ fn of_avro(folder: &SchemaFolder, path: &str) -> Result<Vec<Reference>, Unresolv
     let text = folder.get(path).ok_or_else(|| unreadable("it is not there".to_owned()))?;
     let shape = Shape::parse(text, &[]).map_err(unreadable)?;
     let mut found = Vec::new();
-    for (full, written) in shape.undefined() {
-        let (name, path) = match definition(folder, path, full)? {
-            Some(defined) => (full, defined),
-            // A name without a namespace, as it is written; registries look there, too.
-            None if written != full => match definition(folder, path, written)? {
-                Some(defined) => (written, defined),
-                None => return Err(undefined(path, full)),
-            },
-            None => return Err(undefined(path, full)),
-        };
+    // A name without a namespace in a namespace is none for other libraries, so no file outside of it is meant.
+    for name in shape.undefined() {
+        let path = definition(folder, path, name)?.ok_or_else(|| undefined(path, name))?;
         let reference = Reference {
             name: name.to_owned(),
             path,
@@ -274,6 +282,37 @@ mod tests {
     }
 
     #[test]
+    fn one_name_is_one_type_for_all_files_that_take_part() {
+        let order = record("Order", r#"{"name":"to","type":"Address"},{"name":"by","type":"Parcel"}"#);
+        let parcel = record("Parcel", r#"{"name":"to","type":"Address"}"#);
+        let address = record("Address", "");
+        let files = [
+            ("a/order.avsc", order.as_str()),
+            ("b/parcel.avsc", &parcel),
+            ("b/address.avsc", &address),
+        ];
+        let folder = SchemaFolder::from_texts(files);
+        assert_eq!(gather_avro(&folder, "a/order.avsc").unwrap().len(), 2);
+        let folder = SchemaFolder::from_texts(files.into_iter().chain([("a/address.avsc", address.as_str())]));
+        let said = gather_avro(&folder, "a/order.avsc").unwrap_err();
+        assert!(
+            said.problem
+                .contains("`schemas/b/address.avsc` here and that of `schemas/a/address.avsc`"),
+            "{said:?}"
+        );
+        assert_eq!(&*said.path, "b/parcel.avsc");
+        // A name that stands in a namespace is of that namespace.
+        let bare = r#"{"type":"record","name":"Address","fields":[]}"#;
+        let folder = SchemaFolder::from_texts([("order.avsc", parcel.as_str()), ("address.avsc", bare)]);
+        assert!(
+            gather_avro(&folder, "order.avsc")
+                .unwrap_err()
+                .problem
+                .contains("`shop.Address` is not defined")
+        );
+    }
+
+    #[test]
     fn types_that_need_each_other_stand_in_one_file() {
         let (one, other) = (
             record("One", r#"{"name":"o","type":"Other"}"#),
@@ -329,7 +368,8 @@ mod tests {
         ];
         assert_eq!(
             json(&files).unwrap(),
-            "../common/money.json=common/money.json ./side.json=shop/side.json ../common/currency.json=common/currency.json side.json=shop/side.json"
+            "../common/money.json=common/money.json ./side.json=shop/side.json common/currency.json=common/currency.json \
+             ../common/currency.json=common/currency.json shop/side.json=shop/side.json side.json=shop/side.json"
         );
         // With an `$id` names are whole, and a part of the same document is no file.
         let order =

@@ -81,17 +81,16 @@ impl Shape {
         Ok(shape)
     }
 
-    /// Names that the schema uses and neither it nor its references define, in the order in which they are used, each once: the full name,
-    /// and the name as it is written, which is another where a namespace is around it.
-    pub fn undefined(&self) -> Vec<(&str, &str)> {
-        let mut found: Vec<(&str, &str)> = Vec::new();
+    /// Full names that the schema uses and neither it nor its references define, in the order in which they are used, each once.
+    pub fn undefined(&self) -> Vec<&str> {
+        let mut found: Vec<&str> = Vec::new();
         for one in &self.types {
             if let Type::Named(full, written) = one
                 && !self.names.contains_key(full)
                 && !self.names.contains_key(written)
-                && !found.iter().any(|(known, _)| known == full)
+                && !found.contains(&full.as_str())
             {
-                found.push((full, written));
+                found.push(full);
             }
         }
         found
