@@ -595,6 +595,31 @@ mod tests {
     }
 
     #[test]
+    fn one_answer_after_the_other_may_take_as_long_as_it_likes() {
+        let stuck = Duration::from_secs(3);
+        let limits = Limits {
+            connections: 4,
+            stuck,
+            pace: u64::MAX,
+        };
+        let server = bounded(limits, HEAD_WITHIN, None);
+        let mut one = TcpStream::connect(server.address()).unwrap();
+        let began = std::time::Instant::now();
+        let mut answer = vec![0; LARGE];
+        // Each of them is stuck for a moment; together it is longer than one may be.
+        while began.elapsed() < stuck + Duration::from_millis(500) {
+            write!(one, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                one.read_exact(&mut byte).unwrap();
+                head.push(byte[0]);
+            }
+            one.read_exact(&mut answer).unwrap();
+        }
+    }
+
+    #[test]
     fn strangers_that_never_finish_keep_nobody_else_out() {
         let server = start();
         let mut open: Vec<TcpStream> = (0..STRANGERS_MAX).map(|_| begin(&server, "/", 10)).collect();

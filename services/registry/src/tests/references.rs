@@ -112,6 +112,8 @@ fn another_version_of_a_type_makes_another_schema() {
     );
 
     let second = with_ids(second);
+    let record = second.iter().find(|file| *file.path == *FILE).unwrap();
+    assert!(!record.text.contains("salt"), "no other schema was in the way: {}", record.text);
     let registry = loaded(first.clone());
     take(&registry, "c2", second);
     let versions: Vec<Value> = (1..=2)
