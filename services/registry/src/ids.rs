@@ -99,6 +99,18 @@ pub fn check_after(files: &[ContractFile], snapshot: &Snapshot, past: &Recorded)
     if problems.is_empty() { Ok(Some(ids)) } else { Err(problems) }
 }
 
+/// A note for each event schema that can have no id, where the repository records ids: clients of a registry cannot find it.
+pub fn notes(snapshot: &Snapshot) -> Vec<Diagnostic> {
+    let note = |one: LeftOut| Diagnostic {
+        code: CODE,
+        level: Level::Note,
+        location: one.location,
+        problem: format!("the event schema gets no id for the subject `{}`: {}", one.subject, one.why),
+        help: "contracts are enforced with it all the same; clients of the registry cannot find it".to_owned(),
+    };
+    left_out(snapshot).into_iter().map(note).collect()
+}
+
 /// The references of a schema, given the ids of the files that it names; none when one of them has no id.
 fn referred(wanted: &Wanted, known: &BTreeMap<Arc<str>, u32>) -> Option<Vec<Reference>> {
     let one = |named: &Named| {

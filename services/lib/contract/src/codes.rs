@@ -177,9 +177,11 @@ codes! {
          bare Protobuf beside JSON, would have to be guessed. Bare `protobuf` needs a Protobuf `eventSchema`, or `protobufMessage` and `protobufSchema`; change events \
          are read from JSON and Avro."
     SCHEMA_IDS "TG0157" "an event schema without a recorded id, or a damaged record"
-        "Where a repository records ids of event schemas (`schemas/registered/ids.json`), every event schema that a contract in force names \
-         has one: serializers put it in front of each record. `tidegate registry ids` writes what is missing. Ids and texts that were \
-         recorded never change, since records that were written with them stay."
+        "Where a repository records ids of event schemas (`schemas/registered/ids.json`), every event schema that a contract in force names, \
+         of values and of keys, has one, and every schema that these name in other files: serializers put it in front of each record. \
+         `tidegate registry ids` writes what is missing. Ids and texts that were recorded never change, since records that were written \
+         with them stay. As a note: schemas that lead back to themselves through other files, or in which one name means two files, can \
+         have no id; contracts are enforced with them all the same."
 }
 
 /// The code of that id, in any case.

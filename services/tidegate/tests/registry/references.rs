@@ -70,4 +70,6 @@ fn what_can_have_no_id_is_told() {
         "{err}"
     );
     assert_eq!(tidegate(&shop.work(), &["registry", "ids", ".", "--check"]).0, 0);
+    let (code, out, _) = tidegate(&shop.work(), &["lint", "."]);
+    assert!(code == 0 && out.contains("note[TG0157]") && out.contains("gets no id"), "{out}");
 }

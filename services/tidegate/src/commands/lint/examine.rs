@@ -148,7 +148,11 @@ fn diagnose(files: &[ContractFile], schemas: &[ContractFile], now: i64, found: &
     let all: Vec<ContractFile> = files.iter().chain(schemas).cloned().collect();
     found.extend(match Snapshot::build("lint", &all) {
         Ok((snapshot, mut diagnostics)) => {
-            diagnostics.extend(tidegate_registry::ids::check(&all, &snapshot).err().into_iter().flatten());
+            match tidegate_registry::ids::check(&all, &snapshot) {
+                Ok(Some(_)) => diagnostics.extend(tidegate_registry::ids::notes(&snapshot)),
+                Ok(None) => {}
+                Err(problems) => diagnostics.extend(problems),
+            }
             diagnostics
         }
         Err(diagnostics) => diagnostics,
