@@ -98,6 +98,17 @@ impl LakeView {
         let old = newest(&olds).ok_or_else(|| format!("the old contracts have no object {object} of contract {contract}"))?;
         let new = newest(&news).ok_or_else(|| format!("the new contracts have no object {object} of contract {contract}"))?;
         let mut undecided = settings(&old.object().settings, &new.object().settings);
+        // The text of a schema file stands in no setting.
+        let files = |side: &Side, bound: &BoundObject| plan_of(side, bound).map(|plan| plan.schema_files()).unwrap_or_default();
+        let (before, now) = (files(&pair.old, &old), files(&pair.new, &new));
+        if !now.is_empty()
+            && before != now
+            && undecided
+                .iter()
+                .all(|one| !matches!(one.as_str(), "setting `eventSchema`" | "setting `key`"))
+        {
+            undecided.push("setting `eventSchema`".to_owned());
+        }
         let mut reduced: Contract = (*new.contract).clone();
         let target = &mut reduced.objects[new.object];
         target.settings = ObjectSettings {

@@ -10,7 +10,7 @@ use tidegate_check::{Input, Judge, SchemaLookup, SchemaNeed, Verdict, compile};
 use tidegate_columnar::lines::{Form, facts, lines};
 use tidegate_columnar::parquet::{Footer, WriterSettings, encode};
 use tidegate_columnar::{RowBuilder, RowMeta};
-use tidegate_contract::Contract;
+use tidegate_contract::{Contract, SchemaFolder};
 use tidegate_flow::{Offset, Origin, TopicPartition, WorldError};
 use tidegate_preview::lake::{Column, Row};
 use tidegate_preview::line::LineFeed;
@@ -203,6 +203,41 @@ fn what_rows_decide_is_what_the_events_say() {
             assert_eq!(rows.of(change), events.of(change), "{new} {change:?}");
         }
     }
+}
+
+/// The setting is as it was, and so is the file that it names: what that names is another.
+#[test]
+fn another_text_of_a_schema_is_named_too() {
+    let (_, bytes, count) = landed();
+    let side = |name: &str, part: &str| {
+        let with_schema = |text: String| {
+            let setting = "    customProperties:\n      - {property: eventSchema, vendor: tidegate, value: order.json}\n";
+            assert!(text.contains("    customProperties:\n      - property: encodings"), "{text}");
+            text.replacen(
+                "    customProperties:\n      - property: encodings",
+                &format!("{setting}      - property: encodings"),
+                1,
+            )
+        };
+        let draft = "\"$schema\":\"https://json-schema.org/draft/2020-12/schema\"";
+        let files = [
+            ("order.json", format!("{{{draft},\"$ref\":\"part.json\"}}")),
+            ("part.json", format!("{{{draft}{part}}}")),
+        ];
+        let folder = SchemaFolder::from_texts(files.iter().map(|(path, text)| (*path, text.as_str())));
+        let mut contract = (*contract(with_schema)).clone();
+        assert!(contract.attach_schemas(&Arc::new(folder)).is_empty());
+        Side::new(name, &[Arc::new(contract)]).unwrap()
+    };
+    let between = |old: &str, new: &str| Pair {
+        old: side("old", old),
+        new: side("new", new),
+    };
+    let (rows, view) = from_lake(&between("", ",\"maxProperties\":1"), &bytes);
+    assert_eq!(view.undecided, ["setting `eventSchema`"]);
+    assert_eq!(rows.of(Change::Undecided) as usize, count);
+    let (rows, _) = from_lake(&between("", ""), &bytes);
+    assert_eq!(rows.of(Change::StillPassing) as usize, count);
 }
 
 #[test]

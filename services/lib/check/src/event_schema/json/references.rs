@@ -78,7 +78,8 @@ pub(in crate::event_schema) fn references(folder: &SchemaFolder, path: &str) -> 
                     }
                 }
             }
-            if found.len() > FILES_MAX {
+            // A file may have two names.
+            if found.len() > 2 * FILES_MAX {
                 return Err(problem(format!("more than {FILES_MAX} files take part"), None));
             }
             if seen.insert((file.clone(), target.client.clone())) {
