@@ -359,10 +359,10 @@ fn write(args: &CiArgs, ground: &Ground, examined: &Examined, review: &Review<'_
         put(path, &formats::junit("tidegate ci", &names, &failing, args.deny.is_some()))?;
     }
     if let Some(path) = &args.code_quality {
-        put(path, &format!("{}\n", serde_json::to_string_pretty(&formats::gitlab(&found))?))?;
+        put(path, &formats::printed_json(&formats::gitlab(&found))?)?;
     }
     if let Some(path) = &args.sarif {
-        put(path, &format!("{}\n", serde_json::to_string_pretty(&formats::sarif(&found))?))?;
+        put(path, &formats::printed_json(&formats::sarif(&found))?)?;
     }
     if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
         let path = PathBuf::from(path);
@@ -381,7 +381,7 @@ fn write(args: &CiArgs, ground: &Ground, examined: &Examined, review: &Review<'_
             let text = format!("{}{}", render(&shown, &examined.sources(), color), report::text(review));
             write!(out, "{}", formats::harmless(text))?;
         }
-        CiOutput::Json => writeln!(out, "{:#}", report::json(review))?,
+        CiOutput::Json => write!(out, "{}", formats::printed_json(&report::json(review))?)?,
         CiOutput::Markdown => write!(out, "{}", report::markdown(review))?,
         CiOutput::Github => {
             formats::github(&found).iter().try_for_each(|line| writeln!(out, "{line}"))?;

@@ -51,15 +51,15 @@ fn lint(args: &LintArgs) -> anyhow::Result<Exit> {
             write!(out, "{}", formats::harmless(render(found, &examined.sources(), color)))?;
             writeln!(out, "{}: {}", count(files.len(), "contract file"), tally.sentence())?;
         }
-        LintOutput::Json => writeln!(out, "{}", serde_json::to_string_pretty(&formats::document(found))?)?,
+        LintOutput::Json => write!(out, "{}", formats::printed_json(&formats::document(found))?)?,
         LintOutput::Github => formats::github(&placed()?).iter().try_for_each(|line| writeln!(out, "{line}"))?,
-        LintOutput::Gitlab => writeln!(out, "{}", serde_json::to_string_pretty(&formats::gitlab(&placed()?))?)?,
+        LintOutput::Gitlab => write!(out, "{}", formats::printed_json(&formats::gitlab(&placed()?))?)?,
         LintOutput::Azure => formats::azure(&placed()?).iter().try_for_each(|line| writeln!(out, "{line}"))?,
         LintOutput::Junit => {
             let names: Vec<&str> = files.iter().map(|file| &*file.path).collect();
             write!(out, "{}", formats::junit("tidegate lint", &names, found, args.deny.is_some()))?;
         }
-        LintOutput::Sarif => writeln!(out, "{}", serde_json::to_string_pretty(&formats::sarif(&placed()?))?)?,
+        LintOutput::Sarif => write!(out, "{}", formats::printed_json(&formats::sarif(&placed()?))?)?,
     }
     let denied = args.deny.is_some() && tally.warnings > 0;
     Ok(if tally.errors > 0 || denied { Exit::Findings } else { Exit::Clean })

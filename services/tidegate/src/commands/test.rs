@@ -41,7 +41,7 @@ fn test(args: &TestArgs) -> anyhow::Result<Exit> {
             let text = format!("{}{}", render(&all, &examined.sources(), color), report::human(&tests));
             write!(out, "{}", formats::harmless(text))?;
         }
-        TestOutput::Json => writeln!(out, "{:#}", report::json(&tests, &refused))?,
+        TestOutput::Json => write!(out, "{}", formats::printed_json(&report::json(&tests, &refused))?)?,
         TestOutput::Junit => write!(out, "{}", report::junit(&tests, &refused))?,
         TestOutput::Github => {
             let all: Vec<Diagnostic> = refused.iter().cloned().chain(tests.found()).collect();

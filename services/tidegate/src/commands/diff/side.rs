@@ -13,6 +13,7 @@ use tidegate_git::repository::{is_repository, read_commit};
 
 use crate::commands::contract_file::report;
 use crate::review::ground::{Ground, Named, find_commit, parted};
+use crate::screen::complain;
 
 /// Where contracts are read from.
 #[derive(Debug)]
@@ -134,7 +135,10 @@ impl Side {
             Ok(contracts) => Some(contracts),
             Err(refused) => {
                 report(&refused.sources, &refused.errors);
-                eprintln!("error: {} cannot be compared while contracts of it do not load", self.name());
+                complain(&format!(
+                    "error: {} cannot be compared while contracts of it do not load",
+                    self.name()
+                ));
                 None
             }
         })
