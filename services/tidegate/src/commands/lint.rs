@@ -42,7 +42,12 @@ fn lint(args: &LintArgs) -> anyhow::Result<Exit> {
     // Services know files by their place in the repository, wherever this was run.
     let placed = || -> anyhow::Result<Vec<Diagnostic>> {
         let ground = examined.paths.first().map(|path| Ground::of(path)).transpose()?.flatten();
-        Ok(ground.map_or_else(|| found.clone(), |ground| ground.placed(found)))
+        let placed = ground.map_or_else(|| found.clone(), |ground| ground.placed(found));
+        Ok(match args.base {
+            // Those on changed lines are the first already.
+            Some(_) => placed,
+            None => formats::worst_first(placed),
+        })
     };
     let mut out = std::io::stdout().lock();
     match args.output {

@@ -47,7 +47,9 @@ fn test(args: &TestArgs) -> anyhow::Result<Exit> {
             let all: Vec<Diagnostic> = refused.iter().cloned().chain(tests.found()).collect();
             let ground = paths.first().map(|path| Ground::of(path)).transpose()?.flatten();
             let all = ground.map_or_else(|| all.clone(), |ground| ground.placed(&all));
-            formats::github(&all).iter().try_for_each(|line| writeln!(out, "{line}"))?;
+            formats::github(&formats::worst_first(all))
+                .iter()
+                .try_for_each(|line| writeln!(out, "{line}"))?;
         }
     }
     if !refused.is_empty() {

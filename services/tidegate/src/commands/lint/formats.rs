@@ -46,15 +46,19 @@ pub(crate) fn document(found: &[Diagnostic]) -> Vec<Finding<'_>> {
         .collect()
 }
 
-/// Workflow commands: GitHub shows each as an annotation at its line, and only the first ten of a kind, so errors come first.
+/// For services that show the first findings only: errors first, where nobody has put those on changed lines first ([`crate::review::changed`]).
+pub(crate) fn worst_first(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    found.sort_by_key(|one| one.level);
+    found
+}
+
+/// Workflow commands, in the order of the findings: GitHub shows each as an annotation at its line, and only the first ten of a kind and fifty in all.
 pub(crate) fn github(found: &[Diagnostic]) -> Vec<String> {
     // As GitHub's own toolkit escapes them.
     let data = |text: &str| printable(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
-    let mut sorted: Vec<&Diagnostic> = found.iter().collect();
-    sorted.sort_by_key(|one| one.level);
-    sorted
-        .into_iter()
+    found
+        .iter()
         .map(|one| {
             let command = match one.level {
                 Level::Error => "error",

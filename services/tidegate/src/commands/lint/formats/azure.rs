@@ -5,12 +5,10 @@ use tidegate_diff::render::one_line;
 
 use super::{printable, text, without_commands};
 
-/// One line a finding, errors first: the service shows the first ones only. It has no issues below warnings; notes are plain lines.
+/// One line a finding, in the order of the findings: the service shows the first ones only. It has no issues below warnings; notes are plain lines.
 pub(crate) fn azure(found: &[Diagnostic]) -> Vec<String> {
-    let mut sorted: Vec<&Diagnostic> = found.iter().collect();
-    sorted.sort_by_key(|one| one.level);
-    sorted
-        .into_iter()
+    found
+        .iter()
         .map(|one| {
             let place = &one.location;
             let kind = match one.level {
@@ -68,11 +66,11 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_escaped_and_errors_come_first() {
+    fn commands_are_escaped_and_keep_their_order() {
         let mut found = one();
         found.extend(one());
-        found[1].level = Level::Error;
-        found[1].location.file = "a;b].odcs.yaml".into();
+        found[0].level = Level::Error;
+        found[0].location.file = "a;b].odcs.yaml".into();
         assert_eq!(
             azure(&found),
             [
@@ -80,7 +78,7 @@ mod tests {
                 "##vso[task.logissue type=warning;sourcepath=a b,c.odcs.yaml;linenumber=3;columnnumber=7;code=TG0117]50%AZP25 of:%0Ait (mend)",
             ]
         );
-        found[0].level = Level::Note;
+        found[1].level = Level::Note;
         assert_eq!(azure(&found)[1], "a b,c.odcs.yaml:3:7: note TG0117: 50% of: it (mend)");
     }
 }
