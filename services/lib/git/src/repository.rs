@@ -16,6 +16,13 @@ pub fn is_repository(path: &Path) -> bool {
     bare || path.join(".git").exists()
 }
 
+/// The root of the repository that a place lies in: the nearest working tree at or above it, and a bare repository only where there is none. Files of
+/// a commit can look like a bare repository, but never like a working tree: Git takes up nothing that is called `.git`.
+pub fn root_of(place: &Path) -> Option<&Path> {
+    let tree = place.ancestors().find(|folder| folder.join(".git").exists());
+    tree.or_else(|| place.ancestors().find(|folder| is_repository(folder)))
+}
+
 /// The commit that a branch, tag or commit id names now, as 40 hex digits. No reference means `HEAD`.
 ///
 /// The repository is opened afresh on every call, so that a fetch or a repack by somebody else is seen. Configuration outside of the

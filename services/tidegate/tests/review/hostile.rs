@@ -188,3 +188,174 @@ fn names_of_files_command_nobody() {
         }
     }
 }
+
+/// The bare repository that files of a commit can be: its only branch holds the change as if it had always been so.
+fn own_history(repo: &Repo, folder: &str) {
+    let other = Repo::new();
+    other.edit("logicalType: string, required: true", "logicalType: string");
+    other.commit();
+    let to = repo.here().join(folder);
+    for name in ["HEAD", "config", "objects", "refs"] {
+        let status = std::process::Command::new("cp")
+            .arg("-r")
+            .arg(other.here().join(".git").join(name))
+            .arg(&to)
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+}
+
+#[test]
+fn a_change_cannot_bring_a_history_of_its_own() {
+    let repo = Repo::new();
+    repo.git(&["switch", "-q", "-c", "change"]);
+    repo.edit("logicalType: string, required: true", "logicalType: string");
+    own_history(&repo, "contracts");
+    for args in [
+        &["ci", "--base", "main", "contracts", "--output", "json"][..],
+        &["lint", "--base", "main", "contracts", "--output", "json"],
+        &["lint", "contracts", "--output", "json"],
+    ] {
+        let (code, out, err) = repo.run(args);
+        assert_eq!(code, 1, "{args:?} {out}{err}");
+        assert!(out.contains("a repository inside of the repository"), "{out}");
+    }
+    // It is the history of the working tree that a difference is taken from, too.
+    let (_, out, err) = repo.run(&["diff", "--base", "main", "contracts"]);
+    assert!(out.contains("`id`"), "{out}{err}");
+    let (_, out, err) = tidegate(&repo.here().join("contracts"), &["diff", "main:contracts", "."], &[]);
+    assert!(out.contains("`id`"), "{out}{err}");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_that_are_named_do_not_lead_out() {
+    use std::os::unix::fs::symlink;
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("o.odcs.yaml"), "SECRET-KEY: 1\n").unwrap();
+    std::fs::write(outside.path().join("x.schema.json"), "{\"type\": \"SECRET-TYPE\"}").unwrap();
+    let repo = Repo::new();
+    symlink(outside.path().join("o.odcs.yaml"), repo.here().join("contracts/file.odcs.yaml")).unwrap();
+    symlink(outside.path(), repo.here().join("contracts/folder")).unwrap();
+    symlink(outside.path(), repo.here().join("schemas")).unwrap();
+    symlink("orders", repo.here().join("contracts/inside")).unwrap();
+    std::process::Command::new("mkfifo")
+        .arg(repo.here().join("contracts/pipe.odcs.yaml"))
+        .status()
+        .unwrap();
+    for path in [
+        "contracts/file.odcs.yaml",
+        "contracts/folder",
+        "contracts/folder/o.odcs.yaml",
+        "contracts/../contracts/folder",
+    ] {
+        let (code, out, err) = repo.run(&["lint", path]);
+        assert!(code == 1 && out.contains("out of the repository"), "{path}: {code} {out}{err}");
+        assert!(!out.contains("SECRET") && !err.contains("SECRET"), "{out}{err}");
+        let (code, out, err) = repo.run(&["test", path]);
+        assert!(code == 2 && !out.contains("SECRET") && !err.contains("SECRET"), "{code} {out}{err}");
+    }
+    let (code, out, _) = repo.run(&["lint", "contracts/inside"]);
+    assert_eq!(code, 0, "a link that stays is one: {out}");
+    let (code, out, _) = repo.run(&["lint", "."]);
+    assert!(
+        code == 1 && out.contains("pipe.odcs.yaml") && out.contains("not a regular file"),
+        "{out}"
+    );
+    assert!(!out.contains("SECRET"), "{out}");
+}
+
+#[test]
+fn a_submodule_is_not_reviewed_as_the_repository_around_it() {
+    let (inner, repo) = (Repo::new(), Repo::new());
+    repo.git(&["switch", "-q", "-c", "change"]);
+    repo.git(&["rm", "-q", "-r", "contracts"]);
+    let from = inner.here().to_str().unwrap();
+    repo.git(&["-c", "protocol.file.allow=always", "submodule", "add", "-q", from, "contracts"]);
+    repo.commit();
+    let (code, out, err) = repo.run(&["ci", "--base", "main", "contracts", "--output", "json"]);
+    assert!(code == 2 && err.contains("is a submodule of"), "{code} {out}{err}");
+    let (code, out, err) = repo.run(&["ci", "--base", "main", "--output", "json"]);
+    assert!(code != 0 && out.contains("submodule"), "{code} {out}{err}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_lies_beside_contracts_is_read_in_the_repository_only() {
+    use std::os::unix::fs::symlink;
+    let outside = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str| {
+        let place = outside.path().join(name);
+        std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+        std::fs::write(place, text).unwrap();
+    };
+    put("consumers/a.yaml", "consumer: SECRET\nowner: x\nreads: [{contract: orders}]\n");
+    put("github/CODEOWNERS", "/ @SECRET\n");
+    put("contracts/a.odcs.yaml", "SECRET: 1\n");
+    let repo = Repo::new();
+    repo.git(&["switch", "-q", "-c", "change"]);
+    for (name, to) in [("consumers", "consumers"), (".github", "github")] {
+        std::fs::remove_dir_all(repo.here().join(name)).unwrap();
+        symlink(outside.path().join(to), repo.here().join(name)).unwrap();
+    }
+    symlink(outside.path().join("contracts"), repo.here().join("other")).unwrap();
+    for args in [
+        &["lint", "."][..],
+        &["ci", "--base", "main", "--output", "text"],
+        &["diff", "--base", "main"],
+        &["diff", "main:contracts", "other"],
+        &["diff", "other/a.odcs.yaml", "contracts/orders/v1.odcs.yaml"],
+        &["preview", "--old", "main:contracts", "--new", "other", "none.jsonl"],
+    ] {
+        let (_, out, err) = repo.run(args);
+        assert!(!out.contains("SECRET") && !err.contains("SECRET"), "{args:?} {out}{err}");
+        assert!(
+            args[0] == "diff" && args[1] == "--base" || [&out, &err].iter().any(|text| text.contains("not followed")),
+            "{args:?} {out}{err}"
+        );
+    }
+    // Above the root of the repository nothing is looked for.
+    let repo = Repo::new();
+    let root = outside.path().join("repo");
+    std::fs::rename(repo.here(), &root).unwrap();
+    std::fs::remove_dir_all(root.join("consumers")).unwrap();
+    put("schemas/x.json", "SECRET");
+    let (code, out, err) = tidegate(&root, &["lint", "."], &[]);
+    assert!(code == 0 && !out.contains("SECRET"), "{out}{err}");
+    std::fs::create_dir(repo.here()).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn reports_are_not_written_through_links() {
+    use std::os::unix::fs::symlink;
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("there"), "mine").unwrap();
+    let repo = Repo::new();
+    repo.git(&["switch", "-q", "-c", "change"]);
+    symlink(outside.path().join("there"), repo.here().join("there.md")).unwrap();
+    symlink(outside.path().join("new"), repo.here().join("new.md")).unwrap();
+    symlink(outside.path(), repo.here().join("folder")).unwrap();
+    for (flag, file) in [
+        ("--comment", "there.md"),
+        ("--comment", "new.md"),
+        ("--junit", "folder/x.xml"),
+        ("--sarif", "there.md"),
+        ("--code-quality", "folder/y"),
+    ] {
+        let (code, out, err) = repo.run(&["ci", "--base", "main", flag, file]);
+        assert!(
+            code == 2 && err.contains("nothing is written through it"),
+            "{file}: {code} {out}{err}"
+        );
+    }
+    let left: Vec<_> = std::fs::read_dir(outside.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["there"]);
+    assert_eq!(std::fs::read_to_string(outside.path().join("there")).unwrap(), "mine");
+    let (code, out, err) = repo.run(&["ci", "--base", "main", "--comment", "comment.md", "--junit", "./contracts/x.xml"]);
+    assert_eq!(code, 0, "{out}{err}");
+}
