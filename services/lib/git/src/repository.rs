@@ -158,6 +158,13 @@ pub(crate) fn resolve_kept(path: &Path, reference: Option<&str>, names: &[String
 
 /// `candidates` are full names, a branch before a tag.
 fn find_among(repository: &Repository, path: &Path, name: &str, candidates: &[String]) -> Result<ObjectId, WorldError> {
+    // No name of a reference has these (`git check-ref-format`).
+    if name.contains(['~', '^', ':', '?', '*', '[', '\\', ' ']) || name.contains("..") || name.contains("@{") {
+        let what = format!(
+            "`{name}` is no name: say a branch, a tag, or a commit by all of its 40 digits; expressions such as main~1 are not read"
+        );
+        return Err(WorldError::new(Remedy::Operator, what));
+    }
     let mut found: Vec<(usize, ObjectId)> = Vec::new();
     for (at, full_name) in candidates.iter().enumerate() {
         let looked_up = repository.try_find_reference(full_name.as_str());

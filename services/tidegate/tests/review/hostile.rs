@@ -359,3 +359,22 @@ fn reports_are_not_written_through_links() {
     let (code, out, err) = repo.run(&["ci", "--base", "main", "--comment", "comment.md", "--junit", "./contracts/x.xml"]);
     assert_eq!(code, 0, "{out}{err}");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn names_that_are_no_text_are_refused() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let repo = Repo::new();
+    repo.git(&["switch", "-q", "-c", "change"]);
+    let named = |bytes: &[u8]| repo.here().join("contracts").join(std::ffi::OsStr::from_bytes(bytes));
+    std::fs::write(named(b"\xfe.odcs.yaml"), CONTRACT.replace("orders", "other")).unwrap();
+    std::fs::create_dir(named(b"\xff")).unwrap();
+    std::fs::write(named(b"\xff/v1.odcs.yaml"), CONTRACT.replace("orders", "third")).unwrap();
+    for args in [&["lint", "."][..], &["ci", "--base", "main", "--output", "text"]] {
+        let (code, out, err) = repo.run(args);
+        assert!(
+            code == 1 && out.matches("the name is not UTF-8").count() == 2,
+            "{args:?} {code} {out}{err}"
+        );
+    }
+}

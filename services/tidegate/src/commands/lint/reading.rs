@@ -84,12 +84,13 @@ fn search(folder: &Path, depth: usize, names: &mut Vec<PathBuf>, found: &mut Vec
     if depth > DEPTH_MAX {
         bail!("{}: folders are nested deeper than {DEPTH_MAX}", folder.display());
     }
-    let mut left_out = |level: Level, path: &Path, problem: &str| {
+    let left_out = |found: &mut Vec<Diagnostic>, level: Level, path: &Path, problem: &str| {
         found.push(Diagnostic::unreadable(level, shown(path), problem, "commit the files themselves"));
     };
     // Who asks for the repository of a file in it would get that one, with a history of its own.
     if is_bare(folder) && !folder.join(".git").exists() {
         left_out(
+            found,
             Level::Error,
             folder,
             "a repository inside of the repository (HEAD, objects, refs): nothing in it is read",
@@ -98,6 +99,7 @@ fn search(folder: &Path, depth: usize, names: &mut Vec<PathBuf>, found: &mut Vec
     }
     if depth > 0 && folder.join(".git").exists() {
         left_out(
+            found,
             Level::Warning,
             folder,
             "a submodule is no part of the commit: nothing in it is read",
@@ -110,9 +112,19 @@ fn search(folder: &Path, depth: usize, names: &mut Vec<PathBuf>, found: &mut Vec
         let entry = entry?;
         let kind = entry.file_type()?;
         let path = entry.path();
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
+        let raw = entry.file_name();
+        let name = raw.to_string_lossy();
         if name.starts_with('.') {
+            continue;
+        }
+        if raw.to_str().is_none() && (kind.is_dir() || is_contract_path(&name)) {
+            // Nothing could name it: no owner, no finding, no snapshot.
+            found.push(Diagnostic::unreadable(
+                Level::Error,
+                shown(&path),
+                "the name is not UTF-8",
+                "rename it",
+            ));
             continue;
         }
         if kind.is_dir() {
@@ -120,7 +132,7 @@ fn search(folder: &Path, depth: usize, names: &mut Vec<PathBuf>, found: &mut Vec
         } else if kind.is_symlink() && (is_contract_path(&name) || path.is_dir()) {
             // A contract that is a link would silently not be there; a folder may hold anything.
             let level = if is_contract_path(&name) { Level::Error } else { Level::Warning };
-            left_out(level, &path, "symbolic links of a commit are not followed");
+            left_out(found, level, &path, "symbolic links of a commit are not followed");
         } else if is_contract_path(&name) {
             // What is no regular file is refused where it is read.
             names.push(path);
