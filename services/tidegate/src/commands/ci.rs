@@ -357,7 +357,7 @@ fn write(args: &CiArgs, ground: &Ground, examined: &Examined, review: &Review<'_
     let found = ground.placed(&review.found);
     let put = |path: &Path, text: &str| {
         // The change may have brought a link of that name.
-        let is_link = path.is_symlink() && path.parent().is_some_and(|folder| is_in_repository(folder));
+        let is_link = path.is_symlink() && path.parent().is_some_and(is_in_repository);
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         if is_link || folder.is_some_and(leads_out) {
             bail!(
