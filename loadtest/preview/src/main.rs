@@ -31,6 +31,9 @@ struct Args {
     /// Judging threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
+    /// Events per second of processor time below which a median fails the run.
+    #[arg(long, default_value_t = 300_000.0)]
+    at_least: f64,
     /// Seed of the events.
     #[arg(long, default_value_t = 42)]
     seed: u64,
@@ -61,6 +64,7 @@ fn main() -> anyhow::Result<()> {
         anyhow::ensure!(text.contains(old), "the contract has no `{old}` any more");
         Ok(text.replace(old, new))
     })?;
+    let mut slow = Vec::new();
     for (name, fault_every) in [("clean", u32::MAX), ("one_in_twelve_faulty", 12)] {
         let (lines, events) = orders(&args, fault_every);
         eprintln!("{name}: {events} events of {} bytes on average", lines.len() / events);
@@ -88,14 +92,19 @@ fn main() -> anyhow::Result<()> {
                 }
             }
             rates.sort_by(f64::total_cmp);
-            println!(
-                "rate {name}/{pair_name} {:.0} {:.0} {:.0}",
-                rates[rates.len() / 2],
-                rates[0],
-                rates[rates.len() - 1]
-            );
+            let median = *rates.get(rates.len() / 2).context("--rounds is at least 1")?;
+            println!("rate {name}/{pair_name} {median:.0} {:.0} {:.0}", rates[0], rates[rates.len() - 1]);
+            if median < args.at_least {
+                slow.push(format!("{name}/{pair_name}"));
+            }
         }
     }
+    anyhow::ensure!(
+        slow.is_empty(),
+        "below {:.0} events per second of processor time: {}",
+        args.at_least,
+        slow.join(", ")
+    );
     Ok(())
 }
 

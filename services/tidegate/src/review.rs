@@ -43,6 +43,9 @@ pub(crate) fn side_file(path: &Path) -> Result<String, String> {
     if meta.file_type().is_symlink() {
         return Err("this is a symbolic link, which is not followed".to_owned());
     }
+    if ground::leads_out(path) {
+        return Err("it lies behind a link out of the repository, which is not followed".to_owned());
+    }
     if !meta.is_file() {
         return Err("this is not a regular file".to_owned());
     }

@@ -36,6 +36,11 @@ fn steers(c: char) -> bool {
     c.is_control() || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
+/// Says something on standard error. Names of files and texts of contracts are part of what is said, and a service that runs this reads it, too.
+pub(crate) fn complain(text: &str) {
+    eprintln!("{}", crate::commands::lint::formats::harmless(harmless(text)));
+}
+
 /// How an offline tool ends: an error is said, unless it is only that nobody reads on.
 pub(crate) fn ending(result: anyhow::Result<Exit>) -> Exit {
     result.unwrap_or_else(|error| {
@@ -45,7 +50,7 @@ pub(crate) fn ending(result: anyhow::Result<Exit>) -> Exit {
         {
             leave(error);
         }
-        eprintln!("error: {error:#}");
+        complain(&format!("error: {error:#}"));
         Exit::CouldNotTell
     })
 }

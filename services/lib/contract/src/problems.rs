@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::codes::{self, Code};
 use crate::diagnostic::{Diagnostic, Level, Location};
+use crate::disguise::is_disguise;
 
 /// The most problems that are listed for one file, and beside them the most notes; a machine-made file can hold hundreds of thousands.
 const PROBLEMS_MAX: usize = 500;
@@ -133,7 +134,7 @@ pub(crate) fn quoted(text: &str) -> String {
             break;
         }
         // Terminal escapes, and marks that turn the direction of text around, could disguise what a sentence says.
-        if c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}') {
+        if is_disguise(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use annotate_snippets::{AnnotationKind, Level as Look, Origin, Renderer, Snippet};
 
 use crate::diagnostic::{Diagnostic, Level};
+use crate::disguise::{is_disguise, undisguised, undisguised_in_place};
 
 /// Renders every diagnostic with its line of source and its help, as compilers do. `sources` holds the text of each file by the name that
 /// the locations use; a diagnostic of a file that is not there is shown without its line. `color` adds ANSI escapes.
@@ -20,27 +21,30 @@ pub fn render(diagnostics: &[Diagnostic], sources: &BTreeMap<Arc<str>, String>, 
             Level::Warning => Look::WARNING,
             Level::Note => Look::NOTE,
         };
+        // Sentences, names of files and lines of contracts are somebody's text, and only some of it is made harmless by the renderer.
+        let (problem, help) = (undisguised(&diagnostic.problem), undisguised(&diagnostic.help));
         let location = &diagnostic.location;
+        let path = one_line(&location.file);
         let mut group = match sources.get(&location.file) {
             Some(text) => {
                 // Handing over three lines instead of the file keeps many problems of a large file cheap.
                 let window = window(text, location.line);
                 let span = token(&text[window.bytes.clone()], location.line - window.first_line, location.column);
-                let snippet = Snippet::source(&text[window.bytes])
-                    .path(location.file.to_string())
+                let snippet = Snippet::source(undisguised_in_place(&text[window.bytes]))
+                    .path(path)
                     .line_start(window.first_line as usize)
                     .annotation(AnnotationKind::Primary.span(span));
-                look.primary_title(&diagnostic.problem).id(diagnostic.code).element(snippet)
+                look.primary_title(&problem).id(diagnostic.code).element(snippet)
             }
             None => {
-                let origin = Origin::path(location.file.to_string())
+                let origin = Origin::path(path)
                     .line(location.line as usize)
                     .char_column(location.column as usize);
-                look.primary_title(&diagnostic.problem).id(diagnostic.code).element(origin)
+                look.primary_title(&problem).id(diagnostic.code).element(origin)
             }
         };
-        if !diagnostic.help.is_empty() {
-            group = group.element(Look::HELP.message(&diagnostic.help));
+        if !help.is_empty() {
+            group = group.element(Look::HELP.message(&help));
         }
         out.push_str(&renderer.render(&[group]));
         out.push_str("\n\n");
@@ -53,21 +57,27 @@ pub fn render_lines(diagnostics: &[Diagnostic]) -> String {
     let mut out = String::new();
     for diagnostic in diagnostics {
         let location = &diagnostic.location;
-        let (code, problem) = (diagnostic.code, &diagnostic.problem);
+        let (code, problem) = (diagnostic.code, one_line(&diagnostic.problem));
         let help = if diagnostic.help.is_empty() {
             String::new()
         } else {
-            format!(" ({})", diagnostic.help)
+            format!(" ({})", one_line(&diagnostic.help))
         };
         let level = diagnostic.level.as_str();
         // Writing to a string cannot fail.
         let _ = writeln!(
             out,
             "{}:{}:{}: {level}[{code}]: {problem}{help}",
-            location.file, location.line, location.column
+            one_line(&location.file),
+            location.line,
+            location.column
         );
     }
     out
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if is_disguise(c) { ' ' } else { c }).collect()
 }
 
 /// A few whole lines of a file.
@@ -148,6 +158,32 @@ mod tests {
                         `deprecated`, `retired` (did you mean `active`?)";
         assert_eq!(lines.lines().next(), Some(expected));
         assert_eq!(lines.lines().count(), diagnostics.len());
+    }
+
+    #[test]
+    fn nothing_that_somebody_wrote_commands_the_terminal() {
+        let nasty = "a\u{1b}]52;c;AAAA\u{7}\u{9b}2J\u{202e}b\r\u{85}c";
+        let text = format!("id: x\nowner: {nasty}\n");
+        let diagnostic = Diagnostic {
+            code: "X",
+            level: Level::Error,
+            location: crate::Location {
+                file: format!("{nasty}\n.odcs.yaml").into(),
+                line: 2,
+                column: 8,
+                pointer: "".into(),
+            },
+            problem: nasty.into(),
+            help: nasty.into(),
+        };
+        let found = [diagnostic];
+        for sources in [BTreeMap::new(), BTreeMap::from([(found[0].location.file.clone(), text)])] {
+            let shown = render(&found, &sources, false);
+            assert!(!shown.chars().any(|c| is_disguise(c) && c != '\n'), "{shown:?}");
+            assert!(sources.is_empty() || shown.contains("2 | owner: a"), "{shown}");
+        }
+        let lines = render_lines(&found);
+        assert!(lines.ends_with('\n') && !lines.trim_end().chars().any(is_disguise), "{lines:?}");
     }
 
     proptest::proptest! {

@@ -10,7 +10,7 @@ use crate::set::{ContractDiff, Verdict};
 
 pub use human::{human, one_line};
 pub use json::json;
-pub use markdown::{LINES_MAX, MARKER, markdown, markdown_within, text as markdown_text};
+pub use markdown::{LINES_MAX, MARKER, markdown, markdown_within, text as markdown_text, text_within as markdown_within_text};
 pub use odcs::odcs;
 
 /// What a contract's version is said to be, in one sentence without a full stop.

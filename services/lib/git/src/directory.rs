@@ -29,7 +29,9 @@ pub fn read_directory(root: &Path) -> Result<Reading, WorldError> {
     };
     walk.folder(&true_root, "", 0)?;
     let mut reading = walk.reading;
-    let beside = true_root.parent().map(|parent| parent.join(SCHEMAS));
+    // What lies above the root of a repository is somebody else's.
+    let around = true_root.parent().filter(|_| !true_root.join(".git").exists());
+    let beside = around.map(|parent| parent.join(SCHEMAS));
     if let Some(beside) = beside.filter(|beside| !true_root.join(SCHEMAS).is_dir() && beside.is_dir()) {
         reading = add_schemas(&beside, reading)?;
     }
@@ -41,11 +43,18 @@ pub fn read_directory(root: &Path) -> Result<Reading, WorldError> {
 /// where contracts and schemas lie beside each other. Empty when there is none.
 pub fn read_schemas_near(contract: &Path) -> Result<Reading, WorldError> {
     let found = contract.canonicalize().map_err(|error| world(contract, &error))?;
-    let schemas = found
-        .ancestors()
-        .skip(1)
-        .map(|folder| folder.join(SCHEMAS))
-        .find(|schemas| schemas.is_dir());
+    let mut schemas = None;
+    for folder in found.ancestors().skip(1) {
+        let beside = folder.join(SCHEMAS);
+        if beside.is_dir() {
+            schemas = Some(beside);
+            break;
+        }
+        // What lies above the root of a repository is somebody else's.
+        if folder.join(".git").exists() {
+            break;
+        }
+    }
     let mut reading = Reading::default();
     if let Some(schemas) = schemas {
         reading = add_schemas(&schemas, reading)?;
@@ -54,8 +63,17 @@ pub fn read_schemas_near(contract: &Path) -> Result<Reading, WorldError> {
     Ok(reading)
 }
 
-fn add_schemas(folder: &Path, reading: Reading) -> Result<Reading, WorldError> {
+fn add_schemas(folder: &Path, mut reading: Reading) -> Result<Reading, WorldError> {
     let true_root = folder.canonicalize().map_err(|error| world(folder, &error))?;
+    let around = folder
+        .parent()
+        .map(Path::canonicalize)
+        .transpose()
+        .map_err(|error| world(folder, &error))?;
+    if around.is_some_and(|around| !true_root.starts_with(around)) {
+        reading.leave_out(SCHEMAS, "a link out of its folder is not followed", "commit the files themselves");
+        return Ok(reading);
+    }
     let mut walk = Walk {
         true_root: &true_root,
         reading,
@@ -260,6 +278,42 @@ mod tests {
         // Another repository inside of this one is none of ours.
         fs::create_dir_all(root.path().join("module/.git")).unwrap();
         assert!(read_directory(root.path()).unwrap().is_refused());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn schemas_of_somebody_else_are_not_read() {
+        let outer = tempfile::tempdir().unwrap();
+        let root = outer.path().join("repo");
+        let put = |place: &Path| {
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            fs::write(place, "{}").unwrap();
+        };
+        let contract = root.join("contracts/a.odcs.yaml");
+        put(&contract);
+        put(&outer.path().join("schemas/secret.json"));
+        // Above the root of a repository.
+        assert_eq!(
+            paths(&read_schemas_near(&contract).unwrap()),
+            ["schemas/secret.json"],
+            "no repository"
+        );
+        fs::create_dir(root.join(".git")).unwrap();
+        assert!(paths(&read_schemas_near(&contract).unwrap()).is_empty());
+        // By a link.
+        std::os::unix::fs::symlink(outer.path().join("schemas"), root.join("schemas")).unwrap();
+        for reading in [
+            read_schemas_near(&contract).unwrap(),
+            read_directory(&root.join("contracts")).unwrap(),
+        ] {
+            assert!(!paths(&reading).contains(&"schemas/secret.json"), "{:?}", paths(&reading));
+            assert!(problems(&reading)[0].contains("not followed"), "{:?}", problems(&reading));
+        }
+        // A link to a place beside it is one.
+        fs::remove_file(root.join("schemas")).unwrap();
+        put(&root.join("all/b.json"));
+        std::os::unix::fs::symlink("all", root.join("schemas")).unwrap();
+        assert_eq!(paths(&read_schemas_near(&contract).unwrap()), ["schemas/b.json"]);
     }
 
     #[test]

@@ -16,6 +16,13 @@ pub fn is_repository(path: &Path) -> bool {
     bare || path.join(".git").exists()
 }
 
+/// The root of the repository that a place lies in: the nearest working tree at or above it, and a bare repository only where there is none. Files of
+/// a commit can look like a bare repository, but never like a working tree: Git takes up nothing that is called `.git`.
+pub fn root_of(place: &Path) -> Option<&Path> {
+    let tree = place.ancestors().find(|folder| folder.join(".git").exists());
+    tree.or_else(|| place.ancestors().find(|folder| is_repository(folder)))
+}
+
 /// The commit that a branch, tag or commit id names now, as 40 hex digits. No reference means `HEAD`.
 ///
 /// The repository is opened afresh on every call, so that a fetch or a repack by somebody else is seen. Configuration outside of the
@@ -151,6 +158,13 @@ pub(crate) fn resolve_kept(path: &Path, reference: Option<&str>, names: &[String
 
 /// `candidates` are full names, a branch before a tag.
 fn find_among(repository: &Repository, path: &Path, name: &str, candidates: &[String]) -> Result<ObjectId, WorldError> {
+    // No name of a reference has these (`git check-ref-format`).
+    if name.contains(['~', '^', ':', '?', '*', '[', '\\', ' ']) || name.contains("..") || name.contains("@{") {
+        let what = format!(
+            "`{name}` is no name: say a branch, a tag, or a commit by all of its 40 digits; expressions such as main~1 are not read"
+        );
+        return Err(WorldError::new(Remedy::Operator, what));
+    }
     let mut found: Vec<(usize, ObjectId)> = Vec::new();
     for (at, full_name) in candidates.iter().enumerate() {
         let looked_up = repository.try_find_reference(full_name.as_str());

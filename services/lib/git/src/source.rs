@@ -11,7 +11,7 @@ use crate::directory::read_directory;
 use crate::history::{Walked, versions_of, walk};
 use crate::reading::Reading;
 use crate::remote::{Access, Order, Remote};
-use crate::repository::{comes_after, is_repository, parent, read_commit, resolve, resolve_kept};
+use crate::repository::{comes_after, is_repository, parent, read_commit, resolve, resolve_kept, root_of};
 
 /// How often in a row a mirror may fail to be read before it is fetched anew.
 pub(crate) const UNREAD_MAX: usize = 2;
@@ -358,6 +358,15 @@ impl Place {
         }
         let (reference, folder) = reference_and_folder(suffix, reference)?;
         if is_repository(path) {
+            let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+            if let Some(tree) = root_of(&full).filter(|root| *root != full) {
+                // Contracts of such a one are in no file that anybody reviewed.
+                return operator(format!(
+                    "{} is a bare repository inside of the working tree {}: name that one, or remove HEAD, objects and refs",
+                    path.display(),
+                    tree.display()
+                ));
+            }
             return Ok(Place::Repository {
                 path: path.to_owned(),
                 reference,

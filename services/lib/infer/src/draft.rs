@@ -1,6 +1,14 @@
 //! The draft, and how it is written.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+
+use tidegate_contract::is_disguise;
+
+use crate::sketch::is_name;
+
+/// Properties inside of each other: a contract's YAML has at most 64 levels, of which a map takes two and a property of its own two.
+const DEPTH_MAX: usize = 26;
 
 /// What a draft is called and how far it goes.
 #[derive(Debug, Clone)]
@@ -35,6 +43,8 @@ pub(crate) struct Property {
     pub(crate) limits: Vec<(&'static str, String)>,
     /// Likewise; values as JSON.
     pub(crate) values: Vec<String>,
+    /// Both are rules of somebody's schema and no guesses, so that they are clauses in any case.
+    pub(crate) stated: bool,
     pub(crate) required: bool,
     /// Place in the primary key, from 1.
     pub(crate) key: Option<usize>,
@@ -63,6 +73,7 @@ impl Property {
             options: Vec::new(),
             limits: Vec::new(),
             values: Vec::new(),
+            stated: false,
             required: false,
             key: None,
             evidence: Vec::new(),
@@ -109,37 +120,72 @@ impl Draft {
         }
         if !self.properties.is_empty() {
             text.push_str("    properties:\n");
-            properties(&mut text, &self.properties, 6, options);
+            properties(&mut text, &self.properties, 6, 1, options);
         }
         text
     }
 }
 
-fn properties(text: &mut String, list: &[Property], indent: usize, options: &Options) {
+fn properties(text: &mut String, list: &[Property], indent: usize, depth: usize, options: &Options) {
+    let mut taken: BTreeSet<String> = list
+        .iter()
+        .filter(|property| is_name(&property.name))
+        .map(|property| property.name.to_ascii_lowercase())
+        .collect();
     for property in list {
-        write_property(text, property, indent, true, options);
+        let (mut name, physical) = names(&property.name);
+        if physical.is_some() {
+            // Two fields may differ in what a column cannot be called.
+            let stem = name.clone();
+            let mut number = 2;
+            while !taken.insert(name.to_ascii_lowercase()) {
+                name = format!("{stem}_{number}");
+                number += 1;
+            }
+        }
+        write_property(text, property, Some((name, physical)), indent, depth, options);
     }
 }
 
-fn write_property(text: &mut String, property: &Property, indent: usize, in_list: bool, options: &Options) {
+/// `name` is of a property in a list; the item of a list and the value of a map have none.
+fn write_property(
+    text: &mut String,
+    property: &Property,
+    name: Option<(String, Option<String>)>,
+    indent: usize,
+    depth: usize,
+    options: &Options,
+) {
+    let in_list = name.is_some();
     let at = " ".repeat(if in_list { indent + 2 } else { indent });
     let mut lines = Vec::new();
-    if in_list {
-        let (name, physical) = names(&property.name);
+    if let Some((name, physical)) = name {
         lines.push(format!("name: {}", scalar(&name)));
         if let Some(physical) = physical {
             lines.push(format!("physicalName: {}", scalar(&physical)));
         }
     }
     lines.extend(property.evidence.iter().map(|sentence| format!("# {}", comment(sentence))));
-    if let Some(logical_type) = property.kind.logical_type() {
+    if let Kind::Array(Some(item)) = &property.kind
+        && item.is_empty()
+    {
+        lines.extend(item.evidence.iter().map(|sentence| format!("# its items: {}", comment(sentence))));
+    }
+    let is_cut = depth >= DEPTH_MAX && property.kind.is_nested();
+    let as_clauses = options.limits || property.stated;
+    if is_cut {
+        lines.push(String::from("# goes on deeper than a contract does: what is inside is not checked"));
+    }
+    if let Some(logical_type) = property.kind.logical_type().filter(|_| !is_cut) {
         lines.push(format!("logicalType: {logical_type}"));
     }
     if let Some(physical) = &property.physical {
         lines.push(format!("physicalType: {}", scalar(physical)));
     }
     let mut clauses = property.options.clone();
-    if options.limits {
+    if is_cut {
+        clauses.clear();
+    } else if as_clauses {
         clauses.extend(property.limits.iter().cloned());
     } else if !property.limits.is_empty() {
         let limits: Vec<String> = property.limits.iter().map(|(name, value)| format!("{name}: {value}")).collect();
@@ -156,7 +202,7 @@ fn write_property(text: &mut String, property: &Property, indent: usize, in_list
         lines.push(String::from("primaryKey: true"));
         lines.push(format!("primaryKeyPosition: {position}"));
     }
-    if !property.values.is_empty() && options.limits {
+    if !property.values.is_empty() && as_clauses {
         lines.push(String::from("enum:"));
         lines.extend(property.values.iter().map(|value| format!("  - value: {value}")));
     } else if !property.values.is_empty() {
@@ -176,19 +222,22 @@ fn write_property(text: &mut String, property: &Property, indent: usize, in_list
             }
         }
     }
-    let inner = at.len() + 2;
+    if is_cut {
+        return;
+    }
+    let (inner, depth) = (at.len() + 2, depth + 1);
     match &property.kind {
         Kind::Object(fields) if !fields.is_empty() => {
             let _ = writeln!(text, "{at}properties:");
-            properties(text, fields, inner, options);
+            properties(text, fields, inner, depth, options);
         }
         Kind::Array(Some(item)) if !item.is_empty() => {
             let _ = writeln!(text, "{at}items:");
-            write_property(text, item, inner, false, options);
+            write_property(text, item, None, inner, depth, options);
         }
         Kind::Map(value) => {
             let _ = writeln!(text, "{at}map:\n{at}  key:\n{at}    logicalType: string\n{at}  value:");
-            write_property(text, value, inner + 2, false, options);
+            write_property(text, value, None, inner + 2, depth, options);
         }
         _ => {}
     }
@@ -201,6 +250,16 @@ impl Property {
 }
 
 impl Kind {
+    /// Whether others are inside of it.
+    fn is_nested(&self) -> bool {
+        match self {
+            Kind::Any | Kind::Leaf(_) => false,
+            Kind::Object(fields) => !fields.is_empty(),
+            Kind::Array(item) => item.as_ref().is_some_and(|item| !item.is_empty()),
+            Kind::Map(_) => true,
+        }
+    }
+
     fn logical_type(&self) -> Option<&'static str> {
         Some(match self {
             Kind::Any => return None,
@@ -215,10 +274,19 @@ impl Kind {
 /// Name of the column, and the field on the wire where it must be another.
 fn names(wire: &str) -> (String, Option<String>) {
     let reserved = wire.starts_with("_tidegate_") || ["_op", "_source_time", "_source_position", "_unavailable"].contains(&wire);
-    match reserved {
-        true => (format!("field{wire}"), Some(wire.to_owned())),
-        false => (wire.to_owned(), None),
+    if reserved {
+        return (format!("field{wire}"), Some(wire.to_owned()));
     }
+    if is_name(wire) {
+        return (wire.to_owned(), None);
+    }
+    let plain: String = wire.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let plain = plain.trim_matches('_');
+    let name = match plain.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        true => plain.to_owned(),
+        false => format!("field_{plain}").trim_end_matches('_').to_owned(),
+    };
+    (name, Some(wire.to_owned()))
 }
 
 /// A YAML scalar: plain where nobody could take it for something else, else in double quotes as JSON writes it.
@@ -254,7 +322,7 @@ pub(crate) fn quoted(text: &str) -> String {
 
 /// One line.
 fn comment(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().map(|c| if is_disguise(c) { ' ' } else { c }).collect()
 }
 
 /// `1,234`.

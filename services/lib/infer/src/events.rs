@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use tidegate_codec::{DecodeFailure, JsonReader, Reader as _, Token};
 
 use crate::draft::{Draft, number};
-use crate::guess::{Written, fields};
+use crate::guess::{Written, fields, left_out};
 use crate::probe::Probes;
 use crate::sketch::{Room, Sketch, is_name};
 
 /// Events longer than this are counted and not looked into.
 const EVENT_BYTES_MAX: usize = 16 << 20;
+/// Events below which a draft warns: a field that one event in a hundred has not may not have shown itself.
+const FEW: u64 = 100;
 /// Sets of names of keys that are told apart, and names in a key.
 const KEY_SHAPES_MAX: usize = 4;
 const KEY_FIELDS_MAX: usize = 18;
@@ -127,6 +129,17 @@ impl Events {
         }
     }
 
+    /// What a reader should know who believes every line of a draft from few events.
+    pub fn warning(&self) -> Option<String> {
+        let is_small = (1..FEW).contains(&self.used());
+        is_small.then(|| {
+            String::from(
+                "That is a small sample: what all of them have is `required` here, and what their texts look like is a clause. Look at more events, or take \
+                 out what you do not know.",
+            )
+        })
+    }
+
     /// The draft; the error says why there is none.
     pub fn draft(&self) -> Result<Draft, String> {
         if self.used() == 0 {
@@ -146,7 +159,11 @@ impl Events {
                 number(self.objects)
             ));
         }
-        let mut evidence = vec![format!("Made from {} events.", number(self.used()))];
+        let mut evidence = vec![match self.used() {
+            1 => String::from("Made from 1 event."),
+            used => format!("Made from {} events.", number(used)),
+        }];
+        evidence.extend(self.warning());
         for (count, what) in [
             (self.unreadable, "events could not be read as JSON and were left out"),
             (self.no_objects, "events were no JSON objects and were left out"),
@@ -185,7 +202,7 @@ impl Events {
         } else {
             fields(&self.plain, self.plain.objects, Written::Plain, false)
         };
-        let beyond = self.plain.beyond + self.rows.beyond;
+        let beyond = left_out(&self.plain, self.plain.objects) + left_out(&self.rows, self.rows.objects);
         if beyond > 0 {
             evidence.push(format!(
                 "{} times a field was left out: there are too many of them, or its name is no name but content.",

@@ -15,11 +15,22 @@ pub(crate) enum Written {
 
 /// The declared fields of an object that was seen `objects` times.
 pub(crate) fn fields(sketch: &Sketch, objects: u64, written: Written, personal: bool) -> Vec<Property> {
-    sketch
+    let all = sketch
         .fields
         .iter()
-        .map(|(name, field)| field_of(name, field, objects, written, personal))
-        .collect()
+        .chain(sketch.odd.iter().filter(|(_, field)| is_field(field, objects)));
+    all.map(|(name, field)| field_of(name, field, objects, written, personal)).collect()
+}
+
+/// Whether a name that does not look like one is a field all the same: it comes again and again, as content does not.
+fn is_field(field: &Field, objects: u64) -> bool {
+    objects >= 2 && field.seen * 2 >= objects
+}
+
+/// How often such a name came that is left out.
+pub(crate) fn left_out(sketch: &Sketch, objects: u64) -> u64 {
+    let others = sketch.odd.values().filter(|field| !is_field(field, objects));
+    sketch.beyond + others.map(|field| field.seen).sum::<u64>()
 }
 
 fn field_of(name: &str, field: &Field, objects: u64, written: Written, personal: bool) -> Property {
@@ -96,12 +107,17 @@ fn numbers(name: &str, sketch: &Sketch, written: Written, personal: bool) -> Pro
             property.limits.push(("maximum", high.to_string()));
         }
     } else {
+        let mut text = match seen.fractions {
+            0 => format!("all {} numbers are whole", number(seen.count)),
+            fractions => format!("{} of {} numbers are whole", number(seen.count - fractions), number(seen.count)),
+        };
+        let wide = (seen.count - seen.fractions).saturating_sub(seen.integers);
+        if wide > 0 {
+            text.push_str(&format!(", {} of them past 64 bits", number(wide)));
+        }
         property.evidence.push(format!(
-            "{} of {} numbers are whole; at most {} digits before the point and {} behind it",
-            number(seen.integers),
-            number(seen.count),
-            seen.whole,
-            seen.scale
+            "{text}; at most {} digits before the point and {} behind it",
+            seen.whole, seen.scale
         ));
     }
     property
@@ -155,7 +171,25 @@ fn few(seen: &Texts) -> Option<Vec<String>> {
     (again && distinct.keys().all(|text| is_code(text))).then(|| distinct.keys().map(|text| quoted(text)).collect())
 }
 
+/// Whether all objects are how Debezium writes a decimal of any scale, which the judge takes for one number where a block says so.
+fn is_variable_decimal(sketch: &Sketch) -> bool {
+    let is_always = |name: &str, is: fn(&Sketch) -> bool| {
+        let field = sketch.fields.get(name);
+        field.is_some_and(|field| field.seen == sketch.objects && is(&field.value))
+    };
+    sketch.fields.len() == 2
+        && is_always("scale", |value| value.numbers.integers == value.count())
+        && is_always("value", |value| value.texts.count == value.count())
+}
+
 fn object(name: &str, sketch: &Sketch, written: Written, personal: bool) -> Property {
+    if written == Written::Change && is_variable_decimal(sketch) {
+        let mut property = Property::new(name, Kind::Any);
+        property.evidence.push(String::from(
+            "all are `scale` and `value`: decimals of any scale, which have no type of their own in a contract",
+        ));
+        return property;
+    }
     match &sketch.map {
         Some(map) => {
             let mut property = Property::new(name, Kind::Map(Box::new(value("value", map, written, personal))));

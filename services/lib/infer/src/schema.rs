@@ -1,8 +1,10 @@
 //! A draft from a schema: Avro, JSON Schema, or the schema block of Debezium (Kafka Connect).
 
 mod avro;
+mod clauses;
 mod connect;
 mod json_schema;
+mod semantic;
 
 use serde_json::Value;
 
@@ -12,6 +14,8 @@ use crate::draft::{Draft, Property};
 const DEPTH_MAX: usize = 32;
 /// Properties in all.
 const PROPERTIES_MAX: usize = 5_000;
+/// Values of a list; a longer one is none, since a part of it would refuse the rest.
+const VALUES_MAX: usize = 200;
 
 /// What kind of schema a document is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,30 +44,39 @@ pub fn kind(document: &Value) -> Option<Kind> {
 /// The draft; the error says what in the schema cannot be used.
 pub fn draft(kind: Kind, document: &Value) -> Result<Draft, String> {
     let mut room = Room { left: PROPERTIES_MAX };
-    let (what, settings, properties) = match kind {
-        Kind::Avro => (
-            "an Avro schema",
-            vec![("encodings", "[avro]".to_owned())],
-            avro::properties(document, &mut room)?,
-        ),
-        Kind::JsonSchema => (
-            "a JSON Schema",
-            vec![("encodings", "[json]".to_owned())],
-            json_schema::properties(document, &mut room)?,
-        ),
+    let mut said = Vec::new();
+    let (what, encoding, cdc, properties) = match kind {
+        Kind::Avro => {
+            let (is_envelope, properties) = avro::properties(document, &mut room)?;
+            ("an Avro schema", "[avro]", is_envelope.then_some("debezium"), properties)
+        }
+        Kind::JsonSchema => {
+            let (more, properties) = json_schema::properties(document, &mut room)?;
+            said = more;
+            ("a JSON Schema", "[json]", None, properties)
+        }
         Kind::Connect => {
-            let (is_envelope, properties) = connect::properties(document, &mut room)?;
-            let mut settings = vec![("encodings", "[json]".to_owned())];
-            if is_envelope {
-                settings.push(("cdc", "debezium".to_owned()));
-            }
-            ("a schema block of Kafka Connect", settings, properties)
+            let (form, properties) = connect::properties(document, &mut room)?;
+            let cdc = match form {
+                connect::Form::Envelope => Some("debezium"),
+                connect::Form::Flat => Some("debezium-flat"),
+                connect::Form::Plain => None,
+            };
+            ("a schema block of Kafka Connect", "[json]", cdc, properties)
         }
     };
+    let mut settings = vec![("encodings", encoding.to_owned())];
+    if let Some(cdc) = cdc {
+        settings.push(("cdc", cdc.to_owned()));
+        said.push(String::from(
+            "It describes change events of Debezium: the rows are described here. Say `primaryKey: true` at the properties of the key.",
+        ));
+    }
     if properties.is_empty() {
         return Err(format!("{what} without a field describes nothing"));
     }
     let mut evidence = vec![format!("Made from {what}; no event was looked at.")];
+    evidence.extend(said);
     if room.left == 0 {
         evidence.push(format!("It has more than {PROPERTIES_MAX} fields: the rest is left out."));
     }

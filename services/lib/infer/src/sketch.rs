@@ -8,6 +8,8 @@ use crate::probe::Probes;
 
 /// Fields of an object that are told apart; one with more of them is a map.
 pub(crate) const FIELDS_MAX: usize = 200;
+/// Of those, names that no column has.
+const ODD_MAX: usize = 50;
 /// Places in all.
 const PLACES_MAX: usize = 5_000;
 /// Distinct texts that are kept, and how long they may be.
@@ -23,9 +25,11 @@ pub(crate) struct Sketch {
     pub(crate) texts: Texts,
     pub(crate) objects: u64,
     pub(crate) fields: BTreeMap<Box<str>, Field>,
+    /// Fields of the row with names that no column has, such as `a b`.
+    pub(crate) odd: BTreeMap<Box<str>, Field>,
     /// Too many names, or names that are no names: keys of a map.
     pub(crate) map: Option<Box<Sketch>>,
-    /// Top-level fields that are not declared: too many, or with names that are no names.
+    /// Times that a field of the row was left out: too many of them, or with a name that may be content.
     pub(crate) beyond: u64,
     pub(crate) lists: u64,
     pub(crate) item: Option<Box<Sketch>>,
@@ -47,6 +51,8 @@ pub(crate) struct Numbers {
     pub(crate) count: u64,
     pub(crate) integers: u64,
     pub(crate) floats: u64,
+    /// Those with digits behind the point that are not all zero.
+    pub(crate) fractions: u64,
     /// Digits before the point, and behind it.
     pub(crate) whole: u64,
     pub(crate) scale: u64,
@@ -130,6 +136,14 @@ impl Sketch {
     fn object(&mut self, reader: &mut JsonReader<'_>, room: &mut Room, top: bool) -> Result<(), DecodeFailure> {
         loop {
             let Token::Key(name) = reader.next()? else { return Ok(()) };
+            if top && !is_name(&name) && self.odd(&name, room) {
+                let token = reader.next()?;
+                if let Some(field) = self.odd.get_mut(&*name) {
+                    field.seen += 1;
+                    field.value.take(token, reader, room, false)?;
+                }
+                continue;
+            }
             if self.map.is_none() && !self.fields.contains_key(&*name) {
                 let is_full = self.fields.len() >= FIELDS_MAX || room.places >= PLACES_MAX;
                 if is_full || !is_name(&name) {
@@ -152,6 +166,19 @@ impl Sketch {
                 field.value.take(token, reader, room, false)?;
             }
         }
+    }
+
+    /// Whether a field of the row with an odd name has a place.
+    fn odd(&mut self, name: &str, room: &mut Room) -> bool {
+        if self.odd.contains_key(name) {
+            return true;
+        }
+        let is_there = is_odd_name(name) && self.odd.len() < ODD_MAX && room.places < PLACES_MAX;
+        if is_there {
+            room.places += 1;
+            self.odd.insert(name.into(), Field::default());
+        }
+        is_there
     }
 
     fn become_map(&mut self) {
@@ -217,6 +244,14 @@ pub(crate) fn is_name(name: &str) -> bool {
         && name.matches('@').count() <= usize::from(name.starts_with('@'))
 }
 
+/// What may be the name of a field of the row although no column is called so: words, and a number of up to three digits; nothing like an address,
+/// a telephone number or an id.
+fn is_odd_name(name: &str) -> bool {
+    let is_plain = |c: char| c.is_alphanumeric() || " _.-/:#%()".contains(c);
+    let digits = name.chars().filter(char::is_ascii_digit).count();
+    !name.trim().is_empty() && name.len() <= 64 && digits <= 3 && name.chars().all(is_plain) && !name.starts_with("_tidegate_")
+}
+
 fn widest<T: Ord + Copy>(a: Option<(T, T)>, b: Option<(T, T)>) -> Option<(T, T)> {
     match (a, b) {
         (Some((low, high)), Some((lower, higher))) => Some((low.min(lower), high.max(higher))),
@@ -242,6 +277,7 @@ impl Numbers {
             // Every 64-bit integer is within its reach.
             self.floats += 1;
         }
+        self.fractions += u64::from(is_fraction(text));
         let (whole, scale) = digits(text);
         self.whole = self.whole.max(whole);
         self.scale = self.scale.max(scale);
@@ -251,11 +287,34 @@ impl Numbers {
         self.count += other.count;
         self.integers += other.integers;
         self.floats += other.floats;
+        self.fractions += other.fractions;
         self.whole = self.whole.max(other.whole);
         self.scale = self.scale.max(other.scale);
         self.range = widest(self.range, other.range);
         self.odd += other.odd;
     }
+}
+
+/// Whether a JSON number is between two whole ones.
+fn is_fraction(text: &str) -> bool {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let exponent = exponent
+        .trim_start_matches('+')
+        .parse::<i64>()
+        .unwrap_or(match exponent.starts_with('-') {
+            true => i64::MIN / 2,
+            false => i64::MAX / 2,
+        });
+    let (whole, fraction) = mantissa
+        .trim_start_matches('-')
+        .split_once('.')
+        .unwrap_or((mantissa.trim_start_matches('-'), ""));
+    let digits = format!("{whole}{fraction}");
+    let zeros = digits.len() - digits.trim_end_matches('0').len();
+    let is_zero = zeros == digits.len();
+    // Place of the last digit that is not zero, behind the point.
+    let behind = i64::try_from(fraction.len()).unwrap_or(i64::MAX / 4) - i64::try_from(zeros).unwrap_or(i64::MAX / 4) - exponent;
+    !is_zero && behind > 0
 }
 
 /// Digits before the point and behind it that a decimal needs to hold a JSON number as it is written.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::io::Read as _;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -85,7 +86,11 @@ fn refused(events: &[Vec<u8>], limits: bool) -> Option<Vec<String>> {
 }
 
 fn plain_lines(path: &Path) -> Vec<Vec<u8>> {
-    let text = std::fs::read(path).unwrap();
+    let mut text = std::fs::read(path).unwrap();
+    if path.extension().is_some_and(|ending| ending == "gz") {
+        let packed = std::mem::take(&mut text);
+        flate2::read::GzDecoder::new(&*packed).read_to_end(&mut text).unwrap();
+    }
     text.split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty() && !line.starts_with(b"@"))
         .map(<[u8]>::to_vec)
@@ -114,7 +119,16 @@ fn every_corpus_is_accepted_by_the_draft_that_is_made_from_it() {
 #[test]
 fn recordings_of_debezium_are_accepted() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/corpus/debezium");
-    for name in ["pg-plain.jsonl", "pg-flat.jsonl", "maria-plain.jsonl"] {
+    for name in [
+        "pg-plain.jsonl",
+        "pg-flat.jsonl",
+        "pg-flat-default.jsonl",
+        "pg-schema.jsonl.gz",
+        "pg-string.jsonl.gz",
+        "pg-double.jsonl.gz",
+        "maria-plain.jsonl",
+        "maria-schema.jsonl.gz",
+    ] {
         let mut by_shape = std::collections::BTreeMap::<String, Vec<Vec<u8>>>::new();
         for line in plain_lines(&folder.join(name)) {
             let record: serde_json::Value = serde_json::from_slice(&line).unwrap();
@@ -125,7 +139,16 @@ fn recordings_of_debezium_are_accepted() {
         }
         assert!(by_shape.len() > 2, "{name} holds few topics");
         for (topic, events) in by_shape {
-            if let Some(refused) = refused(&events, true) {
+            if let Some(mut refused) = refused(&events, true) {
+                // An infinite day, and times of MariaDB past one: outside of every column (`contracts/outside.jsonl`).
+                let is_infinite = |why: &String| {
+                    let all = why.matches("Violation {").count();
+                    all > 0 && all == why.matches("Some(NumberOutOfRange)").count()
+                };
+                if topic.ends_with("_time") {
+                    refused.retain(|why| !is_infinite(why));
+                    assert!(refused.len() < events.len());
+                }
                 assert!(
                     refused.is_empty(),
                     "{name} {topic}: {} of {}: {}",
@@ -197,6 +220,74 @@ fn memory_is_bounded_by_places_not_by_events() {
     let yaml = events.draft().unwrap().to_yaml(&options(false));
     assert!(yaml.len() < 300_000, "{}", yaml.len());
     assert!(yaml.contains("a field was left out"), "{}", &yaml[..500]);
+}
+
+/// The draft of lines of JSON, which loads and accepts all of them.
+fn drafted(events: &[&str]) -> String {
+    let events: Vec<Vec<u8>> = events.iter().map(|event| event.as_bytes().to_vec()).collect();
+    for limits in [false, true] {
+        let refused = refused(&events, limits).unwrap();
+        assert!(refused.is_empty(), "{refused:?}");
+    }
+    let mut seen = Events::new();
+    events.iter().for_each(|event| seen.take(Some(event)));
+    seen.draft().unwrap().to_yaml(&options(false))
+}
+
+#[test]
+fn numbers_are_counted_as_what_they_are() {
+    for (events, sentence) in [
+        (
+            &["{\"n\":9223372036854775808}", "{\"n\":1}"][..],
+            "# all 2 numbers are whole, 1 of them past 64 bits; at most 19 digits",
+        ),
+        (
+            &["{\"n\":1.50}", "{\"n\":2.0}", "{\"n\":3}"],
+            "# 2 of 3 numbers are whole; at most 1 digits",
+        ),
+        (&["{\"n\":0.5}", "{\"n\":15e-1}", "{\"n\":2.5e1}"], "# 1 of 3 numbers are whole"),
+    ] {
+        let yaml = drafted(events);
+        assert!(yaml.contains(sentence), "{sentence} is missing in\n{yaml}");
+    }
+}
+
+#[test]
+fn few_events_are_told() {
+    let event = "{\"id\":\"7d444840-9dc0-11d1-b245-5ffdce74fad2\"}";
+    assert!(drafted(&[event]).contains("# Made from 1 event.\n# That is a small sample"));
+    assert!(drafted(&[event; 99]).contains("# That is a small sample"));
+    assert!(!drafted(&[event; 100]).contains("small sample"));
+}
+
+#[test]
+fn odd_names_of_fields_are_fields_and_content_is_not() {
+    let yaml = drafted(&[
+        r#"{"a b":1,"a.b":"x","é":true,"1":2,"a_b":3,"ann@example.com":4,"+47 900 00 000":5}"#,
+        r#"{"a b":1,"a.b":"y","é":true,"1":2,"a_b":4,"bob@example.com":4,"Bob Smith":6}"#,
+        r#"{"a b":1,"a.b":"y","é":true,"1":2,"a_b":4}"#,
+    ]);
+    for line in [
+        "physicalName: \"a b\"",
+        "physicalName: a.b",
+        "physicalName: \"\\u00e9\"",
+        "physicalName: \"1\"",
+        "# 4 times a field was left out",
+    ] {
+        assert!(yaml.contains(line), "{line} is missing in\n{yaml}");
+    }
+    assert!(!["example.com", "47", "Bob"].iter().any(|content| yaml.contains(content)), "{yaml}");
+    // A name that came once is no field.
+    assert!(!drafted(&[r#"{"a":1,"Ann Smith":2}"#]).contains("Ann"));
+}
+
+#[test]
+fn deep_events_are_cut_where_a_contract_ends() {
+    for (open, close) in [("{\"a\":", "}"), ("[", "]"), ("{\"x y\":", "}")] {
+        let deep = format!("{{\"top\":{}1{}}}", open.repeat(60), close.repeat(60));
+        let yaml = drafted(&[&deep]);
+        assert!(yaml.contains("goes on deeper than a contract does"), "{yaml}");
+    }
 }
 
 #[test]

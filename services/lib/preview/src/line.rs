@@ -20,6 +20,9 @@ const BLOCK: usize = 512 << 10;
 /// A longer line is cut to this, which is more than any record may have: its verdict is `size_violation` all the same.
 const LINE_MAX: usize = VALUE_BYTES_MAX + 1;
 
+/// Bytes that hold no whole event, in a row: nobody is asked meanwhile whether to go on, so that a text without an end, or without lines, is told.
+const NOTHING_MAX: u64 = if cfg!(test) { 2 * LINE_MAX as u64 } else { 1 << 30 };
+
 /// Reads lines.
 #[derive(Debug)]
 pub struct LineFeed<R> {
@@ -33,6 +36,8 @@ pub struct LineFeed<R> {
     line: u64,
     ended: bool,
     begun: bool,
+    /// Bytes read since the last event was handed out.
+    nothing: u64,
 }
 
 /// Lines of a text.
@@ -76,6 +81,7 @@ impl<R: Read> LineFeed<R> {
             line: 1,
             ended: false,
             begun: false,
+            nothing: 0,
         }
     }
 
@@ -90,6 +96,14 @@ impl<R: Read> LineFeed<R> {
         };
         let read = read.map_err(|error| WorldError::caused(Remedy::Operator, format!("{}: reading: {error}", self.file), error))?;
         bytes.truncate(before + read);
+        self.nothing += read as u64;
+        if self.nothing > NOTHING_MAX {
+            let what = format!(
+                "{}:{}: no event in the {NOTHING_MAX} bytes from here on: is this a text with one event a line?",
+                self.file, self.line
+            );
+            return Err(WorldError::new(Remedy::Operator, what));
+        }
         self.ended = read == 0;
         if !self.begun && bytes.len() >= 3 {
             self.begun = true;
@@ -160,6 +174,7 @@ impl<R: Read> Feed for LineFeed<R> {
             let first = self.line;
             self.line += lines;
             if events > 0 {
+                self.nothing = 0;
                 return Ok(Some(Chunk::Lines(Lines {
                     file: self.file.clone(),
                     topic: self.topic.clone(),
@@ -293,6 +308,43 @@ mod tests {
             );
         }
         assert!(lines(b"", 1, 9).is_empty() && lines(b"\n\n \n", 1, 9).is_empty());
+    }
+
+    #[test]
+    fn a_text_without_an_end_is_told() {
+        let blank = [&vec![b' '; BLOCK][..], b"\n"].concat();
+        for piece in [&vec![b'x'; BLOCK], &blank] {
+            let mut feed = LineFeed::new("f", "t", 0, Pieces(std::iter::repeat(&piece[..]), &[]));
+            let told = std::iter::from_fn(|| Some(feed.next(u64::MAX))).take(3).find_map(Result::err);
+            let error = told.expect("it goes on without an end");
+            assert!(
+                error.remedy == Remedy::Operator && error.to_string().contains("one event a line"),
+                "{error}"
+            );
+        }
+        // Events between blank lines are no such text, however long it is.
+        let event = [&blank[..], b"{}\n"].concat();
+        let events = 2 * NOTHING_MAX / event.len() as u64;
+        let text = (0..events).map(|_| &event[..]);
+        let mut feed = LineFeed::new("f", "t", 0, Pieces(text, &[]));
+        let mut seen = 0;
+        while let Some(chunk) = feed.next(u64::MAX).unwrap() {
+            seen += chunk.events();
+        }
+        assert_eq!(seen, events);
+    }
+
+    /// Pieces one behind the other.
+    struct Pieces<'p, I>(I, &'p [u8]);
+
+    impl<'p, I: Iterator<Item = &'p [u8]>> Read for Pieces<'p, I> {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            while self.1.is_empty() {
+                let Some(next) = self.0.next() else { return Ok(0) };
+                self.1 = next;
+            }
+            self.1.read(into)
+        }
     }
 
     #[test]

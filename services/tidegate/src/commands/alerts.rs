@@ -11,7 +11,7 @@ use tidegate_git::LoadOutcome;
 use crate::cli::{AlertsArgs, Output, RoleArgs, RuleForm, SlaChecks};
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::screen::say;
+use crate::screen::{complain, say};
 use crate::wiring::contracts::source::Source;
 
 const WRITTEN_BY: &str = "# Written by `tidegate alerts render`: change contracts or options instead, and write it anew.\n";
@@ -60,7 +60,7 @@ fn render(args: &AlertsArgs) -> anyhow::Result<Exit> {
     let silent = told.as_ref().map_or(&[][..], |told| &told.silent);
 
     for line in snapshot.as_deref().map(unread).unwrap_or_default() {
-        eprintln!("warning: {line}");
+        complain(&format!("warning: {line}"));
     }
     if snapshot.is_some() && !groups.iter().any(|group| group.name.starts_with("contract-")) {
         eprintln!("warning: no contract is enforced (active or deprecated) and bound to a topic: only Tidegate itself is alerted on");
@@ -91,7 +91,7 @@ fn render(args: &AlertsArgs) -> anyhow::Result<Exit> {
     let receivers = told.config["receivers"].as_array().map_or(0, Vec::len);
     say(format_args!("{}  {receivers} receivers", out.join("alertmanager.yaml").display()));
     for note in &told.notes {
-        eprintln!("note: {note}");
+        complain(&format!("note: {note}"));
     }
     if silent.is_empty() {
         return Ok(Exit::Clean);

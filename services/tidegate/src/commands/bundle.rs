@@ -11,7 +11,7 @@ use tidegate_registry::Catalog;
 use crate::cli::{BundleArgs, RoleArgs};
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::screen;
+use crate::screen::{self, complain};
 use crate::wiring::contracts::source::{Source, is_bundle};
 
 pub(crate) fn run(args: &BundleArgs) -> Exit {
@@ -35,7 +35,7 @@ fn bundle(args: &BundleArgs) -> anyhow::Result<Exit> {
     })?;
     let (mut source, past) = Source::open(&args.source, &config.following.reach)?;
     let refused = |commit: &str, report: &str| {
-        eprintln!("error: the contracts of {commit} cannot be used:\n{report}");
+        complain(&format!("error: the contracts of {commit} cannot be used:\n{report}"));
         Ok(Exit::Findings)
     };
     let commit = match source.load()? {
@@ -71,7 +71,10 @@ fn bundle(args: &BundleArgs) -> anyhow::Result<Exit> {
 fn warn(notes: &[Diagnostic]) {
     for note in notes.iter().filter(|note| note.level == Level::Warning) {
         let at = &note.location;
-        eprintln!("{}:{}:{}: warning[{}]: {}", at.file, at.line, at.column, note.code, note.problem);
+        complain(&format!(
+            "{}:{}:{}: warning[{}]: {}",
+            at.file, at.line, at.column, note.code, note.problem
+        ));
     }
 }
 

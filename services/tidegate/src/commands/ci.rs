@@ -18,7 +18,7 @@ use crate::commands::lint::{Tally, count, formats};
 use crate::commands::test::Tests;
 use crate::exit::Exit;
 use crate::review::consumers::{Consumers, Hit, hits};
-use crate::review::ground::{Ground, Named};
+use crate::review::ground::{Ground, Named, is_in_repository, leads_out};
 use crate::review::{codes, finding};
 use crate::wiring::clock::now_micros;
 
@@ -70,6 +70,13 @@ fn ci(args: &CiArgs) -> anyhow::Result<Exit> {
     let Some(ground) = Ground::of(&path)? else {
         bail!("{}: is not in a Git repository", path.display());
     };
+    if let Some(around) = ground.around() {
+        bail!(
+            "{}: is a submodule of {}, whose branches are not those of the change; commit the files themselves, or review a clone of its own",
+            path.display(),
+            around.display()
+        );
+    }
     if !path.is_dir() {
         bail!("{}: name the folder of the contracts, not a file", path.display());
     }
@@ -348,7 +355,18 @@ fn told(hit: &Hit<'_>) -> Diagnostic {
 fn write(args: &CiArgs, ground: &Ground, examined: &Examined, review: &Review<'_>) -> anyhow::Result<()> {
     // Services know files by their place in the repository, wherever this was run.
     let found = ground.placed(&review.found);
-    let put = |path: &Path, text: &str| std::fs::write(path, text).with_context(|| format!("{}: cannot be written", path.display()));
+    let put = |path: &Path, text: &str| {
+        // The change may have brought a link of that name.
+        let is_link = path.is_symlink() && path.parent().is_some_and(is_in_repository);
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if is_link || folder.is_some_and(leads_out) {
+            bail!(
+                "{}: is a link, or behind one that leads out of the repository; nothing is written through it",
+                path.display()
+            );
+        }
+        std::fs::write(path, text).with_context(|| format!("{}: cannot be written", path.display()))
+    };
     if let Some(path) = &args.comment {
         put(path, &report::markdown(review))?;
     }
@@ -359,10 +377,10 @@ fn write(args: &CiArgs, ground: &Ground, examined: &Examined, review: &Review<'_
         put(path, &formats::junit("tidegate ci", &names, &failing, args.deny.is_some()))?;
     }
     if let Some(path) = &args.code_quality {
-        put(path, &format!("{}\n", serde_json::to_string_pretty(&formats::gitlab(&found))?))?;
+        put(path, &formats::printed_json(&formats::gitlab(&found))?)?;
     }
     if let Some(path) = &args.sarif {
-        put(path, &format!("{}\n", serde_json::to_string_pretty(&formats::sarif(&found))?))?;
+        put(path, &formats::printed_json(&formats::sarif(&found))?)?;
     }
     if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
         let path = PathBuf::from(path);
@@ -381,7 +399,7 @@ fn write(args: &CiArgs, ground: &Ground, examined: &Examined, review: &Review<'_
             let text = format!("{}{}", render(&shown, &examined.sources(), color), report::text(review));
             write!(out, "{}", formats::harmless(text))?;
         }
-        CiOutput::Json => writeln!(out, "{:#}", report::json(review))?,
+        CiOutput::Json => write!(out, "{}", formats::printed_json(&report::json(review))?)?,
         CiOutput::Markdown => write!(out, "{}", report::markdown(review))?,
         CiOutput::Github => {
             formats::github(&found).iter().try_for_each(|line| writeln!(out, "{line}"))?;

@@ -105,7 +105,8 @@ pub(crate) fn color(is_terminal: bool) -> bool {
 /// Shows diagnostics on standard error.
 pub(crate) fn report(sources: &BTreeMap<Arc<str>, String>, diagnostics: &[Diagnostic]) {
     if !diagnostics.is_empty() {
-        eprintln!("{}", render(diagnostics, sources, color(std::io::stderr().is_terminal())));
+        let text = render(diagnostics, sources, color(std::io::stderr().is_terminal()));
+        eprintln!("{}", super::lint::formats::harmless(text));
     }
 }
 

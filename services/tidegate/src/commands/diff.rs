@@ -7,7 +7,7 @@ use anyhow::bail;
 use tidegate_diff::{Diff, compare_files, compare_sets, render};
 
 use crate::cli::{DiffArgs, DiffOutput, Undetermined};
-use crate::commands::lint::formats::harmless;
+use crate::commands::lint::formats::{harmless, printable, printed_json};
 use crate::exit::Exit;
 use crate::review::consumers::{Consumers, Hit, hits};
 
@@ -15,6 +15,8 @@ pub(crate) mod side;
 
 /// The most lines of a comment about consumers.
 const READERS_MAX: usize = 10;
+/// The longest line about one of them, in characters.
+const LINE_MAX: usize = 400;
 
 use side::Side;
 
@@ -53,14 +55,14 @@ fn diff(args: &DiffArgs) -> anyhow::Result<Exit> {
     let (readers_before, readers_now) = (Consumers::of_side(&old)?, Consumers::of_side(&new)?);
     let hits = hits(&readers_before, &readers_now, &diff, &now);
     let text = match args.output {
-        DiffOutput::Human => harmless(format!("{}{}", render::human(&diff), readers(&hits))),
+        DiffOutput::Human => harmless(printable(&format!("{}{}", render::human(&diff), readers(&hits)))),
         DiffOutput::Markdown => markdown(&diff, &hits),
         DiffOutput::Json => {
             let mut document = render::json(&diff);
             document["consumers"] = hits.iter().map(Hit::document).collect();
-            format!("{document:#}\n")
+            printed_json(&document)?
         }
-        DiffOutput::Odcs => format!("{:#}\n", serde_json::Value::Array(render::odcs(&diff))),
+        DiffOutput::Odcs => printed_json(&serde_json::Value::Array(render::odcs(&diff)))?,
     };
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
@@ -81,8 +83,8 @@ fn markdown(diff: &Diff, hits: &[Hit<'_>]) -> String {
         let _ = writeln!(
             text,
             "- {} <sub>{}</sub>",
-            render::markdown_text(&hit.sentence()),
-            render::markdown_text(&place)
+            render::markdown_within_text(&hit.sentence(), LINE_MAX),
+            render::markdown_within_text(&place, LINE_MAX)
         );
     }
     if hits.len() > shown {
@@ -95,7 +97,7 @@ fn markdown(diff: &Diff, hits: &[Hit<'_>]) -> String {
 fn readers(hits: &[Hit<'_>]) -> String {
     let lines = hits
         .iter()
-        .map(|hit| format!("  {}  ({}:{})\n", hit.sentence(), hit.file, hit.line));
+        .map(|hit| format!("  {}  ({}:{})\n", hit.sentence(), render::one_line(&hit.file), hit.line));
     match hits {
         [] => String::new(),
         hits => format!("\nconsumers hit: {}\n{}", hits.len(), lines.collect::<String>()),

@@ -23,7 +23,7 @@ fn write(args: &ExportArgs) -> anyhow::Result<Exit> {
     };
     let export = export(&subject, format(args)).with_context(|| format!("{}", subject.object.location))?;
     for gap in &export.gaps {
-        eprintln!("note: {gap}");
+        screen::complain(&format!("note: {gap}"));
     }
     match &args.out {
         Some(path) => std::fs::write(path, &export.text).with_context(|| format!("{}: cannot be written", path.display()))?,

@@ -14,6 +14,7 @@ use super::preview::{open, topic};
 use crate::cli::RoleArgs;
 use crate::config::Config;
 use crate::exit::Exit;
+use crate::screen::complain;
 use crate::wiring::clock::now_micros;
 
 /// A schema is read whole.
@@ -107,7 +108,7 @@ fn draft(args: &InferArgs, input: &Input) -> anyhow::Result<Draft> {
                             let text = std::fs::read(path).with_context(|| format!("{file}: cannot be read"))?;
                             let mut events = Events::new();
                             events.take(Some(&text));
-                            return events.draft().map_err(said);
+                            return finished(&events, args);
                         }
                         Some((None, document)) if document.is_array() => {
                             bail!("{file}: is one JSON list; write one event a line (`jq -c '.[]' {file} | tidegate infer -`)")
@@ -162,7 +163,19 @@ fn draft(args: &InferArgs, input: &Input) -> anyhow::Result<Draft> {
             Chunk::Rows { .. } => unreachable!("no feed of a draft reads the lake"),
         }
     }
-    events.draft().map_err(said)
+    finished(&events, args)
+}
+
+fn finished(events: &Events, args: &InferArgs) -> anyhow::Result<Draft> {
+    let draft = events.draft().map_err(|why| anyhow::anyhow!("{}: {why}", args.input))?;
+    if let Some(warning) = events.warning() {
+        complain(&format!(
+            "warning: {}: made from {} only. {warning}",
+            args.input,
+            super::lint::count(usize::try_from(events.used()).unwrap_or(usize::MAX), "event")
+        ));
+    }
+    Ok(draft)
 }
 
 /// The file as one JSON document, if it is one.

@@ -42,7 +42,12 @@ fn lint(args: &LintArgs) -> anyhow::Result<Exit> {
     // Services know files by their place in the repository, wherever this was run.
     let placed = || -> anyhow::Result<Vec<Diagnostic>> {
         let ground = examined.paths.first().map(|path| Ground::of(path)).transpose()?.flatten();
-        Ok(ground.map_or_else(|| found.clone(), |ground| ground.placed(found)))
+        let placed = ground.map_or_else(|| found.clone(), |ground| ground.placed(found));
+        Ok(match args.base {
+            // Those on changed lines are the first already.
+            Some(_) => placed,
+            None => formats::worst_first(placed),
+        })
     };
     let mut out = std::io::stdout().lock();
     match args.output {
@@ -51,15 +56,15 @@ fn lint(args: &LintArgs) -> anyhow::Result<Exit> {
             write!(out, "{}", formats::harmless(render(found, &examined.sources(), color)))?;
             writeln!(out, "{}: {}", count(files.len(), "contract file"), tally.sentence())?;
         }
-        LintOutput::Json => writeln!(out, "{}", serde_json::to_string_pretty(&formats::document(found))?)?,
+        LintOutput::Json => write!(out, "{}", formats::printed_json(&formats::document(found))?)?,
         LintOutput::Github => formats::github(&placed()?).iter().try_for_each(|line| writeln!(out, "{line}"))?,
-        LintOutput::Gitlab => writeln!(out, "{}", serde_json::to_string_pretty(&formats::gitlab(&placed()?))?)?,
+        LintOutput::Gitlab => write!(out, "{}", formats::printed_json(&formats::gitlab(&placed()?))?)?,
         LintOutput::Azure => formats::azure(&placed()?).iter().try_for_each(|line| writeln!(out, "{line}"))?,
         LintOutput::Junit => {
             let names: Vec<&str> = files.iter().map(|file| &*file.path).collect();
             write!(out, "{}", formats::junit("tidegate lint", &names, found, args.deny.is_some()))?;
         }
-        LintOutput::Sarif => writeln!(out, "{}", serde_json::to_string_pretty(&formats::sarif(&placed()?))?)?,
+        LintOutput::Sarif => write!(out, "{}", formats::printed_json(&formats::sarif(&placed()?))?)?,
     }
     let denied = args.deny.is_some() && tally.warnings > 0;
     Ok(if tally.errors > 0 || denied { Exit::Findings } else { Exit::Clean })

@@ -26,6 +26,7 @@ use progress::Progress;
 
 use crate::commands::contract_file;
 use crate::commands::diff::side::Side as Source;
+use crate::commands::lint::formats::{harmless, printable, printed_json};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::signals::stop_flag;
@@ -63,9 +64,9 @@ fn command(args: &PreviewArgs) -> anyhow::Result<Exit> {
     };
     let report = preview(&Pair { old, new }, &request)?;
     let text = match args.output {
-        PreviewOutput::Human => render::human(&report),
+        PreviewOutput::Human => harmless(printable(&render::human(&report))),
         PreviewOutput::Markdown => render::markdown(&report),
-        PreviewOutput::Json => format!("{:#}\n", render::json(&report)),
+        PreviewOutput::Json => printed_json(&render::json(&report))?,
     };
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
@@ -182,7 +183,7 @@ fn side(spec: &str) -> anyhow::Result<Option<Side>> {
         Ok(side) => Ok(Some(side)),
         Err(problems) => {
             contract_file::report(&std::collections::BTreeMap::new(), &problems);
-            eprintln!("error: {spec} does not compile, so nothing can be said about events");
+            crate::screen::complain(&format!("error: {spec} does not compile, so nothing can be said about events"));
             Ok(None)
         }
     }

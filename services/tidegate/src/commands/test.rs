@@ -41,13 +41,15 @@ fn test(args: &TestArgs) -> anyhow::Result<Exit> {
             let text = format!("{}{}", render(&all, &examined.sources(), color), report::human(&tests));
             write!(out, "{}", formats::harmless(text))?;
         }
-        TestOutput::Json => writeln!(out, "{:#}", report::json(&tests, &refused))?,
+        TestOutput::Json => write!(out, "{}", formats::printed_json(&report::json(&tests, &refused))?)?,
         TestOutput::Junit => write!(out, "{}", report::junit(&tests, &refused))?,
         TestOutput::Github => {
             let all: Vec<Diagnostic> = refused.iter().cloned().chain(tests.found()).collect();
             let ground = paths.first().map(|path| Ground::of(path)).transpose()?.flatten();
             let all = ground.map_or_else(|| all.clone(), |ground| ground.placed(&all));
-            formats::github(&all).iter().try_for_each(|line| writeln!(out, "{line}"))?;
+            formats::github(&formats::worst_first(all))
+                .iter()
+                .try_for_each(|line| writeln!(out, "{line}"))?;
         }
     }
     if !refused.is_empty() {

@@ -11,7 +11,7 @@ use tidegate_platform::{Change, Comparison, Finding, Format, Live, Spec, Step, c
 use crate::cli::{Output, TopicsApplyArgs, TopicsArgs, TopicsCheckArgs, TopicsFormat, TopicsRenderArgs};
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::screen::{ending, say};
+use crate::screen::{complain, ending, say};
 use crate::wiring::contracts::LiveContracts;
 
 /// `topics render`.
@@ -22,7 +22,7 @@ pub(crate) fn render(args: &TopicsRenderArgs) -> Exit {
         let problems = spec.problems(&topics);
         if !problems.is_empty() {
             for problem in &problems {
-                eprintln!("{}", line("error", problem));
+                complain(&line("error", problem));
             }
             return Ok(Exit::Findings);
         }

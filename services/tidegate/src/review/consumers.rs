@@ -9,6 +9,7 @@ use tidegate_diff::render::one_line;
 use tidegate_diff::{Change, ContractDiff, Diff, Verdict};
 use tidegate_git::repository::read_folder;
 
+use super::ground::leads_out;
 use super::{codes, finding, shown, side_file};
 use crate::commands::diff::side::Side;
 
@@ -90,7 +91,25 @@ impl Consumers {
             _ if folder.is_relative() && folder != Path::new(".") => PathBuf::from(FOLDER),
             _ => Path::new("..").join(FOLDER),
         };
-        match [inside, beside].into_iter().find(|place| place.is_dir()) {
+        // What lies above the root of a repository is somebody else's.
+        let is_root = folder.join(".git").exists();
+        let places = [Some(inside), (!is_root).then_some(beside)];
+        match places.into_iter().flatten().find(|place| place.is_dir()) {
+            Some(place) if leads_out(&place) => {
+                let problem = "this folder is a link out of the repository, which is not followed";
+                let place = shown(&place);
+                let said = finding(
+                    codes::CONSUMER_FILE,
+                    Level::Error,
+                    (&place, 1, 1),
+                    problem,
+                    "commit the files themselves",
+                );
+                Ok(Consumers {
+                    found: vec![said],
+                    ..Consumers::default()
+                })
+            }
             Some(place) => Consumers::of(&place),
             None => Ok(Consumers::default()),
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use tidegate_contract::Diagnostic;
 use tidegate_git::history::{default_branch, merge_base};
-use tidegate_git::repository::{is_repository, resolve};
+use tidegate_git::repository::{resolve, root_of};
 
 /// A folder inside of a working tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Ground {
         } else {
             full.parent().unwrap_or(&full).to_path_buf()
         };
-        let Some(root) = folder.ancestors().find(|folder| is_repository(folder)) else {
+        let Some(root) = root_of(&folder) else {
             return Ok(None);
         };
         let below = folder.strip_prefix(root).unwrap_or(Path::new(""));
@@ -52,6 +52,12 @@ impl Ground {
             root: root.to_path_buf(),
             folder: parts.join("/"),
         }))
+    }
+
+    /// The working tree that this one is a submodule of. Its history and its branches are another's than those of the tree that is reviewed.
+    pub(crate) fn around(&self) -> Option<&Path> {
+        let link = std::fs::read_to_string(self.root.join(".git")).ok()?;
+        link.contains("/modules/").then(|| self.root.parent().and_then(root_of)).flatten()
     }
 
     /// Findings with their files named from the root of the repository; a file that is not in it keeps its name.
@@ -97,6 +103,28 @@ impl Ground {
         let head = find_commit(&self.root, "HEAD")?;
         parted(&self.root, base, &head)
     }
+}
+
+/// Whether a folder lies in a repository.
+pub(crate) fn is_in_repository(folder: &Path) -> bool {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    folder.canonicalize().is_ok_and(|folder| root_of(&folder).is_some())
+}
+
+/// Whether a path lies in a repository and leads out of it by a link: whoever makes a change makes its links, and what is read is shown.
+pub(crate) fn leads_out(path: &Path) -> bool {
+    // Names as they are, up to the last step back, behind which they mean nothing without the links before them.
+    let parts: Vec<_> = path.components().collect();
+    let back = parts.iter().rposition(|part| *part == Component::ParentDir).map_or(0, |at| at + 1);
+    let known: PathBuf = parts[..back].iter().collect();
+    let known = if back == 0 { Path::new(".") } else { &known };
+    let named = match (path.is_absolute() && back == 0, known.canonicalize()) {
+        (true, _) => path.to_path_buf(),
+        (false, Ok(known)) => known.join(parts[back..].iter().collect::<PathBuf>()),
+        (false, Err(_)) => return false,
+    };
+    let above = named.parent().and_then(root_of).map(Path::canonicalize);
+    matches!((above, path.canonicalize()), (Some(Ok(root)), Ok(full)) if !full.starts_with(&root))
 }
 
 /// The commit in which two histories parted.

@@ -123,6 +123,41 @@ fn services_get_paths_from_the_root_of_the_repository() {
 }
 
 #[test]
+fn what_stands_on_changed_lines_is_annotated_before_errors_elsewhere() {
+    let repo = Repo::new();
+    repo.write(
+        "contracts/bad.odcs.yaml",
+        &CONTRACT
+            .replace("orders", "bad")
+            .replace("logicalType: string", "logicalType: strin"),
+    );
+    repo.commit();
+    repo.git(&["switch", "-q", "-c", "change"]);
+    // A warning: it has no tests.
+    repo.write("contracts/new/v1.odcs.yaml", &CONTRACT.replace("orders", "new"));
+    for (output, warning, error) in [
+        ("github", "::warning file=contracts/new", "::error file=contracts/bad"),
+        (
+            "azure",
+            "type=warning;sourcepath=contracts/new",
+            "type=error;sourcepath=contracts/bad",
+        ),
+    ] {
+        let (code, out, err) = repo.run(&["ci", "--base", "main", "--output", output]);
+        assert_ne!(code, 0, "{out}{err}");
+        let at = |text: &str| out.find(text).unwrap_or_else(|| panic!("{text}: {out}{err}"));
+        assert!(at(warning) < at(error), "{out}");
+    }
+    // Without a change to compare with, errors come first.
+    repo.write(
+        "contracts/aaa/v1.odcs.yaml",
+        &CONTRACT.replace("orders", "aaa").replace("status: active", "status: retired"),
+    );
+    let (_, out, _) = repo.run(&["lint", ".", "--no-history", "--output", "github"]);
+    assert!(out.starts_with("::error "), "{out}");
+}
+
+#[test]
 fn the_last_contract_cannot_go_without_a_word() {
     let repo = Repo::new();
     repo.git(&["switch", "-q", "-c", "change"]);

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod guarded;
+mod hostile;
 mod preview;
 mod repo;
 

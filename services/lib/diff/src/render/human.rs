@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use tidegate_contract::is_disguise;
+
 use super::sentence;
 use crate::change::{Change, Grade};
 use crate::semver::Bump;
@@ -84,6 +86,5 @@ fn word(grade: Grade) -> &'static str {
 
 /// Somebody's text as part of a line: what would begin another line, command a terminal or turn the direction of text is a space.
 pub fn one_line(text: &str) -> String {
-    let is_disguise = |c: char| c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
     text.chars().map(|c| if is_disguise(c) { ' ' } else { c }).collect()
 }

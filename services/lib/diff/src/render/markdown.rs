@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use tidegate_contract::{is_disguise, is_unseen};
+
 use super::sentence;
 use crate::change::{Change, Grade};
 use crate::semver::Bump;
@@ -42,7 +44,7 @@ pub fn markdown_within(diff: &Diff, lines_max: usize) -> String {
         .collect();
     notes.extend(diff.contracts.iter().map(|contract| {
         let mark = if contract.verdict.is_finding() { "**" } else { "" };
-        format!("- {mark}{}{mark}: {}", code(contract.id()), cut(&text(&sentence(contract))))
+        format!("- {mark}{}{mark}: {}", code(contract.id()), cell(&sentence(contract)))
     }));
     let shown_notes = fold(&mut out, &notes, CONTRACTS_MAX, "lines about contracts");
     let changes = sorted(diff);
@@ -86,12 +88,12 @@ fn headline(diff: &Diff) -> String {
 fn row(change: &Change) -> String {
     let place = change.new.as_ref().or(change.old.as_ref());
     let place = place
-        .map(|place| format!("<br><sub>{}:{}</sub>", cut(&text(&place.file)), place.line))
+        .map(|place| format!("<br><sub>{}:{}</sub>", cell(&place.file), place.line))
         .unwrap_or_default();
     format!(
         "| {} | {}{place} | {} | {} | {} |\n",
         mark(change),
-        cut(&text(&change.sentence)),
+        cell(&change.sentence),
         word(change.producers, change.breaks_producers()),
         word(change.consumers, change.breaks_consumers()),
         match change.bump {
@@ -147,32 +149,72 @@ fn fold(out: &mut String, lines: &[String], most: usize, what: &str) -> usize {
     shown + usize::from(left > 0)
 }
 
-/// Text of a contract must not become markup: a cell has one line, no bars, no tags, no mentions. Code between back ticks stays code.
+/// Text of a contract must not become markup: a cell has one line, no bars, no tags, no links, no mentions. Code between back ticks stays code.
+///
+/// Longer texts are cut with [`text_within`], before they are made: who cuts the result opens what was closed.
 pub fn text(text: &str) -> String {
+    // Once and before all else: what is left out between two characters would join them.
+    let text: String = text.chars().filter_map(plain).collect();
     // Markdown pairs runs of the same length, so a longer one would open code that single ones do not close.
-    let single = single_ticks(text);
+    let single = single_ticks(&text);
     let text = single.as_str();
     // With an odd number of back ticks the last one would open code for the rest of the line, and what is inside would be outside.
     let paired = text.matches('`').count().is_multiple_of(2);
     let mut out = String::with_capacity(text.len());
     let mut in_code = false;
-    for c in text.chars() {
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        // At the start of a line these begin a heading, a list, a quotation, a fence.
+        if out.is_empty() && "#>+-~=*_".contains(c) {
+            out.push('\\');
+        }
         match c {
             '|' => out.push_str("\\|"),
-            '\n' | '\r' => out.push(' '),
+            // Agents of CI look for `##[` and `##vso[` in whatever is printed, code or not.
+            '#' if rest.as_str().trim_start_matches(is_unseen).starts_with('#') => out.push_str("# "),
             '`' if paired => {
                 in_code = !in_code;
                 out.push(c);
             }
             '`' => out.push('\''),
-            '<' if !in_code => out.push_str("&lt;"),
-            // A zero-width space keeps a mention from being one.
-            '@' if !in_code => out.push_str("@\u{200b}"),
-            c if c.is_control() => {}
+            c if in_code => out.push(c),
+            '<' => out.push_str("&lt;"),
+            // Services look for mentions behind Markdown, where an entity is a character again.
+            '&' => out.push_str("&amp;"),
+            // A back tick behind a back slash opens nothing; brackets make links and pictures.
+            '\\' | '[' | ']' => out.extend(['\\', c]),
+            // A zero-width space keeps a mention, the number of an issue and an address from being one.
+            '@' => out.push_str("@\u{200b}"),
+            '#' | '!' if rest.as_str().starts_with(|next: char| next.is_ascii_digit()) => out.extend([c, '\u{200b}']),
+            ':' if rest.as_str().starts_with("//") => out.push_str(":\u{200b}"),
+            '.' if out.to_ascii_lowercase().ends_with("www") => out.push_str("\u{200b}."),
             c => out.push(c),
         }
     }
     out
+}
+
+/// Ends of lines as spaces; none for what commands or turns.
+fn plain(c: char) -> Option<char> {
+    match c {
+        '\n' | '\r' | '\t' => Some(' '),
+        c if is_disguise(c) => None,
+        c => Some(c),
+    }
+}
+
+/// [`text`] of at most so many characters, and an ellipsis; escapes may double them.
+pub fn text_within(raw: &str, most: usize) -> String {
+    let cut = |most: usize| match raw.char_indices().nth(most) {
+        Some((at, _)) => format!("{}…", &raw[..at]),
+        None => raw.to_owned(),
+    };
+    let made = text(&cut(most));
+    match made.chars().count() > 2 * most {
+        // An escape has five characters at most.
+        true => text(&cut(2 * most / 5)),
+        false => made,
+    }
 }
 
 /// Each run of several back ticks as apostrophes.
@@ -195,12 +237,9 @@ fn code(name: &str) -> String {
     text(&format!("`{}`", name.replace('`', "'")))
 }
 
-/// A cell that is not longer than anybody reads; a cut inside of code would leave it open.
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(CELL_MAX) {
-        Some((at, _)) => format!("{}…", text[..at].replace('`', "'")),
-        None => text.to_owned(),
-    }
+/// A cell that is not longer than anybody reads.
+fn cell(raw: &str) -> String {
+    text_within(raw, CELL_MAX)
 }
 
 #[cfg(test)]
@@ -221,5 +260,61 @@ mod tests {
             assert!(!outside.contains('<') && !outside.contains("@acme"), "{text}");
         }
         assert_eq!(text("`a` and `b|c`"), "`a` and `b\\|c`");
+        assert_eq!(
+            (text("# a"), text("- a"), text("~~~"), text("#12")),
+            ("\\# a".into(), "\\- a".into(), "\\~~~".into(), "\\#\u{200b}12".into())
+        );
+    }
+
+    /// What stands outside of code, where a back tick behind a back slash is a character and no more.
+    fn outside(text: &str) -> String {
+        let (mut out, mut in_code, mut is_escaped) = (String::new(), false, false);
+        for c in text.chars() {
+            match c {
+                '`' if in_code || !is_escaped => in_code = !in_code,
+                c if !in_code => out.push(c),
+                _ => {}
+            }
+            is_escaped = c == '\\' && !is_escaped && !in_code;
+        }
+        assert!(!in_code, "{text}");
+        out
+    }
+
+    #[test]
+    fn hostile_text_is_no_markup() {
+        for nasty in [
+            // The first tick is no tick for Markdown, so that the tag is outside of code.
+            "x \\`<img src=e>` and `y",
+            "x \\`<img src=e>`",
+            "x \\\\`<img src=e>`",
+            "[text](http://e.example) ![](http://e.example/p.png)",
+            "&#64;acme/all &commat;acme &lt;img>",
+            "see #12 and www.e.example and WWW.e.example",
+            "#\u{1b}12 h:\u{7}//e !\u{202e}12 @\u{1b}acme w\u{7}ww.e",
+            "##vso[task.complete] `##[error]x` #\u{ad}#[a",
+        ] {
+            let outside = outside(&text(nasty));
+            let plain = outside.replace("\\\\", "");
+            let seen = text(nasty).replace(is_unseen, "");
+            assert!(!seen.contains("##"), "{nasty} became {seen}");
+            for bad in ["<", "#12", "!12", "://", "www.", "WWW.", "&#64", "&commat", "@acme"] {
+                assert!(!plain.contains(bad), "{bad}: {nasty} became {outside}");
+            }
+            assert!(
+                plain.match_indices('[').all(|(at, _)| plain[..at].ends_with('\\')),
+                "{nasty} became {outside}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_cut_opens_nothing() {
+        let long = format!("`<img src=e> @acme {}` may be, `too`", "x".repeat(700));
+        let short = text_within(&long, 600);
+        assert!(short.ends_with('…') && !outside(&short).contains("<img"), "{short}");
+        assert!(!outside(&short).contains("@acme"), "{short}");
+        assert!(text_within(&"<".repeat(600), 600).chars().count() <= 1_200);
+        assert_eq!(text_within("a", 600), "a");
     }
 }

@@ -65,6 +65,26 @@ fn a_bad_commit_never_replaces_a_good_one() {
     assert_eq!(*source.current().unwrap().commit, *third);
 }
 
+/// Files of a commit can be a bare repository, whose contracts nobody reviewed.
+#[test]
+fn a_bare_repository_among_the_files_of_another_is_refused() {
+    let (outer, inner) = (Repo::new(), Repo::new());
+    inner.write("a.odcs.yaml", &contract("1.0.0", "string"));
+    inner.commit();
+    outer.write("contracts/b.odcs.yaml", &contract("1.0.0", "string"));
+    outer.commit();
+    let place = outer.path().join("contracts");
+    inner.git(&["clone", "-q", "--bare", ".", spec(&inner.path().join("bare"))]);
+    for name in ["HEAD", "objects", "refs"] {
+        std::fs::rename(inner.path().join("bare").join(name), place.join(name)).unwrap();
+    }
+    let error = ContractSource::open(spec(&place), None).err().unwrap();
+    assert!(
+        error.remedy == Remedy::Operator && error.to_string().contains("a bare repository inside of the working tree"),
+        "{error}"
+    );
+}
+
 /// I27: what is in force goes forward only.
 #[test]
 fn i27_a_branch_that_is_put_back_or_rewritten_is_refused() {

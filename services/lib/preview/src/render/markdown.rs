@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use tidegate_contract::{is_disguise, is_unseen};
+
 use super::{COUNTS, RARE, events, number, place, share};
 use crate::limit::Conclusion;
 use crate::report::Report;
@@ -171,25 +173,71 @@ fn tail(report: &Report, total: &Tally) -> String {
 
 /// Text that breaks no table and starts no markup.
 fn cell(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| match c {
-            '|' | '*' | '_' | '<' | '>' | '[' | ']' | '`' | '\\' | '@' => vec!['\\', c],
-            '\n' | '\r' => vec![' '],
-            other => vec![other],
-        })
-        .collect()
+    let text = plain(text);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        let is_number = rest.as_str().starts_with(|next: char| next.is_ascii_digit());
+        match c {
+            '|' | '*' | '_' | '<' | '>' | '[' | ']' | '`' | '\\' => out.extend(['\\', c]),
+            // Services look for mentions behind Markdown, where an escape or an entity is a character again.
+            '&' => out.push_str("&amp;"),
+            '@' => out.push_str("@\u{200b}"),
+            '#' | '!' if is_number => out.extend([c, '\u{200b}']),
+            ':' if rest.as_str().starts_with("//") => out.push_str(":\u{200b}"),
+            other => out.push(other),
+        }
+    }
+    out
 }
 
 /// Text as code; names come from contracts, topics and files.
 fn code(text: &str) -> String {
-    let safe: String = text
-        .chars()
-        .map(|c| match c {
-            '`' => '\'',
-            '\n' | '\r' => ' ',
-            '|' => '¦',
-            other => other,
-        })
-        .collect();
-    format!("`{safe}`")
+    let safe = plain(text).replace('`', "'").replace('|', "¦");
+    // Two back ticks with nothing between them open code.
+    match safe.is_empty() {
+        true => String::from("` `"),
+        false => format!("`{safe}`"),
+    }
+}
+
+/// One line that is what it looks like, and in which no agent of CI finds a command (`##[`, `##vso[`). Before all else: what is left out between two
+/// characters would join them.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut last = ' ';
+    for c in text.chars() {
+        let c = match c {
+            '\n' | '\r' | '\t' => ' ',
+            c if is_disguise(c) => continue,
+            c => c,
+        };
+        if c == '#' && last == '#' {
+            out.push(' ');
+        }
+        out.push(c);
+        last = if is_unseen(c) { last } else { c };
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_no_markup_and_mentions_nobody() {
+        assert_eq!(cell("@acme &#64;all <b> a|b"), "@\u{200b}acme &amp;#\u{200b}64;all \\<b\\> a\\|b");
+        assert_eq!(cell("#12 http://e.example\u{1b}[1m"), "#\u{200b}12 http:\u{200b}//e.example\\[1m");
+        assert_eq!(code("a`b|c\nd\u{1b}"), "`a'b¦c d`");
+        assert_eq!(code(""), "` `");
+        assert_eq!(
+            cell("#\u{1b}12 h:\u{202e}//e @\u{7}a !1"),
+            "#\u{200b}12 h:\u{200b}//e @\u{200b}a !\u{200b}1"
+        );
+        for text in ["##[error]x", "##vso[task.complete]", "#\u{200b}#[a", "###", "#\u{1b}#"] {
+            assert!(!code(text).replace(is_unseen, "").contains("##"), "{text}");
+            assert!(!cell(text).replace(is_unseen, "").contains("##"), "{text}");
+        }
+    }
 }

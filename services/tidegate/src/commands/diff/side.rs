@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use tidegate_contract::snapshot::is_contract_path;
+use tidegate_contract::yaml::BYTES_MAX;
 use tidegate_contract::{Contract, ContractFile, Diagnostic, Level, SchemaFolder};
 use tidegate_git::Reading;
 use tidegate_git::directory::{read_directory, read_schemas_near};
-use tidegate_git::repository::{is_repository, read_commit};
+use tidegate_git::repository::{read_commit, root_of};
 
 use crate::commands::contract_file::report;
-use crate::review::ground::{Ground, Named, find_commit, parted};
+use crate::review::ground::{Ground, Named, find_commit, leads_out, parted};
+use crate::screen::complain;
 
 /// Where contracts are read from.
 #[derive(Debug)]
@@ -134,7 +136,10 @@ impl Side {
             Ok(contracts) => Some(contracts),
             Err(refused) => {
                 report(&refused.sources, &refused.errors);
-                eprintln!("error: {} cannot be compared while contracts of it do not load", self.name());
+                complain(&format!(
+                    "error: {} cannot be compared while contracts of it do not load",
+                    self.name()
+                ));
                 None
             }
         })
@@ -170,7 +175,17 @@ impl Side {
     /// Files with paths as a reader of the comparison knows them; event schemas with theirs below `schemas/`.
     fn read(&self) -> anyhow::Result<Reading> {
         let mut reading = match self {
+            Side::Disk(path) if leads_out(path) => {
+                bail!(
+                    "{}: is a link out of the repository, which is not followed; name what it leads to",
+                    path.display()
+                )
+            }
             Side::Disk(path) if path.is_file() => {
+                let length = path.metadata().map_or(0, |meta| meta.len());
+                if length > BYTES_MAX as u64 {
+                    bail!("{}: has {length} bytes; a contract has at most 4 MiB", path.display());
+                }
                 let text = std::fs::read_to_string(path).with_context(|| format!("{}: cannot be read", path.display()))?;
                 let mut reading = read_schemas_near(path)?;
                 reading.files.push(ContractFile {
@@ -216,8 +231,7 @@ fn repository(place: &Path) -> anyhow::Result<PathBuf> {
     let full = place
         .canonicalize()
         .with_context(|| format!("{}: cannot be read", place.display()))?;
-    let root = full.ancestors().find(|folder| is_repository(folder));
-    match root {
+    match root_of(&full) {
         Some(root) => Ok(root.to_path_buf()),
         None => bail!("{}: is not in a Git repository", place.display()),
     }

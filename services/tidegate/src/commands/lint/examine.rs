@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use tidegate_contract::{Contract, ContractFile, Diagnostic, Level, Location, SchemaFolder, Snapshot, parse};
 use tidegate_export::standard::deviations;
 use tidegate_git::directory::read_schemas_near;
-use tidegate_git::repository::{is_repository, read_commit};
+use tidegate_git::repository::{read_commit, root_of};
 use tidegate_registry::ids::Ids;
 
 use super::reading::read;
@@ -240,7 +240,7 @@ fn owners(paths: &[PathBuf], contracts: &[Arc<Contract>], found: &mut Vec<Diagno
     let mut roots: Vec<PathBuf> = Vec::new();
     for path in paths {
         let full = path.canonicalize().with_context(|| format!("{}: cannot be read", path.display()))?;
-        let root = full.ancestors().find(|folder| is_repository(folder)).unwrap_or(&full);
+        let root = root_of(&full).unwrap_or(&full);
         if !roots.iter().any(|other| other == root) {
             roots.push(root.to_path_buf());
         }

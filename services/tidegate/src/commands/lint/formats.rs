@@ -1,10 +1,12 @@
 //! Findings for machines: our own JSON, GitHub's workflow commands, SARIF 2.1.0 (OASIS), JUnit, GitLab, Azure Pipelines.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use serde::Serialize;
 use tidegate_contract::codes::{self, Code};
-use tidegate_contract::{Diagnostic, Level};
+use tidegate_contract::{Diagnostic, Level, is_disguise, is_unseen};
+use tidegate_diff::render::one_line;
 
 mod azure;
 mod gitlab;
@@ -44,42 +46,81 @@ pub(crate) fn document(found: &[Diagnostic]) -> Vec<Finding<'_>> {
         .collect()
 }
 
-/// Workflow commands: GitHub shows each as an annotation at its line, and only the first ten of a kind, so errors come first.
+/// For services that show the first findings only: errors first, where nobody has put those on changed lines first ([`crate::review::changed`]).
+pub(crate) fn worst_first(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    found.sort_by_key(|one| one.level);
+    found
+}
+
+/// Workflow commands, in the order of the findings: GitHub shows each as an annotation at its line, and only the first ten of a kind and fifty in all.
 pub(crate) fn github(found: &[Diagnostic]) -> Vec<String> {
     // As GitHub's own toolkit escapes them.
-    let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    let data = |text: &str| printable(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
-    let mut sorted: Vec<&Diagnostic> = found.iter().collect();
-    sorted.sort_by_key(|one| one.level);
-    sorted
-        .into_iter()
+    found
+        .iter()
         .map(|one| {
             let command = match one.level {
                 Level::Error => "error",
                 Level::Warning => "warning",
                 Level::Note => "notice",
             };
+            // The runner's first form of commands, `##[…]`, is one anywhere in a line.
             format!(
                 "::{command} file={},line={},col={},title={}::{}",
-                property(&one.location.file),
+                without_commands(&property(&one.location.file)),
                 one.location.line,
                 one.location.column,
                 property(one.code),
-                data(&text(one))
+                without_commands(&data(&text(one)))
             )
         })
         .collect()
 }
 
-/// Text that the services read beside commands: GitHub takes a line that begins with `::` for one, Azure's agent looks for `##vso[` and `##[`
-/// anywhere in a line. A zero-width space keeps somebody's text from being a command.
+/// Text without what commands a terminal or turns the direction of text; line ends stay.
+pub(crate) fn printable(text: &str) -> String {
+    let lines = text.split_inclusive(['\r', '\n']);
+    lines
+        .flat_map(|line| {
+            let body = line.trim_end_matches(['\r', '\n']);
+            [one_line(body), line[body.len()..].to_owned()]
+        })
+        .collect()
+}
+
+/// Text that the services read beside commands: GitHub takes a line that begins with `::` for one, and it and Azure's agent look for `##[` and
+/// `##vso[` anywhere in a line, in any case of letters. A space keeps somebody's text from being a command: an agent that compares as its
+/// language does would not see one of no width.
 pub(crate) fn without_commands(text: &str) -> String {
-    let text = text.replace("##vso[", "##\u{200b}vso[").replace("##[", "##\u{200b}[");
-    let lines = text.split_inclusive('\n').map(|line| match line.trim_start().starts_with("::") {
-        true => line.replacen("::", ":\u{200b}:", 1),
-        false => line.to_owned(),
-    });
-    lines.collect()
+    let mut out = String::with_capacity(text.len());
+    // .NET, in which both are written, ends a line at a carriage return as well.
+    for line in text.split_inclusive(['\r', '\n']) {
+        // What stands before a character, as far as it is seen; none at the start of the line.
+        let mut last = None;
+        let mut colons = 0;
+        for c in line.chars() {
+            let is_command = match c {
+                '#' => last == Some('#'),
+                ':' => last == Some(':') && colons == 1,
+                _ => false,
+            };
+            if is_command {
+                out.push(' ');
+            }
+            out.push(c);
+            if is_unseen(c) || (last.is_none() && c.is_whitespace()) {
+                continue;
+            }
+            // Only those that the line begins with.
+            colons = match (last, c) {
+                (None, ':') => 1,
+                _ => 0,
+            };
+            last = Some(c);
+        }
+    }
+    out
 }
 
 /// Text for people, which a service may be the one to print.
@@ -89,6 +130,28 @@ pub(crate) fn harmless(text: String) -> String {
         true => without_commands(&text),
         false => text,
     }
+}
+
+/// JSON that a service may print in its log, or a terminal: whatever commands either is written as the escape that means the same.
+pub(crate) fn printed_json(document: &impl Serialize) -> serde_json::Result<String> {
+    let text = serde_json::to_string_pretty(document)?;
+    let mut out = String::with_capacity(text.len() + 1);
+    let mut last = ' ';
+    // Outside of strings there is neither a number sign nor anything but ASCII.
+    for c in text.chars() {
+        match c {
+            '#' if last == '#' => out.push_str("\\u0023"),
+            '\n' => out.push(c),
+            c if is_disguise(c) => {
+                // All of them are in the basic plane.
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+        last = if is_unseen(c) { last } else { c };
+    }
+    out.push('\n');
+    Ok(out)
 }
 
 /// A SARIF log with one run.
@@ -238,6 +301,8 @@ fn uri(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use tidegate_contract::Location;
 
     use super::*;
@@ -255,6 +320,106 @@ mod tests {
             problem: "50% of:\nit".into(),
             help: "mend".into(),
         }]
+    }
+
+    /// Names and texts that somebody wrote to command the service that prints them.
+    pub(super) fn hostile() -> Vec<Diagnostic> {
+        let texts = [
+            "a\n::error file=x::y\r::add-mask::z\r\n##vso[task.setvariable variable=PATH]/tmp/x",
+            "%0A::stop-commands::t ##[add-mask]x ###[error]y ##VSO[task.complete]done",
+            "100% \u{1b}[31m\u{202e}x\u{200b}; ] , : ::set-env name=A::b",
+        ];
+        let one = |text: &str| Diagnostic {
+            location: Location {
+                file: format!("c/{text}.odcs.yaml").into(),
+                ..one().remove(0).location
+            },
+            problem: text.to_owned(),
+            help: text.to_owned(),
+            ..one().remove(0)
+        };
+        texts.map(one).to_vec()
+    }
+
+    /// Reads a command as GitHub's runner does: properties up to `::`, then data.
+    fn read_github(line: &str) -> (BTreeMap<String, String>, String) {
+        let undone = |text: &str| {
+            text.replace("%3A", ":")
+                .replace("%2C", ",")
+                .replace("%0D", "\r")
+                .replace("%0A", "\n")
+                .replace("%25", "%")
+        };
+        let (head, data) = line.strip_prefix("::warning ").unwrap().split_once("::").unwrap();
+        let properties = head.split(',').map(|part| part.split_once('=').unwrap());
+        (
+            properties.map(|(name, value)| (name.to_owned(), undone(value))).collect(),
+            undone(data),
+        )
+    }
+
+    #[test]
+    fn hostile_names_command_nothing() {
+        let found = hostile();
+        let lines = github(&found);
+        assert_eq!(lines.len(), found.len());
+        for (line, one) in lines.iter().zip(&found) {
+            assert!(!line.contains(['\n', '\r', '\u{1b}', '\u{202e}']), "{line:?}");
+            assert!(
+                !line.to_lowercase().contains("##[") && !line.to_lowercase().contains("##vso["),
+                "{line}"
+            );
+            let (properties, data) = read_github(line);
+            let names: Vec<&str> = properties.keys().map(String::as_str).collect();
+            assert_eq!(names, ["col", "file", "line", "title"], "{line}");
+            // What was written is what is shown, but for the spaces that break commands.
+            let plain = |text: &str| printable(text).replace(' ', "");
+            assert_eq!(plain(&data), plain(&text(one)), "{line}");
+            assert_eq!(plain(&properties["file"]), plain(&one.location.file), "{line}");
+        }
+    }
+
+    #[test]
+    fn no_line_of_text_is_a_command() {
+        for one in hostile() {
+            let shown = without_commands(&one.problem);
+            for line in shown.split(['\r', '\n']) {
+                assert!(!line.trim_start().starts_with("::"), "{line}");
+                assert!(!line.contains("##"), "{line}");
+            }
+        }
+        assert_eq!(without_commands("a::b # c\n  ::d\n:::e"), "a::b # c\n  : :d\n: ::e");
+        // Agents compare as a language does, to which these are nothing.
+        for unseen in [
+            "\u{200b}::error::x",
+            ":\u{ad}:error::x",
+            "#\u{200d}#[error]x",
+            " \u{feff} ::x",
+            "#\u{7f}#vso[a]",
+        ] {
+            let seen = without_commands(unseen).replace(is_unseen, "");
+            assert!(
+                !seen.trim_start().starts_with("::") && !seen.contains("##"),
+                "{unseen:?} became {seen:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn json_means_the_same_and_commands_nothing() {
+        let found = hostile();
+        for text in [
+            printed_json(&document(&found)).unwrap(),
+            printed_json(&gitlab(&found)).unwrap(),
+            printed_json(&sarif(&found)).unwrap(),
+        ] {
+            assert!(!text.chars().any(|c| is_disguise(c) && c != '\n'), "{text:?}");
+            assert!(!text.replace(is_unseen, "").contains("##"), "{text}");
+            assert!(text.lines().all(|line| !line.trim_start().starts_with("::")), "{text}");
+        }
+        let document = serde_json::to_value(document(&found)).unwrap();
+        let read: serde_json::Value = serde_json::from_str(&printed_json(&document).unwrap()).unwrap();
+        assert_eq!(read, document);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use tidegate_contract::snapshot::is_contract_path;
 use tidegate_contract::yaml::BYTES_MAX;
 use tidegate_contract::{ContractFile, Diagnostic, Level, parse};
 
+use crate::review::ground::leads_out;
 use crate::review::shown;
 
 /// The deepest folder that is searched.
@@ -20,6 +21,11 @@ pub(super) fn read(paths: &[PathBuf], may_be_empty: bool, found: &mut Vec<Diagno
     for path in paths {
         let meta = std::fs::metadata(path).with_context(|| format!("{}: cannot be read", path.display()))?;
         let before = names.len();
+        if leads_out(path) {
+            let problem = "this is a link out of the repository, which is not followed";
+            found.push(Diagnostic::unreadable(Level::Error, shown(path), problem, "commit the file itself"));
+            continue;
+        }
         match meta.is_dir() {
             true => search(path, 0, &mut names, found)?,
             // A file that is named is a contract, whatever its name.
@@ -78,11 +84,22 @@ fn search(folder: &Path, depth: usize, names: &mut Vec<PathBuf>, found: &mut Vec
     if depth > DEPTH_MAX {
         bail!("{}: folders are nested deeper than {DEPTH_MAX}", folder.display());
     }
-    let mut left_out = |level: Level, path: &Path, problem: &str| {
+    let left_out = |found: &mut Vec<Diagnostic>, level: Level, path: &Path, problem: &str| {
         found.push(Diagnostic::unreadable(level, shown(path), problem, "commit the files themselves"));
     };
+    // Who asks for the repository of a file in it would get that one, with a history of its own.
+    if is_bare(folder) && !folder.join(".git").exists() {
+        left_out(
+            found,
+            Level::Error,
+            folder,
+            "a repository inside of the repository (HEAD, objects, refs): nothing in it is read",
+        );
+        return Ok(());
+    }
     if depth > 0 && folder.join(".git").exists() {
         left_out(
+            found,
             Level::Warning,
             folder,
             "a submodule is no part of the commit: nothing in it is read",
@@ -95,9 +112,19 @@ fn search(folder: &Path, depth: usize, names: &mut Vec<PathBuf>, found: &mut Vec
         let entry = entry?;
         let kind = entry.file_type()?;
         let path = entry.path();
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
+        let raw = entry.file_name();
+        let name = raw.to_string_lossy();
         if name.starts_with('.') {
+            continue;
+        }
+        if raw.to_str().is_none() && (kind.is_dir() || is_contract_path(&name)) {
+            // Nothing could name it: no owner, no finding, no snapshot.
+            found.push(Diagnostic::unreadable(
+                Level::Error,
+                shown(&path),
+                "the name is not UTF-8",
+                "rename it",
+            ));
             continue;
         }
         if kind.is_dir() {
@@ -105,8 +132,9 @@ fn search(folder: &Path, depth: usize, names: &mut Vec<PathBuf>, found: &mut Vec
         } else if kind.is_symlink() && (is_contract_path(&name) || path.is_dir()) {
             // A contract that is a link would silently not be there; a folder may hold anything.
             let level = if is_contract_path(&name) { Level::Error } else { Level::Warning };
-            left_out(level, &path, "symbolic links of a commit are not followed");
-        } else if kind.is_file() && is_contract_path(&name) {
+            left_out(found, level, &path, "symbolic links of a commit are not followed");
+        } else if is_contract_path(&name) {
+            // What is no regular file is refused where it is read.
             names.push(path);
         }
         if names.len() > FILES_MAX {
@@ -114,4 +142,8 @@ fn search(folder: &Path, depth: usize, names: &mut Vec<PathBuf>, found: &mut Vec
         }
     }
     folders.iter().try_for_each(|folder| search(folder, depth + 1, names, found))
+}
+
+fn is_bare(folder: &Path) -> bool {
+    folder.join("HEAD").is_file() && folder.join("objects").is_dir() && folder.join("refs").is_dir()
 }

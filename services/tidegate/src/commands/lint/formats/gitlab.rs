@@ -3,6 +3,7 @@
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use tidegate_contract::{Diagnostic, Level};
+use tidegate_diff::render::one_line;
 
 use super::text;
 
@@ -41,7 +42,8 @@ pub(crate) fn gitlab(found: &[Diagnostic]) -> Vec<Issue<'_>> {
             number += 1;
         };
         issues.push(Issue {
-            description: text(one),
+            // Shown in a list: one line, and nothing that disguises it.
+            description: one_line(&text(one)),
             check_name: one.code,
             fingerprint,
             severity: match one.level {
@@ -70,8 +72,21 @@ fn hash(one: &Diagnostic, number: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::one;
+    use super::super::tests::{hostile, one};
     use super::*;
+
+    #[test]
+    fn hostile_names_stay_inside_of_their_texts() {
+        let report = serde_json::to_string_pretty(&gitlab(&hostile())).unwrap();
+        let read: serde_json::Value = serde_json::from_str(&report).unwrap();
+        for (issue, one) in read.as_array().unwrap().iter().zip(hostile()) {
+            assert_eq!(issue["location"]["path"].as_str(), Some(&*one.location.file));
+            let description = issue["description"].as_str().unwrap();
+            assert!(!description.contains(['\n', '\r', '\u{1b}', '\u{202e}']), "{description:?}");
+        }
+        // A job's log that shows the file has no line that begins with a command.
+        assert!(report.lines().all(|line| !line.trim_start().starts_with("::")), "{report}");
+    }
 
     #[test]
     fn issues_have_what_gitlab_asks_for() {
@@ -85,7 +100,7 @@ mod tests {
                 first["severity"].as_str(),
                 first["description"].as_str()
             ),
-            (Some("TG0117"), Some("minor"), Some("50% of:\nit (mend)"))
+            (Some("TG0117"), Some("minor"), Some("50% of: it (mend)"))
         );
         assert_eq!(
             first["location"],

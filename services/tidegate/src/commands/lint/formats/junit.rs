@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use tidegate_contract::{Diagnostic, Level};
+use tidegate_contract::{Diagnostic, Level, is_disguise, is_unseen};
 
 use super::text;
 
@@ -50,6 +50,7 @@ pub(crate) fn junit(suite: &str, files: &[&str], found: &[Diagnostic], denied: b
 /// Text of XML 1.0, inside of elements and of attributes; characters that it has not are left out.
 pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
+    let mut last = ' ';
     for c in text.chars() {
         match c {
             '&' => out.push_str("&amp;"),
@@ -60,16 +61,30 @@ pub(crate) fn escaped(text: &str) -> String {
             '\t' => out.push_str("&#9;"),
             '\u{fffe}' | '\u{ffff}' => {}
             c if c < ' ' => {}
+            // Services print reports, too: agents look for `##[` in every line, and terminals for commands.
+            '#' if last == '#' => out.push_str("&#35;"),
+            c if is_disguise(c) => {
+                let _ = write!(out, "&#{};", u32::from(c));
+            }
             c => out.push(c),
         }
+        last = if is_unseen(c) { last } else { c };
     }
     out
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::one;
+    use super::super::tests::{hostile, one};
     use super::*;
+
+    #[test]
+    fn hostile_names_command_nothing() {
+        let xml = junit("tidegate lint", &[], &hostile(), true);
+        assert!(!xml.replace(is_unseen, "").contains("##"), "{xml}");
+        assert!(!xml.chars().any(|c| is_disguise(c) && c != '\n'), "{xml:?}");
+        assert!(xml.lines().all(|line| line.trim_start().starts_with(['<'])), "{xml}");
+    }
 
     #[test]
     fn cases_for_findings_and_for_clean_files() {
