@@ -100,16 +100,22 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if !topics::holds_records(&settings, dead)? {
         fill(&settings, dead, args.letters)?;
     }
-    look(&settings, dead, &state, "look, nothing kept", false)?;
-    look(&settings, dead, &state, "look, counts kept", true)?;
+    let mut missed = Vec::new();
+    look(&settings, dead, &state, "look, nothing kept", None)?;
+    look(&settings, dead, &state, "look, counts kept", Some(&mut missed))?;
     let further: Vec<Outgoing> = (0..30).map(|number| letter(dead, &contract_ref(), args.letters + number)).collect();
     let delivery = RecordWriter::connect(&settings)?
         .write(&further)
         .map_err(|fault| anyhow::anyhow!("{fault}"))?;
     ensure!(delivery.delivered == further.len(), "not everything was taken");
-    // Each partition is read to its end, which the brokers tell after a moment: not held to the goal.
-    look(&settings, dead, &state, "look, counts kept and thirty more since", false)?;
-    look(&settings, dead, &state, "look, those kept as well", true)?;
+    look(
+        &settings,
+        dead,
+        &state,
+        "look, counts kept and thirty more since",
+        Some(&mut missed),
+    )?;
+    look(&settings, dead, &state, "look, those kept as well", Some(&mut missed))?;
     let (contract, problems) = tidegate_contract::parse("orders.odcs.yaml", CONTRACT);
     let contract = Arc::new(contract.with_context(|| format!("{problems:?}"))?);
     let text = Repair::parse("casts.repair.yaml", REPAIR).map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
@@ -182,16 +188,19 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             if repair.is_some() { " with a repair" } else { "" },
             sent as f64 / cpu
         );
-        ensure!(
-            cfg!(debug_assertions) || sent as f64 / cpu >= REPLAYED_MIN,
-            "fewer than {REPLAYED_MIN} records a second of processor time"
-        );
+        if sent as f64 / cpu < REPLAYED_MIN {
+            missed.push(format!(
+                "a replay sent fewer than {REPLAYED_MIN} records a second of processor time"
+            ));
+        }
     }
-    topics::delete(&settings, &[dead, retry, repaired, parked, &state])
+    topics::delete(&settings, &[dead, retry, repaired, parked, &state])?;
+    ensure!(cfg!(debug_assertions) || missed.is_empty(), "{}", missed.join("; "));
+    Ok(())
 }
 
-/// Counts the groups as `dlq ls` does, and keeps what is new.
-fn look(settings: &Settings, dead: &str, state: &str, what: &str, is_held: bool) -> anyhow::Result<()> {
+/// Counts the groups as `dlq ls` does, and keeps what is new. With somewhere to put it, a look that takes too long is a goal that was missed.
+fn look(settings: &Settings, dead: &str, state: &str, what: &str, missed: Option<&mut Vec<String>>) -> anyhow::Result<()> {
     let (begun, at) = (cpu_now(), std::time::Instant::now());
     let mut cluster = ClusterClient::connect(settings)?;
     let mut scan = scan_of(settings)?;
@@ -209,7 +218,7 @@ fn look(settings: &Settings, dead: &str, state: &str, what: &str, is_held: bool)
         .map(|place| fold_record(state, &found.folds[*place]).context("a fold is too large"))
         .collect::<anyhow::Result<_>>()?;
     if !kept.is_empty() {
-        let delivery = RecordWriter::connect(settings)?
+        let delivery = RecordWriter::connect_repeating(settings)?
             .write(&kept)
             .map_err(|fault| anyhow::anyhow!("{fault}"))?;
         ensure!(delivery.delivered == kept.len(), "not all counts were kept");
@@ -227,10 +236,11 @@ fn look(settings: &Settings, dead: &str, state: &str, what: &str, is_held: bool)
         (cpu_now() - begun).as_secs_f64(),
         wall.as_secs_f64()
     );
-    ensure!(
-        cfg!(debug_assertions) || !is_held || wall < LOOK_MAX,
-        "it took {wall:?}, and may take {LOOK_MAX:?}"
-    );
+    if let Some(missed) = missed
+        && wall >= LOOK_MAX
+    {
+        missed.push(format!("{what} took {wall:?}, and may take {LOOK_MAX:?}"));
+    }
     Ok(())
 }
 

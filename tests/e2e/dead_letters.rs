@@ -129,6 +129,11 @@ fn dead_letters_are_seen_repaired_sent_back_and_open_again() {
         code == 2 && some.lines().count() == 3 && some.contains("ada@example.com"),
         "not all of them: {code}"
     );
+    let (code, some, err) = world.run(&["dlq", "export", group, "--max", "7"]);
+    assert!(
+        code == 2 && some.lines().count() <= 7 && err.contains("stopped at --max 7"),
+        "{err}"
+    );
     run(
         &world,
         &["dlq", "mark", group, "--state", "fixing", "--note", "INC-42", "--by", "me"],
@@ -170,6 +175,10 @@ fn dead_letters_are_seen_repaired_sent_back_and_open_again() {
     assert!(code == 2 && err.contains("the parked topic of"), "{err}");
     let (code, _, err) = world.run(&["replay", "--resume", "20261121-000000", "--repair", repair]);
     assert!(code == 2 && err.contains("cannot be used with"), "{err}");
+    // More than it may read: nothing is read, and nothing is sent.
+    let (code, out, err) = world.run(&["replay", "--topic", &source, "--execute", "--read-max", "49"]);
+    assert!(code == 2 && out.is_empty() && err.contains("more than --read-max 49"), "{err}");
+    assert!(err.contains(&format!("of {source}.dlq (dead letters)")), "{err}");
     assert!(world.read(&format!("{source}.retry")).is_empty());
 
     // Only the group, for real; stopped in the middle by a kill, gone on by its id.
@@ -205,8 +214,12 @@ fn dead_letters_are_seen_repaired_sent_back_and_open_again() {
     let ended = run(&world, &["replay", "--resume", id, "--output", "json"], 0);
     let ended: Value = serde_json::from_str(&ended).unwrap();
     assert_eq!(
-        (&ended["counts"]["sent"], &ended["counts"]["repaired"], &ended["finished"]),
+        (&ended["counts"]["sent"], &ended["counts"]["repaired"], &ended["complete"]),
         (&40.into(), &40.into(), &true.into())
+    );
+    assert_eq!(
+        (&ended["dry_run"], &ended["topic"], &ended["ended"]),
+        (&false.into(), &Value::from(&*source), &"finished".into())
     );
     let (code, _, err) = world.run(&["replay", "--resume", id]);
     assert!(code == 2 && err.contains("is finished"), "its record stays as it is: {err}");
@@ -232,6 +245,11 @@ fn dead_letters_are_seen_repaired_sent_back_and_open_again() {
     );
 
     run(&world, &["dlq", "mark", group, "--state", "fixed"], 0);
+    let shown = run(&world, &["dlq", "show", group], 0);
+    assert!(
+        shown.contains("before     fixing by me at") && shown.contains("INC-42"),
+        "what was said before is kept: {shown}"
+    );
     let state_of = |found: &[Value]| found.iter().find(|one| one["group"] == group).unwrap()["state"].clone();
     assert_eq!(state_of(&groups(&world, 1)), "fixed");
 

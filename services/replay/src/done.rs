@@ -78,6 +78,7 @@ impl Done {
     ) -> Result<bool, WorldError> {
         let topics = [(target, false)].into_iter().chain(parked.map(|topic| (topic, true)));
         for (topic, is_parked) in topics {
+            let mut stretches = Vec::new();
             for (partition, (low, end)) in (0..).zip(cluster.offsets(topic)?) {
                 let at = TopicPartition::new(topic, partition);
                 let mut next = *self.read.get(&at).unwrap_or(&NextOffset(0));
@@ -85,6 +86,10 @@ impl Done {
                     next = low;
                     self.misses(topic);
                 }
+                stretches.push((at, next, end));
+            }
+            scan.announce(&stretches);
+            for (at, mut next, end) in stretches {
                 loop {
                     let records = scan.scan(&at, next, end, BATCH)?;
                     let Some(last) = records.last() else { break };

@@ -18,7 +18,7 @@ pub fn sent(letter: &Letter<'_>, value: Option<Bytes>, target: &str, replay: &st
     headers.push(Header::text(stamp::FIRST_ORIGIN, letter.first_origin()));
     headers.push(Header::text(RETRY_SUM, format!("{:016x}", letter.sum())));
     headers.push(Header::text(stamp::REPLAY, replay));
-    headers.push(Header::text(stamp::ATTEMPTS, (letter.attempts + 1).to_string()));
+    headers.push(Header::text(stamp::ATTEMPTS, letter.attempts.saturating_add(1).to_string()));
     if let Some(repair) = repair {
         headers.push(Header::text(stamp::REPAIR, repair));
     }

@@ -102,6 +102,9 @@ pub struct Counts {
     /// Offsets that retention removed before they were looked at.
     #[serde(skip_serializing_if = "is_zero")]
     pub expired: u64,
+    /// Records of the dead-letter topic without our stamp, or with one that this version cannot read: they stay.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unreadable: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
@@ -131,6 +134,7 @@ impl Counts {
         self.before += other.before;
         self.stayed += other.stayed;
         self.expired += other.expired;
+        self.unreadable += other.unreadable;
     }
 
     /// Reads the text beside a position; nothing for text of others.

@@ -9,6 +9,9 @@ use tidegate_flow::record::header_text;
 use tidegate_flow::stamp::{self, Stamp};
 use tidegate_flow::{Header, Record};
 
+/// How often a dead letter was sent back whose header does not say it: often enough to be parked, since it might go on for ever.
+pub const ATTEMPTS_UNKNOWN: u32 = u32::MAX;
+
 /// One dead letter.
 #[derive(Debug, Clone)]
 pub struct Letter<'r> {
@@ -18,7 +21,7 @@ pub struct Letter<'r> {
     pub stamp: Stamp,
     /// When it failed: the clock that the judge saw, microseconds since the epoch.
     pub failed_at: i64,
-    /// How often it has been sent back before.
+    /// How often it has been sent back before; [`ATTEMPTS_UNKNOWN`] where that cannot be read.
     pub attempts: u32,
     sum: OnceCell<u64>,
 }
@@ -69,7 +72,7 @@ impl<'r> Letter<'r> {
             record,
             stamp,
             failed_at: judge.rsplit('/').next()?.parse().ok()?,
-            attempts: stamp::attempts(&record.headers),
+            attempts: header_text(&record.headers, stamp::ATTEMPTS).map_or(0, |text| text.parse().unwrap_or(ATTEMPTS_UNKNOWN)),
             sum: OnceCell::new(),
         })
     }
@@ -209,10 +212,14 @@ pub(crate) fn sum_of(record: &Record) -> u64 {
 
 /// SHA-256 in hex digits.
 pub(crate) fn hex(value: &[u8]) -> String {
-    Sha256::digest(value).iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    // Of each letter, so without the formatter.
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    let digits = Sha256::digest(value)
+        .into_iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    let mut text = String::with_capacity(64);
+    text.extend(digits);
+    text
 }
 
 /// A pointer with every position in a list starred. A field whose name is a number looks the same, and is starred, too.
@@ -227,6 +234,13 @@ pub fn starred(pointer: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hashes_are_written_as_headers_have_them() {
+        // FIPS 180-4, of the empty text.
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(hex(b""), empty);
+    }
 
     #[test]
     fn positions_in_lists_do_not_tell_groups_apart() {

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::fold::{Fold, Group};
 
+/// Earlier statements that are remembered: with notes of 2,000 characters they stay far below what a record may hold.
+const EARLIER_MAX: usize = 20;
+
 /// One statement about a group, version 1; the newest counts. `schemas/formats/dead-letters.md` describes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mark {
@@ -30,6 +33,26 @@ pub struct Mark {
     /// Kafka's ids of those topics then, where there are any.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ids: BTreeMap<String, String>,
+    /// What was said before, the newest last: the topic is compacted and keeps only one record of a group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Statement>,
+}
+
+/// What was said of a group before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Statement {
+    /// See [`Mark::state`].
+    pub state: Said,
+    /// See [`Mark::until`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<i64>,
+    /// See [`Mark::note`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// See [`Mark::by`].
+    pub by: String,
+    /// See [`Mark::at`].
+    pub at: i64,
 }
 
 /// What can be said of a group.
@@ -83,6 +106,19 @@ impl Mark {
         }
     }
 
+    /// What the one that follows it remembers.
+    pub fn history(&self) -> Vec<Statement> {
+        let last = Statement {
+            state: self.state,
+            until: self.until,
+            note: self.note.clone(),
+            by: self.by.clone(),
+            at: self.at,
+        };
+        let from = (self.earlier.len() + 1).saturating_sub(EARLIER_MAX);
+        self.earlier.iter().chain([&last]).skip(from).cloned().collect()
+    }
+
     /// Forgets ends in topics that are not the same any more: whatever lies there came afterwards. Where brokers have no ids, an end that
     /// lies before the one that was noted tells.
     pub fn forget_remade(&mut self, folds: &[Fold]) {
@@ -106,6 +142,21 @@ impl Mark {
 /// How a group stands by what was said, if anything was.
 pub fn standing(mark: Option<&Mark>, group: &Group, now: i64) -> Standing {
     mark.map_or(Standing::New, |mark| mark.standing(group, now))
+}
+
+// === impl Said ===
+
+impl Said {
+    /// One word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Said::New => "new",
+            Said::Known => "known",
+            Said::Fixing => "fixing",
+            Said::Ignored => "ignored",
+            Said::Fixed => "fixed",
+        }
+    }
 }
 
 // === impl Standing ===

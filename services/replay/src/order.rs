@@ -70,13 +70,18 @@ impl Keys {
             ..Newer::default()
         };
         let mut found: HashSet<(i32, u128)> = HashSet::new();
+        let partitions: HashSet<i32> = self.of.keys().map(|(partition, _)| *partition).collect();
+        let mut stretches = Vec::new();
         for (partition, (low, end)) in (0..).zip(cluster.offsets(validated)?) {
-            if !self.of.keys().any(|(of, _)| *of == partition) {
-                continue;
+            if partitions.contains(&partition) {
+                let next = NextOffset((end.0 - look_max).max(low.0));
+                newer.unseen += u64::try_from(next.0 - low.0).unwrap_or(0);
+                stretches.push((TopicPartition::new(validated, partition), next, end));
             }
-            let at = TopicPartition::new(validated, partition);
-            let mut next = NextOffset((end.0 - look_max).max(low.0));
-            newer.unseen += u64::try_from(next.0 - low.0).unwrap_or(0);
+        }
+        scan.announce(&stretches);
+        for (at, mut next, end) in stretches {
+            let partition = at.partition;
             loop {
                 let records = scan.scan(&at, next, end, BATCH)?;
                 let Some(last) = records.last() else { break };

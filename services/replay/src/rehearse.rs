@@ -119,19 +119,26 @@ pub fn rehearse(
     }
     let mut keys = Keys::default();
     let there = cluster.offsets(&job.dead_letters)?;
+    let mut stretches = Vec::new();
     for stretch in &job.stretches {
         let at = TopicPartition::new(job.dead_letters.as_str(), stretch.partition);
         let low = usize::try_from(stretch.partition).ok().and_then(|index| there.get(index));
         let from = low.map_or(stretch.from, |(low, _)| stretch.from.max(low.0));
         rehearsal.counts.expired += (from.min(stretch.until) - stretch.from).unsigned_abs();
-        let (mut next, until) = (NextOffset(from), NextOffset(stretch.until));
+        stretches.push((at, NextOffset(from), NextOffset(stretch.until)));
+    }
+    scan.announce(&stretches);
+    for (at, mut next, until) in stretches {
         while !rehearsal.stopped && next < until {
             let records = scan.scan(&at, next, until, CHUNK)?;
             let Some(last) = records.last() else { break };
             next = last.origin.offset.next();
             for record in &records {
                 rehearsal.counts.seen += 1;
-                let Some(letter) = Letter::read(record) else { continue };
+                let Some(letter) = Letter::read(record) else {
+                    rehearsal.counts.unreadable += 1;
+                    continue;
+                };
                 let fate = match decider.look(&letter, &done) {
                     Some(fate) => fate,
                     None => match value_of(&letter, scan)? {

@@ -53,21 +53,34 @@ pub fn survey(
 ) -> Result<Survey, WorldError> {
     let mut survey = Survey::default();
     let (mut memo, mut left) = (Memo::default(), read_max);
+    let mut is_stopped = false;
     for topic in topics {
         let id = topic_id(cluster, topic)?;
+        let mut found = Vec::new();
         for (partition, (low, end)) in (0..).zip(cluster.offsets(topic)?) {
             let at = TopicPartition::new(topic.clone(), partition);
             let earlier = known(board, &at, id.as_deref(), end);
-            let seen = earlier.map(|fold| fold.next);
+            let seen = earlier.map_or(low.0, |fold| fold.next);
             let mut fold = earlier.cloned().unwrap_or_else(|| Fold::new(&at, id.as_deref(), low));
             survey.removed += (low.0.min(fold.next) - fold.from).max(0);
             // What came and went while nobody looked.
             fold.skipped += (low.0 - fold.next).max(0);
             fold.next = fold.next.max(low.0);
             fold.low = low.0;
-            let until = NextOffset(end.0.min(fold.next.saturating_add(left.max(0))));
-            left -= until.0 - fold.next;
-            while fold.next < until.0 {
+            let until = match is_stopped {
+                true => fold.next,
+                false => end.0.min(fold.next.saturating_add(left.max(0))),
+            };
+            left -= until - fold.next;
+            found.push((at, fold, seen, NextOffset(until), end));
+        }
+        let stretches: Vec<_> = found
+            .iter()
+            .map(|(at, fold, _, until, _)| (at.clone(), NextOffset(fold.next), *until))
+            .collect();
+        scan.announce(&stretches);
+        for (at, mut fold, seen, until, end) in found {
+            while !is_stopped && fold.next < until.0 {
                 let records = scan.scan(&at, NextOffset(fold.next), until, CHUNK)?;
                 if records.is_empty() {
                     // Marks of transactions.
@@ -78,14 +91,11 @@ pub fn survey(
                     fold.add(record, &mut memo, has_field);
                 }
                 survey.read += records.len() as u64;
-                if !watch.read(&at, NextOffset(fold.next), until, records.len()) {
-                    left = 0;
-                    break;
-                }
+                is_stopped = !watch.read(&at, NextOffset(fold.next), until, records.len());
             }
             survey.unread += end.0 - fold.next;
             // What is counted and not kept is forgotten when retention removes it.
-            if fold.next > seen.unwrap_or(low.0) {
+            if fold.next > seen {
                 survey.fresh.push(survey.folds.len());
             }
             survey.folds.push(fold);

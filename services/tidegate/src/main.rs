@@ -12,6 +12,7 @@ mod review;
 mod screen;
 mod signals;
 mod table;
+mod who;
 mod wiring;
 
 use clap::Parser as _;

@@ -196,6 +196,9 @@ pub trait Scan {
         until: NextOffset,
         records_max: usize,
     ) -> Result<Vec<Record>, WorldError>;
+    /// What the next calls will ask for: partitions of one topic, each from its first offset to its bound. Changes no answer; where there
+    /// is little in each, a reader may get all of it at once.
+    fn announce(&mut self, _stretches: &[(TopicPartition, NextOffset, NextOffset)]) {}
 }
 
 /// What a create-only put found.

@@ -11,7 +11,7 @@ use tidegate_flow::{Remedy, WorldError};
 
 use crate::callbacks::QuestionCallbacks;
 use crate::cluster::ask;
-use crate::fault::{is_forbidden, world_error};
+use crate::fault::{code_of, is_forbidden, world_error};
 use crate::held::Held;
 use crate::native;
 use crate::settings::Settings;
@@ -364,14 +364,6 @@ impl TopicAdmin {
 impl std::fmt::Debug for TopicAdmin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TopicAdmin").finish_non_exhaustive()
-    }
-}
-
-/// The code of an error; the crate leaves out those of admin requests.
-fn code_of(error: &KafkaError) -> Option<Code> {
-    match error {
-        KafkaError::AdminOp(code) => Some(*code),
-        other => other.rdkafka_error_code(),
     }
 }
 

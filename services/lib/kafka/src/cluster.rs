@@ -12,7 +12,7 @@ use tidegate_flow::ports::{Cluster, NewTopic, TopicFacts};
 use tidegate_flow::{NextOffset, Remedy, TopicPartition, WorldError};
 
 use crate::callbacks::QuestionCallbacks;
-use crate::fault::{needs_operator, world_error};
+use crate::fault::{is_untold, needs_operator, world_error};
 use crate::held::Held;
 use crate::settings::Settings;
 use crate::topic_id::topic_id;
@@ -79,7 +79,7 @@ impl ClusterClient {
         let options = AdminOptions::new().request_timeout(Some(QUESTION_TIMEOUT));
         let answers = match block_on(self.admin.describe_configs([&ResourceSpecifier::Topic(topic)], &options)) {
             Ok(answers) => answers,
-            Err(error) if error.rdkafka_error_code().is_some_and(needs_operator) => return Ok(None),
+            Err(error) if is_untold(&error) => return Ok(None),
             Err(error) => return Err(world_error(doing(), error)),
         };
         match answers.into_iter().next() {
@@ -130,14 +130,22 @@ impl Cluster for ClusterClient {
             reader.fetch_metadata(Some(topic), patience)
         })?;
         let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
-        (0..i32::try_from(partitions).expect("Kafka counts partitions in 32 bits"))
-            .map(|partition| {
-                let (low, end) = ask(&self.reader, &asking, |reader, patience| {
-                    settled(|| reader.fetch_watermarks(topic, partition, patience))
-                })?;
-                Ok((NextOffset(low), NextOffset(end)))
+        let partitions = i32::try_from(partitions).expect("Kafka counts partitions in 32 bits");
+        if partitions == 0 {
+            return Ok(Vec::new());
+        }
+        let edges = |edge| {
+            ask(&self.reader, &asking, |reader, patience| {
+                settled(|| edges_of(reader, topic, partitions, edge, patience))
             })
-            .collect()
+        };
+        // The ends are asked for last, so none lies in front of its beginning.
+        let (lows, ends) = (edges(KafkaOffset::Beginning)?, edges(KafkaOffset::End)?);
+        Ok(lows
+            .into_iter()
+            .zip(ends)
+            .map(|(low, end)| (NextOffset(low), NextOffset(end.max(low))))
+            .collect())
     }
 
     fn create(&mut self, topics: &[NewTopic]) -> Result<(), WorldError> {
@@ -183,6 +191,35 @@ pub fn group_positions(
         settled(|| reader.committed_offsets(list.clone(), patience))
     })?;
     offsets_of(&answer).map_err(asking)
+}
+
+/// The first or last offsets of all partitions, in one request for each broker. The client's name for the question is one about times, of
+/// which the protocol has two special ones (ListOffsets: -2 the first offset, -1 the end, with read_committed the last stable one).
+fn edges_of(
+    reader: &BaseConsumer<QuestionCallbacks>,
+    topic: &str,
+    partitions: i32,
+    edge: KafkaOffset,
+    patience: Duration,
+) -> Result<Vec<i64>, KafkaError> {
+    let mut list = TopicPartitionList::with_capacity(usize::try_from(partitions).unwrap_or(0));
+    for partition in 0..partitions {
+        list.add_partition_offset(topic, partition, edge)?;
+    }
+    let answer = reader.offsets_for_times(list, patience)?;
+    (0..partitions)
+        .map(|partition| {
+            let element = answer
+                .find_partition(topic, partition)
+                .ok_or(KafkaError::OffsetFetch(RDKafkaErrorCode::BadMessage))?;
+            element.error()?;
+            match element.offset() {
+                KafkaOffset::Offset(offset) => Ok(offset),
+                // It was not answered for.
+                _ => Err(KafkaError::OffsetFetch(RDKafkaErrorCode::LeaderNotAvailable)),
+            }
+        })
+        .collect()
 }
 
 /// What an answer says of each partition: an offset, or none.
@@ -247,6 +284,7 @@ pub(crate) fn settled<T>(mut ask: impl FnMut() -> Result<T, KafkaError>) -> Resu
                 | Code::CoordinatorLoadInProgress
                 | Code::NotLeaderForPartition
                 | Code::LeaderNotAvailable
+                | Code::OffsetNotAvailable
         )
     };
     let deadline = Instant::now() + SETTLES_WITHIN;

@@ -12,7 +12,7 @@ pub(crate) fn transaction_fault(doing: &str, error: &KafkaError) -> TransactionF
         KafkaError::Transaction(inner) if inner.txn_requires_abort() => (FaultClass::Abortable, Some(inner.code())),
         KafkaError::Transaction(inner) if inner.is_retriable() => (FaultClass::Retriable, Some(inner.code())),
         KafkaError::Transaction(inner) => (FaultClass::Fatal, Some(inner.code())),
-        other => (FaultClass::Unclassified, other.rdkafka_error_code()),
+        other => (FaultClass::Unclassified, code_of(other)),
     };
     TransactionFault {
         class,
@@ -22,17 +22,32 @@ pub(crate) fn transaction_fault(doing: &str, error: &KafkaError) -> TransactionF
 }
 
 pub(crate) fn world_error(doing: impl Into<String>, error: KafkaError) -> WorldError {
-    let remedy = match error.rdkafka_error_code() {
+    let remedy = match code_of(&error) {
         Some(code) if needs_operator(code) => Remedy::Operator,
         None if matches!(error, KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_)) => Remedy::Operator,
         _ => Remedy::Retry,
     };
-    let advice = match error.rdkafka_error_code() {
+    let advice = match code_of(&error) {
         Some(code) if is_forbidden(code) => "; these credentials lack a right, the list is in docs/operate.md#rights",
         _ => "",
     };
     // The client's errors have no causes underneath that their text does not name.
     WorldError::new(remedy, format!("{}: {}{advice}", doing.into(), told(&error)))
+}
+
+/// The brokers' or the client's code. The crate's own accessor says none for admin questions, whose refusals then look as if a retry could
+/// heal them.
+pub(crate) fn code_of(error: &KafkaError) -> Option<Code> {
+    match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        other => other.rdkafka_error_code(),
+    }
+}
+
+/// Whether the brokers will never tell what was asked for: we may not know it, or they do not know the question. Not so where they do not
+/// let us in at all: that is no answer.
+pub(crate) fn is_untold(error: &KafkaError) -> bool {
+    code_of(error).is_some_and(|code| is_forbidden(code) || matches!(code, Code::UnsupportedVersion | Code::UnsupportedFeature))
 }
 
 /// The client's text, which quotes the values of properties: a misspelt `sasl.password` would show the password.
@@ -82,6 +97,49 @@ mod tests {
     use rdkafka::consumer::BaseConsumer;
 
     use super::*;
+
+    /// Every kind of error that carries a code.
+    #[test]
+    fn a_refusal_is_for_somebody_to_mend_whatever_was_asked() {
+        let kinds = [
+            KafkaError::AdminOp,
+            KafkaError::ConsumerCommit,
+            KafkaError::Global,
+            KafkaError::GroupListFetch,
+            KafkaError::MessageConsumption,
+            KafkaError::MessageProduction,
+            KafkaError::MetadataFetch,
+            KafkaError::OffsetFetch,
+        ];
+        for kind in kinds {
+            let denied = world_error("asking", kind(Code::ClusterAuthorizationFailed));
+            assert_eq!(denied.remedy, Remedy::Operator, "{denied}");
+            assert!(denied.what.contains("lack a right"), "{denied}");
+            assert_eq!(world_error("asking", kind(Code::UnsupportedVersion)).remedy, Remedy::Operator);
+            assert_eq!(world_error("asking", kind(Code::OperationTimedOut)).remedy, Remedy::Retry);
+            assert!(transaction_fault("asking", &kind(Code::TopicAuthorizationFailed)).operator);
+        }
+    }
+
+    #[test]
+    fn only_what_is_never_told_counts_as_untold() {
+        for code in [
+            Code::ClusterAuthorizationFailed,
+            Code::TopicAuthorizationFailed,
+            Code::UnsupportedVersion,
+        ] {
+            assert!(is_untold(&KafkaError::AdminOp(code)), "{code}");
+        }
+        for code in [
+            Code::OperationTimedOut,
+            Code::BrokerTransportFailure,
+            Code::NotController,
+            Code::SaslAuthenticationFailed,
+        ] {
+            assert!(!is_untold(&KafkaError::AdminOp(code)), "{code}");
+        }
+        assert!(!is_untold(&KafkaError::Canceled));
+    }
 
     #[test]
     fn an_error_of_a_property_names_it_and_not_its_value() {

@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 mod admin;
+mod ahead;
 mod callbacks;
 mod cluster;
 mod consumer;

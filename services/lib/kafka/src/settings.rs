@@ -202,6 +202,17 @@ impl Settings {
         };
         config
     }
+
+    /// For records of which a repeat or another order does no harm. An idempotent producer waits half a second and longer before it sends
+    /// anything: it asks for its id when it is made, finds no connection yet, and asks again by a timer.
+    pub(crate) fn repeating_producer(&self) -> ClientConfig {
+        let mut config = self.producer(None);
+        config.remove("enable.gapless.guarantee");
+        config
+            .set("enable.idempotence", "false")
+            .set("message.timeout.ms", DELIVERY_TIMEOUT.as_millis().to_string());
+        config
+    }
 }
 
 /// librdkafka takes a topic's property with `topic.` before it as well, and which of the two then wins is not said.

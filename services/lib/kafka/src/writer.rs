@@ -36,6 +36,18 @@ impl RecordWriter {
         })
     }
 
+    /// As [`RecordWriter::connect`] without idempotence: a record may arrive twice, and several in another order. For summaries of which the
+    /// reader takes the best, and which must not keep anybody waiting.
+    pub fn connect_repeating(settings: &Settings) -> Result<RecordWriter, WorldError> {
+        let producer: ThreadedProducer<ProducerCallbacks> = settings
+            .repeating_producer()
+            .create_with_context(ProducerCallbacks::default())
+            .map_err(|error| world_error("making a producer", error))?;
+        Ok(RecordWriter {
+            producer: Held::new(settings, producer)?,
+        })
+    }
+
     /// Sends all and waits until each has its answer.
     pub fn write(&mut self, batch: &[Outgoing]) -> Result<Delivery, TransactionFault> {
         deliver(&self.producer, batch)

@@ -97,6 +97,7 @@ fn what_is_fixed_opens_again_when_it_comes_back() {
         at: 100,
         ends: [(partition_text(&at()), fold.next)].into(),
         ids: BTreeMap::new(),
+        earlier: Vec::new(),
     };
     assert_eq!(standing(Some(&mark), &fold.groups[&fingerprint], 200), Standing::Fixed);
     // The clock of the judge does not matter: what lies behind the mark came afterwards.
@@ -118,6 +119,36 @@ fn what_is_fixed_opens_again_when_it_comes_back() {
         Standing::Reopened,
         "a partition that is new"
     );
+}
+
+#[test]
+fn what_was_said_before_is_remembered_up_to_a_bound() {
+    let mut mark = Mark {
+        v: 1,
+        fingerprint: "f".into(),
+        state: Said::Known,
+        until: None,
+        note: Some("first".into()),
+        by: "ada".into(),
+        at: 0,
+        ends: BTreeMap::new(),
+        ids: BTreeMap::new(),
+        earlier: Vec::new(),
+    };
+    for at in 1..30 {
+        let earlier = mark.history();
+        mark = Mark {
+            state: Said::Fixing,
+            note: None,
+            at,
+            earlier,
+            ..mark
+        };
+        let times: Vec<i64> = mark.earlier.iter().map(|said| said.at).collect();
+        assert_eq!(times, ((at - 20).max(0)..at).collect::<Vec<_>>());
+    }
+    let text = serde_json::to_string(&mark).unwrap();
+    assert_eq!(serde_json::from_str::<Mark>(&text).unwrap(), mark);
 }
 
 proptest! {

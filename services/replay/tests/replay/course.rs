@@ -264,6 +264,7 @@ fn a_look_counts_what_came_since_and_what_was_fixed_opens_again() {
             .map(|fold| (format!("{}:{}", fold.topic, fold.partition), fold.next))
             .collect(),
         ids: ids(&broker, &["orders.dlq"]),
+        earlier: Vec::new(),
     };
     broker.writer().write(&[tidegate_replay::board::mark_record(STATE, &said)]).unwrap();
     let kept = board(&broker);

@@ -4,3 +4,4 @@
 mod course;
 mod remade;
 mod stage;
+mod told;

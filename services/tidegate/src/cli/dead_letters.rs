@@ -40,7 +40,7 @@ pub(crate) struct DlqLookArgs {
     /// Only dead letters of these source topics; default: of every topic that a contract binds.
     #[arg(long = "topic")]
     pub(crate) topics: Vec<String>,
-    /// Read at most so many dead letters that were not counted before.
+    /// Read at most so many dead letters that were not counted before; an export, at most so many at all.
     #[arg(long, default_value_t = 10_000_000, value_name = "N")]
     pub(crate) max: i64,
     #[arg(long, default_value = "human")]
@@ -88,9 +88,9 @@ pub(crate) struct DlqMarkArgs {
     /// Why, or what is being done.
     #[arg(long)]
     pub(crate) note: Option<String>,
-    /// Who says so.
-    #[arg(long, env = "USER", default_value = "unknown")]
-    pub(crate) by: String,
+    /// Who says so; default: the user, or the host where there is none.
+    #[arg(long, env = "USER")]
+    pub(crate) by: Option<String>,
     #[command(flatten)]
     pub(crate) look: DlqLookArgs,
 }
@@ -186,6 +186,10 @@ pub(crate) struct ReplayArgs {
     /// Search so many validated offsets of each partition for newer events of the same keys; 0: do not.
     #[arg(long, default_value_t = 200_000, value_name = "N")]
     pub(crate) order_search: i64,
+    /// Refuse before anything is read where more offsets would be read than these, of dead letters, of what was sent and parked before, and
+    /// of validated events together.
+    #[arg(long, default_value_t = 20_000_000, value_name = "N")]
+    pub(crate) read_max: i64,
     /// A dry run judges at most so many; the others are counted.
     #[arg(long, default_value_t = 1_000_000, value_name = "N")]
     pub(crate) judge_max: u64,
@@ -195,9 +199,9 @@ pub(crate) struct ReplayArgs {
     /// Why; kept with the replay.
     #[arg(long)]
     pub(crate) reason: Option<String>,
-    /// Who asks for it; kept with the replay.
-    #[arg(long, env = "USER", default_value = "unknown")]
-    pub(crate) by: String,
+    /// Who asks for it; kept with the replay. Default: the user, or the host where there is none.
+    #[arg(long, env = "USER")]
+    pub(crate) by: Option<String>,
     #[arg(long, default_value = "human")]
     pub(crate) output: Output,
     #[command(flatten)]

@@ -18,9 +18,15 @@ use crate::cli::{DlqExportArgs, DlqLsArgs, DlqMarkArgs, DlqShowArgs, Output, Sai
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::screen::{ending, harmless, say};
+use crate::who::who;
 use crate::wiring::clock::now_micros;
 
 use look::Look;
+
+pub(crate) use show::time;
+
+/// Characters of a note.
+const NOTE_MAX: usize = 2_000;
 
 /// `dlq ls`.
 pub(crate) fn ls(args: &DlqLsArgs) -> Exit {
@@ -76,6 +82,9 @@ pub(crate) fn mark(args: &DlqMarkArgs) -> Exit {
             bail!("what is said is about all dead letters of a group: leave --topic out, and raise --max if not everything was looked at");
         }
         let fingerprint = look.find(&args.fingerprint)?;
+        if args.note.as_ref().is_some_and(|note| note.chars().count() > NOTE_MAX) {
+            bail!("--note: {NOTE_MAX} characters at most; say where the rest is to be read");
+        }
         let until = args.until.as_deref().map(|text| super::replay::time("--until", text)).transpose()?;
         let now = now_micros();
         if until.is_some_and(|until| until <= now) {
@@ -87,10 +96,11 @@ pub(crate) fn mark(args: &DlqMarkArgs) -> Exit {
             state: said(args.state),
             until,
             note: args.note.clone(),
-            by: args.by.clone(),
+            by: who(args.by.as_deref()),
             at: now,
             ends: std::collections::BTreeMap::new(),
             ids: std::collections::BTreeMap::new(),
+            earlier: look.board.marks.get(&fingerprint).map(Mark::history).unwrap_or_default(),
         };
         // What this look has seen is what the statement is about; what came meanwhile is a return.
         for fold in &look.survey.folds {

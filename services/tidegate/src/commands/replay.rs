@@ -14,7 +14,7 @@ use tidegate_kafka::{ClusterClient, GroupRelay, PartitionScan, group_positions};
 use tidegate_repair::Repair;
 use tidegate_replay::rehearse::{self, Bounds, Rehearsal, rehearse};
 use tidegate_replay::run::{self, Ended, Pace, transactional_id};
-use tidegate_replay::{Board, Counts, Earlier, Job, Stretch, Watch};
+use tidegate_replay::{Board, Counts, Earlier, Effort, Job, Stretch, Watch};
 use tidegate_validator::Mode;
 
 use crate::cli::{Output, ReplayArgs};
@@ -22,12 +22,15 @@ use crate::config::Config;
 use crate::exit::Exit;
 use crate::screen::{harmless, say};
 use crate::signals::stop_flag;
+use crate::who::who;
 use crate::wiring::clock::{SystemClock, now_micros};
 use crate::wiring::contracts::LiveContracts;
 use crate::wiring::judging::SnapshotContracts;
 
 pub(crate) use arguments::time;
 
+/// More than this is worth a word before it is read.
+const WORTH_A_WORD: i64 = 20_000;
 /// How often, a second apart, it is looked who has taken over.
 const SUCCESSOR_LOOKS: u32 = 30;
 /// The text of a repair file goes into the record that keeps the replay.
@@ -107,12 +110,20 @@ fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
     };
     let earlier = Earlier::of(&board, &job);
     let repair = job.repair.clone().map(|text| parsed(&text.file, &text.text)).transpose()?;
+    // A replay that goes on has looked for newer events before.
+    let order_search = if args.resume.is_none() { args.order_search } else { 0 };
+    let validated = config.validator.validated(&job.source);
+    refuse_endless(
+        args,
+        Effort::of(&mut cluster, &job, &validated, order_search)?,
+        is_real && order_search > 0,
+    )?;
     let stop = stop_flag();
     let mut progress = Progress::new(stop.clone());
     if !is_real {
         let bounds = Bounds {
             judged_max: args.judge_max,
-            order_max: args.order_search,
+            order_max: order_search,
             pairs_max: 10,
             values: args.values,
             accept_gone: args.accept_unknown,
@@ -124,7 +135,6 @@ fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
             contracts: &mut judge,
             watch: &mut progress,
         };
-        let validated = config.validator.validated(&job.source);
         let rehearsal = rehearse(&job, repair.as_ref(), &validated, bounds, &earlier, ports)?;
         match args.output {
             Output::Human => say(format_args!("{}", harmless(&show::rehearsal(&job, repair.as_ref(), &rehearsal)))),
@@ -142,7 +152,7 @@ fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
         refuse_unread(&config, &job)?;
     }
     eprintln!("replay {}: dead letters of {} to {}", job.id, job.source, job.target);
-    if args.resume.is_none() && args.order_search > 0 {
+    if order_search > 0 {
         // Told before anything is sent. What would become of each letter was for the dry run to tell.
         let mut plan = job.clone();
         plan.only_valid = false;
@@ -151,7 +161,7 @@ fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
         }
         let bounds = Bounds {
             judged_max: 0,
-            order_max: args.order_search,
+            order_max: order_search,
             pairs_max: 0,
             values: false,
             accept_gone: args.accept_unknown,
@@ -163,7 +173,7 @@ fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
             contracts: &mut judge,
             watch: &mut progress,
         };
-        let found = rehearse(&plan, None, &config.validator.validated(&job.source), bounds, &earlier, ports)?;
+        let found = rehearse(&plan, None, &validated, bounds, &earlier, ports)?;
         if found.stopped {
             eprintln!("stopped before anything was sent");
             return Ok(Exit::TryAgain);
@@ -211,7 +221,7 @@ fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
     };
     match args.output {
         Output::Human => say(format_args!("{}", harmless(&show::ended(&job, ended)))),
-        Output::Json => say(format_args!("{:#}", serde_json::to_value(&job)?)),
+        Output::Json => say(format_args!("{:#}", show::ended_document(&job, ended))),
     }
     Ok(match ended {
         Ended::Stopped => Exit::TryAgain,
@@ -243,7 +253,7 @@ fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
             }
         }
         Ended::Finished if job.counts.meant == 0 && !job.filter.is_empty() => Exit::CouldNotTell,
-        Ended::Finished if job.counts.stayed + job.counts.expired > 0 => Exit::Findings,
+        Ended::Finished if leaves_some(&job.counts, &job) => Exit::Findings,
         Ended::Finished => Exit::Clean,
     })
 }
@@ -302,12 +312,37 @@ fn successor(then: &Board, now: &Board, job: &Job) -> Option<String> {
         .map(|other| other.id.clone())
 }
 
+/// Whether something that was meant is not sent. A record that cannot be read belongs to no group; where everything is meant, so is it.
+fn leaves_some(counts: &Counts, job: &Job) -> bool {
+    counts.stayed + counts.expired > 0 || (counts.unreadable > 0 && job.filter.is_empty())
+}
+
+/// Says how much will be read, and refuses what is more than was allowed: half of what went before would be worse than none of it.
+fn refuse_endless(args: &ReplayArgs, effort: Effort, twice: bool) -> anyhow::Result<()> {
+    let total = effort.total();
+    if total > args.read_max {
+        bail!(
+            "it would read {total} offsets, {effort}: more than --read-max {}. Look at less (--offsets, --order-search 0), or raise it",
+            args.read_max
+        );
+    }
+    if total > WORTH_A_WORD {
+        let twice = if twice {
+            "; once to look for newer events, and all but those again to send (--order-search 0 leaves the first out)"
+        } else {
+            ""
+        };
+        eprintln!("reading at most {total} offsets: {effort}{twice}");
+    }
+    Ok(())
+}
+
 fn verdict(job: &Job, rehearsal: &Rehearsal) -> Exit {
     let is_valid = |ruling: &tidegate_replay::Ruling| *ruling == tidegate_replay::Ruling::Valid;
     let is_of_none = rehearsal.counts.meant == 0 && !job.filter.is_empty();
     if rehearsal.stopped || is_of_none {
         Exit::CouldNotTell
-    } else if rehearsal.counts.stayed + rehearsal.counts.expired > 0 || !rehearsal.rulings.keys().all(is_valid) {
+    } else if leaves_some(&rehearsal.counts, job) || !rehearsal.rulings.keys().all(is_valid) {
         Exit::Findings
     } else {
         Exit::Clean
@@ -417,11 +452,16 @@ fn planned(args: &ReplayArgs, config: &Config, cluster: &mut ClusterClient, topi
         .filter_map(|topic| Some((topic.to_string(), fact(topic)?.id.as_ref()?.to_string())));
     let topic_ids = ids.collect();
     let bounds = cluster.offsets(&dead_letters)?;
-    let stretches = (0..).zip(bounds).map(|(partition, (low, end))| Stretch {
-        partition,
-        from: low.0,
-        until: end.0,
+    let filter = arguments::filter(args)?;
+    let stretches = (0..).zip(bounds).map(|(partition, (low, end))| {
+        let whole = Stretch {
+            partition,
+            from: low.0,
+            until: end.0,
+        };
+        arguments::narrowed(whole, &filter.offsets)
     });
+    let stretches = stretches.collect();
     let repair = match &args.repair {
         Some(path) => {
             let text = std::fs::read_to_string(path).with_context(|| format!("{}: cannot be read", path.display()))?;
@@ -449,14 +489,14 @@ fn planned(args: &ReplayArgs, config: &Config, cluster: &mut ClusterClient, topi
         target: target.to_string(),
         parked: partitions(&parked).filter(|found| *found >= wanted).map(|_| parked.to_string()),
         attempts_max: args.attempts,
-        filter: arguments::filter(args)?,
+        filter,
         repair,
-        stretches: stretches.collect(),
+        stretches,
         topic_ids,
         again: args.again,
         only_valid: args.only_valid,
         snapshot: snapshot.to_owned(),
-        by: args.by.clone(),
+        by: who(args.by.as_deref()),
         reason: args.reason.clone(),
         begun: now,
         at: now,

@@ -24,21 +24,28 @@ pub(super) fn write(look: &mut Look, fingerprint: &str, args: &DlqExportArgs, ou
     let (mut memo, mut written) = (Memo::default(), 0);
     let mut progress = Progress::new(stop_flag());
     let mut cluster = ClusterClient::connect(&look.config.kafka)?;
+    let mut read = 0;
     for fold in &look.survey.folds {
         let at = TopicPartition::new(fold.topic.as_str(), fold.partition);
         let Some(last) = last.get(&tidegate_replay::fold::partition_text(&at)) else {
             continue;
         };
-        eprintln!("reading {at} up to offset {last}");
         let bounds = cluster.offsets(&fold.topic)?;
         let low = usize::try_from(fold.partition).ok().and_then(|index| bounds.get(index));
         // Retention may have removed what was counted.
         let from = low.map_or(fold.from, |(low, _)| fold.from.max(low.0));
         let (mut next, until) = (NextOffset(from), NextOffset(last + 1));
+        eprintln!("reading at most {} offsets of {at}, up to {last}", (until.0 - from).max(0));
         while next < until {
-            let records = look.scan.scan(&at, next, until, CHUNK)?;
+            let left = usize::try_from(args.look.max.saturating_sub(read)).unwrap_or(0);
+            if left == 0 {
+                eprintln!("stopped at --max {}: not everything was looked at", args.look.max);
+                return Ok((written, false));
+            }
+            let records = look.scan.scan(&at, next, until, CHUNK.min(left))?;
             let Some(end) = records.last() else { break };
             next = end.origin.offset.next();
+            read += i64::try_from(records.len()).unwrap_or(i64::MAX);
             for letter in records.iter().filter_map(Letter::read) {
                 if memo.group(&letter).0 != fingerprint {
                     continue;

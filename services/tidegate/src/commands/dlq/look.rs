@@ -201,7 +201,7 @@ fn keep(config: &Config, survey: &Survey) {
     if records.is_empty() {
         return;
     }
-    let written = RecordWriter::connect(&config.kafka)
+    let written = RecordWriter::connect_repeating(&config.kafka)
         .map_err(|error| error.to_string())
         .and_then(|mut writer| writer.write(&records).map_err(|fault| fault.to_string()));
     match written {

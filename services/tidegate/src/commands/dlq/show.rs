@@ -116,6 +116,7 @@ fn document(entry: &Entry<'_>) -> Value {
         "until": match entry.standing { Standing::Ignored(until) => Some(time(until)), _ => None },
         "note": entry.mark.and_then(|mark| mark.note.as_deref()),
         "by": entry.mark.map(|mark| mark.by.as_str()),
+        "said_at": entry.mark.map(|mark| time(mark.at)),
         "contract": group.class.contract,
         "major": group.class.major,
         "version": group.version,
@@ -140,6 +141,10 @@ fn document(entry: &Entry<'_>) -> Value {
 pub(super) fn group_document(entry: &Entry<'_>, samples: &[Record]) -> Value {
     let mut document = document(entry);
     document["v"] = 1.into();
+    let said = entry.mark.map(|mark| mark.earlier.as_slice()).unwrap_or_default().iter();
+    document["earlier"] = said
+        .map(|said| json!({"state": said.state.as_str(), "until": said.until.map(time), "note": said.note, "by": said.by, "at": time(said.at)}))
+        .collect();
     document["reasons"] = samples
         .iter()
         .filter_map(Letter::read)
@@ -171,6 +176,13 @@ pub(super) fn group(look: &Look, entry: &Entry<'_>, samples: &[Record]) -> Strin
     if let Some(mark) = entry.mark {
         let note = mark.note.as_deref().unwrap_or("no note");
         line("said", format!("by {} at {}: {note}", mark.by, time(mark.at)));
+        for said in mark.earlier.iter().rev() {
+            let note = said.note.as_deref().unwrap_or("no note");
+            line(
+                "before",
+                format!("{} by {} at {}: {note}", said.state.as_str(), said.by, time(said.at)),
+            );
+        }
     }
     line(
         "contract",
@@ -293,6 +305,6 @@ fn rate(rate: f64) -> String {
 }
 
 /// To the second.
-pub(super) fn time(micros: i64) -> String {
+pub(crate) fn time(micros: i64) -> String {
     jiff::Timestamp::from_second(micros.div_euclid(1_000_000)).map_or_else(|_| micros.to_string(), |time| time.to_string())
 }

@@ -52,6 +52,21 @@ fn stretch(text: &str) -> anyhow::Result<Stretch> {
     read().with_context(|| format!("--offsets: `{text}` is not PARTITION=FROM..UNTIL, such as 0=100..200"))
 }
 
+/// What of a partition has to be looked at where offsets were named: from the first one to the last one.
+pub(crate) fn narrowed(whole: Stretch, named: &[Stretch]) -> Stretch {
+    let here = || named.iter().filter(|stretch| stretch.partition == whole.partition);
+    if named.is_empty() {
+        return whole;
+    }
+    let from = here()
+        .map(|stretch| stretch.from)
+        .min()
+        .unwrap_or(whole.until)
+        .clamp(whole.from, whole.until);
+    let until = here().map(|stretch| stretch.until).max().unwrap_or(from).clamp(from, whole.until);
+    Stretch { from, until, ..whole }
+}
+
 /// `20261121`.
 pub(crate) fn day(micros: i64) -> String {
     let text = jiff::Timestamp::from_microsecond(micros).map_or_else(|_| "00000000".to_owned(), |time| time.to_string());
@@ -70,6 +85,24 @@ mod tests {
         assert_eq!(of("3=7.."), Some((3, 7, i64::MAX)));
         for wrong in ["3", "3=7", "x=1..2", "3=a..b"] {
             assert_eq!(of(wrong), None, "{wrong}");
+        }
+        let whole = Stretch {
+            partition: 3,
+            from: 10,
+            until: 90,
+        };
+        let of = |named: &[&str]| {
+            let named: Vec<Stretch> = named.iter().map(|text| stretch(text).unwrap()).collect();
+            let found = narrowed(whole, &named);
+            (found.partition, found.from, found.until)
+        };
+        assert_eq!(of(&[]), (3, 10, 90));
+        assert_eq!(of(&["3=70..80", "3=20..30", "0=0..5"]), (3, 20, 80));
+        assert_eq!(of(&["3=..20"]), (3, 10, 20));
+        assert_eq!(of(&["3=40.."]), (3, 40, 90));
+        for nothing in ["0=0..99", "3=0..5", "3=95..99", "3=50..40"] {
+            let (_, from, until) = of(&[nothing]);
+            assert_eq!(from, until, "{nothing}");
         }
         assert_eq!(day(1_700_000_000_000_000), "20231114");
     }

@@ -10,6 +10,8 @@ use tidegate_replay::{Counts, Job, Ruling};
 
 use crate::table::table;
 
+const UNREADABLE: &str = "records of the dead-letter topic have no stamp of ours that this version reads; they stay";
+
 /// A dry run.
 pub(crate) fn rehearsal(job: &Job, repair: Option<&Repair>, found: &Rehearsal) -> String {
     let mut out = format!(
@@ -50,7 +52,12 @@ pub(crate) fn rehearsal(job: &Job, repair: Option<&Repair>, found: &Rehearsal) -
         );
         for (step, (changed, idle)) in repair.steps.iter().zip(&found.steps) {
             let idle: Vec<String> = idle.iter().map(|(why, count)| format!("{why} {count}")).collect();
-            let _ = writeln!(out, "  {:<32} changed {changed}; {}", step.action.words(), idle.join(", "));
+            let idle = if idle.is_empty() {
+                String::new()
+            } else {
+                format!("; {}", idle.join(", "))
+            };
+            let _ = writeln!(out, "  {:<32} changed {changed}{idle}", step.action.words());
         }
     }
     if !found.pairs.is_empty() {
@@ -110,6 +117,9 @@ fn warnings(found: &Rehearsal) -> Vec<String> {
             "{} offsets of dead letters were removed by retention before they were looked at",
             found.counts.expired
         ));
+    }
+    if found.counts.unreadable > 0 {
+        out.push(format!("{} {UNREADABLE}", found.counts.unreadable));
     }
     if !found.unexplained.is_empty() {
         out.push(format!(
@@ -175,6 +185,32 @@ pub(crate) fn rehearsal_document(job: &Job, found: &Rehearsal) -> serde_json::Va
     })
 }
 
+/// A real run as a document, version 1: what it shares with a dry run has the same names.
+pub(crate) fn ended_document(job: &Job, ended: Ended) -> serde_json::Value {
+    let how = match ended {
+        Ended::Finished => "finished",
+        Ended::Stopped => "stopped",
+        Ended::TakenOver => "taken_over",
+    };
+    json!({
+        "v": 1,
+        "dry_run": false,
+        "id": job.id,
+        "topic": job.source,
+        "target": job.target,
+        "parked": job.parked,
+        "snapshot": job.snapshot,
+        "repair": job.repair.as_ref().map(|repair| &repair.sha256),
+        "filter": job.filter,
+        "by": job.by,
+        "reason": job.reason,
+        "begun": crate::commands::dlq::time(job.begun),
+        "counts": job.counts,
+        "ended": how,
+        "complete": ended == Ended::Finished,
+    })
+}
+
 /// A real run.
 pub(crate) fn ended(job: &Job, ended: Ended) -> String {
     let Counts {
@@ -186,6 +222,7 @@ pub(crate) fn ended(job: &Job, ended: Ended) -> String {
         before,
         stayed,
         expired,
+        unreadable,
     } = job.counts;
     let how = match ended {
         Ended::Finished => "finished".to_owned(),
@@ -199,6 +236,9 @@ pub(crate) fn ended(job: &Job, ended: Ended) -> String {
     );
     if expired > 0 {
         let _ = write!(out, "\n  {expired} offsets were removed by retention before they were looked at");
+    }
+    if unreadable > 0 {
+        let _ = write!(out, "\n  {unreadable} {UNREADABLE}");
     }
     if let ([fingerprint], Ended::Finished, 1..) = (job.filter.fingerprints.as_slice(), ended, sent) {
         let _ = write!(
