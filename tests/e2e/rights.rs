@@ -171,7 +171,8 @@ impl Place {
     fn run(&self, role: &str, user: &str) -> (i32, String) {
         let config = self.path("tidegate.yaml");
         let output = Command::new(executable())
-            .args([role, "--config", config.to_str().unwrap()])
+            .args(role.split(' '))
+            .args(["--config", config.to_str().unwrap()])
             .envs(self.env(user))
             .output()
             .unwrap();
@@ -259,6 +260,9 @@ fn the_documented_rights_are_enough() {
     assert!(sink.stop().success());
     let (code, said) = place.run("audit", "audit");
     assert_eq!(code, 0, "{said}");
+    // Whoever checks service levels needs what an audit needs.
+    let (code, said) = place.run("sla run --once --rule tidegate-completeness", "audit");
+    assert!(code == 0 && said.contains("0 records"), "{code} {said}");
     for role in ["validate", "sink"] {
         let log = std::fs::read_to_string(place.path(&format!("{role}.log"))).unwrap();
         assert!(!log.contains("AuthorizationFailed") && !log.contains("TopicAuthorization"), "{log}");
