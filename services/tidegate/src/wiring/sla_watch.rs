@@ -172,3 +172,64 @@ fn show(metrics: &Metrics, contract: &str, objective: &str, entry: &Entry, now: 
         None => metrics.budget_gone(contract, objective, &WINDOWS.map(|(name, _)| name)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tidegate_objectives::completeness::Accounted;
+
+    use super::*;
+
+    fn accounted(partition: i32, missing: u64, unknown: Option<&str>) -> Accounted {
+        Accounted {
+            topic: "orders".to_owned(),
+            partition,
+            until: if unknown.is_some() { 0 } else { 9 },
+            counts: Counts {
+                raw: 9,
+                validated: 9 - missing,
+                missing,
+                ..Counts::default()
+            },
+            unknown: unknown.map(str::to_owned),
+            ..Accounted::default()
+        }
+    }
+
+    #[test]
+    fn numbers_of_a_look_stand_until_the_next_and_breaches_for_ever() {
+        let metrics = Metrics::new("", "");
+        let mut watch = SlaWatch::new(&metrics, &Health::starting());
+        let mut look = |partitions: Vec<Accounted>| {
+            let known = Completeness { partitions };
+            let known = (!known.partitions.is_empty()).then_some(&known);
+            watch.account("orders", "v1/orders#x", known);
+            let text = metrics.render(0);
+            let lines = |name: &str| {
+                text.lines()
+                    .filter(|line| line.starts_with(name))
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            };
+            (
+                lines("tidegate_completeness_records{"),
+                lines("tidegate_completeness_breaches_total{"),
+            )
+        };
+        let (records, breaches) = look(vec![accounted(0, 0, None), accounted(1, 2, None)]);
+        assert_eq!(
+            (records.len(), breaches.len()),
+            (12, 2),
+            "the series of what is not missing exist, too"
+        );
+        assert!(breaches[0].ends_with(" 0") && breaches[1].ends_with(" 2"), "{breaches:?}");
+        // One cannot be told now: its old numbers would look like new ones.
+        let (records, breaches) = look(vec![accounted(0, 0, None), accounted(1, 0, Some("no answer"))]);
+        assert!(
+            records.len() == 6 && records.iter().all(|line| line.contains("partition=\"0\"")),
+            "{records:?}"
+        );
+        assert!(breaches[1].ends_with(" 2"), "{breaches:?}");
+        let (records, breaches) = look(Vec::new());
+        assert_eq!((records.len(), breaches.len()), (0, 2));
+    }
+}
