@@ -183,6 +183,10 @@ impl Completeness {
 impl Accounted {
     /// One line: partition, stretch, numbers, and what is wrong or unknown.
     pub fn line(&self) -> String {
+        // Of a partition that nobody could look at there are no numbers, and noughts would look like some.
+        if let (Some(why), true) = (&self.unknown, self.from == self.until && self.counts == Counts::default()) {
+            return format!("{}-{}: not told: {why}", self.topic, self.partition);
+        }
         let mut line = format!(
             "{}-{} {}..{}: {}",
             self.topic,
@@ -325,6 +329,20 @@ mod tests {
         assert!(
             matches!(judged(Vec::new()), SlaVerdict::Unknown { .. }),
             "nobody looked at anything"
+        );
+    }
+
+    #[test]
+    fn a_line_shows_no_numbers_that_nobody_has_seen() {
+        let unseen = Accounted {
+            topic: "orders".to_owned(),
+            unknown: Some("no answer".to_owned()),
+            ..Accounted::default()
+        };
+        assert_eq!(unseen.line(), "orders-0: not told: no answer");
+        let seen = partition(0, 0, Some("6 offsets are for the next look")).line();
+        assert!(
+            seen.starts_with("orders-0 40..50: 12 records = 9 validated") && seen.ends_with("; not told: 6 offsets are for the next look")
         );
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tidegate_audit::{Account, Look, Plan, Unwatched, account};
 use tidegate_contract::Snapshot;
 use tidegate_flow::ports::Cluster as _;
-use tidegate_flow::{NextOffset, TopicPartition, WorldError};
+use tidegate_flow::{NextOffset, Remedy, TopicPartition, WorldError};
 use tidegate_kafka::{ClusterClient, PartitionScan, group_positions, offsets_at};
 use tidegate_objectives::completeness::{Accounted, Completeness, Counts};
 use tidegate_validator::StartAt;
@@ -60,6 +60,13 @@ impl Cursor {
             // Other sources may have their outcomes in the same topics.
             topic.others = true;
             let all = partitions(&topic.source, cluster.offsets(&topic.source)?.len());
+            if all.is_empty() {
+                let what = format!(
+                    "the topic {} is not there; `tidegate topics check` says what else is missing",
+                    topic.source
+                );
+                return Err(WorldError::new(Remedy::Operator, what));
+            }
             // Before any end is asked for: what comes meanwhile is pending, not missing.
             let positions = group_positions(&config.kafka, &config.validator_group, &all)?;
             topic.positions = positions.into_iter().filter_map(|(at, next)| Some((at.partition, next?))).collect();
