@@ -64,6 +64,11 @@ fn applies_to_a_server_and_the_second_plan_is_clean() {
 }
 
 #[test]
+fn the_modules_make_the_topics_that_are_rendered() {
+    check_with(&["contracts"], &["--binary", executable().to_str().unwrap()]);
+}
+
+#[test]
 fn azure_by_its_own_provider_where_that_was_built() {
     check(&["azure"]);
 }

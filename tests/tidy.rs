@@ -44,7 +44,11 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     ("gix", &["tidegate-git"]),
     ("datafusion", &["tidegate-query"]),
     ("schema_registry_converter", &["tidegate-schemas"]),
-    ("jsonschema", &["tidegate-check", "tidegate-export", "tidegate-judge-bench"]),
+    // In the executable by its tests only: what it prints is held to the schemas of schemas/formats.
+    (
+        "jsonschema",
+        &["tidegate-check", "tidegate-export", "tidegate-judge-bench", "tidegate"],
+    ),
     ("reqwest", &["tidegate-schemas", "tidegate-identity"]),
     ("hmac", &["tidegate-identity", "tidegate-registry"]),
     ("protox", &["tidegate-codec"]),

@@ -55,12 +55,15 @@ fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
 
 #[test]
 fn the_manifests_hold_what_is_rendered() {
-    let written = std::fs::read_to_string(root().join("infra/k8s/components/monitoring/rules.yaml")).unwrap();
-    let expected = rendered(&["--form", "prometheus-rule", "--kubernetes", "--sla", "job"]);
-    assert!(
-        written.ends_with(&expected),
-        "write it anew: tidegate alerts render --form prometheus-rule --kubernetes --sla job > infra/k8s/components/monitoring/rules.yaml"
-    );
+    for (component, sla) in [("monitoring", "job"), ("sla-serve", "serve")] {
+        let file = format!("infra/k8s/components/{component}/rules.yaml");
+        let written = std::fs::read_to_string(root().join(&file)).unwrap();
+        let expected = rendered(&["--form", "prometheus-rule", "--kubernetes", "--sla", sla]);
+        assert!(
+            written.ends_with(&expected),
+            "write it anew below its comment: tidegate alerts render --form prometheus-rule --kubernetes --sla {sla} >> {file}"
+        );
+    }
 }
 
 /// The conditions of infra/terraform/modules/alerts/variables.tf.

@@ -36,7 +36,12 @@ const TROUBLE: [&str; 10] = [
 ];
 
 /// What only a running `sla serve` feeds begins so; its own tests see to that.
-const SCHEDULED: [&str; 3] = ["tidegate_sla_", "tidegate_error_budget_", "tidegate_objective_limit"];
+const SCHEDULED: [&str; 4] = [
+    "tidegate_sla_",
+    "tidegate_error_budget_",
+    "tidegate_objective_limit",
+    "tidegate_completeness_",
+];
 
 #[test]
 fn a_broken_contract_reaches_its_team_in_time_and_once() {

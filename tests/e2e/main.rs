@@ -6,6 +6,7 @@ mod burst;
 mod canary;
 mod contracts;
 mod dead_letters;
+mod objectives;
 mod refusals;
 mod registry;
 mod rights;

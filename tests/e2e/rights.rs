@@ -171,7 +171,8 @@ impl Place {
     fn run(&self, role: &str, user: &str) -> (i32, String) {
         let config = self.path("tidegate.yaml");
         let output = Command::new(executable())
-            .args([role, "--config", config.to_str().unwrap()])
+            .args(role.split(' '))
+            .args(["--config", config.to_str().unwrap()])
             .envs(self.env(user))
             .output()
             .unwrap();
@@ -259,6 +260,9 @@ fn the_documented_rights_are_enough() {
     assert!(sink.stop().success());
     let (code, said) = place.run("audit", "audit");
     assert_eq!(code, 0, "{said}");
+    // Whoever checks service levels needs what an audit needs.
+    let (code, said) = place.run("sla run --once --rule tidegate-completeness", "audit");
+    assert!(code == 0 && said.contains("0 records"), "{code} {said}");
     for role in ["validate", "sink"] {
         let log = std::fs::read_to_string(place.path(&format!("{role}.log"))).unwrap();
         assert!(!log.contains("AuthorizationFailed") && !log.contains("TopicAuthorization"), "{log}");
@@ -275,4 +279,61 @@ fn the_documented_rights_are_enough() {
     // And no more than that: who lands does not judge.
     let (code, said) = place.run("validate", "sink");
     assert!(code == 78 && said.contains("no permission"), "{code} {said}");
+}
+
+/// As Terraform's identity modules give them: the parked topic among them, a transactional id for each dead-letter topic, and no outcome topic
+/// to write.
+#[test]
+fn an_operator_sends_dead_letters_back_with_no_more_rights_than_that() {
+    let Some(stand) = Stand::get() else { return };
+    let place = Place::new(stand, "operator");
+    let config = std::fs::read_to_string(place.path("tidegate.yaml")).unwrap();
+    let state = format!("{}.state", place.name);
+    let config = config.replace("batch_age_ms: 100}", "batch_age_ms: 100, retry_topic: \"{topic}.retry\"}");
+    std::fs::write(
+        place.path("tidegate.yaml"),
+        format!("{config}dead_letters: {{state_topic: {state}}}\n"),
+    )
+    .unwrap();
+    let (source, retry, parked, dead) = (place.topic(""), place.topic(".retry"), place.topic(".parked"), place.topic(".dlq"));
+    let topics = [(retry.clone(), "delete"), (parked.clone(), "delete"), (state.clone(), "compact")];
+    let topics = topics.map(|(topic, policy)| NewTopic {
+        topic,
+        partitions: 1,
+        config: vec![("cleanup.policy".to_owned(), policy.to_owned())],
+    });
+    ClusterClient::connect(&place.everything()).unwrap().create(&topics).unwrap();
+    place.fill();
+
+    let (group, replay) = (format!("{}-validator", place.name), "tidegate-replay");
+    let topic = |name: &String| ("--topic", name.clone());
+    let operator: Vec<Right> = vec![
+        (&["Read", "DescribeConfigs"], vec![topic(&dead), topic(&place.topic(".validated"))]),
+        (&["Read", "Write", "DescribeConfigs"], vec![topic(&retry), topic(&state)]),
+        (&["Describe"], vec![("--group", group), ("--group", "tidegate-scan".to_owned())]),
+        (&["Read"], vec![("--group", format!("{replay}-*"))]),
+        (&["Write"], vec![("--transactional-id", format!("{replay}-{dead}"))]),
+    ];
+    operator.iter().for_each(|right| place.give("operator", right));
+    // Rights of the other users are what the other test is about.
+    let mut validator = place.start("validate", place.stand.text("kafka", "user"));
+    wait(&mut validator, "dead letters", || {
+        place.end(".validated") > 0 && place.end(".dlq") > 0
+    });
+    let command = format!("replay --topic {source} --execute --reason rights");
+    // What may not be put aside cannot be sent back either: the last right is missing.
+    let (code, said) = place.run(&command, "operator");
+    assert!(code != 0 && said.contains(&parked), "{code} {said}");
+    assert_eq!(place.end(".retry"), 0, "{said}");
+    place.give("operator", &(&["Read", "Write", "DescribeConfigs"], vec![topic(&parked)]));
+    let mut told = String::new();
+    // Refused until the validators have a position in the retry topic.
+    wait(&mut validator, "a replay", || {
+        let (code, said) = place.run(&command, "operator");
+        told = said;
+        assert!(!told.contains("no permission") && !told.contains("uthorization"), "{told}");
+        code <= 1 && place.end(".retry") > 0
+    });
+    assert!(told.contains(" sent"), "{told}");
+    assert!(validator.stop().success());
 }

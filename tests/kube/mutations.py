@@ -1,5 +1,7 @@
 """Each rule broken once: a change to a good build, and the complaint that it must bring. A rule that nothing here breaks is a fault."""
 
+import copy
+
 import policy
 import schemas
 from overlays import Build, Pod
@@ -29,6 +31,12 @@ def _second_owner(b) -> None:
     b.objects.append({"kind": "HorizontalPodAutoscaler", "apiVersion": "autoscaling/v2",
                       "metadata": {"name": "x", "namespace": "tidegate"},
                       "spec": {"scaleTargetRef": {"name": "tidegate-validator"}}})
+
+
+def _second_check(b) -> None:
+    other = copy.deepcopy(b.named("Deployment", "tidegate-sla"))
+    other["metadata"]["name"] = "tidegate-sla-2"
+    b.objects.append(other)
 
 
 def _rule(b) -> dict:
@@ -63,6 +71,14 @@ def _spec(b):
 #: The rule, the overlay, the change, and a piece of the complaint.
 POLICY = (
     ("the_roles_are_there", "aws", lambda b: _drop(b, "CronJob", "tidegate-sla"), "sla"),
+    ("one_thing_checks_promises", "aws+sla-serve", _second_check, "2 things"),
+    ("one_thing_checks_promises", "aws", lambda b: _main(b, "sla").update(args=["sla", "serve"]), "a Job must end"),
+    ("one_thing_checks_promises", "aws+sla-serve", lambda b: _main(b, "sla").update(args=["sla", "run", "--once"]), "keep running"),
+    ("one_thing_checks_promises", "azure+sla-serve", lambda b: b.named("Deployment", "tidegate-sla")["spec"].update(replicas=2), "at a time"),
+    ("one_thing_checks_promises", "azure+sla-serve", lambda b: _main(b, "sla")["env"].pop(), "has not what the sink has"),
+    ("one_thing_checks_promises", "aws-operators+sla-serve",
+     lambda b: b.of_kind("PodMonitor")[0]["spec"]["selector"]["matchExpressions"][1]["values"].remove("sla"), "does not choose"),
+    ("one_thing_checks_promises", "aws-operators+sla-serve", lambda b: b.of_kind("PrometheusRule")[0]["spec"].update(groups=[]), "nobody is told"),
     ("one_namespace_under_the_restricted_profile", "aws",
      lambda b: b.of_kind("Namespace")[0]["metadata"]["labels"].pop("pod-security.kubernetes.io/enforce"), "does not enforce"),
     ("one_namespace_under_the_restricted_profile", "aws",
@@ -137,6 +153,10 @@ POLICY = (
     ("roles_reach_what_they_need_and_no_more", "azure",
      lambda b: _policy(b, "kafka")["podSelector"]["matchExpressions"][0]["values"].append("sla"), "open"),
     ("roles_reach_what_they_need_and_no_more", "aws", lambda b: [_drop(b, "NetworkPolicy", n) for n in ("lake", "contracts-git")], "store"),
+    ("roles_reach_what_they_need_and_no_more", "aws+sla-serve",
+     lambda b: _policy(b, "kafka")["podSelector"]["matchExpressions"][0]["values"].remove("sla"), "closed"),
+    ("roles_reach_what_they_need_and_no_more", "aws-operators+sla-serve",
+     lambda b: _policy(b, "metrics")["podSelector"]["matchExpressions"][0]["values"].remove("sla"), "cannot ask"),
     ("roles_reach_what_they_need_and_no_more", "aws-operators", lambda b: _drop(b, "NetworkPolicy", "metrics"), "cannot ask"),
     ("the_registry_lets_in_its_clients_and_nobody_else", "aws+registry",
      lambda b: _drop(b, "NetworkPolicy", "registry-serializers"), "a producer cannot"),

@@ -21,6 +21,9 @@ COMBINED = (
     ("aws+registry", "aws", "registry"),
     ("aws+kafka-certificate", "aws", "kafka-certificate"),
     ("azure+kafka-connection-string", "azure", "kafka-connection-string"),
+    ("aws+sla-serve", "aws", "sla-serve"),
+    ("azure+sla-serve", "azure", "sla-serve"),
+    ("aws-operators+sla-serve", "aws-operators", "sla-serve"),
 )
 
 

@@ -45,6 +45,36 @@ def the_roles_are_there(build):
 
 
 @rule
+def one_thing_checks_promises(build):
+    checks = [pod for pod in ours(build) if component(pod) == "sla"]
+    if len(checks) > 1:
+        yield f"{len(checks)} things check the same promises"
+    for pod in checks:
+        spec, command = pod.owner["spec"], tidegate(pod)["args"][:3]
+        if pod.owner["kind"] == "CronJob":
+            if command != ["sla", "run", "--once"]:
+                yield f"{pod.name}: a Job must end, and runs {command}"
+            continue
+        if command[:2] != ["sla", "serve"]:
+            yield f"{pod.name}: must keep running, and runs {command}"
+        if spec.get("replicas") != 1 or spec["strategy"]["type"] != "Recreate":
+            yield f"{pod.name}: two would do the same work at a time"
+        volumes = sorted(v["name"] for v in pod.spec["volumes"])
+        names = sorted({v["name"] for v in tidegate(pod).get("env", [])})
+        for sink in (pod for pod in ours(build) if component(pod) == "sink"):
+            if volumes != sorted(v["name"] for v in sink.spec["volumes"]) or names != sorted({v["name"] for v in tidegate(sink).get("env", [])}):
+                yield f"{pod.name}: has not what the sink has of brokers, lake and contracts"
+        for monitor in build.of_kind("PodMonitor"):
+            chosen = monitor["spec"]["selector"]["matchExpressions"]
+            if any(pod.labels.get(one["key"]) not in one["values"] for one in chosen):
+                yield f"{pod.name}: PodMonitor/{monitor['metadata']['name']} does not choose it"
+        for rules in build.of_kind("PrometheusRule"):
+            names = [alert["alert"] for group in rules["spec"]["groups"] for alert in group["rules"]]
+            if "TidegateRecordsMissing" not in names:
+                yield f"{pod.name}: nobody is told of what it alone finds"
+
+
+@rule
 def one_namespace_under_the_restricted_profile(build):
     spaces = build.of_kind("Namespace")
     if [s["metadata"]["name"] for s in spaces] != ["tidegate"]:
@@ -346,15 +376,18 @@ def roles_reach_what_they_need_and_no_more(build):
     remote = not str(site.get("lake_url", "")).startswith("/")
     for pod in ours(build):
         role = component(pod)
-        if network.allows(build, pod, "Egress", broker, port) != (role in ("validator", "sink")):
-            yield f"{pod.name}: brokers on port {port}: {'closed' if role in ('validator', 'sink') else 'open'}"
+        # A check that keeps running looks at topics, too; a Job looks at the lake alone.
+        serves = role == "sla" and pod.owner["kind"] == "Deployment"
+        asks = role in ("validator", "sink") or serves
+        if network.allows(build, pod, "Egress", broker, port) != asks:
+            yield f"{pod.name}: brokers on port {port}: {'closed' if asks else 'open'}"
         if remote and role in ("sink", "sla") and not network.allows(build, pod, "Egress", Peer("52.95.171.10"), 443):
             yield f"{pod.name}: cannot reach the store"
         for other in (22, 25, 5432, 6443):
             if network.allows(build, pod, "Egress", Peer("10.20.30.40"), other):
                 yield f"{pod.name}: may connect to port {other}"
         prometheus = Peer.pod({"kubernetes.io/metadata.name": "monitoring"}, {})
-        monitored = bool(build.of_kind("PodMonitor")) and role != "sla"
+        monitored = bool(build.of_kind("PodMonitor")) and (role != "sla" or serves)
         if network.allows(build, pod, "Ingress", prometheus, 9464) != monitored:
             yield f"{pod.name}: Prometheus {'cannot ask' if monitored else 'may ask and nobody needs it'}"
 

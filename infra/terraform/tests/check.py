@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks of infra/terraform that need no cloud account.
 
-    check.py                    all but `apply` and `azure`
+    check.py                    all but `apply`, `azure` and `contracts`
     check.py format aws         those
     check.py documents --write  writes the tables of the READMEs, and RIGHTS.md
 
@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
-from checks import azure_schema, azurerm, documents, hcl, moto, needs, rights, tools
+from checks import azure_schema, azurerm, contracts, documents, hcl, moto, needs, rights, tools
 from checks.tools import Failed, Missing
 
 TESTS = Path(__file__).resolve().parent
@@ -164,6 +164,19 @@ def configs_(options) -> str:
     return f"{', '.join(written)}{untold}"
 
 
+def contracts_(options) -> str:
+    """What the modules make of the example contracts is what `tidegate topics render` makes of them."""
+    tools.terraform()
+    if not options.binary:
+        raise Missing("--binary says which tidegate renders topics: cargo build -p tidegate")
+    try:
+        tools.require_provider("azurerm", AZURERM)
+        with_azure = True
+    except Missing:
+        with_azure = False
+    return contracts.check(options.binary.absolute(), tools.ROOT.parents[1] / "contracts", with_azure)
+
+
 def apply_(_) -> str:
     tools.terraform()
     tools.require_provider("aws", AWS)
@@ -192,10 +205,12 @@ CHECKS = {
     "aws": aws_,
     "rights": rights_,
     "configs": configs_,
+    "contracts": contracts_,
     "apply": apply_,
     "azure": azure_,
 }
-SLOW = ("apply", "azure")
+#: `contracts` needs an executable, which only the test suite has.
+SLOW = ("apply", "azure", "contracts")
 #: A build of tens of minutes is not asked of every machine; the recorded schema stands in.
 MAY_BE_MISSING = ("azure",)
 
@@ -205,6 +220,7 @@ def main(arguments: list) -> int:
     parser.add_argument("checks", nargs="*", metavar="CHECK", help=", ".join(CHECKS))
     parser.add_argument("--write", action="store_true", help="write pages instead of comparing them")
     parser.add_argument("--out", type=Path, help="folder that `configs` writes to")
+    parser.add_argument("--binary", type=Path, help="the tidegate that `contracts` asks")
     parser.add_argument("--azurerm-provider", action="store_true", help="build the azurerm provider into the cache and end")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.checks if name not in CHECKS]

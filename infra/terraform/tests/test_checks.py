@@ -30,6 +30,8 @@ class Rights(unittest.TestCase):
         self.assertEqual(policy(), [])
         prefix = "arn:aws:kafka:eu-north-1:123456789012:transactional-id/tide/0d7a-1/tidegate-validator-*"
         self.assertEqual(policy(Action=["kafka-cluster:AlterTransactionalId"], Resource=[prefix]), [])
+        replays = "arn:aws:kafka:eu-north-1:123456789012:group/tide/0d7a-1/tidegate-replay-*"
+        self.assertEqual(policy(Action=["kafka-cluster:AlterGroup"], Resource=[replays]), [])
         self.assertEqual(policy(Effect="Deny", Action="s3:*", Resource="*", Principal="*"), [])
 
     def test_wildcards_are_found(self):
@@ -48,6 +50,8 @@ class Rights(unittest.TestCase):
             {"Resource": [f"{kafka}:topic/tide/0d7a-1/*"]},
             {"Resource": [f"{kafka}:topic/tide/0d7a-1/orders*"]},
             {"Resource": [f"{kafka}:group/tide/0d7a-1/*"]},
+            {"Resource": [f"{kafka}:group/tide/0d7a-1/tidegate-*"]},
+            {"Resource": [f"{kafka}:group/tide/0d7a-1/tidegate-replay*"]},
             {"Resource": [f"{kafka}:transactional-id/tide/0d7a-1/*"]},
             {"Resource": [f"{kafka}:transactional-id/tide/*/tidegate-validator-*"]},
             {"Resource": [f"{kafka}:transactional-id/tide/0d7a-1/t-*"]},

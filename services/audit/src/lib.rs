@@ -10,6 +10,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
+pub mod account;
 mod begun;
 mod bits;
 mod continuation;
@@ -36,6 +37,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub use account::{Account, Look, account};
 pub use explain::{Explain, Explained, keyless_tombstone};
 pub use losses::AcceptedLoss;
 pub use plan::{Mode, Plan, TopicPlan};

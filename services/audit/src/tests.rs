@@ -1,6 +1,7 @@
 //! Every breach turns the report red, and nothing else does.
 
 mod accepted_loss;
+mod account;
 mod count;
 mod course;
 mod lake;

@@ -5,6 +5,7 @@
 use serde_json::{Map, Value, json};
 use tidegate_contract::ContractRef;
 use tidegate_objectives::Clause;
+use tidegate_objectives::completeness::{Completeness, Counts};
 
 use crate::report::{Entry, NotExecuted, Outcome, Report};
 
@@ -98,10 +99,40 @@ fn judged(entry: &Entry) -> Value {
             });
         }
     }
+    if let Some(known) = &entry.completeness {
+        result["tidegate"]["completeness"] = completeness(known);
+    }
     if let Some(query) = &entry.evidence {
         result["tidegate"]["query"] = json!(query);
     }
     Value::Object(result)
+}
+
+fn completeness(known: &Completeness) -> Value {
+    let counts = |of: &Counts| -> Map<String, Value> {
+        of.named()
+            .into_iter()
+            .map(|(name, count)| (name.to_owned(), json!(count)))
+            .collect()
+    };
+    let partitions = known.partitions.iter().map(|one| {
+        let mut partition = counts(&one.counts);
+        partition.insert("topic".into(), json!(one.topic));
+        partition.insert("partition".into(), json!(one.partition));
+        partition.insert("from".into(), json!(one.from));
+        partition.insert("until".into(), json!(one.until));
+        partition.insert("missingFirst".into(), json!(one.missing_first));
+        let amiss: Map<String, Value> = one.amiss.iter().map(|(what, count)| ((*what).to_owned(), json!(count))).collect();
+        partition.insert("amiss".into(), amiss.into());
+        if let Some(why) = &one.unknown {
+            partition.insert("unknown".into(), json!(why));
+        }
+        Value::Object(partition)
+    });
+    let partitions: Vec<Value> = partitions.collect();
+    let mut document = counts(&known.sum());
+    document.insert("partitions".into(), partitions.into());
+    Value::Object(document)
 }
 
 fn not_executed(skipped: &NotExecuted) -> Value {

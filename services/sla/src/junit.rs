@@ -4,8 +4,9 @@
 use std::fmt::Write as _;
 
 use tidegate_contract::ContractRef;
+use tidegate_objectives::completeness::Accounted;
 
-use crate::report::{Counts, Outcome, Report};
+use crate::report::{Counts, Entry, Outcome, Report};
 
 // === impl Report ===
 
@@ -30,12 +31,23 @@ impl Report {
             for entry in &part.entries {
                 let text = escaped(&entry.says);
                 let kind = escaped(&entry.clause.metric);
-                let inside = match entry.outcome {
+                let mut said = partitions(entry).iter().map(|line| escaped(line)).collect::<Vec<_>>().join("\n");
+                let mut inside = match entry.outcome {
                     Outcome::Pass => String::new(),
-                    Outcome::Warn => format!("<system-out>{text}</system-out>"),
+                    Outcome::Warn => {
+                        said = [text, said]
+                            .into_iter()
+                            .filter(|part| !part.is_empty())
+                            .collect::<Vec<_>>()
+                            .join("\n");
+                        String::new()
+                    }
                     Outcome::Fail => format!("<failure message=\"{text}\" type=\"{kind}\"/>"),
                     Outcome::Error => format!("<error message=\"{text}\" type=\"{kind}\"/>"),
                 };
+                if !said.is_empty() {
+                    let _ = write!(inside, "<system-out>{said}</system-out>");
+                }
                 case(&mut out, &name, &entry.clause, &inside);
             }
             for skipped in &part.not_executed {
@@ -67,6 +79,12 @@ impl Report {
         part.not_executed.retain(|skipped| skipped.clause.contract == *contract);
         part
     }
+}
+
+/// What became of the records of each partition, where that is what the clause is about.
+fn partitions(entry: &Entry) -> Vec<String> {
+    let known = entry.completeness.iter().flat_map(|known| &known.partitions);
+    known.map(Accounted::line).collect()
 }
 
 fn case(out: &mut String, suite: &str, clause: &tidegate_objectives::Clause, inside: &str) {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use tidegate_objectives::completeness::Accounted;
+
 use crate::document::instant;
 use crate::junit::escaped;
 use crate::report::{Entry, Outcome, Report};
@@ -103,6 +105,14 @@ fn judged(out: &mut String, entry: &Entry) {
             more,
             "<details><summary>burn rates</summary><pre>{}</pre></details>",
             escaped(&burns.join("\n"))
+        );
+    }
+    if let Some(known) = &entry.completeness {
+        let lines: Vec<String> = known.partitions.iter().map(Accounted::line).collect();
+        let _ = write!(
+            more,
+            "<details><summary>partitions</summary><pre>{}</pre></details>",
+            escaped(&lines.join("\n"))
         );
     }
     if let Some(query) = &entry.evidence {

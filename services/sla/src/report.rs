@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidegate_contract::Severity;
-use tidegate_objectives::{Clause, Measured, SlaVerdict};
+use tidegate_objectives::{Clause, Completeness, Measured, SlaVerdict};
 
 /// One pass over the objectives of a snapshot.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct Entry {
     pub says: String,
     /// The query that was asked.
     pub evidence: Option<String>,
+    /// What became of the topic's records, where that is what the clause is about and it could be looked at.
+    pub completeness: Option<Completeness>,
 }
 
 /// A clause that is not executed, and why.
@@ -99,6 +101,23 @@ impl Report {
             .iter()
             .map(|skipped| row("skip", &skipped.clause, String::new(), String::new(), &skipped.why));
         judged.chain(skipped).collect()
+    }
+
+    /// What became of the records of each partition: one line each, and one for all that say the same.
+    pub fn partitions(&self) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        for one in self
+            .entries
+            .iter()
+            .filter_map(|entry| entry.completeness.as_ref())
+            .flat_map(|known| &known.partitions)
+        {
+            let line = printable(&one.line());
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        lines
     }
 
     /// How many of each.

@@ -7,7 +7,8 @@ use tidegate_contract::Snapshot;
 use tidegate_flow::Remedy;
 use tidegate_objectives::plan::Folder;
 use tidegate_objectives::{
-    Clause, Objective, Observation, Plan, Planned, QueryEngine, Question, SlaVerdict, Traffic, evaluate, fuse, plan, sql,
+    Clause, Objective, Observation, Plan, Planned, Probe, QueryEngine, Question, SlaVerdict, Traffic, completeness, evaluate, fuse, plan,
+    sql,
 };
 
 use crate::report::{Entry, NotExecuted, Outcome, Report};
@@ -23,14 +24,17 @@ pub struct Filter {
     pub rule: Option<Arc<str>>,
     /// Only clauses of these ids ([`Clause::id`]).
     pub clauses: Option<BTreeSet<Arc<str>>>,
+    /// Also whether every record of the objects' topics is accounted for, which no clause has to ask for.
+    pub completeness: bool,
 }
 
-/// Says what is known of an object beside its rows: contract id, object name, major version. Asked once for each object and pass.
-pub type TrafficOf<'a> = &'a dyn Fn(&str, &str, u64) -> Traffic;
+/// Says what is known of an object beside its rows: contract id, object name, major version, and
+/// whether it is to be told what became of all records of its topic. Asked once for each object and pass.
+pub type TrafficOf<'a> = &'a dyn Fn(&str, &str, u64, bool) -> Traffic;
 
 /// As [`run`], with nothing known beside the rows.
 pub fn run_once(snapshot: &Snapshot, engine: &dyn QueryEngine, folder: Folder<'_>, now: i64, filter: &Filter) -> Report {
-    run(snapshot, engine, folder, &|_, _, _| Traffic::default(), now, filter)
+    run(snapshot, engine, folder, &|_, _, _, _| Traffic::default(), now, filter)
 }
 
 /// Judges every clause that the filter lets through, in the order of the snapshot and of the files.
@@ -47,7 +51,7 @@ pub fn run(snapshot: &Snapshot, engine: &dyn QueryEngine, folder: Folder<'_>, tr
         not_executed: Vec::new(),
         per_record: 0,
     };
-    for plan in plan::snapshot(snapshot, folder)
+    for plan in plans(snapshot, folder, filter.completeness)
         .iter()
         .filter(|plan| filter.contract.as_ref().is_none_or(|id| *id == plan.contract.id))
     {
@@ -64,6 +68,7 @@ pub fn run(snapshot: &Snapshot, engine: &dyn QueryEngine, folder: Folder<'_>, tr
                         measured: None,
                         says: why.clone(),
                         evidence: None,
+                        completeness: None,
                     });
                 }
                 Planned::NotExecuted { clause, why } => report.not_executed.push(NotExecuted {
@@ -74,6 +79,15 @@ pub fn run(snapshot: &Snapshot, engine: &dyn QueryEngine, folder: Folder<'_>, tr
         }
     }
     report
+}
+
+/// The plans of a snapshot, completeness among their clauses if that is wanted.
+pub(crate) fn plans(snapshot: &Snapshot, folder: Folder<'_>, is_completeness_wanted: bool) -> Vec<Plan> {
+    let mut plans = plan::snapshot(snapshot, folder);
+    if is_completeness_wanted {
+        completeness::promise(&mut plans, snapshot);
+    }
+    plans
 }
 
 /// One entry for each objective, in their order.
@@ -88,9 +102,13 @@ fn judge_all(plan: &Plan, chosen: &[&Planned], engine: &dyn QueryEngine, traffic
     let mut known: BTreeMap<&str, Traffic> = BTreeMap::new();
     for objective in &objectives {
         if let Some(object) = &objective.clause.object {
+            let is_wanted = || {
+                let mut of_object = objectives.iter().filter(|one| one.clause.object.as_ref() == Some(object));
+                of_object.any(|one| matches!(one.probe, Probe::Completeness))
+            };
             known
                 .entry(object)
-                .or_insert_with(|| traffic(&plan.contract.id, object, objective.clause.major));
+                .or_insert_with(|| traffic(&plan.contract.id, object, objective.clause.major, is_wanted()));
         }
     }
     let nothing = Traffic::default();
@@ -108,7 +126,11 @@ fn judge_all(plan: &Plan, chosen: &[&Planned], engine: &dyn QueryEngine, traffic
         .zip(questions.iter().zip(&observations))
         .map(|(objective, (question, observation))| {
             let verdict = evaluate(objective, observation, beside(objective), now);
-            entry(objective, verdict, question.sql())
+            let mut entry = entry(objective, verdict, question.sql());
+            if matches!(objective.probe, Probe::Completeness) {
+                entry.completeness.clone_from(&beside(objective).completeness);
+            }
+            entry
         })
         .collect()
 }
@@ -154,6 +176,7 @@ fn entry(objective: &Objective, verdict: SlaVerdict, evidence: Option<String>) -
         measured,
         says,
         evidence,
+        completeness: None,
     }
 }
 

@@ -8,12 +8,12 @@ use std::time::Duration;
 use tidegate_contract::Snapshot;
 use tidegate_flow::ports::{Clock, Created, Store};
 use tidegate_objectives::QueryEngine;
-use tidegate_objectives::plan::{self, Folder};
+use tidegate_objectives::plan::Folder;
 
 use crate::history::{self, RunName};
 use crate::report::Report;
 use crate::roster::{Due, Roster};
-use crate::run::{Filter, TrafficOf, run};
+use crate::run::{Filter, TrafficOf, plans, run};
 use crate::schedule::Schedule;
 use crate::watch::{Missed, Watch};
 
@@ -33,6 +33,8 @@ pub struct Settings {
     pub jitter: Duration,
     /// Whether runs are written to the history table.
     pub history: bool,
+    /// Whether it is looked at, too, that every record of the topics is accounted for.
+    pub completeness: bool,
 }
 
 /// Observes the traffic of a snapshot's topics at a time (microseconds since the epoch), and gives it to whoever asks.
@@ -81,7 +83,7 @@ pub fn serve(settings: &Settings, mut parts: Parts<'_>, stop: &AtomicBool) {
                 break;
             }
             missed(&mut parts, &due, began, now);
-            let (report, seconds) = look(&parts, &snapshot, &due);
+            let (report, seconds) = look(settings, &parts, &snapshot, &due);
             parts.watch.ended(&due, &report, seconds);
             if settings.history {
                 keep(&mut waiting, &parts, &due, report);
@@ -109,7 +111,7 @@ pub fn serve(settings: &Settings, mut parts: Parts<'_>, stop: &AtomicBool) {
 }
 
 fn roster(settings: &Settings, parts: &mut Parts<'_>, snapshot: &Snapshot) -> Roster {
-    let plans = plan::snapshot(snapshot, parts.folder);
+    let plans = plans(snapshot, parts.folder, settings.completeness);
     let jitter = i64::try_from(settings.jitter.as_micros()).unwrap_or(i64::MAX);
     let mut settled = |contract: &str, major: u64, schedule: &str| {
         if !settings.history {
@@ -142,11 +144,12 @@ fn missed(parts: &mut Parts<'_>, due: &Due, began: i64, now: i64) {
 }
 
 /// The run, and how many seconds it took.
-fn look(parts: &Parts<'_>, snapshot: &Snapshot, due: &Due) -> (Report, f64) {
+fn look(settings: &Settings, parts: &Parts<'_>, snapshot: &Snapshot, due: &Due) -> (Report, f64) {
     let now = parts.clock.now_micros();
     let filter = Filter {
         contract: Some(due.contract.clone()),
         clauses: Some(due.clauses.clone()),
+        completeness: settings.completeness,
         ..Filter::default()
     };
     let mut report = None;

@@ -1,5 +1,6 @@
 //! Contracts and real Parquet files in, report out.
 
+mod completeness;
 mod lake;
 
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use tidegate_contract::{ContractFile, Snapshot};
 use tidegate_flow::{Remedy, WorldError};
 use tidegate_objectives::{DeadLetters, QueryEngine, Rows, TableSpec, Traffic};
 
-use crate::{Entry, Filter, Outcome, Report, run_once};
+use crate::{Entry, Filter, Outcome, Report, TrafficOf, run_once};
 use lake::{Stand, instants};
 
 const SECOND: i64 = 1_000_000;
@@ -531,16 +532,15 @@ fn every_promise_that_observations_decide_over_real_files() {
     let traffic = Traffic {
         waiting: Some(false),
         first_files_kept: Some(true),
+        completeness: None,
         dead_letters: Some(DeadLetters {
             since: i64::MIN,
             minutes: [(tidegate_objectives::traffic::minute(NOW - 30 * 60 * SECOND), 1)].into(),
         }),
         why: None,
     };
-    let pass = |traffic: &dyn Fn(&str, &str, u64) -> Traffic| {
-        crate::run(&snapshot(PROMISES), &stand.lake, &folder, traffic, NOW, &Filter::default())
-    };
-    let report = pass(&|_, _, _| traffic.clone());
+    let pass = |traffic: TrafficOf<'_>| crate::run(&snapshot(PROMISES), &stand.lake, &folder, traffic, NOW, &Filter::default());
+    let report = pass(&|_, _, _, _| traffic.clone());
     for (rule, outcome, value) in [
         // 42 to 20 minutes ago.
         ("rhythm", Outcome::Fail, "1320"),
@@ -562,7 +562,7 @@ fn every_promise_that_observations_decide_over_real_files() {
     assert!(report.not_executed.iter().any(|skipped| &*skipped.clause.rule == "odd"));
     described(&report.to_json(), &schema());
     // Where nobody counts dead letters, nothing is promised kept by them.
-    let blind = pass(&|_, _, _| Traffic::default());
+    let blind = pass(&|_, _, _, _| Traffic::default());
     for rule in ["errors", "up"] {
         assert_eq!(entry(&blind, rule).outcome, Outcome::Error, "{rule}");
     }

@@ -9,7 +9,7 @@ mod alerts;
 mod dead_letters;
 mod sla;
 
-pub(crate) use sla::{SlaArgs, SlaCommand, SlaHistoryArgs, SlaOutput, SlaServeArgs};
+pub(crate) use sla::{CompletenessArgs, SlaArgs, SlaCommand, SlaHistoryArgs, SlaOutput, SlaServeArgs};
 mod operate;
 
 pub(crate) use alerts::{AlertsArgs, AlertsCommand, RuleForm, SlaChecks};

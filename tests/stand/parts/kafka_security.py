@@ -16,7 +16,7 @@ from core.errors import PartFailed
 LISTENERS = {"tls": "SSL", "mtls": "SSL", "sasl": "SASL_SSL", "oauth": "SASL_SSL", "oldtls": "SSL"}
 USER = "tidegate"
 #: Users who may do nothing until a test gives them rights; the same password.
-LIMITED = ("validator", "sink", "audit")
+LIMITED = ("validator", "sink", "audit", "operator")
 #: A session of the OAUTHBEARER listener ends after this long, whatever the token says (KIP-368).
 REAUTHENTICATE_MS = 3000
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")

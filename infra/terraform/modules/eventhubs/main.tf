@@ -47,6 +47,7 @@ module "topics" {
   validated_topic   = var.validated_topic
   dead_letter_topic = var.dead_letter_topic
   retry_topic       = var.retry_topic
+  parked_topic      = var.parked_topic
   probe_topic       = var.delivery_mode == "exactly_once" ? var.probe_topic : null
   group_state_topic = var.group_state_topic
   summary_topic     = var.summary_topic
@@ -95,7 +96,7 @@ resource "azurerm_eventhub" "this" {
   lifecycle {
     precondition {
       condition     = local.count <= local.limit.hubs
-      error_message = "${local.count} hubs are needed (${length(module.topics.names.sources)} sources, ${length(module.topics.names.validated)} validated, ${length(module.topics.names.dead_letter)} dead-letter, ${length(module.topics.names.retry)} retry, the rest internal or in other_hubs), and ${local.tier} takes ${local.limit.hubs} a namespace. Let sources share one dead-letter topic (dead_letter_topic without {topic}), take Premium, or split the topics over two namespaces."
+      error_message = "${local.count} hubs are needed (${length(module.topics.names.sources)} sources, ${length(module.topics.names.validated)} validated, ${length(module.topics.names.dead_letter)} dead-letter, ${length(module.topics.names.retry)} retry, ${length(module.topics.names.parked)} parked, the rest internal or in other_hubs), and ${local.tier} takes ${local.limit.hubs} a namespace. Let sources share one dead-letter topic (dead_letter_topic without {topic}), take Premium, or split the topics over two namespaces."
     }
     precondition {
       condition     = each.value.partitions <= local.limit.partitions

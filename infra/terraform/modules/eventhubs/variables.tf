@@ -175,6 +175,12 @@ variable "retry_topic" {
   default     = null
 }
 
+variable "parked_topic" {
+  description = "`dead_letters.parked_topic` of Tidegate's config: takes what was sent back too often. Only made with `retry_topic`; without `{topic}` all sources share one."
+  type        = string
+  default     = "{topic}.parked"
+}
+
 variable "probe_topic" {
   description = "Hub on which transactions are proved at the start. Only made in exactly_once."
   type        = string

@@ -1,4 +1,5 @@
-# What each role may do in Kafka. Topics by full name; only transactional ids, which end in a part that each worker makes up, by prefix.
+# What each role may do in Kafka. Topics by full name; by prefix only what ends in a part that is made up at work: the transactional ids of
+# validators, and the group of each replay.
 locals {
   topic_arn       = replace(var.msk_cluster_arn, ":cluster/", ":topic/")
   group_arn       = replace(var.msk_cluster_arn, ":cluster/", ":group/")
@@ -8,6 +9,7 @@ locals {
   validated   = [for name in var.topics.validated : "${local.topic_arn}/${name}"]
   dead_letter = [for name in var.topics.dead_letter : "${local.topic_arn}/${name}"]
   retry       = [for name in var.topics.retry : "${local.topic_arn}/${name}"]
+  parked      = [for name in var.topics.parked : "${local.topic_arn}/${name}"]
   probe       = [for name in compact([var.topics.probe]) : "${local.topic_arn}/${name}"]
   group_state = [for name in compact([var.topics.group_state]) : "${local.topic_arn}/${name}"]
   summary     = [for name in compact([var.topics.summary]) : "${local.topic_arn}/${name}"]
@@ -18,7 +20,7 @@ locals {
   topic_facts = ["kafka-cluster:DescribeTopic", "kafka-cluster:DescribeTopicDynamicConfiguration"]
 
   # Role → what it does; an empty list is left out.
-  kafka_needs = {
+  kafka_needs = merge(local.kafka_checks, {
     validator = {
       writes = true
       read   = concat(local.sources, local.retry)
@@ -48,13 +50,17 @@ locals {
       transactions = []
     }
     operator = {
-      writes       = true
-      read         = concat(local.dead_letter, local.validated, local.summary)
-      write        = []
-      read_write   = concat(local.retry, local.group_state)
-      join         = ["${local.group_arn}/${var.replay_prefix}"]
-      look         = [local.scan_group]
-      transactions = ["${local.transaction_arn}/${var.replay_prefix}-*"]
+      writes = true
+      read   = concat(local.dead_letter, local.validated, local.summary)
+      write  = []
+      # Replays send to the retry topic, put aside in the parked one, and look in both for what was sent before.
+      read_write = concat(local.retry, local.parked, local.group_state)
+      # A replay's group ends in its id.
+      join = length(local.retry) == 0 ? [] : ["${local.group_arn}/${var.replay_prefix}-*"]
+      # Whether the validators read the retry topic.
+      look = concat([local.scan_group], length(local.retry) == 0 ? [] : ["${local.group_arn}/${var.validator_group}"])
+      # One id for each dead-letter topic, so that one replay of it is at work.
+      transactions = length(local.retry) == 0 ? [] : [for name in var.topics.dead_letter : "${local.transaction_arn}/${var.replay_prefix}-${name}"]
     }
     lag = {
       writes       = false
@@ -72,6 +78,19 @@ locals {
       read_write   = []
       join         = ["${local.group_arn}/${var.name}-dead-letter-reader"]
       look         = []
+      transactions = []
+    }
+  })
+
+  # SLA checks that look at topics, too: error rates, idle topics, whether every record has an outcome.
+  kafka_checks = {
+    for role in var.sla_topics ? ["sla"] : [] : role => {
+      writes       = false
+      read         = concat(local.sources, local.retry, local.validated, local.dead_letter)
+      write        = []
+      read_write   = []
+      join         = []
+      look         = [local.scan_group, "${local.group_arn}/${var.validator_group}"]
       transactions = []
     }
   }
@@ -102,7 +121,7 @@ locals {
             "kafka-cluster:AlterTopic", "kafka-cluster:AlterTopicDynamicConfiguration", "kafka-cluster:CreateTopic",
             "kafka-cluster:DescribeTopic", "kafka-cluster:DescribeTopicDynamicConfiguration",
           ]
-          Resource = concat(local.sources, local.validated, local.dead_letter, local.retry, local.probe, local.group_state, local.summary)
+          Resource = concat(local.sources, local.validated, local.dead_letter, local.retry, local.parked, local.probe, local.group_state, local.summary)
         },
       ]
     }

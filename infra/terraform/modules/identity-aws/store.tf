@@ -4,7 +4,7 @@
 locals {
   lake_objects = "${var.lake.bucket_arn}/${var.lake.prefix == "" ? "" : "${var.lake.prefix}/"}"
 
-  lake_read  = { sink = ["lake", "chain"], sla = compact(["lake", var.sla_history_prefix]), audit = ["lake", "chain"] }
+  lake_read  = { sink = ["lake", "chain"], sla = compact(["lake", var.sla_topics ? "chain" : null, var.sla_history_prefix]), audit = ["lake", "chain"] }
   lake_write = { sink = ["lake", "chain"], sla = compact([var.sla_history_prefix]), audit = [] }
 
   lake_statements = {

@@ -111,6 +111,7 @@ variable "topics" {
     validated   = list(string)
     dead_letter = list(string)
     retry       = optional(list(string), [])
+    parked      = optional(list(string), [])
     probe       = optional(string)
     group_state = optional(string)
     summary     = optional(string)
@@ -118,7 +119,7 @@ variable "topics" {
 
   validation {
     condition = alltrue([
-      for name in compact(concat(var.topics.sources, var.topics.validated, var.topics.dead_letter, var.topics.retry, [var.topics.probe, var.topics.group_state, var.topics.summary])) :
+      for name in compact(concat(var.topics.sources, var.topics.validated, var.topics.dead_letter, var.topics.retry, var.topics.parked, [var.topics.probe, var.topics.group_state, var.topics.summary])) :
       can(regex("^[a-zA-Z0-9._-]{1,249}$", name))
     ])
     error_message = "Topics are given by full name: a '*' or '?' would open topics that nobody meant."
@@ -152,7 +153,7 @@ variable "sink_group" {
 }
 
 variable "replay_prefix" {
-  description = "Prefix of the transactional ids and groups of replays."
+  description = "Prefix of the transactional ids and groups of replays: what the executable has."
   type        = string
   default     = "tidegate-replay"
 
@@ -204,8 +205,15 @@ variable "oversize_prefix" {
   }
 }
 
+variable "sla_topics" {
+  description = "Whether SLA checks read topics, the validator's group and the lake's chain (`sla serve` with brokers: error rates, idle topics, completeness). Off: they read Parquet files and nothing else."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "sla_history_prefix" {
-  description = "Folder beside `lake/` where SLA checks append their results. Null: they write nothing."
+  description = "Folder beside `lake/` where SLA checks append their results; `sla serve` writes below `sla`. Null: they write nothing."
   type        = string
   default     = null
 

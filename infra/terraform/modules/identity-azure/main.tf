@@ -10,11 +10,13 @@ locals {
     validator = concat(var.topics.sources, var.topics.retry, var.topics.validated, var.topics.dead_letter, local.internal.probe)
     sink      = var.topics.validated
     audit     = concat(var.topics.sources, var.topics.retry, var.topics.validated, var.topics.dead_letter, local.internal.summary)
-    operator  = concat(var.topics.dead_letter, var.topics.validated, var.topics.retry, local.internal.group_state, local.internal.summary)
+    operator  = concat(var.topics.dead_letter, var.topics.validated, var.topics.retry, var.topics.parked, local.internal.group_state, local.internal.summary)
+    sla       = [for hub in concat(var.topics.sources, var.topics.retry, var.topics.validated, var.topics.dead_letter) : hub if var.sla_topics]
   }
   writes = {
     validator = concat(var.topics.validated, var.topics.dead_letter, local.internal.probe, local.internal.summary)
-    operator  = concat(var.topics.retry, local.internal.group_state)
+    # Replays send to the retry hub, put aside in the parked one, and look in both for what was sent before.
+    operator = concat(var.topics.retry, var.topics.parked, local.internal.group_state)
   }
 
   # Built-in roles, since Kafka's own calls are checked against these two; never Data Owner.

@@ -91,6 +91,7 @@ variable "topics" {
     validated   = list(string)
     dead_letter = list(string)
     retry       = optional(list(string), [])
+    parked      = optional(list(string), [])
     probe       = optional(string)
     group_state = optional(string)
     summary     = optional(string)
@@ -136,6 +137,13 @@ variable "set_aside_oversize" {
   description = "Whether the validator sets aside records that are too large for a hub in the container of dead letters. Off: it has no right on any container."
   type        = bool
   default     = false
+}
+
+variable "sla_topics" {
+  description = "Whether SLA checks read hubs (`sla serve` with brokers: error rates, idle topics, completeness). Off: they read the lake only."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "sla_history" {

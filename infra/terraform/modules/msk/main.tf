@@ -43,6 +43,7 @@ module "topics" {
   validated_topic   = var.validated_topic
   dead_letter_topic = var.dead_letter_topic
   retry_topic       = var.retry_topic
+  parked_topic      = var.parked_topic
   probe_topic       = var.probe_topic
   group_state_topic = var.group_state_topic
   summary_topic     = var.summary_topic

@@ -242,6 +242,12 @@ variable "retry_topic" {
   default     = null
 }
 
+variable "parked_topic" {
+  description = "`dead_letters.parked_topic` of Tidegate's config: takes what was sent back too often. Only made with `retry_topic`; without `{topic}` all sources share one."
+  type        = string
+  default     = "{topic}.parked"
+}
+
 variable "probe_topic" {
   description = "Topic on which transactions are proved at the start (`validator.probe_topic`). Null in at_least_once."
   type        = string

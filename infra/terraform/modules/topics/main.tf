@@ -6,7 +6,9 @@ locals {
         { name = source, kind = "source", retention_hours = topic.retention_hours },
         { name = replace(var.validated_topic, "{topic}", source), kind = "validated", retention_hours = topic.validated_retention_hours },
         { name = replace(var.dead_letter_topic, "{topic}", source), kind = "dead_letter", retention_hours = topic.dead_letter_retention_hours },
-        { name = try(replace(var.retry_topic, "{topic}", source), null), kind = "retry", retention_hours = topic.retention_hours },
+        # What is on its way back is kept as long as the dead letter that it was.
+        { name = try(replace(var.retry_topic, "{topic}", source), null), kind = "retry", retention_hours = topic.dead_letter_retention_hours },
+        { name = var.retry_topic == null ? null : replace(var.parked_topic, "{topic}", source), kind = "parked", retention_hours = topic.dead_letter_retention_hours },
       ] : merge(row, { partitions = topic.partitions, max_message_bytes = topic.max_message_bytes + (row.kind == "source" ? 0 : 65536) }) if row.name != null
     ]
   ])

@@ -1,5 +1,5 @@
 output "all" {
-  description = "Every topic by name: kind (source, validated, dead_letter, retry, probe, group_state, summary), partitions, retention_hours (null: compacted), cleanup_policy, max_message_bytes."
+  description = "Every topic by name: kind (source, validated, dead_letter, retry, parked, probe, group_state, summary), partitions, retention_hours (null: compacted), cleanup_policy, max_message_bytes."
   value       = local.all
 
   precondition {
@@ -15,6 +15,7 @@ output "names" {
     validated   = sort([for name, topic in local.all : name if topic.kind == "validated"])
     dead_letter = sort([for name, topic in local.all : name if topic.kind == "dead_letter"])
     retry       = sort([for name, topic in local.all : name if topic.kind == "retry"])
+    parked      = sort([for name, topic in local.all : name if topic.kind == "parked"])
     probe       = var.probe_topic
     group_state = var.group_state_topic
     summary     = var.summary_topic

@@ -78,6 +78,18 @@ variable "retry_topic" {
   }
 }
 
+variable "parked_topic" {
+  description = "`dead_letters.parked_topic` of Tidegate's config: takes dead letters that were sent back too often, `{topic}` is the source. Only made with `retry_topic`. Without `{topic}` all sources share one."
+  type        = string
+  default     = "{topic}.parked"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9._-]{0,40}$", replace(var.parked_topic, "{topic}", ""))) && var.parked_topic != ""
+    error_message = "parked_topic is letters, digits, '.', '_' and '-', with or without {topic}."
+  }
+}
+
 variable "probe_topic" {
   description = "Topic on which transactions are proved at the start (`validator.probe_topic`). Null in at_least_once, which needs none."
   type        = string

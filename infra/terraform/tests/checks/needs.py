@@ -68,9 +68,14 @@ NEEDS = {
     ],
     "sla": [
         ("s3:ListBucket", "arn:aws:s3:::tide-lake"),
-        *_objects("GetObject", FILE),
+        *_objects("GetObject", FILE, CLAIM),
         *_objects("PutObject", "tide-lake/prod/history/x"),
         ("kms:Decrypt", LAKE_KEY),
+        # services/tidegate/src/commands/sla/traffic.rs, with brokers.
+        *CONNECT,
+        *SCAN,
+        *_read("orders", "orders.retry", "orders.validated", "tidegate.dlq"),
+        ("kafka-cluster:DescribeGroup", _kafka("group", "tidegate-validator")),
     ],
     "audit": [
         *CONNECT,
@@ -85,14 +90,17 @@ NEEDS = {
         *CONNECT,
         *PRODUCE,
         *SCAN,
-        *_read("tidegate.dlq", "orders.validated", "tidegate.groups"),
-        *_write("orders.retry", "tidegate.groups"),
-        *_transact("tidegate-replay-0a1b2c"),
+        *_read("tidegate.dlq", "orders.validated", "orders.retry", "orders.parked", "tidegate.groups"),
+        *_write("orders.retry", "customers.parked", "tidegate.groups"),
+        # services/replay/src/run.rs: `transactional_id` and `group`.
+        *_transact("tidegate-replay-tidegate.dlq"),
+        *_join("tidegate-replay-0a1b2c"),
+        ("kafka-cluster:DescribeGroup", _kafka("group", "tidegate-validator")),
         *_objects("PutObject", "tide-dead/export/x"),
     ],
     "topics": [
         ("kafka-cluster:CreateTopic", _kafka("topic", name))
-        for name in ("orders", "orders.validated", "tidegate.dlq", "tidegate.probe", "tidegate.groups")
+        for name in ("orders", "orders.validated", "tidegate.dlq", "orders.parked", "tidegate.probe", "tidegate.groups")
     ],
     "registry": [("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:eu-north-1:123456789012:secret:tidegate/git-0a1b2c")],
     "lag": [
@@ -122,7 +130,15 @@ REFUSED = {
         *_objects("GetObject", "tide-dead/x"),
         ("kms:Decrypt", DEAD_KEY),
     ],
-    "sla": [*CONNECT, *_objects("PutObject", FILE, CLAIM), *_objects("GetObject", CLAIM, "tide-dead/x"), ("kms:Decrypt", DEAD_KEY)],
+    "sla": [
+        *PRODUCE,
+        *_write("orders", "tidegate.dlq")[1::2],
+        *_read("orders.parked")[2:],
+        *_join("tidegate-validator")[:1],
+        *_objects("PutObject", FILE, CLAIM),
+        *_objects("GetObject", "tide-dead/x"),
+        ("kms:Decrypt", DEAD_KEY),
+    ],
     "audit": [
         *PRODUCE,
         *_write("orders", "tidegate.dlq")[1::2],
@@ -132,6 +148,9 @@ REFUSED = {
     ],
     "operator": [
         *_write("orders", "orders.validated", "tidegate.dlq")[1::2],
+        *_join("tidegate-validator")[:1],
+        *_transact("tidegate-replay-other.dlq"),
+        *_transact("tidegate-validator-0a1b2c"),
         *_objects("PutObject", FILE, "tide-dead/oversize/x"),
         *_objects("GetObject", FILE),
         ("kms:Decrypt", LAKE_KEY),

@@ -2,8 +2,8 @@
 
 Too much is: a star in an action, a resource or a principal of an Allow; whatever gives rights by naming what is left out; a role that
 anybody in an account or cluster may take; policies of AWS's own, whose text is not ours; and a policy that the plan does not know, since
-nobody can judge it. A star may only end what must be open at its end: objects below a bucket or folder, and transactional ids, which end
-in a part that each worker makes up.
+nobody can judge it. A star may only end what must be open at its end: objects below a bucket or folder, transactional ids, which end
+in a part that each worker makes up, and groups of replays, which end in the replay's id.
 """
 
 import json
@@ -28,6 +28,8 @@ OWN_POLICY = re.compile(r"^arn:[a-z-]+:iam::[0-9]{12}:policy/")
 OPEN_ENDS = [
     re.compile(r"^arn:[a-z-]+:s3:::[a-z0-9.-]+/([^*?]+/)?\*$"),
     re.compile(r"^arn:[a-z-]+:kafka:[a-z0-9-]+:[0-9]{12}:transactional-id/[^*?/]+/[^*?/]+/[^*?/]{8,}-\*$"),
+    # A replay's group ends in its id; groups of other roles have full names.
+    re.compile(r"^arn:[a-z-]+:kafka:[a-z0-9-]+:[0-9]{12}:group/[^*?/]+/[^*?/]+/[^*?/]*replay-\*$"),
 ]
 ACTION = re.compile(r"^[a-z0-9-]+:[A-Za-z0-9]+$")
 NEVER = re.compile(r"^(iam|organizations|sts):|:(Delete|Put\w*Policy|PutBucket|Create(Role|User|Key)|Disable|ScheduleKeyDeletion)")

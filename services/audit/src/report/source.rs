@@ -154,7 +154,7 @@ impl SourceLedger {
         self.breaches().iter().all(|(_, count)| *count == 0)
     }
 
-    fn breaches(&self) -> Vec<(&'static str, u64)> {
+    pub(crate) fn breaches(&self) -> Vec<(&'static str, u64)> {
         self.examples().iter().map(|(name, examples)| (*name, examples.count)).collect()
     }
 

@@ -12,6 +12,7 @@ use tidegate_flow::ports::{Cluster, Created, NewTopic, ObjectFacts, Scan, Store,
 use tidegate_flow::stamp::JudgedBy;
 use tidegate_flow::{Header, NextOffset, Offset, Origin, Record, Remedy, TopicPartition, WorldError};
 
+use crate::account::{Account, Look, account};
 use crate::explain::Explain;
 use crate::plan::{Mode, Plan, TopicPlan};
 use crate::report::Report;
@@ -306,6 +307,25 @@ impl World {
             store: Some(&self.lake),
         };
         crate::quick::count(&self.plan, ports, watch)
+    }
+
+    /// What became of the stretch from `from` on, at most so many offsets.
+    pub(super) fn account(&mut self, from: i64, most: i64) -> Account {
+        self.account_explained(from, most, &|_: &Record| None)
+    }
+
+    pub(super) fn account_explained(&mut self, from: i64, most: i64, explain: &dyn Explain) -> Account {
+        let (mut scan, mut raw) = (self.scan(), self.scan());
+        raw.sees_uncommitted = true;
+        self.topics.policy.clone_from(&self.policy);
+        let look = Look {
+            from: [(TopicPartition::new(RAW, 0), NextOffset(from))].into(),
+            most,
+        };
+        let uncommitted = if self.uncommitted { Some(&mut raw as &mut dyn Scan) } else { None };
+        let accounts = account(&self.plan, &look, &mut self.topics, &mut scan, uncommitted, explain, &mut Unwatched);
+        let [one] = <[Account; 1]>::try_from(accounts.unwrap()).unwrap();
+        one
     }
 
     fn scan(&self) -> Topics {

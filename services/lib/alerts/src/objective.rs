@@ -1,6 +1,7 @@
 //! Alerts on what `tidegate sla serve` has measured: promises that are broken or about to be, and checks that do not come.
 
 use tidegate_contract::model::SlaProperty;
+use tidegate_objectives::completeness;
 
 use crate::alert::{Alert, Severity};
 use crate::contract::{Subject, one_of, seconds};
@@ -87,13 +88,9 @@ fn predicted(subject: &Subject<'_>, sla: &SlaProperty, limit: f64) -> Alert {
 /// Everything that has no alert of its own: rules of the lake and the other SLA properties.
 fn others(subject: &Subject<'_>, timed: &[(&SlaProperty, f64)]) -> Alert {
     let major = subject.contract.version.major;
-    let own = match timed {
-        [] => String::new(),
-        some => {
-            let ids = one_of(some.iter().map(|(sla, _)| &*sla.id));
-            format!(",objective!~{}", quoted(&format!("(v{major}/.*#)?({ids})")))
-        }
-    };
+    // Completeness is the platform's matter: TidegateRecordsMissing.
+    let ids = one_of(timed.iter().map(|(sla, _)| &*sla.id).chain([completeness::RULE]));
+    let own = format!(",objective!~{}", quoted(&format!("(v{major}/.*#)?({ids})")));
     let expr = format!(
         "max by (objective) (tidegate_objective_status{{contract={},objective=~\"v{major}/.*|[^/]*\"{own},status=\"breached\"}}) == 1",
         quoted(&subject.contract.id)

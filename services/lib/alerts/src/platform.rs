@@ -1,9 +1,10 @@
 //! Alerts on Tidegate itself, whatever the contracts say. Every metric is one that a role feeds.
 
 use tidegate_contract::Snapshot;
+use tidegate_objectives::completeness;
 
 use crate::alert::{Alert, Group, Severity};
-use crate::promql::{counted, shortest};
+use crate::promql::{counted, literal, quoted, shortest};
 use crate::{Options, contract};
 
 /// The oldest record outside of the lake may be this old where no contract promises freshness: slots close after five minutes.
@@ -23,7 +24,7 @@ pub(crate) fn group(snapshot: Option<&Snapshot>, options: &Options) -> Group {
         let alert = Alert::new(options, name, severity, expr, hold, summary.to_owned()).label("team", &options.platform_team);
         link(alert, options)
     };
-    let alerts = vec![
+    let mut alerts = vec![
         alert(
             "TidegateValidatorDown",
             Severity::Page,
@@ -105,6 +106,26 @@ pub(crate) fn group(snapshot: Option<&Snapshot>, options: &Options) -> Group {
             "The oldest record outside of the lake has been waiting for {{ $value | humanizeDuration }}; slots close after 5 minutes.",
         ),
     ];
+    // Only `sla serve` measures these.
+    if options.sla_every.is_some() {
+        let day = times.text(86_400);
+        let breaches = counted("tidegate_completeness_breaches_total", &day);
+        alerts.push(alert(
+            "TidegateRecordsMissing",
+            Severity::Page,
+            format!("max by (topic, partition, breach) ({breaches}) > 0"),
+            0,
+            "Partition {{ $labels.topic }}-{{ $labels.partition }}: {{ $value | printf \"%.0f\" }} records of the last day are {{ $labels.breach }}: not everything that came in has exactly one outcome.",
+        ));
+        let objective = quoted(&format!(".*#{}", literal(completeness::RULE)));
+        alerts.push(alert(
+            "TidegateCompletenessUnknown",
+            Severity::Ticket,
+            format!("max by (contract, objective) (tidegate_objective_status{{objective=~{objective},status=\"unknown\"}}) == 1"),
+            3600,
+            "{{ $labels.contract }}: for an hour nobody could tell whether every record has an outcome ({{ $labels.objective }}).",
+        ));
+    }
     Group::new(options, "tidegate".to_owned(), alerts)
 }
 

@@ -100,7 +100,7 @@ const CONSEQUENCES: [Consequence; 14] = [
     (
         &["alertname=\"TidegateKafkaFailing\""],
         &[
-            "alertname=~\"ValidatorLagGrowing|ValidatorStuck|TidegateBatchesAborting|TidegatePartitionPaused|TidegateSinkBacklog|ContractTrafficAbsent|ContractFreshnessBreach|ContractBreachPredicted\"",
+            "alertname=~\"ValidatorLagGrowing|ValidatorStuck|TidegateBatchesAborting|TidegatePartitionPaused|TidegateSinkBacklog|TidegateCompletenessUnknown|ContractTrafficAbsent|ContractFreshnessBreach|ContractBreachPredicted\"",
         ],
         &[],
     ),

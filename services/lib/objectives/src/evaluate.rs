@@ -10,6 +10,7 @@ use std::cmp::Ordering;
 
 use tidegate_contract::model::{Literal, Threshold};
 
+use crate::completeness;
 use crate::number::Number;
 use crate::objective::{Limit, Objective, Probe};
 use crate::observation::{Cell, Observation};
@@ -40,7 +41,7 @@ pub struct Measured {
     pub numeric: bool,
     /// What is good, such as `<= 3600` or `between 1 and 5`.
     pub limit: String,
-    /// `seconds`, `rows`, `percent`; empty for the result of a contract's own query.
+    /// `seconds`, `rows`, `records`, `percent`; empty for the result of a contract's own query.
     pub unit: &'static str,
     /// One sentence for a person, without event content.
     pub says: String,
@@ -54,6 +55,9 @@ pub struct Measured {
 pub fn evaluate(objective: &Objective, observation: &Observation, traffic: &Traffic, now: i64) -> SlaVerdict {
     if let Probe::Until(end) = &objective.probe {
         return promises::until(*end, now);
+    }
+    if let Probe::Completeness = &objective.probe {
+        return completeness::judge(traffic.completeness.as_ref(), traffic.why.as_deref());
     }
     let row = match observation {
         Observation::Missing(why) => return unknown(why.as_str()),

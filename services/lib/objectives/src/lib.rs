@@ -8,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 pub mod column;
+pub mod completeness;
 pub mod duration;
 pub mod evaluate;
 pub mod fuse;
@@ -21,6 +22,7 @@ pub mod sql;
 pub mod traffic;
 
 pub use column::{Column, ColumnKind};
+pub use completeness::{Accounted, Completeness};
 pub use evaluate::{Measured, SlaVerdict, evaluate};
 pub use fuse::{Asked, fuse};
 pub use number::Number;

@@ -117,6 +117,8 @@ pub enum Probe {
     },
     /// Time left until this instant (microseconds since the epoch). Asks nothing of the lake.
     Until(i64),
+    /// Whether every record of the topic is accounted for. Asks nothing of the lake.
+    Completeness,
 }
 
 /// Where the time of an event stands.

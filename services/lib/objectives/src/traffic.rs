@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::completeness::Completeness;
+
 /// Microseconds of a minute.
 pub const MINUTE: i64 = 60_000_000;
 
@@ -26,6 +28,8 @@ pub struct Traffic {
     pub first_files_kept: Option<bool>,
     /// Dead letters of the object.
     pub dead_letters: Option<DeadLetters>,
+    /// Whether all records of the topic are accounted for.
+    pub completeness: Option<Completeness>,
     /// Why something above is none, one sentence without a full stop.
     pub why: Option<String>,
 }

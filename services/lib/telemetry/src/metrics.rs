@@ -1,9 +1,10 @@
 //! The metrics of all roles, typed. Names start with `tidegate_`, units are base units, counters end in `_total`.
 //!
 //! Methods take counts, because roles call them once per batch and not once per record. One [`Metrics`] belongs to one process;
-//! clones share their series. The roles' metrics are in [`validating`], [`landing`], [`promising`] and
-//! [`scheduling`].
+//! clones share their series. The roles' metrics are in [`validating`], [`landing`], [`promising`],
+//! [`scheduling`] and [`accounting`].
 
+pub mod accounting;
 pub mod landing;
 mod meter;
 pub mod promising;
@@ -17,12 +18,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use prometheus::{CounterVec, Encoder, Gauge, GaugeVec, IntCounterVec, IntGaugeVec, Registry, TextEncoder};
 use tidegate_flow::{Remedy, TopicPartition, WorldError};
 
+pub use accounting::Accounting;
 pub use landing::SlotOutcome;
 pub use meter::{Definition, Kind};
 pub use promising::ObjectiveStatus;
 pub use scheduling::{BudgetBurn, MissedCause, RunOutcome};
 pub use validating::{BatchOutcome, DeliveryMode, TransactionOutcome};
 
+use accounting::Accounts;
 use landing::Landing;
 use meter::Meter;
 use promising::Promising;
@@ -42,6 +45,7 @@ pub struct Metrics {
     landing: Landing,
     promising: Promising,
     scheduling: Scheduling,
+    accounts: Accounts,
 }
 
 /// An outside party that fails.
@@ -128,6 +132,7 @@ impl Metrics {
         let landing = Landing::new(&mut meter);
         let promising = Promising::new(&mut meter);
         let scheduling = Scheduling::new(&mut meter);
+        let accounts = Accounts::new(&mut meter);
         let (registry, definitions) = meter.finish();
         Metrics {
             registry,
@@ -137,6 +142,7 @@ impl Metrics {
             landing,
             promising,
             scheduling,
+            accounts,
         }
     }
 

@@ -179,6 +179,7 @@ fn life<'a>(
         schedule: Schedule::parse("*/15 * * * *").unwrap(),
         jitter: Duration::ZERO,
         history: true,
+        completeness: false,
     };
     let mut told = Told {
         at_end: Some(at_end),
@@ -189,7 +190,7 @@ fn life<'a>(
         engine: &engine,
         folder: &|_, _, _| "lake".into(),
         history_folder: &|contract, major| format!("{contract}/v{major}"),
-        traffic: &|_, _, with| with(&|_, _, _| Traffic::default()),
+        traffic: &|_, _, with| with(&|_, _, _, _| Traffic::default()),
         store,
         clock: &clock,
         watch: &mut told,

@@ -1,8 +1,11 @@
 //! `tidegate sla`.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{Output, RoleArgs};
+use crate::commands::preview::duration;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SlaCommand {
@@ -24,14 +27,28 @@ pub(crate) enum SlaOutput {
     Html,
 }
 
+/// Whether every record is accounted for, where brokers are named.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CompletenessArgs {
+    /// How far back the first look goes whether every record became an outcome (30m, 1h, 7d); later ones go on from there.
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
+    pub(crate) completeness_window: Duration,
+    /// Offsets of a partition that such a look reads at most. The first look begins so much later; a later one says what it left.
+    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) completeness_records: u64,
+    /// Do not look whether every record became an outcome.
+    #[arg(long)]
+    pub(crate) no_completeness: bool,
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tidegate sla run --once --contracts contracts --lake ./lake
   tidegate sla run --once --config tidegate.yaml --contract orders --output junit > sla.xml
   tidegate sla run --once --config tidegate.yaml --output html > sla.html
 
-With brokers in the configuration, dead letters, idle topics and the first files of the lake are looked at, too: error rate and
-availability need them. Exit 0: everything holds; 1: a promise of severity error is broken; 2: one could not be told, or misuse.")]
+With brokers in the configuration, dead letters, idle topics and the first files of the lake are looked at, too (error rate and
+availability need them), and whether every record of the last hour became an outcome. Exit 0: everything holds; 1: a promise of severity error is broken; 2: one could not be told, or misuse.")]
 pub(crate) struct SlaArgs {
     /// Evaluate once and exit (the schedule is somebody else's; `sla serve` keeps the contracts' own).
     #[arg(long, required = true)]
@@ -48,6 +65,8 @@ pub(crate) struct SlaArgs {
     /// Also write the run to the history table of the lake.
     #[arg(long)]
     pub(crate) history: bool,
+    #[command(flatten)]
+    pub(crate) completeness: CompletenessArgs,
     #[command(flatten)]
     pub(crate) role: RoleArgs,
 }
@@ -70,6 +89,8 @@ pub(crate) struct SlaServeArgs {
     /// Do not write the history table: then runs that were missed while nobody was there are not known either.
     #[arg(long)]
     pub(crate) no_history: bool,
+    #[command(flatten)]
+    pub(crate) completeness: CompletenessArgs,
     #[command(flatten)]
     pub(crate) role: RoleArgs,
 }

@@ -42,12 +42,14 @@ fn report(args: &SlaArgs) -> anyhow::Result<Report> {
     let engine = tidegate_query::Lake::new(store.clone(), tidegate_query::Limits::default())?;
     let snapshot = contracts.current().snapshot.clone();
     let now = now_micros();
+    let completeness = !args.completeness.no_completeness && config.require_brokers().is_ok();
     let filter = Filter {
+        completeness,
         contract: args.contract.as_deref().map(Into::into),
         rule: args.rule.as_deref().map(Into::into),
         ..Filter::default()
     };
-    let observer = Observer::new(&config, store.clone());
+    let observer = Observer::new(&config, store.clone(), &args.completeness);
     let report = tidegate_sla::run(&snapshot, &engine, &folder, &observer.of(&snapshot, now), now, &filter);
     if report.entries.is_empty() && report.not_executed.is_empty() && (args.contract.is_some() || args.rule.is_some()) {
         anyhow::bail!("no clause of the contracts is of that contract and rule");
@@ -96,6 +98,10 @@ pub(crate) fn show(report: &Report, output: SlaOutput) {
         SlaOutput::Html => say(format_args!("{}", report.to_html().trim_end())),
         SlaOutput::Human => {
             say(format_args!("{}", table(Report::HEADINGS, report.rows())));
+            let partitions = report.partitions();
+            if !partitions.is_empty() {
+                say(format_args!("\nWhat became of the records:\n  {}", partitions.join("\n  ")));
+            }
             let counts = report.counts();
             say(format_args!(
                 "\n{} pass, {} warn, {} fail, {} could not be told, {} not executed; {} row rules are checked on every record by the validator",

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tidegate_flow::WorldError;
+use tidegate_objectives::completeness::{Completeness, Counts};
 use tidegate_objectives::traffic::WINDOWS;
 use tidegate_sla::roster::{Due, Roster};
 use tidegate_sla::{Entry, Missed, Outcome, Report, Watch};
-use tidegate_telemetry::metrics::{BudgetBurn, MissedCause, ObjectiveStatus, Port, RunOutcome};
+use tidegate_telemetry::metrics::{Accounting, BudgetBurn, MissedCause, ObjectiveStatus, Port, RunOutcome};
 use tidegate_telemetry::{Health, Metrics, Pulse};
 
 /// A run that takes longer hangs: each of its queries ends after five minutes.
@@ -21,6 +22,8 @@ pub(crate) struct SlaWatch {
     pulse: Pulse,
     shown: BTreeSet<(String, String)>,
     contracts: BTreeSet<String>,
+    /// Whose numbers of the last look stand: contract, objective, source topic, partition.
+    accounted: BTreeSet<(String, String, String, i32)>,
 }
 
 // === impl SlaWatch ===
@@ -33,7 +36,39 @@ impl SlaWatch {
             pulse: health.pulse("sla", RUN_MAX),
             shown: BTreeSet::new(),
             contracts: BTreeSet::new(),
+            accounted: BTreeSet::new(),
         }
+    }
+
+    /// Shows what became of the records of each partition. Nothing known takes the numbers of the look before away.
+    fn account(&mut self, contract: &str, objective: &str, known: Option<&Completeness>) {
+        let is_of = |series: &(String, String, String, i32)| series.0 == contract && series.1 == objective;
+        let before: BTreeSet<_> = self.accounted.iter().filter(|series| is_of(series)).cloned().collect();
+        let mut now = BTreeSet::new();
+        for one in known.iter().flat_map(|known| &known.partitions) {
+            // The counters exist from the first look on, so that their first increase is seen.
+            let mut breaches = vec![("missing", one.counts.missing)];
+            breaches.extend(&one.amiss);
+            let is_told = one.unknown.is_none() || one.until > one.from;
+            let records = one.counts.named();
+            self.metrics.accounted(Accounting {
+                contract,
+                objective,
+                topic: &one.topic,
+                partition: one.partition,
+                records: if is_told { &records } else { &[] },
+                breaches: &breaches,
+            });
+            if is_told {
+                now.insert((contract.to_owned(), objective.to_owned(), one.topic.clone(), one.partition));
+            }
+        }
+        for (contract, objective, topic, partition) in before.difference(&now) {
+            let fates = Counts::default().named().map(|(fate, _)| fate);
+            self.metrics.accounted_gone(contract, objective, topic, *partition, &fates);
+        }
+        self.accounted.retain(|series| !is_of(series));
+        self.accounted.extend(now);
     }
 }
 
@@ -44,8 +79,9 @@ impl Watch for SlaWatch {
 
     fn follows(&mut self, roster: &Roster) {
         self.health.clear("starting");
-        for series in &self.shown {
-            if !roster.promises().contains(series) {
+        for series in self.shown.clone() {
+            if !roster.promises().contains(&series) {
+                self.account(&series.0, &series.1, None);
                 self.metrics.objective_gone(&series.0, &series.1);
                 self.metrics.budget_gone(&series.0, &series.1, &WINDOWS.map(|(name, _)| name));
             }
@@ -79,6 +115,7 @@ impl Watch for SlaWatch {
         for entry in &report.entries {
             let (contract, objective) = (entry.clause.contract.id.to_string(), entry.clause.label());
             show(&self.metrics, &contract, &objective, entry, report.observed_at);
+            self.account(&contract, &objective, entry.completeness.as_ref());
             self.shown.insert((contract, objective));
         }
         let outcome = match report.exit_code() {
@@ -133,5 +170,66 @@ fn show(metrics: &Metrics, contract: &str, objective: &str, entry: &Entry, now: 
             windows: &budget.windows,
         }),
         None => metrics.budget_gone(contract, objective, &WINDOWS.map(|(name, _)| name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_objectives::completeness::Accounted;
+
+    use super::*;
+
+    fn accounted(partition: i32, missing: u64, unknown: Option<&str>) -> Accounted {
+        Accounted {
+            topic: "orders".to_owned(),
+            partition,
+            until: if unknown.is_some() { 0 } else { 9 },
+            counts: Counts {
+                raw: 9,
+                validated: 9 - missing,
+                missing,
+                ..Counts::default()
+            },
+            unknown: unknown.map(str::to_owned),
+            ..Accounted::default()
+        }
+    }
+
+    #[test]
+    fn numbers_of_a_look_stand_until_the_next_and_breaches_for_ever() {
+        let metrics = Metrics::new("", "");
+        let mut watch = SlaWatch::new(&metrics, &Health::starting());
+        let mut look = |partitions: Vec<Accounted>| {
+            let known = Completeness { partitions };
+            let known = (!known.partitions.is_empty()).then_some(&known);
+            watch.account("orders", "v1/orders#x", known);
+            let text = metrics.render(0);
+            let lines = |name: &str| {
+                text.lines()
+                    .filter(|line| line.starts_with(name))
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            };
+            (
+                lines("tidegate_completeness_records{"),
+                lines("tidegate_completeness_breaches_total{"),
+            )
+        };
+        let (records, breaches) = look(vec![accounted(0, 0, None), accounted(1, 2, None)]);
+        assert_eq!(
+            (records.len(), breaches.len()),
+            (12, 2),
+            "the series of what is not missing exist, too"
+        );
+        assert!(breaches[0].ends_with(" 0") && breaches[1].ends_with(" 2"), "{breaches:?}");
+        // One cannot be told now: its old numbers would look like new ones.
+        let (records, breaches) = look(vec![accounted(0, 0, None), accounted(1, 0, Some("no answer"))]);
+        assert!(
+            records.len() == 6 && records.iter().all(|line| line.contains("partition=\"0\"")),
+            "{records:?}"
+        );
+        assert!(breaches[1].ends_with(" 2"), "{breaches:?}");
+        let (records, breaches) = look(Vec::new());
+        assert_eq!((records.len(), breaches.len()), (0, 2));
     }
 }

@@ -12,6 +12,7 @@ variables {
     validated   = ["orders.validated"]
     dead_letter = ["orders.dlq"]
     retry       = ["orders.retry"]
+    parked      = ["orders.parked"]
     probe       = "tidegate.probe"
     group_state = "tidegate.groups"
   }
@@ -62,6 +63,29 @@ run "each_role_has_what_it_does_and_no_more" {
     error_message = "SLA checks read Parquet files and nothing else."
   }
   assert {
+    condition = alltrue([
+      for topic in ["orders.retry", "orders.parked", "tidegate.groups"] : anytrue([
+        for statement in jsondecode(aws_iam_role_policy.this["operator"].policy).Statement :
+        contains(statement.Action, "kafka-cluster:WriteData") && contains(statement.Action, "kafka-cluster:ReadData") && anytrue([for arn in statement.Resource : endswith(arn, "/${topic}")])
+      ])
+    ])
+    error_message = "A replay writes and reads what it sends back, what it parks, and its state."
+  }
+  assert {
+    condition = sort(flatten([
+      for statement in jsondecode(aws_iam_role_policy.this["operator"].policy).Statement : [for arn in statement.Resource : basename(arn)] if contains(statement.Action, "kafka-cluster:WriteData")
+    ])) == tolist(["orders.parked", "orders.retry", "tidegate.groups"])
+    error_message = "And nothing else: neither sources nor outcomes."
+  }
+  assert {
+    condition     = strcontains(aws_iam_role_policy.this["operator"].policy, "/tidegate-replay-orders.dlq\"") && strcontains(aws_iam_role_policy.this["operator"].policy, ":group/tide/0d7a3c1e-1111-2222-3333-444455556666-1/tidegate-replay-*") && !strcontains(aws_iam_role_policy.this["operator"].policy, "1/tidegate-replay\"")
+    error_message = "The transactional id of a replay is that of its dead letters, its group ends in its id."
+  }
+  assert {
+    condition     = !strcontains(jsonencode([for role in ["validator", "sink", "audit", "sla"] : aws_iam_role_policy.this[role].policy]), "orders.parked")
+    error_message = "Nobody but operators and whoever makes topics knows what is parked."
+  }
+  assert {
     condition     = !strcontains(aws_iam_role_policy.this["audit"].policy, "WriteData") && !strcontains(aws_iam_role_policy.this["audit"].policy, "s3:PutObject") && !strcontains(aws_iam_role_policy.this["audit"].policy, "AlterGroup")
     error_message = "The audit only reads, and joins no group."
   }
@@ -80,6 +104,44 @@ run "each_role_has_what_it_does_and_no_more" {
   assert {
     condition     = aws_eks_pod_identity_association.this["sink"].service_account == "tidegate-sink" && aws_eks_pod_identity_association.this["sink"].namespace == "tidegate"
     error_message = "Pod Identity ties the role to the service account."
+  }
+}
+
+run "checks_that_look_at_topics" {
+  command = plan
+  variables {
+    sla_topics         = true
+    sla_history_prefix = "sla"
+  }
+  assert {
+    condition = alltrue([
+      for topic in ["orders", "orders.retry", "orders.validated", "orders.dlq"] : anytrue([
+        for statement in jsondecode(aws_iam_role_policy.this["sla"].policy).Statement :
+        contains(statement.Action, "kafka-cluster:ReadData") && anytrue([for arn in statement.Resource : endswith(arn, "/${topic}")])
+      ])
+    ])
+    error_message = "They read sources, retries and outcomes."
+  }
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.this["sla"].policy, "WriteData") && !strcontains(aws_iam_role_policy.this["sla"].policy, "AlterGroup") && !strcontains(aws_iam_role_policy.this["sla"].policy, "orders.parked")
+    error_message = "They write no topic and join no group."
+  }
+  assert {
+    condition = flatten([
+      for statement in jsondecode(aws_iam_role_policy.this["sla"].policy).Statement : statement.Resource if contains(statement.Action, "s3:PutObject")
+    ]) == ["arn:aws:s3:::tide-lake/prod/sla/*"]
+    error_message = "They write their history and nothing else."
+  }
+}
+
+run "without_replays_nothing_is_sent_back" {
+  command = plan
+  variables {
+    topics = { sources = ["orders"], validated = ["orders.validated"], dead_letter = ["orders.dlq"], group_state = "tidegate.groups" }
+  }
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.this["operator"].policy, "TransactionalId") && !strcontains(aws_iam_role_policy.this["operator"].policy, "AlterGroup")
+    error_message = "There is no retry topic, so operators look and keep states only."
   }
 }
 

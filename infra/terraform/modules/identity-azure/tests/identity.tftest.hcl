@@ -67,6 +67,46 @@ run "each_role_has_what_it_does_and_no_more" {
   }
 }
 
+run "replays_send_back_and_put_aside" {
+  command = apply
+  variables {
+    sla_topics = true
+    topics = {
+      sources     = ["orders"]
+      validated   = ["orders.validated"]
+      dead_letter = ["orders.dlq"]
+      retry       = ["orders.retry"]
+      parked      = ["orders.parked"]
+      group_state = "tidegate.groups"
+    }
+    hub_ids = {
+      "orders"           = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/k/eventhubs/orders"
+      "orders.validated" = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/k/eventhubs/orders.validated"
+      "orders.dlq"       = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/k/eventhubs/orders.dlq"
+      "orders.retry"     = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/k/eventhubs/orders.retry"
+      "orders.parked"    = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/k/eventhubs/orders.parked"
+      "tidegate.groups"  = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/k/eventhubs/tidegate.groups"
+      "tidegate.probe"   = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/k/eventhubs/tidegate.probe"
+    }
+  }
+  assert {
+    condition     = join(" ", [for key in keys(azurerm_role_assignment.hubs) : key if startswith(key, "operator-writes-")]) == "operator-writes-orders.parked operator-writes-orders.retry operator-writes-tidegate.groups"
+    error_message = "A replay writes what it sends back, what it parks and its state, and neither sources nor outcomes."
+  }
+  assert {
+    condition     = alltrue([for hub in ["orders.retry", "orders.parked", "orders.dlq"] : contains(keys(azurerm_role_assignment.hubs), "operator-reads-${hub}")])
+    error_message = "It looks for what was sent before."
+  }
+  assert {
+    condition     = join(" ", [for key in keys(azurerm_role_assignment.hubs) : key if strcontains(key, "parked")]) == "operator-reads-orders.parked operator-writes-orders.parked"
+    error_message = "Nobody else knows what is parked."
+  }
+  assert {
+    condition     = join(" ", [for key in keys(azurerm_role_assignment.hubs) : key if startswith(key, "sla-")]) == "sla-reads-orders sla-reads-orders.dlq sla-reads-orders.retry sla-reads-orders.validated"
+    error_message = "Checks that look at topics read sources, retries and outcomes, and write none."
+  }
+}
+
 run "a_whole_namespace_is_refused" {
   command = plan
   variables {

@@ -11,12 +11,16 @@ run "outcomes_follow_their_source" {
   }
 
   assert {
-    condition     = alltrue([for name in ["orders", "orders.validated", "orders.dlq", "orders.retry"] : output.all[name].partitions == 12])
+    condition     = alltrue([for name in ["orders", "orders.validated", "orders.dlq", "orders.retry", "orders.parked"] : output.all[name].partitions == 12])
     error_message = "Outcomes must have as many partitions as their source."
   }
   assert {
     condition     = output.all["orders.dlq"].retention_hours == 336 && output.all["orders.validated"].retention_hours == 168
     error_message = "Each kind has a retention of its own."
+  }
+  assert {
+    condition     = output.all["orders.retry"].retention_hours == 336 && output.all["orders.parked"].retention_hours == 336 && join(" ", output.names.parked) == "orders.parked small.parked"
+    error_message = "What is on its way back, and what came back too often, is kept as dead letters are."
   }
   assert {
     condition     = output.all["orders"].max_message_bytes == 1048588 && alltrue([for name in ["orders.validated", "orders.dlq"] : output.all[name].max_message_bytes > 1048588])
@@ -44,6 +48,10 @@ run "dead_letters_may_be_shared" {
   assert {
     condition     = output.all["tidegate.dlq"].partitions == 24 && output.all["tidegate.dlq"].retention_hours == 336
     error_message = "A shared topic needs the partitions of its largest source and the longest retention."
+  }
+  assert {
+    condition     = length(output.names.parked) == 0
+    error_message = "Without replays nothing is parked."
   }
 }
 

@@ -11,6 +11,7 @@ locals {
       validated   = ["customers.validated", "orders.validated"]
       dead_letter = ["tidegate.dlq"]
       retry       = ["customers.retry", "orders.retry"]
+      parked      = ["customers.parked", "orders.parked"]
       probe       = "tidegate.probe"
       group_state = "tidegate.groups"
       summary     = "tidegate.summaries"
@@ -28,6 +29,7 @@ module "by_pod_identity" {
   topics                        = local.common.topics
   oversize_prefix               = "oversize"
   sla_history_prefix            = "history"
+  sla_topics                    = true
   secret_arns                   = { registry = ["arn:aws:secretsmanager:eu-north-1:${local.account}:secret:tidegate/git-0a1b2c"] }
   secret_kms_key_arns           = ["arn:aws:kms:eu-north-1:${local.account}:key/ssss"]
   dead_letter_reader_principals = ["arn:aws:iam::${local.account}:role/on-call"]

@@ -36,7 +36,7 @@ pub(super) fn question(objective: &Objective, now: i64, traffic: &Traffic) -> Op
         columns,
     };
     Some(match &objective.probe {
-        Probe::Until(_) => Question::Nothing,
+        Probe::Until(_) | Probe::Completeness => Question::Nothing,
         Probe::Throughput { window, .. } => together(vec![
             ("rows", "count(*)".into()),
             ("measured", counted(now.saturating_sub(*window).saturating_add(1))),

@@ -218,15 +218,15 @@ pub(super) fn variables(topics: &[Topic]) -> String {
     ]);
     out.push_str("topics = {\n");
     for topic in topics.iter().filter(|topic| topic.kind == Kind::Source) {
-        let retention = |kind: Kind| {
-            let of = topics.iter().find(|other| other.kind == kind && other.of.contains(&topic.name));
-            hours(of.and_then(|other| other.retention).unwrap_or(0))
-        };
+        let of = |kind: Kind| topics.iter().find(|other| other.kind == kind && other.of.contains(&topic.name));
+        let retention = |kind: Kind| hours(of(kind).and_then(|other| other.retention).unwrap_or(0));
+        // A dead-letter topic that is shared keeps as long as the longest of its sources wants; a topic of retries is the source's own.
+        let dead = of(Kind::Retry).map_or(Kind::DeadLetter, |_| Kind::Retry);
         let _ = writeln!(out, "  {} = {{", quoted(&topic.name));
         let _ = writeln!(out, "    partitions                  = {}", topic.partitions);
         let _ = writeln!(out, "    retention_hours             = {}", retention(Kind::Source));
         let _ = writeln!(out, "    validated_retention_hours   = {}", retention(Kind::Validated));
-        let _ = writeln!(out, "    dead_letter_retention_hours = {}", retention(Kind::DeadLetter));
+        let _ = writeln!(out, "    dead_letter_retention_hours = {}", retention(dead));
         let _ = writeln!(out, "    max_message_bytes           = {}", topic.record_bytes);
         out.push_str("  }\n");
     }

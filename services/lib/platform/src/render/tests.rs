@@ -80,3 +80,15 @@ fn the_variable_of_the_modules_speaks_of_sources_only() {
     let text = rendered(Format::Tfvars, Platform::Msk);
     assert!(text.contains("\"orders\" = {") && !text.contains("orders.dlq") && text.contains("max_message_bytes           = 1048588"));
 }
+
+#[test]
+fn a_shared_dead_letter_topic_lengthens_no_other_topic() {
+    let mut spec = spec(Platform::Kafka, &["orders", "payments"]);
+    spec.sources[0].dead_letter_retention = 8 * 86_400_000;
+    for source in &mut spec.sources {
+        source.dead_letters = "all.dlq".to_owned();
+    }
+    let text = render(Format::Tfvars, Platform::Kafka, &spec.topics(&BTreeMap::new()), "kafka").unwrap();
+    let hours: Vec<&str> = text.lines().filter(|line| line.contains("dead_letter_retention_hours")).collect();
+    assert!(hours[0].ends_with("= 192") && hours[1].ends_with("= 168"), "{text}");
+}

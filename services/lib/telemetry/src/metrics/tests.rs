@@ -67,7 +67,39 @@ fn everything() -> Metrics {
     metrics.run_ended("orders", RunOutcome::Breached, 1.5, 5_000_000);
     metrics.runs_missed("orders", MissedCause::Away, 2);
     metrics.run_planned("orders", 6_000_000, 900.0);
+    metrics.accounted(ACCOUNTING);
     metrics
+}
+
+const ACCOUNTING: Accounting<'_> = Accounting {
+    contract: "orders",
+    objective: "v1/orders#complete",
+    topic: "raw.orders",
+    partition: 4,
+    records: &[("raw", 12), ("missing", 2)],
+    breaches: &[("missing", 2)],
+};
+
+#[test]
+fn breaches_add_up_and_numbers_of_a_look_go_with_it() {
+    let metrics = everything();
+    metrics.accounted(Accounting {
+        breaches: &[("missing", 0), ("doubled", 1)],
+        ..ACCOUNTING
+    });
+    let of = r#"contract="orders""#;
+    let rest = r#"objective="v1/orders#complete",partition="4",topic="raw.orders"} "#;
+    let text = metrics.render(3_000_000);
+    for line in [
+        format!(r#"tidegate_completeness_records{{{of},fate="raw",{rest}12"#),
+        format!(r#"tidegate_completeness_breaches_total{{breach="missing",{of},{rest}2"#),
+        format!(r#"tidegate_completeness_breaches_total{{breach="doubled",{of},{rest}1"#),
+    ] {
+        assert!(text.contains(&line), "{line} is not in\n{text}");
+    }
+    metrics.accounted_gone("orders", "v1/orders#complete", "raw.orders", 4, &["raw", "missing"]);
+    let text = metrics.render(3_000_000);
+    assert!(!text.contains("tidegate_completeness_records{") && text.contains("tidegate_completeness_breaches_total{"));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use tidegate_telemetry::{Health, Metrics, Server};
 
 use super::traffic::Observer;
 use super::{folder, history_folder};
-use crate::cli::SlaServeArgs;
+use crate::cli::{CompletenessArgs, SlaServeArgs};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::wiring::clock::SystemClock;
@@ -26,21 +26,30 @@ pub(crate) fn serve(args: &SlaServeArgs) -> Exit {
             schedule,
             jitter: Duration::from_secs(args.jitter),
             history: !args.no_history,
+            completeness: !args.completeness.no_completeness,
         });
     let proven = settings.and_then(|settings| {
         let config = Config::load(&args.role)?;
         config.require_lake()?;
-        Ok((settings, config))
+        // Nobody promises anything about topics that nobody can ask about.
+        let completeness = settings.completeness && config.require_brokers().is_ok();
+        Ok((Settings { completeness, ..settings }, config))
     });
     match proven {
         Ok((settings, config)) => crate::commands::run_role(Ok(config), |config, contracts, stop| {
-            by_schedule(&settings, config, contracts, stop)
+            by_schedule(&settings, &args.completeness, config, contracts, stop)
         }),
         Err(error) => crate::commands::run_role(Err(error), |_, _, _| Ok(())),
     }
 }
 
-fn by_schedule(settings: &Settings, config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -> Result<(), WorldError> {
+fn by_schedule(
+    settings: &Settings,
+    completeness: &CompletenessArgs,
+    config: &Config,
+    contracts: LiveContracts,
+    stop: &Arc<AtomicBool>,
+) -> Result<(), WorldError> {
     let lake = config.require_lake().expect("`serve` has asked for it");
     let clock = SystemClock { stop: stop.clone() };
     let metrics = Metrics::new(crate::build::VERSION, crate::build::COMMIT);
@@ -50,7 +59,7 @@ fn by_schedule(settings: &Settings, config: &Config, contracts: LiveContracts, s
     let contracts = contracts.counted_by(&metrics);
     let store = crate::commands::patiently(&clock, &health, || tidegate_lake::open(&lake.location, &lake.options))?;
     let engine = tidegate_query::Lake::new(store.clone(), tidegate_query::Limits::default())?;
-    let observer = Observer::new(config, store.clone());
+    let observer = Observer::new(config, store.clone(), completeness);
     let mut watch = SlaWatch::new(&metrics, &health);
     tracing::info!(lake = lake.location, schedule = %settings.schedule.text(), "looking at service levels by schedule");
     let parts = Parts {

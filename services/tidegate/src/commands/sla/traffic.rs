@@ -10,13 +10,16 @@ use tidegate_contract::Snapshot;
 use tidegate_flow::ports::{Cluster as _, Scan as _, Store};
 use tidegate_flow::{NextOffset, TopicPartition, WorldError};
 use tidegate_kafka::{ClusterClient, PartitionScan, group_positions};
-use tidegate_objectives::{DeadLetters, Traffic};
+use tidegate_objectives::{Completeness, DeadLetters, Traffic};
 use tidegate_sink::chain::{ChainName, read_chain, read_manifest};
 
+use crate::cli::CompletenessArgs;
 use crate::config::Config;
 
+mod complete;
 mod letters;
 
+use complete::{Cursor, Readers};
 use letters::TopicLetters;
 
 /// Looks when it is asked; dead letters that were counted once are not read again.
@@ -25,7 +28,13 @@ pub(super) struct Observer {
     store: Arc<dyn Store>,
     links: RefCell<Option<Links>>,
     letters: RefCell<BTreeMap<Arc<str>, TopicLetters>>,
+    completeness: CompletenessArgs,
+    /// By contract, object and major version: each of them is told of everything that came since it was told last.
+    cursors: RefCell<BTreeMap<Asker, Cursor>>,
 }
+
+/// Contract, object, major version.
+type Asker = (String, String, u64);
 
 struct Links {
     cluster: ClusterClient,
@@ -48,21 +57,23 @@ type FirstFile = ((String, String, u64), bool);
 // === impl Observer ===
 
 impl Observer {
-    pub(super) fn new(config: &Config, store: Arc<dyn Store>) -> Observer {
+    pub(super) fn new(config: &Config, store: Arc<dyn Store>, completeness: &CompletenessArgs) -> Observer {
         Observer {
             config: config.clone(),
             store,
             links: RefCell::new(None),
             letters: RefCell::default(),
+            completeness: completeness.clone(),
+            cursors: RefCell::default(),
         }
     }
 
     /// Answers for one pass at `now` (microseconds since the epoch); each topic is looked at once, when the first of its objects is asked about.
-    pub(super) fn of<'a>(&'a self, snapshot: &'a Snapshot, now: i64) -> impl Fn(&str, &str, u64) -> Traffic + 'a {
+    pub(super) fn of<'a>(&'a self, snapshot: &'a Snapshot, now: i64) -> impl Fn(&str, &str, u64, bool) -> Traffic + 'a {
         let topics: RefCell<BTreeMap<Arc<str>, TopicFacts>> = RefCell::default();
         // Brokers that did not answer are not asked again in the same pass: it would cost their time limit for each topic.
         let away: RefCell<Option<String>> = RefCell::default();
-        move |contract: &str, object: &str, major: u64| {
+        move |contract: &str, object: &str, major: u64, is_completeness_wanted: bool| {
             let found = snapshot
                 .contracts
                 .iter()
@@ -82,17 +93,67 @@ impl Observer {
                 .filter(|((of, name, version), _)| of == contract && name == object && *version == major)
                 .map(|(_, there)| *there)
                 .collect();
+            let mut why = facts.why.clone();
+            let asker = || (contract.to_owned(), object.to_owned(), major);
+            let completeness = is_completeness_wanted
+                .then(|| self.account(asker(), &topic, snapshot, now, &mut away.borrow_mut()))
+                .and_then(|looked| looked.map_err(|told| why = why.take().or(Some(told))).ok());
             let letters = self.letters.borrow();
             Traffic {
+                completeness,
                 waiting: facts.waiting,
                 first_files_kept: (!first.is_empty()).then(|| first.iter().all(|there| *there)),
                 dead_letters: letters.get(&topic).filter(|_| facts.letters).map(|letters| DeadLetters {
                     since: letters.since(),
                     minutes: letters.of(contract, object, major),
                 }),
-                why: facts.why.clone(),
+                why,
             }
         }
+    }
+
+    /// What became of the topic's records since this asker was told last. An error says why that cannot be told.
+    fn account(
+        &self,
+        asker: Asker,
+        topic: &Arc<str>,
+        snapshot: &Snapshot,
+        now: i64,
+        away: &mut Option<String>,
+    ) -> Result<Completeness, String> {
+        if let Some(why) = away {
+            return Err(why.clone());
+        }
+        let mut links = self.links.borrow_mut();
+        let mut cursors = self.cursors.borrow_mut();
+        let looked = self.linked(&mut links).and_then(|links| {
+            let readers = Readers {
+                config: &self.config,
+                asked: &self.completeness,
+                snapshot,
+                cluster: &mut links.cluster,
+                scan: &mut links.scan,
+            };
+            cursors.entry(asker).or_default().look(topic, now, readers)
+        });
+        looked.map_err(|error| {
+            tracing::warn!(%topic, %error, "whether every record is accounted for could not be told");
+            *links = None;
+            if error.remedy == tidegate_flow::Remedy::Retry {
+                *away = Some(error.what.clone());
+            }
+            error.what
+        })
+    }
+
+    fn linked<'l>(&self, links: &'l mut Option<Links>) -> Result<&'l mut Links, WorldError> {
+        Ok(match links {
+            Some(links) => links,
+            none => none.insert(Links {
+                cluster: ClusterClient::connect(&self.config.kafka)?,
+                scan: PartitionScan::connect(&self.config.kafka)?,
+            }),
+        })
     }
 
     fn look(&self, topic: &Arc<str>, now: i64, away: &mut Option<String>) -> TopicFacts {
@@ -126,13 +187,7 @@ impl Observer {
 
     fn ask(&self, topic: &Arc<str>, now: i64, facts: &mut TopicFacts) -> Result<(), WorldError> {
         let mut links = self.links.borrow_mut();
-        let links = match &mut *links {
-            Some(links) => links,
-            none => none.insert(Links {
-                cluster: ClusterClient::connect(&self.config.kafka)?,
-                scan: PartitionScan::connect(&self.config.kafka)?,
-            }),
-        };
+        let links = self.linked(&mut links)?;
         let mut letters = self.letters.borrow_mut();
         let known = letters.entry(topic.clone()).or_default();
         let dead: Arc<str> = self.config.validator.dead_letters(topic);
