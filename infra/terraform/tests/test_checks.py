@@ -145,6 +145,11 @@ class Needs(unittest.TestCase):
                 role: [{"Effect": "Allow", "Action": [action], "Resource": [resource]} for action, resource in needs.NEEDS[role]]
                 for role in needs.NEEDS
             }
+            # What an operator needs is an example of what is listed, by prefix in one place.
+            listed = [{"Effect": "Allow", "Action": [action], "Resource": [resource]} for action, resource in needs.listed()]
+            made["operator"] = listed + [
+                one for one in made["operator"] if ":topic/" not in one["Resource"][0] and not needs._allowed(listed, one["Action"][0], one["Resource"][0])
+            ]
             made.update(statements)
             return [
                 (f'module.by_pod_identity.x["{role}"]', "aws_iam_role_policy", {"policy": json.dumps({"Statement": made[role]})}, [])
@@ -154,6 +159,16 @@ class Needs(unittest.TestCase):
         self.assertEqual(needs.problems(rows()), [])
         self.assertEqual(len(needs.problems(rows()[1:])), 1)
         self.assertEqual(len(needs.problems(rows(lag=[]))), len(needs.NEEDS["lag"]))
+
+        allowed = [{"Effect": "Allow", "Action": [action], "Resource": [resource]} for action, resource in needs.listed()]
+        self.assertEqual(needs.told(allowed), [])
+        self.assertEqual(len(needs.told(allowed[1:])), 1)
+        source = needs._write("orders")[1:]
+        self.assertEqual(len(needs.told(allowed + [{"Effect": "Allow", "Action": [action], "Resource": [of]} for action, of in source])), 1)
+        for row in ("| replay | topic `T.other` | READ |", "| replay | topics `T` | ALTER |", "| replay | topics `T`, `T.other` | READ |", "| sink | topic `T` | READ |"):
+            with self.assertRaises(tools.Failed):
+                needs.of_table("x.md", row, "replay")
+
         everything = [
             {"Effect": "Allow", "Action": [action], "Resource": ["*"]} for action, _ in needs.NEEDS["sink"] + needs.REFUSED["sink"]
         ]

@@ -1,4 +1,9 @@
 # Everything on AWS: a Kafka cluster of its own, lake, identities by IRSA, alerts.
+locals {
+  # Replays send to it and validators read it; its name stands in Tidegate's config, too.
+  retry_topic = "{topic}.retry"
+}
+
 module "kafka" {
   source = "../../modules/msk"
 
@@ -15,9 +20,7 @@ module "kafka" {
   prometheus_exporters_enabled = true
   certificate_authority_arns   = var.certificate_authority_arns
   topics                       = var.topics
-  retry_topic                  = "{topic}.retry"
-  group_state_topic            = "tidegate.groups"
-  summary_topic                = "tidegate.summaries"
+  retry_topic                  = local.retry_topic
 }
 
 module "lake" {
@@ -42,6 +45,8 @@ module "identity" {
   dead_letters                  = module.lake.dead_letters
   dead_letter_reader_principals = var.dead_letter_readers
   secret_arns                   = { registry = var.registry_secret_arns }
+  principals                    = { for role in ["operator", "topics", "audit", "resume"] : role => var.operators }
+  sla_history                   = true
 
   roles = {
     validator = { service_account = "tidegate-validator" }
@@ -51,6 +56,7 @@ module "identity" {
     registry  = { service_account = "tidegate-registry" }
     operator  = { service_account = "tidegate-operator" }
     topics    = { service_account = "tidegate-topics" }
+    resume    = { service_account = "tidegate-resume" }
     lag       = { service_account = "keda-operator", namespace = "keda" }
   }
 }

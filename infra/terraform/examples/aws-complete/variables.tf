@@ -37,6 +37,12 @@ variable "oidc_provider_arn" {
   type        = string
 }
 
+variable "operators" {
+  description = "ARNs of roles or users of people who may take the roles operator, topics, audit and resume: on-call, and whoever sets this up. Pods take them without being named here."
+  type        = list(string)
+  default     = []
+}
+
 variable "lake_bucket" {
   description = "Name of the lake's bucket."
   type        = string

@@ -1,4 +1,9 @@
 # Tidegate on an MSK and an EKS cluster that are there: a lake, and one identity a role.
+locals {
+  # Replays send to it and validators read it; its name stands in Tidegate's config, too.
+  retry_topic = "{topic}.retry"
+}
+
 module "kafka" {
   source = "../../modules/msk"
 
@@ -6,6 +11,7 @@ module "kafka" {
   cluster_type = "existing"
   existing     = var.msk_cluster
   topics       = var.topics
+  retry_topic  = local.retry_topic
 }
 
 module "lake" {
@@ -22,4 +28,5 @@ module "identity" {
   topics          = module.kafka.topics
   lake            = module.lake.lake
   dead_letters    = module.lake.dead_letters
+  principals      = { for role in ["operator", "topics", "audit", "resume"] : role => var.operators }
 }

@@ -38,6 +38,26 @@ output "registry_role_arn" {
   value       = module.identity.role_arns["registry"]
 }
 
+output "operator_role_arn" {
+  description = "Role of whoever looks at dead letters and sends them back."
+  value       = module.identity.role_arns["operator"]
+}
+
+output "topics_role_arn" {
+  description = "Role of whoever makes topics."
+  value       = module.identity.role_arns["topics"]
+}
+
+output "audit_role_arn" {
+  description = "Role of the audit."
+  value       = module.identity.role_arns["audit"]
+}
+
+output "resume_role_arn" {
+  description = "Role of whoever accepts a loss."
+  value       = module.identity.role_arns["resume"]
+}
+
 output "service_accounts" {
   description = "Namespace, name and annotations of every role's service account."
   value       = module.identity.service_accounts
@@ -52,7 +72,7 @@ output "config" {
   description = "tidegate.yaml: what Terraform knows of the config file."
   value = yamlencode({
     kafka     = { brokers = module.kafka.bootstrap_brokers, client = module.kafka.kafka_client, auth = { kind = "msk_iam" } }
-    validator = { group = "tidegate-validator", mode = "exactly_once", probe_topic = module.kafka.topics.probe }
+    validator = { group = "tidegate-validator", mode = "exactly_once", probe_topic = module.kafka.topics.probe, retry_topic = local.retry_topic }
     sink      = { group = "tidegate-sink" }
     lake      = { location = module.lake.location, region = var.region }
   })

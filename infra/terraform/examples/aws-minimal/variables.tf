@@ -21,6 +21,12 @@ variable "eks_cluster" {
   })
 }
 
+variable "operators" {
+  description = "ARNs of roles or users of people who may take the roles operator, topics, audit and resume: on-call, and whoever sets this up. Pods take them without being named here."
+  type        = list(string)
+  default     = []
+}
+
 variable "lake_bucket" {
   description = "Name of the lake's bucket; that of dead letters gets `-dead-letters` behind it."
   type        = string

@@ -1,5 +1,8 @@
 # Everything on Azure: Event Hubs Premium in exactly_once (a preview of Azure's), private endpoints, a lake, identities, alerts.
 locals {
+  # Replays send to it and validators read it; its name stands in Tidegate's config, too.
+  retry_topic = "{topic}.retry"
+
   zones = { kafka = "privatelink.servicebus.windows.net", blob = "privatelink.blob.core.windows.net" }
 }
 
@@ -33,9 +36,7 @@ module "kafka" {
   capacity            = 1
   delivery_mode       = "exactly_once"
   topics              = var.topics
-  retry_topic         = "{topic}.retry"
-  group_state_topic   = "tidegate.groups"
-  summary_topic       = "tidegate.summaries"
+  retry_topic         = local.retry_topic
 
   private_endpoint = {
     subnet_id            = var.endpoint_subnet_id
@@ -72,6 +73,8 @@ module "identity" {
   lake_container_id                = module.lake.lake_container_id
   dead_letter_container_id         = module.lake.dead_letter_container_id
   dead_letter_reader_principal_ids = var.dead_letter_readers
+  principal_ids                    = { for role in ["operator", "audit", "resume"] : role => var.operators }
+  sla_history                      = true
 }
 
 module "alerts" {

@@ -33,6 +33,21 @@ output "registry_client_id" {
   value       = module.identity.client_ids["registry"]
 }
 
+output "operator_client_id" {
+  description = "Identity of whoever looks at dead letters and sends them back."
+  value       = module.identity.client_ids["operator"]
+}
+
+output "audit_client_id" {
+  description = "Identity of the audit."
+  value       = module.identity.client_ids["audit"]
+}
+
+output "resume_client_id" {
+  description = "Identity of whoever accepts a loss."
+  value       = module.identity.client_ids["resume"]
+}
+
 output "service_accounts" {
   description = "Namespace, name and annotations of every role's service account."
   value       = module.identity.service_accounts
@@ -42,7 +57,7 @@ output "config" {
   description = "tidegate.yaml: what Terraform knows of the config file."
   value = yamlencode({
     kafka     = { brokers = module.kafka.bootstrap_brokers, client = module.kafka.kafka_client, auth = { kind = "entra" } }
-    validator = { group = "tidegate-validator", mode = module.kafka.delivery_mode, probe_topic = module.kafka.topics.probe }
+    validator = { group = "tidegate-validator", mode = module.kafka.delivery_mode, probe_topic = module.kafka.topics.probe, retry_topic = local.retry_topic }
     sink      = { group = "tidegate-sink", topic_epoch = 1 }
     lake      = { location = module.lake.location, account = module.lake.account }
   })

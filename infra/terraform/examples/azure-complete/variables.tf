@@ -23,6 +23,12 @@ variable "eventhub_namespace" {
   type        = string
 }
 
+variable "operators" {
+  description = "Entra groups or users (object ids by a name of yours) who may do what operator, audit and resume do: on-call, and whoever sets this up. Pods may without being named here."
+  type        = map(string)
+  default     = {}
+}
+
 variable "storage_account" {
   description = "Name of the storage account of the lake."
   type        = string

@@ -37,4 +37,5 @@ module "identity" {
   hub_ids                  = module.kafka.hub_ids
   lake_container_id        = module.lake.lake_container_id
   dead_letter_container_id = module.lake.dead_letter_container_id
+  principal_ids            = { for role in ["operator", "audit", "resume"] : role => var.operators }
 }

@@ -33,6 +33,21 @@ output "registry_client_id" {
   value       = module.identity.client_ids["registry"]
 }
 
+output "operator_client_id" {
+  description = "Identity of whoever looks at dead letters and sends them back."
+  value       = module.identity.client_ids["operator"]
+}
+
+output "audit_client_id" {
+  description = "Identity of the audit."
+  value       = module.identity.client_ids["audit"]
+}
+
+output "resume_client_id" {
+  description = "Identity of whoever accepts a loss."
+  value       = module.identity.client_ids["resume"]
+}
+
 output "service_accounts" {
   description = "Namespace, name and annotations of every role's service account."
   value       = module.identity.service_accounts

@@ -50,7 +50,6 @@ module "topics" {
   parked_topic      = var.parked_topic
   probe_topic       = var.delivery_mode == "exactly_once" ? var.probe_topic : null
   group_state_topic = var.group_state_topic
-  summary_topic     = var.summary_topic
 }
 
 resource "azurerm_eventhub_namespace" "this" {

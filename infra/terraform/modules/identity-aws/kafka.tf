@@ -12,7 +12,6 @@ locals {
   parked      = [for name in var.topics.parked : "${local.topic_arn}/${name}"]
   probe       = [for name in compact([var.topics.probe]) : "${local.topic_arn}/${name}"]
   group_state = [for name in compact([var.topics.group_state]) : "${local.topic_arn}/${name}"]
-  summary     = [for name in compact([var.topics.summary]) : "${local.topic_arn}/${name}"]
 
   # librdkafka wants a group for reading partitions by hand and looks for its coordinator; nothing joins it.
   scan_group = "${local.group_arn}/tidegate-scan"
@@ -24,7 +23,7 @@ locals {
     validator = {
       writes = true
       read   = concat(local.sources, local.retry)
-      write  = local.summary
+      write  = []
       # Where its group has no position it looks whether outcome topics hold outcomes.
       read_write   = concat(local.validated, local.dead_letter, local.probe)
       join         = ["${local.group_arn}/${var.validator_group}"]
@@ -42,7 +41,7 @@ locals {
     }
     audit = {
       writes       = false
-      read         = concat(local.sources, local.retry, local.validated, local.dead_letter, local.summary)
+      read         = concat(local.sources, local.retry, local.validated, local.dead_letter)
       write        = []
       read_write   = []
       join         = []
@@ -51,8 +50,9 @@ locals {
     }
     operator = {
       writes = true
-      read   = concat(local.dead_letter, local.validated, local.summary)
-      write  = []
+      # A source, since a dead letter may have left its value there.
+      read  = concat(local.dead_letter, local.validated, length(local.retry) == 0 ? [] : local.sources)
+      write = []
       # Replays send to the retry topic, put aside in the parked one, and look in both for what was sent before.
       read_write = concat(local.retry, local.parked, local.group_state)
       # A replay's group ends in its id.
@@ -61,6 +61,16 @@ locals {
       look = concat([local.scan_group], length(local.retry) == 0 ? [] : ["${local.group_arn}/${var.validator_group}"])
       # One id for each dead-letter topic, so that one replay of it is at work.
       transactions = length(local.retry) == 0 ? [] : [for name in var.topics.dead_letter : "${local.transaction_arn}/${var.replay_prefix}-${name}"]
+    }
+    # Moves a position past what is gone, so nobody has it who only looks or sends back.
+    resume = {
+      writes       = false
+      read         = concat(local.sources, local.retry)
+      write        = []
+      read_write   = []
+      join         = ["${local.group_arn}/${var.validator_group}"]
+      look         = []
+      transactions = []
     }
     lag = {
       writes       = false
@@ -82,7 +92,7 @@ locals {
     }
   })
 
-  # SLA checks that look at topics, too: error rates, idle topics, whether every record has an outcome.
+  # What SLA checks ask beside the lake: error rates, idle topics, whether every record has an outcome.
   kafka_checks = {
     for role in var.sla_topics ? ["sla"] : [] : role => {
       writes       = false
@@ -105,6 +115,7 @@ locals {
           { Sid = "ReadWrite", Action = concat(local.topic_facts, ["kafka-cluster:ReadData", "kafka-cluster:WriteData"]), Resource = needs.read_write },
           { Sid = "Write", Action = concat(local.topic_facts, ["kafka-cluster:WriteData"]), Resource = needs.write },
           { Sid = "Measure", Action = ["kafka-cluster:DescribeTopic"], Resource = role == "lag" ? concat(local.sources, local.validated) : [] },
+          { Sid = "Facts", Action = local.topic_facts, Resource = role == "resume" ? local.validated : [] },
           { Sid = "JoinGroup", Action = ["kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"], Resource = needs.join },
           { Sid = "LookAtGroup", Action = ["kafka-cluster:DescribeGroup"], Resource = needs.look },
           { Sid = "Transactions", Action = ["kafka-cluster:AlterTransactionalId", "kafka-cluster:DescribeTransactionalId"], Resource = needs.transactions },
@@ -121,7 +132,7 @@ locals {
             "kafka-cluster:AlterTopic", "kafka-cluster:AlterTopicDynamicConfiguration", "kafka-cluster:CreateTopic",
             "kafka-cluster:DescribeTopic", "kafka-cluster:DescribeTopicDynamicConfiguration",
           ]
-          Resource = concat(local.sources, local.validated, local.dead_letter, local.retry, local.parked, local.probe, local.group_state, local.summary)
+          Resource = concat(local.sources, local.validated, local.dead_letter, local.retry, local.parked, local.probe, local.group_state)
         },
       ]
     }

@@ -29,35 +29,33 @@ locals {
   issuer = var.oidc_provider_arn == null ? "" : split(":oidc-provider/", var.oidc_provider_arn)[1]
 
   trust = {
-    for role, account in var.roles : role => var.method == "irsa" ? jsonencode({
+    for role, account in var.roles : role => jsonencode({
       Version = "2012-10-17"
-      Statement = [{
-        Effect    = "Allow"
-        Action    = ["sts:AssumeRoleWithWebIdentity"]
-        Principal = { Federated = var.oidc_provider_arn }
-        Condition = {
-          StringEquals = {
-            "${local.issuer}:aud" = "sts.amazonaws.com"
-            "${local.issuer}:sub" = "system:serviceaccount:${local.namespaces[role]}:${account.service_account}"
-          }
-        }
-      }]
-      }) : jsonencode({
-      Version = "2012-10-17"
-      Statement = [{
-        Effect    = "Allow"
-        Action    = ["sts:AssumeRole", "sts:TagSession"]
-        Principal = { Service = "pods.eks.amazonaws.com" }
-        # Else every cluster of the account could hand the role to its pods.
-        Condition = {
-          StringEquals = {
-            "aws:RequestTag/eks-cluster-arn"            = var.eks_cluster.arn
-            "aws:RequestTag/kubernetes-namespace"       = local.namespaces[role]
-            "aws:RequestTag/kubernetes-service-account" = account.service_account
-          }
-        }
-      }]
+      Statement = concat(
+        [local.trust_of_pods[role]],
+        length(lookup(var.principals, role, [])) == 0 ? [] : [
+          { Effect = "Allow", Action = ["sts:AssumeRole"], Principal = { AWS = var.principals[role] } },
+        ],
+      )
     })
+  }
+  trust_of_pods = {
+    for role, account in var.roles : role => {
+      Effect    = "Allow"
+      Action    = var.method == "irsa" ? ["sts:AssumeRoleWithWebIdentity"] : ["sts:AssumeRole", "sts:TagSession"]
+      Principal = var.method == "irsa" ? { Federated = var.oidc_provider_arn } : { Service = "pods.eks.amazonaws.com" }
+      Condition = {
+        # Else every cluster of the account could hand the role to its pods.
+        StringEquals = var.method == "irsa" ? {
+          "${local.issuer}:aud" = "sts.amazonaws.com"
+          "${local.issuer}:sub" = "system:serviceaccount:${local.namespaces[role]}:${account.service_account}"
+          } : {
+          "aws:RequestTag/eks-cluster-arn"            = var.eks_cluster.arn
+          "aws:RequestTag/kubernetes-namespace"       = local.namespaces[role]
+          "aws:RequestTag/kubernetes-service-account" = account.service_account
+        }
+      }
+    }
   }
 }
 

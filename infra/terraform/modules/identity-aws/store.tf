@@ -4,8 +4,15 @@
 locals {
   lake_objects = "${var.lake.bucket_arn}/${var.lake.prefix == "" ? "" : "${var.lake.prefix}/"}"
 
-  lake_read  = { sink = ["lake", "chain"], sla = compact(["lake", var.sla_topics ? "chain" : null, var.sla_history_prefix]), audit = ["lake", "chain"] }
-  lake_write = { sink = ["lake", "chain"], sla = compact([var.sla_history_prefix]), audit = [] }
+  sla_history = var.sla_history ? "sla/history" : null
+
+  lake_read = {
+    sink   = ["lake", "chain"]
+    sla    = compact(["lake", var.sla_topics ? "chain" : null, local.sla_history])
+    audit  = ["lake", "chain"]
+    resume = ["chain"]
+  }
+  lake_write = { sink = ["lake", "chain"], sla = compact([local.sla_history]), audit = [], resume = ["chain"] }
 
   lake_statements = {
     for role, folders in local.lake_read : role => [

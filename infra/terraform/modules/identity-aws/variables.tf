@@ -60,7 +60,7 @@ variable "namespace" {
 }
 
 variable "roles" {
-  description = "Which roles there are, and the service account of each: validator, sink, sla, audit, registry, operator (dead letters and replay), topics (`tidegate topics apply`), lag (reads consumer lag for an autoscaler). `namespace` defaults to `namespace`."
+  description = "Which roles there are, and the service account of each: validator, sink, sla, audit, registry, operator (`tidegate dlq`, `replay`), topics (`tidegate topics apply`), resume (`tidegate resume`: accepts a loss), lag (reads consumer lag for an autoscaler). `namespace` defaults to `namespace`."
   type = map(object({
     service_account = string
     namespace       = optional(string)
@@ -73,12 +73,13 @@ variable "roles" {
     registry  = { service_account = "tidegate-registry" }
     operator  = { service_account = "tidegate-operator" }
     topics    = { service_account = "tidegate-topics" }
+    resume    = { service_account = "tidegate-resume" }
   }
   nullable = false
 
   validation {
-    condition     = length(setsubtract(keys(var.roles), ["validator", "sink", "sla", "audit", "registry", "operator", "topics", "lag"])) == 0
-    error_message = "Roles are validator, sink, sla, audit, registry, operator, topics and lag: the module knows the rights of those only."
+    condition     = length(setsubtract(keys(var.roles), ["validator", "sink", "sla", "audit", "registry", "operator", "topics", "resume", "lag"])) == 0
+    error_message = "Roles are validator, sink, sla, audit, registry, operator, topics, resume and lag: the module knows the rights of those only."
   }
   validation {
     condition = alltrue(flatten([
@@ -114,12 +115,11 @@ variable "topics" {
     parked      = optional(list(string), [])
     probe       = optional(string)
     group_state = optional(string)
-    summary     = optional(string)
   })
 
   validation {
     condition = alltrue([
-      for name in compact(concat(var.topics.sources, var.topics.validated, var.topics.dead_letter, var.topics.retry, var.topics.parked, [var.topics.probe, var.topics.group_state, var.topics.summary])) :
+      for name in compact(concat(var.topics.sources, var.topics.validated, var.topics.dead_letter, var.topics.retry, var.topics.parked, [var.topics.probe, var.topics.group_state])) :
       can(regex("^[a-zA-Z0-9._-]{1,249}$", name))
     ])
     error_message = "Topics are given by full name: a '*' or '?' would open topics that nobody meant."
@@ -206,21 +206,17 @@ variable "oversize_prefix" {
 }
 
 variable "sla_topics" {
-  description = "Whether SLA checks read topics, the validator's group and the lake's chain (`sla serve` with brokers: error rates, idle topics, completeness). Off: they read Parquet files and nothing else."
+  description = "Whether SLA checks read topics, the validator's group and the lake's chain: without that errorRate, availability and idleness are unknown. Off: they read Parquet files and nothing else, and must be given no brokers."
   type        = bool
-  default     = false
+  default     = true
   nullable    = false
 }
 
-variable "sla_history_prefix" {
-  description = "Folder beside `lake/` where SLA checks append their results; `sla serve` writes below `sla`. Null: they write nothing."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.sla_history_prefix == null ? true : can(regex("^[a-zA-Z0-9_-]+$", var.sla_history_prefix)) && !contains(["lake", "chain"], var.sla_history_prefix)
-    error_message = "One folder name of letters, digits, '_' and '-', and neither lake nor chain: those are the sink's."
-  }
+variable "sla_history" {
+  description = "Whether SLA checks append their results below `sla/history/` of the lake (`sla serve`, `sla run --history`). Off: they write nothing."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "secret_arns" {
@@ -260,6 +256,22 @@ variable "dead_letter_reader_principals" {
   validation {
     condition     = alltrue([for arn in var.dead_letter_reader_principals : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/[a-zA-Z0-9/_+=,.@-]+$", arn))])
     error_message = "Each reader is a role or user by full ARN. A whole account (:root) or '*' is refused: dead letters hold the data that nobody checked."
+  }
+}
+
+variable "principals" {
+  description = "Who may take a role beside its service account: ARNs of roles or users of people, by role, for `operator`, `topics`, `audit` and `resume`, whose commands people run."
+  type        = map(list(string))
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.principals), ["operator", "topics", "audit", "resume"])) == 0 && length(setsubtract(keys(var.principals), keys(var.roles))) == 0
+    error_message = "People take operator, topics, audit and resume, where those are in roles. The others work unattended: whoever could take validator or sink could write outcomes or the lake by hand."
+  }
+  validation {
+    condition     = alltrue([for arn in flatten(values(var.principals)) : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/[a-zA-Z0-9/_+=,.@-]+$", arn))])
+    error_message = "Each is a role or user by full ARN. A whole account (:root) or '*' is refused: anybody in it could send dead letters back."
   }
 }
 

@@ -3,18 +3,21 @@ locals {
   # Names of role definitions are unique in the whole tenant.
   group      = basename(var.resource_group_id)
   namespaces = { for role, account in var.roles : role => coalesce(account.namespace, var.namespace) }
-  internal   = { probe = compact([var.topics.probe]), group_state = compact([var.topics.group_state]), summary = compact([var.topics.summary]) }
+  internal   = { probe = compact([var.topics.probe]), group_state = compact([var.topics.group_state]) }
 
   # Role → hubs it reads and hubs it writes. Where its group has no position the validator looks whether outcome hubs hold outcomes.
   reads = {
     validator = concat(var.topics.sources, var.topics.retry, var.topics.validated, var.topics.dead_letter, local.internal.probe)
     sink      = var.topics.validated
-    audit     = concat(var.topics.sources, var.topics.retry, var.topics.validated, var.topics.dead_letter, local.internal.summary)
-    operator  = concat(var.topics.dead_letter, var.topics.validated, var.topics.retry, var.topics.parked, local.internal.group_state, local.internal.summary)
-    sla       = [for hub in concat(var.topics.sources, var.topics.retry, var.topics.validated, var.topics.dead_letter) : hub if var.sla_topics]
+    audit     = concat(var.topics.sources, var.topics.retry, var.topics.validated, var.topics.dead_letter)
+    # A source, since a dead letter may have left its value there.
+    operator = concat(var.topics.dead_letter, var.topics.validated, var.topics.retry, var.topics.parked, length(var.topics.retry) == 0 ? [] : var.topics.sources, local.internal.group_state)
+    # Moves a position past what is gone, so nobody has it who only looks or sends back.
+    resume = concat(var.topics.sources, var.topics.retry, var.topics.validated)
+    sla    = [for hub in concat(var.topics.sources, var.topics.retry, var.topics.validated, var.topics.dead_letter) : hub if var.sla_topics]
   }
   writes = {
-    validator = concat(var.topics.validated, var.topics.dead_letter, local.internal.probe, local.internal.summary)
+    validator = concat(var.topics.validated, var.topics.dead_letter, local.internal.probe)
     # Replays send to the retry hub, put aside in the parked one, and look in both for what was sent before.
     operator = concat(var.topics.retry, var.topics.parked, local.internal.group_state)
   }
@@ -33,10 +36,22 @@ locals {
       sink-appends       = { role = "sink", container = var.lake_container_id, right = "append", wanted = true }
       sla-reads          = { role = "sla", container = var.lake_container_id, right = var.sla_history ? "append" : "read", wanted = true }
       audit-reads        = { role = "audit", container = var.lake_container_id, right = "read", wanted = true }
+      resume-appends     = { role = "resume", container = var.lake_container_id, right = "append", wanted = true }
       operator-exports   = { role = "operator", container = var.dead_letter_container_id, right = "append", wanted = true }
       validator-oversize = { role = "validator", container = var.dead_letter_container_id, right = "append", wanted = var.set_aside_oversize }
     } : key => right if right.wanted && contains(keys(var.roles), right.role)
   }
+  # Who does what several roles do has what they share once: Azure refuses an assignment that is there already.
+  people_hubs = { for rows in values(merge([
+    for place, right in local.hub_rights : {
+      for person, principal in lookup(var.principal_ids, right.role, {}) : "${person}-${place}" => { key = "${person}-${right.right}-${right.hub}", principal = principal, hub = right.hub, right = right.right }
+    }
+  ]...)) : rows.key => rows... }
+  people_containers = { for rows in values(merge([
+    for place, right in local.container_rights : {
+      for person, principal in lookup(var.principal_ids, right.role, {}) : "${person}-${place}" => { key = "${person}-${right.right}-${basename(right.container)}", principal = principal, container = right.container, right = right.right }
+    }
+  ]...)) : rows.key => rows... }
   definitions = {
     read   = azurerm_role_definition.read.role_definition_resource_id
     append = azurerm_role_definition.append.role_definition_resource_id
@@ -109,6 +124,23 @@ resource "azurerm_role_assignment" "containers" {
   role_definition_id = local.definitions[each.value.right]
   principal_id       = azurerm_user_assigned_identity.this[each.value.role].principal_id
   principal_type     = "ServicePrincipal"
+}
+
+# People who may do what a role does: its assignments once more, since nobody takes a managed identity.
+resource "azurerm_role_assignment" "people_hubs" {
+  for_each = local.people_hubs
+
+  scope                = var.hub_ids[each.value[0].hub]
+  role_definition_name = each.value[0].right
+  principal_id         = each.value[0].principal
+}
+
+resource "azurerm_role_assignment" "people_containers" {
+  for_each = local.people_containers
+
+  scope              = each.value[0].container
+  role_definition_id = local.definitions[each.value[0].right]
+  principal_id       = each.value[0].principal
 }
 
 resource "azurerm_role_assignment" "reader_hubs" {

@@ -51,7 +51,7 @@ variable "namespace" {
 }
 
 variable "roles" {
-  description = "Which roles there are, and the service account of each: validator, sink, sla, audit, registry, operator (dead letters and replay). Topics are made by the eventhubs module, so no role makes them."
+  description = "Which roles there are, and the service account of each: validator, sink, sla, audit, registry, operator (`tidegate dlq`, `replay`), resume (`tidegate resume`: accepts a loss). Topics are made by the eventhubs module, so no role makes them."
   type = map(object({
     service_account = string
     namespace       = optional(string)
@@ -63,12 +63,13 @@ variable "roles" {
     audit     = { service_account = "tidegate-audit" }
     registry  = { service_account = "tidegate-registry" }
     operator  = { service_account = "tidegate-operator" }
+    resume    = { service_account = "tidegate-resume" }
   }
   nullable = false
 
   validation {
-    condition     = length(setsubtract(keys(var.roles), ["validator", "sink", "sla", "audit", "registry", "operator"])) == 0
-    error_message = "Roles are validator, sink, sla, audit, registry and operator: the module knows the rights of those only."
+    condition     = length(setsubtract(keys(var.roles), ["validator", "sink", "sla", "audit", "registry", "operator", "resume"])) == 0
+    error_message = "Roles are validator, sink, sla, audit, registry, operator and resume: the module knows the rights of those only."
   }
   validation {
     condition = alltrue(flatten([
@@ -94,7 +95,6 @@ variable "topics" {
     parked      = optional(list(string), [])
     probe       = optional(string)
     group_state = optional(string)
-    summary     = optional(string)
   })
 
   validation {
@@ -140,9 +140,9 @@ variable "set_aside_oversize" {
 }
 
 variable "sla_topics" {
-  description = "Whether SLA checks read hubs (`sla serve` with brokers: error rates, idle topics, completeness). Off: they read the lake only."
+  description = "Whether SLA checks read hubs: without that errorRate, availability and idleness are unknown. Off: they read the lake only, and must be given no brokers."
   type        = bool
-  default     = false
+  default     = true
   nullable    = false
 }
 
@@ -150,6 +150,32 @@ variable "sla_history" {
   description = "Whether SLA checks append their results to the lake's container. Off: they read only."
   type        = bool
   default     = false
+}
+
+variable "principal_ids" {
+  description = "People who may do what a role does: object ids of Entra groups or users by a name of yours, by role, for `operator`, `audit` and `resume`, whose commands people run."
+  type        = map(map(string))
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.principal_ids), ["operator", "audit", "resume"])) == 0 && length(setsubtract(keys(var.principal_ids), keys(var.roles))) == 0
+    error_message = "People do what operator, audit and resume do, where those are in roles. The others work unattended: whoever had the rights of validator or sink could write outcomes or the lake by hand."
+  }
+  validation {
+    condition     = alltrue([for id in flatten([for people in values(var.principal_ids) : values(people)]) : can(regex("^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", id))])
+    error_message = "Each is the object id (a UUID) of a group or user."
+  }
+  validation {
+    condition = alltrue([
+      for people in [merge(values(var.principal_ids)...)] : alltrue([for theirs in values(var.principal_ids) : alltrue([for person, id in theirs : people[person] == id])]) && length(distinct(values(people))) == length(people)
+    ])
+    error_message = "A name stands for one group or user in all roles, and nobody has two names: Azure refuses an assignment that is there already."
+  }
+  validation {
+    condition     = length(setintersection(flatten([for role, people in var.principal_ids : values(people) if role != "resume"]), values(var.dead_letter_reader_principal_ids))) == 0
+    error_message = "Who does what operator or audit do reads dead letters already, and Azure refuses an assignment that is there: take them out of dead_letter_reader_principal_ids."
+  }
 }
 
 variable "dead_letter_reader_principal_ids" {

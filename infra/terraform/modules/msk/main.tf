@@ -46,7 +46,6 @@ module "topics" {
   parked_topic      = var.parked_topic
   probe_topic       = var.probe_topic
   group_state_topic = var.group_state_topic
-  summary_topic     = var.summary_topic
 }
 
 resource "aws_kms_key" "brokers" {
@@ -90,7 +89,8 @@ resource "aws_vpc_security_group_ingress_rule" "clients" {
 resource "aws_msk_configuration" "this" {
   count = local.is_provisioned ? 1 : 0
 
-  name              = var.name
+  # A new version of Kafka replaces it, the new one is made first, and MSK lets no two have the same name.
+  name              = "${var.name}-${replace(var.kafka_version, ".", "-")}"
   description       = "Broker settings that Tidegate's guarantees need"
   kafka_versions    = [var.kafka_version]
   server_properties = join("\n", [for property, value in local.server_properties : "${property}=${value}"])

@@ -17,7 +17,6 @@ locals {
     for row in [
       { name = var.probe_topic, kind = "probe", partitions = 1, retention_hours = 1, max_message_bytes = 1048588 },
       { name = var.group_state_topic, kind = "group_state", partitions = 1, retention_hours = null, max_message_bytes = 1048588 },
-      { name = var.summary_topic, kind = "summary", partitions = 1, retention_hours = 168, max_message_bytes = 1048588 },
     ] : row if row.name != null
   ]
 

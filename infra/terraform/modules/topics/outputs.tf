@@ -1,5 +1,5 @@
 output "all" {
-  description = "Every topic by name: kind (source, validated, dead_letter, retry, parked, probe, group_state, summary), partitions, retention_hours (null: compacted), cleanup_policy, max_message_bytes."
+  description = "Every topic by name: kind (source, validated, dead_letter, retry, parked, probe, group_state), partitions, retention_hours (null: compacted), cleanup_policy, max_message_bytes."
   value       = local.all
 
   precondition {
@@ -18,6 +18,5 @@ output "names" {
     parked      = sort([for name, topic in local.all : name if topic.kind == "parked"])
     probe       = var.probe_topic
     group_state = var.group_state_topic
-    summary     = var.summary_topic
   }
 }

@@ -97,13 +97,8 @@ variable "probe_topic" {
 }
 
 variable "group_state_topic" {
-  description = "Compacted topic that holds the states of dead-letter groups. Null: there is none."
+  description = "`dead_letters.state_topic` of Tidegate's config: compacted, of one partition, holds counts, states and replays of dead letters."
   type        = string
-  default     = null
-}
-
-variable "summary_topic" {
-  description = "Topic that holds one summary record for each transaction of the validator. Null: there is none."
-  type        = string
-  default     = null
+  default     = "tidegate.dead-letters"
+  nullable    = false
 }

@@ -27,7 +27,11 @@ run "the_example_plans" {
   command = plan
 
   assert {
-    condition     = strcontains(output.lake_url, "/prod") && length(output.service_accounts) == 8 && output.service_accounts["lag"].namespace == "keda"
-    error_message = "Eight roles, and the lake below its prefix."
+    condition     = strcontains(output.lake_url, "/prod") && length(output.service_accounts) == 9 && output.service_accounts["lag"].namespace == "keda"
+    error_message = "Nine roles, and the lake below its prefix."
+  }
+  assert {
+    condition     = module.kafka.topics.group_state == "tidegate.dead-letters" && contains(module.kafka.topics.parked, "orders.parked")
+    error_message = "Dead letters can be sent back: their topics are made."
   }
 }

@@ -48,4 +48,8 @@ run "the_example_plans" {
     condition     = yamldecode(output.config).validator.mode == "exactly_once" && yamldecode(output.config).validator.probe_topic == "tidegate.probe" && yamldecode(output.config).kafka.client["compression.type"] == "gzip"
     error_message = "The config that Terraform writes is the one that Tidegate reads."
   }
+  assert {
+    condition     = yamldecode(output.config).validator.retry_topic == "{topic}.retry" && module.kafka.topics.group_state == "tidegate.dead-letters" && contains(module.kafka.topics.parked, "orders.parked")
+    error_message = "Dead letters can be sent back: their topics are made, and the config names them."
+  }
 }

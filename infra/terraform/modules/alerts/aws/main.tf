@@ -29,9 +29,10 @@ locals {
 
   brokers = try(var.msk.broker_node_count, null) == null ? [] : [for number in range(1, var.msk.broker_node_count + 1) : tostring(number)]
 
-  # What stops writes or will soon. Of each broker, or of the cluster.
+  # What stops writes or will soon. Of each broker, or of the cluster. Each broker says 0 or 1 of being the controller, so that an average
+  # would be a fraction that falls with their number.
   cluster_alarms = var.msk == null || length(local.brokers) == 0 ? {} : {
-    no-controller      = { metric = "ActiveControllerCount", statistic = "Average", operator = "LessThanThreshold", threshold = 0.3, text = "the cluster has no controller" }
+    no-controller      = { metric = "ActiveControllerCount", statistic = "Maximum", operator = "LessThanThreshold", threshold = 1, text = "the cluster has no controller" }
     offline-partitions = { metric = "OfflinePartitionsCount", statistic = "Maximum", operator = "GreaterThanThreshold", threshold = 0, text = "partitions are offline: nothing can be read or written there" }
   }
   broker_alarms = merge([

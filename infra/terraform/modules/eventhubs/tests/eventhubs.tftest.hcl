@@ -26,8 +26,8 @@ variables {
 run "standard_carries_at_least_once" {
   command = apply
   assert {
-    condition     = length(azurerm_eventhub.this) == 9 && azurerm_eventhub.this["payments.dlq"].partition_count == 8
-    error_message = "Three hubs for each source, with its partitions, and no probe."
+    condition     = length(azurerm_eventhub.this) == 10 && azurerm_eventhub.this["payments.dlq"].partition_count == 8
+    error_message = "Three hubs for each source, with its partitions, one for states, and no probe."
   }
   assert {
     condition     = !azurerm_eventhub_namespace.this[0].local_authentication_enabled && !azurerm_eventhub_namespace.this[0].public_network_access_enabled && azurerm_eventhub_namespace.this[0].minimum_tls_version == "1.2"
@@ -46,16 +46,15 @@ run "standard_carries_at_least_once" {
 run "premium_carries_exactly_once" {
   command = apply
   variables {
-    sku               = "Premium"
-    delivery_mode     = "exactly_once"
-    group_state_topic = "tidegate.groups"
+    sku           = "Premium"
+    delivery_mode = "exactly_once"
     private_endpoint = {
       subnet_id            = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.Network/virtualNetworks/v/subnets/s"
       private_dns_zone_ids = ["/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.Network/privateDnsZones/privatelink.servicebus.windows.net"]
     }
   }
   assert {
-    condition     = contains(keys(azurerm_eventhub.this), "tidegate.probe") && azurerm_eventhub.this["tidegate.groups"].retention_description[0].cleanup_policy == "Compact"
+    condition     = contains(keys(azurerm_eventhub.this), "tidegate.probe") && azurerm_eventhub.this["tidegate.dead-letters"].retention_description[0].cleanup_policy == "Compact"
     error_message = "The probe hub is there, and the states of groups are compacted."
   }
   assert {
@@ -90,7 +89,7 @@ run "existing_sources_stay_as_they_are" {
     make_sources = false
   }
   assert {
-    condition     = length(azurerm_eventhub.this) == 6 && length(azurerm_eventhub_namespace.this) == 0
+    condition     = length(azurerm_eventhub.this) == 7 && length(azurerm_eventhub_namespace.this) == 0
     error_message = "Only outcomes are made."
   }
   assert {
@@ -102,7 +101,7 @@ run "existing_sources_stay_as_they_are" {
 run "an_eleventh_hub_is_refused" {
   command = plan
   variables {
-    other_hubs = 2
+    other_hubs = 1
   }
   expect_failures = [azurerm_eventhub.this]
 }
@@ -114,7 +113,7 @@ run "sharing_makes_room" {
     dead_letter_topic = "tidegate.dlq"
   }
   assert {
-    condition     = length(azurerm_eventhub.this) == 7 && azurerm_eventhub.this["tidegate.dlq"].partition_count == 8
+    condition     = length(azurerm_eventhub.this) == 8 && azurerm_eventhub.this["tidegate.dlq"].partition_count == 8
     error_message = "A shared hub has the partitions of its largest source."
   }
 }

@@ -14,7 +14,7 @@ variables {
     retry       = ["orders.retry"]
     parked      = ["orders.parked"]
     probe       = "tidegate.probe"
-    group_state = "tidegate.groups"
+    group_state = "tidegate.dead-letters"
   }
   lake         = { bucket_arn = "arn:aws:s3:::tide-lake", prefix = "prod", kms_key_arn = "arn:aws:kms:eu-north-1:111122223333:key/aaaa" }
   dead_letters = { bucket_arn = "arn:aws:s3:::tide-dead", kms_key_arn = "arn:aws:kms:eu-north-1:111122223333:key/dddd" }
@@ -59,12 +59,12 @@ run "each_role_has_what_it_does_and_no_more" {
     error_message = "The sink reads validated topics only, and knows no dead letter."
   }
   assert {
-    condition     = !strcontains(aws_iam_role_policy.this["sla"].policy, "kafka-cluster") && !strcontains(aws_iam_role_policy.this["sla"].policy, "s3:PutObject") && !strcontains(aws_iam_role_policy.this["sla"].policy, "chain")
-    error_message = "SLA checks read Parquet files and nothing else."
+    condition     = !strcontains(aws_iam_role_policy.this["sla"].policy, "WriteData") && !strcontains(aws_iam_role_policy.this["sla"].policy, "AlterGroup") && !strcontains(aws_iam_role_policy.this["sla"].policy, "s3:PutObject")
+    error_message = "SLA checks read, and write nothing where they keep no history."
   }
   assert {
     condition = alltrue([
-      for topic in ["orders.retry", "orders.parked", "tidegate.groups"] : anytrue([
+      for topic in ["orders.retry", "orders.parked", "tidegate.dead-letters"] : anytrue([
         for statement in jsondecode(aws_iam_role_policy.this["operator"].policy).Statement :
         contains(statement.Action, "kafka-cluster:WriteData") && contains(statement.Action, "kafka-cluster:ReadData") && anytrue([for arn in statement.Resource : endswith(arn, "/${topic}")])
       ])
@@ -74,7 +74,7 @@ run "each_role_has_what_it_does_and_no_more" {
   assert {
     condition = sort(flatten([
       for statement in jsondecode(aws_iam_role_policy.this["operator"].policy).Statement : [for arn in statement.Resource : basename(arn)] if contains(statement.Action, "kafka-cluster:WriteData")
-    ])) == tolist(["orders.parked", "orders.retry", "tidegate.groups"])
+    ])) == tolist(["orders.parked", "orders.retry", "tidegate.dead-letters"])
     error_message = "And nothing else: neither sources nor outcomes."
   }
   assert {
@@ -110,8 +110,7 @@ run "each_role_has_what_it_does_and_no_more" {
 run "checks_that_look_at_topics" {
   command = plan
   variables {
-    sla_topics         = true
-    sla_history_prefix = "sla"
+    sla_history = true
   }
   assert {
     condition = alltrue([
@@ -129,7 +128,7 @@ run "checks_that_look_at_topics" {
   assert {
     condition = flatten([
       for statement in jsondecode(aws_iam_role_policy.this["sla"].policy).Statement : statement.Resource if contains(statement.Action, "s3:PutObject")
-    ]) == ["arn:aws:s3:::tide-lake/prod/sla/*"]
+    ]) == ["arn:aws:s3:::tide-lake/prod/sla/history/*"]
     error_message = "They write their history and nothing else."
   }
 }
@@ -137,7 +136,7 @@ run "checks_that_look_at_topics" {
 run "without_replays_nothing_is_sent_back" {
   command = plan
   variables {
-    topics = { sources = ["orders"], validated = ["orders.validated"], dead_letter = ["orders.dlq"], group_state = "tidegate.groups" }
+    topics = { sources = ["orders"], validated = ["orders.validated"], dead_letter = ["orders.dlq"], group_state = "tidegate.dead-letters" }
   }
   assert {
     condition     = !strcontains(aws_iam_role_policy.this["operator"].policy, "TransactionalId") && !strcontains(aws_iam_role_policy.this["operator"].policy, "AlterGroup")
@@ -266,4 +265,46 @@ run "more_topics_than_a_role_holds" {
     }
   }
   expect_failures = [aws_iam_role_policy.this]
+}
+
+run "checks_that_look_at_the_lake_alone" {
+  command = plan
+  variables {
+    sla_topics = false
+  }
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.this["sla"].policy, "kafka-cluster") && !strcontains(aws_iam_role_policy.this["sla"].policy, "chain")
+    error_message = "They read Parquet files and nothing else."
+  }
+}
+
+run "people_take_the_roles_whose_commands_they_run" {
+  command = plan
+  variables {
+    principals = { operator = ["arn:aws:iam::111122223333:role/on-call"] }
+  }
+  assert {
+    condition     = jsondecode(aws_iam_role.this["operator"].assume_role_policy).Statement[1].Principal.AWS == ["arn:aws:iam::111122223333:role/on-call"] && jsondecode(aws_iam_role.this["operator"].assume_role_policy).Statement[1].Action == ["sts:AssumeRole"]
+    error_message = "On-call takes the role operator."
+  }
+  assert {
+    condition     = alltrue([for role in keys(var.roles) : length(jsondecode(aws_iam_role.this[role].assume_role_policy).Statement) == (role == "operator" ? 2 : 1)])
+    error_message = "And no other one."
+  }
+}
+
+run "nobody_takes_over_the_validator" {
+  command = plan
+  variables {
+    principals = { validator = ["arn:aws:iam::111122223333:role/me"] }
+  }
+  expect_failures = [var.principals]
+}
+
+run "a_whole_account_is_no_person" {
+  command = plan
+  variables {
+    principals = { operator = ["arn:aws:iam::111122223333:root"] }
+  }
+  expect_failures = [var.principals]
 }

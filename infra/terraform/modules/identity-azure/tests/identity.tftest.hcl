@@ -38,7 +38,7 @@ run "each_role_has_what_it_does_and_no_more" {
     dead_letter_reader_principal_ids = { on-call = "44444444-4444-4444-4444-444444444444" }
   }
   assert {
-    condition     = join(" ", keys(azurerm_role_assignment.hubs)) == "audit-reads-orders audit-reads-orders.dlq audit-reads-orders.validated operator-reads-orders.dlq operator-reads-orders.validated sink-reads-orders.validated validator-reads-orders validator-reads-orders.dlq validator-reads-orders.validated validator-reads-tidegate.probe validator-writes-orders.dlq validator-writes-orders.validated validator-writes-tidegate.probe"
+    condition     = join(" ", keys(azurerm_role_assignment.hubs)) == "audit-reads-orders audit-reads-orders.dlq audit-reads-orders.validated operator-reads-orders.dlq operator-reads-orders.validated resume-reads-orders resume-reads-orders.validated sink-reads-orders.validated sla-reads-orders sla-reads-orders.dlq sla-reads-orders.validated validator-reads-orders validator-reads-orders.dlq validator-reads-orders.validated validator-reads-tidegate.probe validator-writes-orders.dlq validator-writes-orders.validated validator-writes-tidegate.probe"
     error_message = "Rights on hubs, one by one: the validator must not write its source, the sink knows no dead letter."
   }
   assert {
@@ -46,7 +46,7 @@ run "each_role_has_what_it_does_and_no_more" {
     error_message = "Rights are given on hubs, never on the namespace."
   }
   assert {
-    condition     = join(" ", keys(azurerm_role_assignment.containers)) == "audit-reads operator-exports sink-appends sla-reads"
+    condition     = join(" ", keys(azurerm_role_assignment.containers)) == "audit-reads operator-exports resume-appends sink-appends sla-reads"
     error_message = "The validator opens no container."
   }
   assert {
@@ -77,24 +77,24 @@ run "replays_send_back_and_put_aside" {
       dead_letter = ["orders.dlq"]
       retry       = ["orders.retry"]
       parked      = ["orders.parked"]
-      group_state = "tidegate.groups"
+      group_state = "tidegate.dead-letters"
     }
     hub_ids = {
-      "orders"           = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/k/eventhubs/orders"
-      "orders.validated" = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/k/eventhubs/orders.validated"
-      "orders.dlq"       = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/k/eventhubs/orders.dlq"
-      "orders.retry"     = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/k/eventhubs/orders.retry"
-      "orders.parked"    = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/k/eventhubs/orders.parked"
-      "tidegate.groups"  = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/k/eventhubs/tidegate.groups"
-      "tidegate.probe"   = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/k/eventhubs/tidegate.probe"
+      "orders"                = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/k/eventhubs/orders"
+      "orders.validated"      = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/k/eventhubs/orders.validated"
+      "orders.dlq"            = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/k/eventhubs/orders.dlq"
+      "orders.retry"          = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/k/eventhubs/orders.retry"
+      "orders.parked"         = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/k/eventhubs/orders.parked"
+      "tidegate.dead-letters" = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/k/eventhubs/tidegate.dead-letters"
+      "tidegate.probe"        = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/tide/providers/Microsoft.EventHub/namespaces/k/eventhubs/tidegate.probe"
     }
   }
   assert {
-    condition     = join(" ", [for key in keys(azurerm_role_assignment.hubs) : key if startswith(key, "operator-writes-")]) == "operator-writes-orders.parked operator-writes-orders.retry operator-writes-tidegate.groups"
+    condition     = join(" ", [for key in keys(azurerm_role_assignment.hubs) : key if startswith(key, "operator-writes-")]) == "operator-writes-orders.parked operator-writes-orders.retry operator-writes-tidegate.dead-letters"
     error_message = "A replay writes what it sends back, what it parks and its state, and neither sources nor outcomes."
   }
   assert {
-    condition     = alltrue([for hub in ["orders.retry", "orders.parked", "orders.dlq"] : contains(keys(azurerm_role_assignment.hubs), "operator-reads-${hub}")])
+    condition     = alltrue([for hub in ["orders", "orders.retry", "orders.parked", "orders.dlq"] : contains(keys(azurerm_role_assignment.hubs), "operator-reads-${hub}")])
     error_message = "It looks for what was sent before."
   }
   assert {
@@ -145,4 +145,38 @@ run "a_starred_service_account" {
     roles = { sink = { service_account = "*" } }
   }
   expect_failures = [var.roles]
+}
+
+run "people_run_commands_and_have_what_those_need" {
+  command = apply
+  variables {
+    principal_ids = {
+      operator = { on-call = "44444444-4444-4444-4444-444444444444" }
+      audit    = { on-call = "44444444-4444-4444-4444-444444444444", auditors = "55555555-5555-5555-5555-555555555555" }
+    }
+  }
+  assert {
+    condition     = join(" ", sort(keys(azurerm_role_assignment.people_containers))) == "auditors-read-lake on-call-append-dead-letters on-call-read-lake"
+    error_message = "What the roles may do in containers, and no more."
+  }
+  assert {
+    condition     = length([for key in keys(azurerm_role_assignment.people_hubs) : key if startswith(key, "on-call-") && endswith(key, "-orders.dlq")]) == 1 && !anytrue([for key in keys(azurerm_role_assignment.people_hubs) : strcontains(key, "Sender")])
+    error_message = "What two roles share is assigned once; without a retry hub nobody sends."
+  }
+}
+
+run "nobody_takes_over_the_validator" {
+  command = plan
+  variables {
+    principal_ids = { validator = { me = "44444444-4444-4444-4444-444444444444" } }
+  }
+  expect_failures = [var.principal_ids]
+}
+
+run "one_person_two_names" {
+  command = plan
+  variables {
+    principal_ids = { operator = { me = "44444444-4444-4444-4444-444444444444", myself = "44444444-4444-4444-4444-444444444444" } }
+  }
+  expect_failures = [var.principal_ids]
 }

@@ -63,6 +63,17 @@ run "a_new_cluster_keeps_what_it_acknowledged" {
   }
 }
 
+run "a_configuration_for_each_version" {
+  command = plan
+  variables {
+    kafka_version = "4.0.x.kraft"
+  }
+  assert {
+    condition     = aws_msk_configuration.this[0].name == "${var.name}-4-0-x-kraft"
+    error_message = "A newer Kafka makes another configuration before the old one goes: with the same name MSK refuses it."
+  }
+}
+
 run "doors_for_producers_without_iam" {
   command = plan
   variables {

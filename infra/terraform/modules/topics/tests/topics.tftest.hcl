@@ -6,8 +6,7 @@ run "outcomes_follow_their_source" {
       orders = { partitions = 12, dead_letter_retention_hours = 336 }
       small  = { partitions = 3 }
     }
-    retry_topic       = "{topic}.retry"
-    group_state_topic = "tidegate.groups"
+    retry_topic = "{topic}.retry"
   }
 
   assert {
@@ -27,7 +26,7 @@ run "outcomes_follow_their_source" {
     error_message = "Outcomes need room for their headers."
   }
   assert {
-    condition     = output.all["tidegate.groups"].cleanup_policy == "compact" && output.all["orders.validated"].cleanup_policy == "delete"
+    condition     = output.all["tidegate.dead-letters"].cleanup_policy == "compact" && output.all["orders.validated"].cleanup_policy == "delete"
     error_message = "Only the states of groups are compacted; the sink refuses a compacted validated topic."
   }
   assert {

@@ -26,8 +26,6 @@ module "kafka" {
   cluster_type              = "existing"
   client_security_group_ids = { pods = aws_security_group.pods.id }
   retry_topic               = "{topic}.retry"
-  group_state_topic         = "tidegate.groups"
-  summary_topic             = "tidegate.summaries"
   existing = {
     arn               = "arn:aws:kafka:eu-north-1:${local.account}:cluster/tide/0d7a3c1e-1111-2222-3333-444455556666-1"
     bootstrap_brokers = "b-1.tide.example.com:9098"

@@ -13,8 +13,7 @@ locals {
       retry       = ["customers.retry", "orders.retry"]
       parked      = ["customers.parked", "orders.parked"]
       probe       = "tidegate.probe"
-      group_state = "tidegate.groups"
-      summary     = "tidegate.summaries"
+      group_state = "tidegate.dead-letters"
     }
   }
 }
@@ -28,8 +27,8 @@ module "by_pod_identity" {
   dead_letters                  = local.common.dead_letters
   topics                        = local.common.topics
   oversize_prefix               = "oversize"
-  sla_history_prefix            = "history"
-  sla_topics                    = true
+  sla_history                   = true
+  principals                    = { for role in ["operator", "topics", "audit", "resume"] : role => ["arn:aws:iam::${local.account}:role/on-call"] }
   secret_arns                   = { registry = ["arn:aws:secretsmanager:eu-north-1:${local.account}:secret:tidegate/git-0a1b2c"] }
   secret_kms_key_arns           = ["arn:aws:kms:eu-north-1:${local.account}:key/ssss"]
   dead_letter_reader_principals = ["arn:aws:iam::${local.account}:role/on-call"]
@@ -42,6 +41,7 @@ module "by_pod_identity" {
     registry  = { service_account = "tidegate-registry" }
     operator  = { service_account = "tidegate-operator" }
     topics    = { service_account = "tidegate-topics" }
+    resume    = { service_account = "tidegate-resume" }
     lag       = { service_account = "keda-operator", namespace = "keda" }
   }
 }

@@ -43,6 +43,10 @@ run "rules_reach_the_workspace_and_severities_their_topics" {
     error_message = "A receiver for each severity."
   }
   assert {
+    condition     = aws_cloudwatch_metric_alarm.cluster["no-controller"].statistic == "Maximum" && aws_cloudwatch_metric_alarm.cluster["no-controller"].threshold == 1 && aws_cloudwatch_metric_alarm.cluster["no-controller"].comparison_operator == "LessThanThreshold"
+    error_message = "One broker of them all says 1: the average of six or more is below any fraction that three have."
+  }
+  assert {
     condition     = length(aws_cloudwatch_metric_alarm.brokers) == 6 && aws_cloudwatch_metric_alarm.brokers["under-min-isr-3"].dimensions["Broker ID"] == "3"
     error_message = "Every broker is watched."
   }
