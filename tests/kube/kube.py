@@ -26,6 +26,7 @@ from core.report import say
 
 
 def manifests(cache, _options):
+    import by_hand
     import mutations
     import overlays
     import pages
@@ -41,6 +42,7 @@ def manifests(cache, _options):
     for build in builds:
         wrong += [f"{build.name}: {text}" for text in schemas.complaints(build, crds) + keda.complaints(build) + policy.complaints(build)]
         say("kube", f"{build.name}: {len(build.objects)} objects, {len(build.pods())} pods")
+    wrong += by_hand.complaints(builds, crds)
     if not wrong:
         wrong = mutations.complaints(builds, crds, keda)
         say("kube", f"{len(policy.RULES)} rules, broken in {len(mutations.POLICY)} ways, schemas in {len(mutations.SCHEMA) + len(mutations.SCALER)}")

@@ -44,6 +44,34 @@ def the_roles_are_there(build):
             yield f"no pod of the role {role}"
 
 
+#: Roles whose commands people run.
+BY_HAND = ("operator", "topics", "audit", "resume")
+
+
+@rule
+def people_have_what_they_run(build):
+    """A template for each role, with the pod of the SLA check, that never starts by itself; and nothing that runs under such an account."""
+    wanted = [role for role in BY_HAND if role != "topics" or build.name.split("-")[0].split("+")[0] != "azure"]
+    pods = {component(pod): pod for pod in ours(build) if component(pod) in BY_HAND}
+    if sorted(pods) != sorted(wanted):
+        yield f"people may run {sorted(pods)}, not {sorted(wanted)}"
+    for role, pod in pods.items():
+        spec = pod.owner["spec"]
+        if pod.owner["kind"] != "CronJob" or spec.get("suspend") is not True:
+            yield f"{pod.name}: starts by itself"
+        inner = spec.get("jobTemplate", {}).get("spec", {})
+        if inner.get("backoffLimit") != 0 or inner.get("podFailurePolicy"):
+            yield f"{pod.name}: a command that ended is run again"
+        words = tidegate(pod)["args"]
+        if words[0] != {"operator": "dlq"}.get(role, role) or any(word in ("--execute", "mark", "apply") for word in words):
+            yield f"{pod.name}: runs {words} where nobody says what to run"
+        for sla in (pod for pod in ours(build) if component(pod) == "sla" and pod.owner["kind"] == "CronJob"):
+            theirs = {v["name"] for v in tidegate(sla)["env"]}, {v["name"] for v in sla.spec["volumes"]}
+            own = {v["name"] for v in tidegate(pod)["env"]}, {v["name"] for v in pod.spec["volumes"]}
+            if own != theirs:
+                yield f"{pod.name}: has not what the SLA check has of brokers, lake and contracts"
+
+
 @rule
 def one_thing_checks_promises(build):
     checks = [pod for pod in ours(build) if component(pod) == "sla"]
@@ -144,8 +172,11 @@ def each_role_has_its_own_identity(build):
     identities = [str(a["metadata"]["annotations"]) for a in build.of_kind("ServiceAccount") if a["metadata"].get("annotations")]
     if len(set(identities)) != len(identities):
         yield "two ServiceAccounts share an identity of the cloud"
-    if build.name.split("-")[0] in ("azure", "aws+irsa") and len(identities) < 3:
-        yield "roles have no identity of the cloud"
+    for account in build.of_kind("ServiceAccount"):
+        # The registry asks no cloud.
+        named = account["metadata"].get("annotations") or account["metadata"]["name"] == "tidegate-registry"
+        if (build.name.startswith("azure") or build.name == "aws+irsa") and not named:
+            yield f"ServiceAccount/{account['metadata']['name']} has no identity of the cloud"
     if any("from-site-env" in text for text in identities):
         yield "an identity was not filled in from site.env"
 
@@ -350,9 +381,7 @@ def every_pod_has_its_network(build):
     if len(denies) != 1:
         yield "there is no policy that denies everything to every pod"
     for pod in build.pods():
-        # The local lake is a volume, the contracts are a ConfigMap: the SLA check there talks to nobody.
-        speaks_with_nobody = build.name == "local" and component(pod) == "sla"
-        if not speaks_with_nobody and not any(p["spec"]["podSelector"] for p in network.policies(build, pod)):
+        if not any(p["spec"]["podSelector"] for p in network.policies(build, pod)):
             yield f"{pod.name}: no policy speaks of it"
         if not network.allows(build, pod, "Egress", DNS, 53, "UDP"):
             yield f"{pod.name}: cannot ask for names"
@@ -376,18 +405,25 @@ def roles_reach_what_they_need_and_no_more(build):
     remote = not str(site.get("lake_url", "")).startswith("/")
     for pod in ours(build):
         role = component(pod)
-        # A check that keeps running looks at topics, too; a Job looks at the lake alone.
-        serves = role == "sla" and pod.owner["kind"] == "Deployment"
-        asks = role in ("validator", "sink") or serves
+        asks = role in ("validator", "sink", "sla", *BY_HAND)
         if network.allows(build, pod, "Egress", broker, port) != asks:
             yield f"{pod.name}: brokers on port {port}: {'closed' if asks else 'open'}"
-        if remote and role in ("sink", "sla") and not network.allows(build, pod, "Egress", Peer("52.95.171.10"), 443):
+        if remote and not network.allows(build, pod, "Egress", Peer("52.95.171.10"), 443):
             yield f"{pod.name}: cannot reach the store"
+        # Whoever takes contracts from the registry leaves the component contracts-git out, and needs tokens and registries of schemas still.
+        without = Build(build.name, [o for o in build.objects if o["kind"] != "NetworkPolicy" or o["metadata"]["name"] != "contracts-git"])
+        if asks and remote and not network.allows(without, pod, "Egress", Peer("52.95.171.10"), 443):
+            yield f"{pod.name}: gets no token where contracts come from the registry"
+        if role in BY_HAND:
+            registry = Pod({"kind": "Deployment", "metadata": {"name": "x"}}, {"labels": {"app.kubernetes.io/component": "registry"}}, {"containers": []})
+            if not network.allows(build, pod, "Egress", Peer.pod(HOME, registry.labels), 8080) or not network.allows(
+                    build, registry, "Ingress", Peer.pod(HOME, pod.labels), 8080):
+                yield f"{pod.name}: cannot ask the registry for contracts"
         for other in (22, 25, 5432, 6443):
             if network.allows(build, pod, "Egress", Peer("10.20.30.40"), other):
                 yield f"{pod.name}: may connect to port {other}"
         prometheus = Peer.pod({"kubernetes.io/metadata.name": "monitoring"}, {})
-        monitored = bool(build.of_kind("PodMonitor")) and (role != "sla" or serves)
+        monitored = bool(build.of_kind("PodMonitor")) and pod.owner["kind"] == "Deployment"
         if network.allows(build, pod, "Ingress", prometheus, 9464) != monitored:
             yield f"{pod.name}: Prometheus {'cannot ask' if monitored else 'may ask and nobody needs it'}"
 
