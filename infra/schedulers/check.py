@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Parses the examples and holds what they run against the command line. Usage: check.py [TIDEGATE], the executable for its own flags.
 
-Airflow and Dagster are Python: parsed, and the constants that matter found in the tree. Argo: YAML, with the fields of its CronWorkflow. Step
-Functions: JSON, with the structure of the states language. Prints what is wrong and exits 1.
+Airflow and Dagster are Python: parsed, and the constants that matter found in the tree. Argo: YAML, with the fields of its CronWorkflow. Argo and
+Airflow start the CronJob of infra/k8s, which must be there, with the rights of access.yaml. Step Functions: JSON, with the structure of the states language. Prints what is wrong and exits 1.
 """
 import ast
 import json
@@ -16,8 +16,8 @@ WANTED = ["sla", "run", "--once"]
 # Fields of CronWorkflowSpec and of a container template that the example may use (Argo's API, v1alpha1).
 CRON_FIELDS = {"schedules", "timezone", "concurrencyPolicy", "startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit",
                "workflowSpec", "suspend"}
-SPEC_FIELDS = {"entrypoint", "serviceAccountName", "activeDeadlineSeconds", "templates", "volumes"}
-TEMPLATE_FIELDS = {"name", "retryStrategy", "container"}
+SPEC_FIELDS = {"entrypoint", "serviceAccountName", "activeDeadlineSeconds", "templates", "securityContext"}
+TEMPLATE_FIELDS = {"name", "steps", "container", "resource"}
 STATES = {"Task": {"Resource"}, "Choice": {"Choices", "Default"}, "Fail": {"Error"}, "Pass": {"Next"}, "Succeed": set(), "Wait": set()}
 
 
@@ -49,8 +49,27 @@ def python(path: pathlib.Path, name: str, imports: set[str]) -> list[str]:
     return command(found[0])
 
 
+def deployed(namespace: str, name: str) -> list[str]:
+    """The CronJob of infra/k8s that an example starts, and what that runs."""
+    import yaml
+    job = yaml.safe_load((HERE.parent / "k8s/base/sla.yaml").read_text())
+    must((namespace, name) == ("tidegate", job["metadata"]["name"]), f"starts {namespace}/{name}, which infra/k8s does not deploy")
+    access = list(yaml.safe_load_all((HERE / "access.yaml").read_text()))
+    may = {(resource, verb) for rule in access[0]["rules"] for resource in rule["resources"] for verb in rule["verbs"]}
+    must({("cronjobs", "get"), ("jobs", "create"), ("jobs", "get"), ("pods", "list")} <= may, "needs more than access.yaml gives")
+    must(access[0]["metadata"]["namespace"] == access[1]["metadata"]["namespace"] == namespace, "access.yaml is for another namespace")
+    return command(job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["args"])
+
+
 def airflow() -> list[str]:
-    return python(HERE / "airflow/tidegate_sla.py", "airflow", {"airflow"})
+    tree = ast.parse((HERE / "airflow/tidegate_sla.py").read_text())
+    named = {target.id: value.value for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple)
+             for target, value in zip(node.targets[0].elts, node.value.elts)}
+    strings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    must("*/15 * * * *" in strings, "has no schedule")
+    raised = {node.exc.func.id for node in ast.walk(tree) if isinstance(node, ast.Raise)}
+    must(raised == {"AirflowException", "AirflowFailException"}, f"fails by {raised}: only one of them is tried again")
+    return deployed(named["NAMESPACE"], named["CRON_JOB"])
 
 
 def dagster() -> list[str]:
@@ -69,11 +88,18 @@ def argo() -> list[str]:
     must(set(workflow) <= SPEC_FIELDS, f"has unknown fields {set(workflow) - SPEC_FIELDS}")
     templates = {template["name"]: template for template in workflow["templates"]}
     must(workflow["entrypoint"] in templates, "enters a template that is not there")
-    template = templates[workflow["entrypoint"]]
-    must(set(template) <= TEMPLATE_FIELDS, f"has unknown fields {set(template) - TEMPLATE_FIELDS}")
-    mounted = {mount["name"] for mount in template["container"]["volumeMounts"]}
-    must(mounted <= {volume["name"] for volume in workflow["volumes"]}, "mounts a volume that is not there")
-    return command(template["container"]["args"])
+    must(workflow["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault" and workflow["securityContext"]["runAsNonRoot"], "is not confined")
+    for template in templates.values():
+        must(set(template) <= TEMPLATE_FIELDS, f"has unknown fields {set(template) - TEMPLATE_FIELDS}")
+    steps = [step["template"] for group in templates[workflow["entrypoint"]]["steps"] for step in group]
+    must(steps == ["start", "wait"] and set(steps) < set(templates), f"does {steps}")
+    container, waited = templates["start"]["container"], yaml.safe_load(templates["wait"]["resource"]["manifest"])
+    must(container["securityContext"]["capabilities"] == {"drop": ["ALL"]}, "keeps capabilities")
+    must("tidegate-sla" not in container["image"] and ":" in container["image"], "has an image without a version")
+    args = container["args"]
+    must(args[1:3] == ["create", "job"] and args[-1] == waited["metadata"]["name"], "waits for another Job than it starts")
+    must(waited["metadata"]["namespace"] == args[0].split("=")[1] != document["metadata"]["namespace"], "runs its own pods beside the roles")
+    return deployed(waited["metadata"]["namespace"], args[3].split("/")[1])
 
 
 def step_functions() -> list[str]:
