@@ -3,20 +3,26 @@
 use tidegate_contract::Snapshot;
 
 use crate::alert::{Alert, Group, Severity};
-use crate::promql::{counted, shortest};
+use crate::promql::{counted, shortest, spoken};
 use crate::{Options, contract};
 
 /// The oldest record outside of the lake may be this old where no contract promises freshness: slots close after five minutes.
 const BACKLOG_SECONDS: f64 = 1800.0;
-/// Half a promise is no limit below this.
+/// Half a promise is no limit below this, nor above what holds without one.
 const BACKLOG_SECONDS_MIN: f64 = 600.0;
+/// So many slots may close late before that is told.
+const BACKLOG_SLOTS: f64 = 2.0;
+/// A call or two fail now and then, and are repeated.
+const FAILED_MIN: u32 = 3;
 
 pub(crate) fn group(snapshot: Option<&Snapshot>, options: &Options) -> Group {
     let times = options.times;
     let (ten, quarter) = (times.text(600), times.text(900));
-    // Half of the shortest freshness that is promised.
+    // Half of the shortest freshness that is promised. What lies in validated topics is deleted some day, whatever is promised.
     let freshness = snapshot.and_then(contract::shortest_freshness);
-    let backlog = times.seconds(freshness.map_or(BACKLOG_SECONDS, |seconds| (seconds / 2.0).max(BACKLOG_SECONDS_MIN)));
+    let slots = BACKLOG_SLOTS * options.slot_seconds as f64;
+    let (least, most) = (BACKLOG_SECONDS_MIN.max(slots), BACKLOG_SECONDS.max(slots));
+    let backlog = times.seconds(freshness.map_or(most, |seconds| (seconds / 2.0).clamp(least, most)));
     let failing = counted("tidegate_world_errors_total{port!=\"kafka\"}", &ten);
     let kafka = counted("tidegate_world_errors_total{port=\"kafka\"}", &ten);
     let alert = |name, severity, expr: String, hold, summary: &str| {
@@ -27,16 +33,27 @@ pub(crate) fn group(snapshot: Option<&Snapshot>, options: &Options) -> Group {
         alert(
             "TidegateValidatorDown",
             Severity::Page,
-            "absent(tidegate_buffer_budget_bytes{role=\"validator\"})".to_owned(),
+            "absent(tidegate_ready{role=\"validator\"})".to_owned(),
             300,
             "No validator has answered for 5 minutes. Nothing is judged; source topics keep what comes.",
         ),
         alert(
             "TidegateSinkDown",
             Severity::Page,
-            "absent(tidegate_buffer_budget_bytes{role=\"sink\"})".to_owned(),
+            "absent(tidegate_ready{role=\"sink\"})".to_owned(),
             300,
             "No sink has answered for 5 minutes. Nothing lands; validated topics keep what comes until their retention ends.",
+        ),
+        // Over a window, so that a process that begins again and again does not begin the wait again.
+        alert(
+            "TidegateNotReady",
+            Severity::Page,
+            format!(
+                "max by (namespace, role) (max_over_time(tidegate_ready{{role=~\"validator|sink\"}}[{}])) == 0",
+                times.text(300)
+            ),
+            300,
+            "No {{ $labels.role }} has been ready for 10 minutes. It answers and does not work; /readyz says what is in its way.",
         ),
         alert(
             "TidegatePartitionHalted",
@@ -64,17 +81,17 @@ pub(crate) fn group(snapshot: Option<&Snapshot>, options: &Options) -> Group {
         alert(
             "TidegateWorldFailing",
             Severity::Ticket,
-            format!("sum by (port) ({failing}) > 0"),
+            format!("max by (port) (sum by (port, pod, instance) ({failing})) >= {FAILED_MIN}"),
             600,
-            "{{ $labels.port }} has failed {{ $value | humanize }} calls in 10 minutes. Nothing is lost; what needs it waits.",
+            "{{ $labels.port }} has failed {{ $value | humanize }} calls of one process in 10 minutes. Nothing is lost; what needs it waits.",
         ),
-        // A single fault heals by itself; brokers that are away are told of again and again.
+        // A fault heals by itself, and a broker that restarts is one for each process; brokers that are away are told of again and again.
         alert(
             "TidegateKafkaFailing",
             Severity::Page,
-            format!("sum({kafka}) >= 5"),
+            format!("max(sum by (pod, instance) ({kafka})) >= 5"),
             300,
-            "Kafka has failed {{ $value | humanize }} calls in 10 minutes. Nothing is lost; nothing moves.",
+            "Kafka has failed {{ $value | humanize }} calls of one process in 10 minutes. Nothing is lost; nothing moves.",
         ),
         alert(
             "TidegateContractsRefused",
@@ -93,7 +110,7 @@ pub(crate) fn group(snapshot: Option<&Snapshot>, options: &Options) -> Group {
         alert(
             "TidegateContractsDiffer",
             Severity::Ticket,
-            "count(count by (commit) (tidegate_snapshot_info)) > 1".to_owned(),
+            "count by (namespace) (count by (namespace, commit) (tidegate_snapshot_info)) > 1".to_owned(),
             900,
             "Roles work by {{ $value }} different commits of the contracts.",
         ),
@@ -102,7 +119,10 @@ pub(crate) fn group(snapshot: Option<&Snapshot>, options: &Options) -> Group {
             Severity::Page,
             format!("max(tidegate_lake_oldest_open_seconds) > {}", shortest(backlog)),
             300,
-            "The oldest record outside of the lake has been waiting for {{ $value | humanizeDuration }}; slots close after 5 minutes.",
+            &format!(
+                "The oldest record outside of the lake has been waiting for {{{{ $value | humanizeDuration }}}}; slots close after {}.",
+                spoken(options.slot_seconds as f64)
+            ),
         ),
     ];
     Group::new(options, "tidegate".to_owned(), alerts)

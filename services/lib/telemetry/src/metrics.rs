@@ -7,6 +7,7 @@
 pub mod landing;
 mod meter;
 pub mod promising;
+mod readiness;
 pub mod reference;
 pub mod scheduling;
 pub mod validating;
@@ -26,6 +27,7 @@ pub use validating::{BatchOutcome, DeliveryMode, TransactionOutcome};
 use landing::Landing;
 use meter::Meter;
 use promising::Promising;
+use readiness::Readiness;
 use scheduling::Scheduling;
 use validating::Validating;
 
@@ -42,6 +44,7 @@ pub struct Metrics {
     landing: Landing,
     promising: Promising,
     scheduling: Scheduling,
+    readiness: Readiness,
 }
 
 /// An outside party that fails.
@@ -128,6 +131,7 @@ impl Metrics {
         let landing = Landing::new(&mut meter);
         let promising = Promising::new(&mut meter);
         let scheduling = Scheduling::new(&mut meter);
+        let readiness = Readiness::new(&mut meter);
         let (registry, definitions) = meter.finish();
         Metrics {
             registry,
@@ -137,6 +141,7 @@ impl Metrics {
             landing,
             promising,
             scheduling,
+            readiness,
         }
     }
 
@@ -146,6 +151,7 @@ impl Metrics {
         if confirmed != i64::MIN {
             self.shared.snapshot_age.set((now - confirmed).max(0) as f64 / 1e6);
         }
+        self.readiness.look();
         let mut text = Vec::new();
         TextEncoder::new()
             .encode(&self.registry.gather(), &mut text)

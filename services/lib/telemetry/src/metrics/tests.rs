@@ -67,6 +67,7 @@ fn everything() -> Metrics {
     metrics.run_ended("orders", RunOutcome::Breached, 1.5, 5_000_000);
     metrics.runs_missed("orders", MissedCause::Away, 2);
     metrics.run_planned("orders", 6_000_000, 900.0);
+    metrics.readiness("sink", &crate::Health::starting());
     metrics
 }
 
