@@ -256,12 +256,12 @@ fn config(roles: &[SocketAddr], alertmanager: SocketAddr) -> String {
 
 // === what is asked ===
 
-fn free() -> SocketAddr {
+pub(crate) fn free() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }
 
 /// The body of an answer with status 200.
-fn ask(address: SocketAddr, target: &str) -> Option<String> {
+pub(crate) fn ask(address: SocketAddr, target: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
     write!(stream, "GET {target} HTTP/1.0\r\nHost: x\r\n\r\n").ok()?;

@@ -37,7 +37,7 @@ pub trait Metrics {
     /// Partitions that wait for a snapshot with the version that their next record names.
     fn waiting_for_snapshot(&self, partitions: usize);
     /// How each partition that is owned stands, told after each poll; one that is missing was given up. Does nothing unless it is implemented.
-    fn standing<'a>(&self, _partitions: &mut dyn Iterator<Item = (&'a TopicPartition, Progress)>) {}
+    fn standing(&self, _partitions: &mut dyn Iterator<Item = (&TopicPartition, Progress)>) {}
     /// Whether everything that is owned makes progress.
     fn ready(&self, ready: bool);
 }

@@ -585,7 +585,7 @@ impl Metrics for Stood {
     fn open_bytes(&self, _: usize) {}
     fn halted(&self, _: usize) {}
     fn waiting_for_snapshot(&self, _: usize) {}
-    fn standing<'a>(&self, partitions: &mut dyn Iterator<Item = (&'a TopicPartition, Progress)>) {
+    fn standing(&self, partitions: &mut dyn Iterator<Item = (&TopicPartition, Progress)>) {
         *self.0.lock().unwrap() = partitions.map(|(at, progress)| (at.partition, progress)).collect();
     }
     fn ready(&self, _: bool) {}

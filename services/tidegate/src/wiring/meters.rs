@@ -199,7 +199,7 @@ impl tidegate_sink::Metrics for SinkMeter {
         }
     }
 
-    fn standing<'a>(&self, partitions: &mut dyn Iterator<Item = (&'a TopicPartition, Progress)>) {
+    fn standing(&self, partitions: &mut dyn Iterator<Item = (&TopicPartition, Progress)>) {
         let mut held = self.held.lock().expect("no panic happens while it is held");
         let mut seen = BTreeSet::new();
         for (at, progress) in partitions {
