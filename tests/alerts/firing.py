@@ -143,7 +143,12 @@ CASES = (
      {"summary": "No sink has been ready for 10 minutes. It answers and does not work; /readyz says what is in its way."},
      # Ready a while ago; another one is; not for long; nobody's bread.
      [({READY["sink"]: "0 0 0 1 0 0 0 0 0 0 0 0 0 0"}, 12), ({READY["sink"]: "0x20", 'tidegate_ready{role="sink",pod="2"}': "1x20"}, 15),
+      # It catches up with its memory full, or does the rest beside a partition that stands.
+      ({READY["sink"]: "0x20", SLOTS: "0+1x20"}, 15), ({READY["validator"]: "0x20", CONSUMED: "0+9x20"}, 15),
       ({READY["sink"]: "0x20"}, 4), ({'tidegate_ready{role="registry"}': "0x20"}, 15)]),
+    # What others do is nothing to it.
+    ("TidegateNotReady", {READY["validator"]: "0x20", SLOTS: "0+1x20", CONSUMED: "9x20"}, 12, {"role": "validator"},
+     {"summary": "No validator has been ready for 10 minutes. It answers and does not work; /readyz says what is in its way."}, []),
     # It begins again every three minutes, and is gone for one of them.
     ("TidegateNotReady", {READY["validator"]: "0 0 _ 0 0 _ 0 0 _ 0 0 _ 0 0 _ 0 0 _ 0 0 _ 0 0"}, 16, {"role": "validator"},
      {"summary": "No validator has been ready for 10 minutes. It answers and does not work; /readyz says what is in its way."}, []),

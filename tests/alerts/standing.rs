@@ -54,7 +54,7 @@ fn a_role_that_waits_at_its_start_is_seen() {
         let ready = format!("tidegate_ready{{role=\"{role}\"}}");
         let errors = "tidegate_world_errors_total{port=\"kafka\",remedy=\"retry\"}";
         shown(&mut process, http, &[(&ready, "0"), (errors, ">0")]);
-        assert!(process.stop_at_once().success());
+        assert!(process.stop().success());
     }
 }
 

@@ -115,6 +115,8 @@ fn a_broken_contract_reaches_its_team_in_time_and_once() {
 
     // The producer breaks the contract; it goes on like that until well after somebody was told.
     let broken = Instant::now();
+    // At once so much that no slower burn is told of before the fastest.
+    write(&mut producing, 150, &bad);
     let mut told = None;
     while told.is_none_or(|at: Duration| broken.elapsed() < at + Duration::from_secs(15)) {
         write(&mut producing, 60, &well);

@@ -4,7 +4,7 @@ use tidegate_contract::Snapshot;
 
 use crate::alert::{Alert, Group, Severity};
 use crate::promql::{counted, shortest, spoken};
-use crate::{Options, contract};
+use crate::{Options, Times, contract};
 
 /// The oldest record outside of the lake may be this old where no contract promises freshness: slots close after five minutes.
 const BACKLOG_SECONDS: f64 = 1800.0;
@@ -44,13 +44,15 @@ pub(crate) fn group(snapshot: Option<&Snapshot>, options: &Options) -> Group {
             300,
             "No sink has answered for 5 minutes. Nothing lands; validated topics keep what comes until their retention ends.",
         ),
-        // Over a window, so that a process that begins again and again does not begin the wait again.
+        // Over a window, so that a process that begins again and again does not begin the wait again. A role that has work done beside a
+        // partition that stands, or that catches up with its memory full, is not ready, and works: the partition has alerts of its own.
         alert(
             "TidegateNotReady",
             Severity::Page,
             format!(
-                "max by (namespace, role) (max_over_time(tidegate_ready{{role=~\"validator|sink\"}}[{}])) == 0",
-                times.text(300)
+                "{}\n  or {}",
+                not_ready(times, "validator", "tidegate_records_consumed_total"),
+                not_ready(times, "sink", "tidegate_lake_slots_total")
             ),
             300,
             "No {{ $labels.role }} has been ready for 10 minutes. It answers and does not work; /readyz says what is in its way.",
@@ -126,6 +128,15 @@ pub(crate) fn group(snapshot: Option<&Snapshot>, options: &Options) -> Group {
         ),
     ];
     Group::new(options, "tidegate".to_owned(), alerts)
+}
+
+/// Nobody in this role is ready, and the counter of what is done by it stands still.
+fn not_ready(times: Times, role: &str, done: &str) -> String {
+    format!(
+        "max by (namespace, role) (max_over_time(tidegate_ready{{role=\"{role}\"}}[{}])) == 0\n  unless on (namespace) sum by (namespace) (increase({done}[{}])) > 0",
+        times.text(300),
+        times.text(600)
+    )
 }
 
 /// With the link to the dashboard of those who run Tidegate.
