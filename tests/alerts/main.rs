@@ -5,6 +5,7 @@
 mod drills;
 mod metrics;
 mod pages;
+mod standing;
 mod told;
 
 use std::process::Command;

@@ -63,8 +63,8 @@ def unknown(expr: str, legend: str, declared: dict) -> list[str]:
         named |= set(re.findall(r'(\w+)\s*(?:=~|!~|!=|=)\s*"', braces))
     for grouped in re.findall(r"\b(?:by|on|without)\s*\(([^()]*)\)", expr):
         named |= {label.strip() for label in grouped.split(",") if label.strip()}
-    # `le` is the histograms'; the other two come from the scrape.
-    return found + [f"no label {label} in {expr}" for label in sorted(named - labels - {"le", "pod", "instance"})]
+    # `le` is the histograms'; the others come from the scrape.
+    return found + [f"no label {label} in {expr}" for label in sorted(named - labels - {"le", "pod", "instance", "namespace"})]
 
 
 def _metrics(expr: str) -> list[str]:

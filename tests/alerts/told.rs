@@ -120,6 +120,8 @@ fn a_broken_contract_reaches_its_team_in_time_and_once() {
 
     // The producer breaks the contract; it goes on like that until well after somebody was told.
     let broken = Instant::now();
+    // At once so much that no slower burn is told of before the fastest.
+    write(&mut producing, 150, &bad);
     let mut told = None;
     while told.is_none_or(|at: Duration| broken.elapsed() < at + Duration::from_secs(15)) {
         write(&mut producing, 60, &well);
@@ -261,12 +263,12 @@ fn config(roles: &[SocketAddr], alertmanager: SocketAddr) -> String {
 
 // === what is asked ===
 
-fn free() -> SocketAddr {
+pub(crate) fn free() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }
 
 /// The body of an answer with status 200.
-fn ask(address: SocketAddr, target: &str) -> Option<String> {
+pub(crate) fn ask(address: SocketAddr, target: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
     write!(stream, "GET {target} HTTP/1.0\r\nHost: x\r\n\r\n").ok()?;

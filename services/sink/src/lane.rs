@@ -7,6 +7,7 @@ use tidegate_flow::{NextOffset, TopicPartition};
 use crate::batch::{Closed, Gather};
 use crate::chain::{ChainName, ChainState, Sources};
 use crate::document::Claim;
+use crate::metrics::Progress;
 use crate::slot::Close;
 
 #[derive(Debug)]
@@ -67,6 +68,18 @@ pub(crate) enum Hold {
     Version { commit: Arc<str> },
     /// Only a restart after somebody looked.
     Halted,
+}
+
+// === impl Hold ===
+
+impl Hold {
+    pub(crate) const fn progress(&self) -> Progress {
+        match self {
+            Hold::None | Hold::Memory => Progress::Going,
+            Hold::Retry { operator: false, .. } | Hold::Version { .. } => Progress::Waiting,
+            Hold::Retry { operator: true, .. } | Hold::Halted => Progress::Halted,
+        }
+    }
 }
 
 // === impl Lane ===

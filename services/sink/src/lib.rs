@@ -24,7 +24,7 @@ pub use batch::SkipPolicy;
 pub use chain::{ChainName, ChainState, read_chain};
 pub use contracts::{Schemas, SnapshotRulings};
 pub use document::{Claim, Manifest};
-pub use metrics::Metrics;
+pub use metrics::{Metrics, Progress};
 pub use rulings::{Bound, Rulings};
 pub use run::{Parts, Settings, check_topics, run};
 pub use slot::{Close, Limits};

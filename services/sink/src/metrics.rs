@@ -7,6 +7,17 @@ use tidegate_flow::TopicPartition;
 use crate::batch::SkipPolicy;
 use crate::slot::Close;
 
+/// How a partition stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Progress {
+    /// It goes on, or waits for memory that others hold.
+    Going,
+    /// It waits for the outside world or for a newer snapshot, and goes on by itself.
+    Waiting,
+    /// It waits for somebody.
+    Halted,
+}
+
 /// Receives the sink's numbers. Called from the sink's thread; must not block.
 pub trait Metrics {
     /// A slot is in the lake.
@@ -25,6 +36,8 @@ pub trait Metrics {
     fn halted(&self, partitions: usize);
     /// Partitions that wait for a snapshot with the version that their next record names.
     fn waiting_for_snapshot(&self, partitions: usize);
+    /// How each partition that is owned stands, told after each poll; one that is missing was given up. Does nothing unless it is implemented.
+    fn standing(&self, _partitions: &mut dyn Iterator<Item = (&TopicPartition, Progress)>) {}
     /// Whether everything that is owned makes progress.
     fn ready(&self, ready: bool);
 }

@@ -300,6 +300,7 @@ impl Worker<'_, '_> {
         let holding = |test: fn(&Hold) -> bool| self.lanes.values().filter(|lane| test(&lane.hold)).count();
         metrics.halted(holding(|hold| matches!(hold, Hold::Halted | Hold::Retry { operator: true, .. })));
         metrics.waiting_for_snapshot(holding(|hold| matches!(hold, Hold::Version { .. })));
+        metrics.standing(&mut self.lanes.values().map(|lane| (&lane.at, lane.hold.progress())));
         metrics.ready(holding(|hold| *hold != Hold::None) == 0);
     }
 }

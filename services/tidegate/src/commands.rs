@@ -17,6 +17,7 @@ pub(crate) mod infer;
 pub(crate) mod init;
 mod judges;
 pub(crate) mod lint;
+mod patience;
 pub(crate) mod preview;
 pub(crate) mod registry;
 pub(crate) mod replay;
@@ -35,10 +36,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tidegate_flow::ports::{Clock as _, Cluster};
+use tidegate_flow::ports::Cluster;
 use tidegate_flow::{Remedy, WorldError};
 use tidegate_schemas::{Auth, Directory, Registry};
+use tidegate_telemetry::metrics::Port;
 use tidegate_telemetry::{Health, Metrics, Server};
+
+pub(crate) use patience::Patience;
 
 use crate::config::Config;
 use crate::exit::Exit;
@@ -47,8 +51,9 @@ use crate::wiring::clock::{SystemClock, now_micros};
 use crate::wiring::contracts::LiveContracts;
 use crate::wiring::schemas::SchemaSource;
 
-/// Runs a role: proven config, contracts that load, then the role itself until it is asked to stop.
+/// Runs a role: proven config, contracts that load, then the role itself until it is asked to stop. `name` is the role's in metrics.
 pub(crate) fn run_role(
+    name: &'static str,
     config: anyhow::Result<Config>,
     role: impl FnOnce(&Config, LiveContracts, &Arc<AtomicBool>) -> Result<(), WorldError>,
 ) -> Exit {
@@ -60,7 +65,7 @@ pub(crate) fn run_role(
         }
     };
     let stop = stop_flag();
-    let contracts = match contracts(&config, &stop) {
+    let contracts = match contracts(name, &config, &stop) {
         Ok(contracts) => contracts,
         Err(error) if error.remedy == Remedy::Retry => {
             tracing::info!(%error, "stopped while waiting");
@@ -89,16 +94,15 @@ pub(crate) fn run_role(
 const FIRST_LOOK_WITHIN: Duration = Duration::from_millis(500);
 
 /// The contracts. While their source is silent or away the process lives, is not ready and says why, and tries again.
-fn contracts(config: &Config, stop: &Arc<AtomicBool>) -> Result<LiveContracts, WorldError> {
+fn contracts(name: &'static str, config: &Config, stop: &Arc<AtomicBool>) -> Result<LiveContracts, WorldError> {
     let mut reach = config.following.reach.clone();
     reach.git.stop = stop.clone();
     let open = || LiveContracts::open_with(&config.contracts, &reach, config.following.poll_every);
     let (clock, health) = (SystemClock { stop: stop.clone() }, Health::starting());
+    let metrics = Metrics::new(crate::build::VERSION, crate::build::COMMIT);
+    metrics.readiness(name, &health);
     // The role listens at the same address once it begins.
-    let listen = || {
-        let metrics = Metrics::new(crate::build::VERSION, crate::build::COMMIT);
-        Server::start(address(&config.http)?, metrics, health.clone())
-    };
+    let listen = || Server::start(address(&config.http)?, metrics.clone(), health.clone());
     let mut server = None;
     let first = std::thread::scope(|scope| {
         let looking = scope.spawn(open);
@@ -115,6 +119,7 @@ fn contracts(config: &Config, stop: &Arc<AtomicBool>) -> Result<LiveContracts, W
     match first {
         Err(error) if error.remedy == Remedy::Retry && !stop.load(Ordering::Acquire) => {
             tracing::warn!(%error, "waiting for contracts; it goes on by itself");
+            metrics.world_error(Port::Contracts, &error);
             health.hinder("starting", error.what);
         }
         outcome => return outcome,
@@ -123,23 +128,13 @@ fn contracts(config: &Config, stop: &Arc<AtomicBool>) -> Result<LiveContracts, W
         Some(server) => server,
         None => listen()?,
     };
-    patiently(&clock, &health, open)
-}
-
-/// Calls until the world answers: a broker or store that is down at the start is waited for, loudly and not ready. What an operator
-/// must mend, and a stop request, end the wait.
-pub(crate) fn patiently<T>(clock: &SystemClock, health: &Health, mut call: impl FnMut() -> Result<T, WorldError>) -> Result<T, WorldError> {
-    loop {
-        match call() {
-            Ok(value) => return Ok(value),
-            Err(error) if error.remedy == Remedy::Retry && !clock.stop.load(Ordering::Acquire) => {
-                tracing::warn!(%error, "waiting; it goes on by itself");
-                health.hinder("starting", error.what.clone());
-                clock.sleep(Duration::from_secs(1));
-            }
-            Err(error) => return Err(error),
-        }
-    }
+    let patience = Patience {
+        clock: &clock,
+        stop,
+        health: &health,
+        metrics: &metrics,
+    };
+    patience.until(Port::Contracts, open)
 }
 
 /// An address to listen on.

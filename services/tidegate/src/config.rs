@@ -446,6 +446,7 @@ mod tests {
         assert_eq!((orders.partitions, spec.partitions, spec.replication), (Some(12), 4, 1));
         assert_eq!((orders.retention, orders.validated_retention), (3_600_000, 604_800_000));
         assert_eq!(orders.dead_letter_retention, 14 * 86_400_000);
+        assert_eq!(config.topics.dead_letters_kept("orders").unwrap(), 14 * 86_400_000);
         assert_eq!(said.len(), 1);
         assert_eq!(
             (orders.retry.as_deref(), orders.parked.as_deref()),

@@ -224,7 +224,7 @@ impl Subject<'_> {
                     format!(
                         "The budget of {} ({whence}) burns at least {factor} times too fast over {long} and {short}. Dead letters are kept for {} days.",
                         percent(budget),
-                        shortest(self.options.dead_letter_retention as f64 / 86_400.0)
+                        shortest(self.dead_letters_kept() as f64 / 86_400.0)
                     ),
                 )
                 .note("command", self.list_command())
@@ -256,10 +256,22 @@ impl Subject<'_> {
         template_text(&format!("tidegate dlq ls --config tidegate.yaml --topic {topics}"))
     }
 
-    /// Metrics do not know what was replayed: a group that is fixed is told of, too.
+    /// Seconds, by the topic that keeps them for the shortest time.
+    fn dead_letters_kept(&self) -> u64 {
+        let options = self.options;
+        let kept = self
+            .topics
+            .iter()
+            .map(|topic| options.dead_letter_retentions.get(&**topic).copied());
+        kept.map(|kept| kept.unwrap_or(options.dead_letter_retention))
+            .min()
+            .unwrap_or(options.dead_letter_retention)
+    }
+
+    /// Metrics do not know what was replayed, closed or ignored: it counts as well, so that nobody is to act on this alone.
     fn near_retention(&self) -> Alert {
         let times = self.options.times;
-        let kept = self.options.dead_letter_retention;
+        let kept = self.dead_letters_kept();
         let (day, offset) = (times.text(kept.min(86_400)), kept.saturating_sub(86_400));
         let offset = match offset {
             0 => String::new(),
@@ -273,7 +285,7 @@ impl Subject<'_> {
             "{}: {{{{ $value | printf \"%.0f\" }}}} dead letters are deleted by the retention of their topic within 24 hours",
             self.name()
         );
-        self.alert("DeadLetterNearRetention", Severity::Ticket, "retention", expr, 0, summary)
+        self.alert("DeadLetterNearRetention", Severity::Info, "retention", expr, 0, summary)
             .note(
                 "command",
                 "tidegate dlq ls --config tidegate.yaml --state known,fixing,new".to_owned(),

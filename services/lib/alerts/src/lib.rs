@@ -8,20 +8,25 @@
 mod alert;
 mod contract;
 mod kubernetes;
+mod landing;
 mod objective;
 mod owner;
 mod pipeline;
 mod platform;
 mod promql;
 mod routes;
+mod selection;
 mod times;
 pub mod yaml;
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use tidegate_contract::Snapshot;
 
 pub use alert::{Alert, Group, Severity};
 pub use routes::{Routes, Routing, routes};
+pub use selection::Match;
 pub use times::Times;
 
 /// What rules depend on beside the contracts.
@@ -37,14 +42,24 @@ pub struct Options {
     pub new_group_records: u64,
     /// Name of dead-letter topics; `{topic}` stands for the source.
     pub dead_letter_topic: String,
+    /// Name of validated topics; `{topic}` stands for the source.
+    pub validated_topic: String,
     /// Seconds that dead letters are kept by their topics.
     pub dead_letter_retention: u64,
+    /// The same for those of single source topics.
+    pub dead_letter_retentions: BTreeMap<String, u64>,
+    /// Seconds after which the sink closes a slot.
+    pub slot_seconds: u64,
     /// Seconds between two checks of SLAs by `sla serve`; none when no such process serves metrics.
     pub sla_every: Option<u64>,
     /// Who is told of Tidegate's own trouble.
     pub platform_team: String,
     /// Alerts on what only Kubernetes tells: the CronJob of SLA checks, the sidecar that fetches contracts.
     pub kubernetes: bool,
+    /// Where Kubernetes runs Tidegate, for those.
+    pub namespace: String,
+    /// Which series are Tidegate's, where Prometheus knows several of it; stands in every selector. See [`Match::parse`].
+    pub matches: Vec<Match>,
     /// Windows and waits.
     pub times: Times,
 }
@@ -59,10 +74,15 @@ impl Default for Options {
             error_rate: 0.001,
             new_group_records: 3,
             dead_letter_topic: "{topic}.dlq".to_owned(),
+            validated_topic: "{topic}.validated".to_owned(),
             dead_letter_retention: 7 * 86_400,
+            dead_letter_retentions: BTreeMap::new(),
+            slot_seconds: 300,
             sla_every: Some(900),
             platform_team: "platform".to_owned(),
             kubernetes: false,
+            namespace: "tidegate".to_owned(),
+            matches: Vec::new(),
             times: Times::default(),
         }
     }
@@ -78,6 +98,7 @@ pub fn rules(snapshot: Option<&Snapshot>, options: &Options) -> Vec<Group> {
     if let Some(snapshot) = snapshot {
         groups.extend(contract::groups(snapshot, options));
     }
+    selection::narrow(&mut groups, &options.matches);
     groups
 }
 

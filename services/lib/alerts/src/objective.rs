@@ -1,14 +1,19 @@
 //! Alerts on what `tidegate sla serve` has measured: promises that are broken or about to be, and checks that do not come.
 
 use tidegate_contract::model::SlaProperty;
-use tidegate_objectives::completeness;
+use tidegate_objectives::{Planned, completeness, plan};
 
 use crate::alert::{Alert, Severity};
 use crate::contract::{Subject, one_of, seconds};
+use crate::platform::link;
 use crate::promql::{literal, quoted, shortest, spoken};
 
 /// A breach is predicted for so many seconds ahead, by the slope of as many before.
 const AHEAD: u64 = 1800;
+/// A breach outlives so many seconds in which it cannot be told; then [`unknown`] alone is left.
+const KEPT: u64 = 3600;
+/// A look that is so much later than its time did not take place; an interval that is shorter is enough.
+const LATE: f64 = 3600.0;
 
 pub(crate) fn alerts(subject: &Subject<'_>, every: u64) -> Vec<Alert> {
     let timed: Vec<(&SlaProperty, f64)> = subject
@@ -24,7 +29,10 @@ pub(crate) fn alerts(subject: &Subject<'_>, every: u64) -> Vec<Alert> {
         alerts.push(predicted(subject, sla, *limit));
     }
     alerts.push(others(subject, &timed));
-    alerts.push(missing(subject, every));
+    if is_looked_at(subject) {
+        alerts.push(unknown(subject, every));
+        alerts.push(missing(subject));
+    }
     alerts
 }
 
@@ -47,7 +55,12 @@ fn breach(subject: &Subject<'_>, sla: &SlaProperty, limit: f64) -> Alert {
         "latency" => ("ContractLatencyBreach", "events take"),
         _ => ("ContractFreshnessBreach", "the newest row is older than"),
     };
-    let broken = format!("max(tidegate_objective_status{{{labels},status=\"breached\"}}) == 1");
+    let breached = format!("tidegate_objective_status{{{labels},status=\"breached\"}}");
+    // What was broken a short while ago and cannot be told now is not mended.
+    let broken = format!(
+        "max({breached}) == 1 or on () (max(tidegate_objective_status{{{labels},status=\"unknown\"}}) == 1 and on () max(max_over_time({breached}[{}])) == 1)",
+        subject.options.times.text(KEPT)
+    );
     // One that is broken without a number counts as well.
     let expr = format!("max(tidegate_objective_measured{{{labels}}}) and on () ({broken})\n  or on () (({broken}) - 1)");
     let summary = format!(
@@ -101,33 +114,52 @@ fn others(subject: &Subject<'_>, timed: &[(&SlaProperty, f64)]) -> Alert {
         .note("command", "tidegate sla run --once --config tidegate.yaml")
 }
 
-/// Dead man's switch.
-fn missing(subject: &Subject<'_>, every: u64) -> Alert {
-    let times = subject.options.times;
-    let evaluated = format!(
-        "tidegate_objective_evaluated_timestamp_seconds{{contract={}}}",
-        quoted(&subject.contract.id)
-    );
+/// Whether `tidegate sla serve` has anything to look at: a contract may promise nothing.
+fn is_looked_at(subject: &Subject<'_>) -> bool {
+    let plan = plan::contract(subject.contract, &|_, _, _| String::new());
+    plan.clauses.iter().any(|planned| !matches!(planned, Planned::NotExecuted { .. }))
+}
+
+/// Unknown is never kept. Two looks that cannot tell are no accident.
+fn unknown(subject: &Subject<'_>, every: u64) -> Alert {
     let expr = format!(
-        "time() - max({evaluated}) > {}\n  or on () absent({evaluated}) * {}",
-        shortest(times.seconds(2.0 * every as f64)),
-        shortest(times.seconds(2.0 * every as f64)),
+        "max by (objective) (tidegate_objective_status{{contract={},objective=~\"v{}/.*|[^/]*\",status=\"unknown\"}}) == 1",
+        quoted(&subject.contract.id),
+        subject.contract.version.major
+    );
+    let hold = 2 * every;
+    let summary = format!(
+        "{}: whether {{{{ $labels.objective }}}} holds has not been known for {}",
+        subject.name(),
+        spoken(hold as f64)
+    );
+    subject
+        .alert("ContractObjectiveUnknown", Severity::Ticket, "unknown", expr, hold, summary)
+        .note("command", "tidegate sla run --once --config tidegate.yaml")
+}
+
+/// Dead man's switch, by the schedules that the clauses have.
+fn missing(subject: &Subject<'_>) -> Alert {
+    let options = subject.options;
+    let of = |metric: &str| format!("tidegate_sla_{metric}{{contract={}}}", quoted(&subject.contract.id));
+    // The counter is there as soon as somebody follows the contract, before the first look is over.
+    let expr = format!(
+        "time() - max({}) > on () clamp_max(max({}), {})\n  or on () absent({}) * 0",
+        of("next_run_timestamp_seconds"),
+        of("schedule_interval_seconds"),
+        shortest(options.times.seconds(LATE)),
+        of("runs_missed_total")
     );
     let summary = format!(
-        "{}: no check of its SLAs for {{{{ $value | humanizeDuration }}}}; one is due every {}",
-        subject.name(),
-        spoken(every as f64)
+        "{}: {{{{ if $value }}}}its promises should have been looked at {{{{ $value | humanizeDuration }}}} ago{{{{ else }}}}nobody looks at its promises{{{{ end }}}}",
+        subject.name()
     );
-    let alert = subject.alert("SlaCheckMissing", Severity::Ticket, "checks", expr, 300, summary);
     // Whoever runs the checks is to be told, not who owns the contract.
-    let platform = &subject.options.platform_team;
-    Alert {
-        labels: alert
-            .labels
-            .into_iter()
-            .map(|(name, value)| (name, if name == "team" { platform.clone() } else { value }))
-            .filter(|(name, _)| *name != "objective")
-            .collect(),
-        ..alert
-    }
+    let alert = Alert::new(options, "SlaCheckMissing", Severity::Ticket, expr, 300, summary)
+        .label("team", &options.platform_team)
+        .label("contract", &*subject.contract.id)
+        .label("major", subject.contract.version.major.to_string())
+        .label("topic", subject.topics.join(","))
+        .label("slo", "checks");
+    link(alert, options)
 }

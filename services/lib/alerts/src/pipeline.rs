@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::Options;
 use crate::alert::{Alert, Group, Severity};
 use crate::contract::Subject;
 use crate::platform::link;
 use crate::promql::{counted, quoted, shortest, template_text};
+use crate::{Options, landing};
 
 /// Fewer records behind are no lag.
-const LAG_MIN: u32 = 100;
+pub(crate) const LAG_MIN: u32 = 100;
 
 pub(crate) fn groups(subjects: &[Subject<'_>], options: &Options) -> Vec<Group> {
     let mut contracts: BTreeMap<&Arc<str>, Vec<&str>> = BTreeMap::new();
@@ -23,8 +23,11 @@ pub(crate) fn groups(subjects: &[Subject<'_>], options: &Options) -> Vec<Group> 
             }
         }
     }
-    let group =
-        |(topic, ids): (&Arc<str>, Vec<&str>)| Group::new(options, format!("topic-{topic}"), alerts(topic, &ids.join(","), options));
+    let group = |(topic, ids): (&Arc<str>, Vec<&str>)| {
+        let ids = ids.join(",");
+        let alerts = [alerts(topic, &ids, options), landing::alerts(topic, &ids, options)].concat();
+        Group::new(options, format!("topic-{topic}"), alerts)
+    };
     contracts.into_iter().map(group).collect()
 }
 
@@ -46,6 +49,9 @@ fn alerts(topic: &str, contracts: &str, options: &Options) -> Vec<Alert> {
         quoted(&dead_letters)
     );
     let lag = format!("tidegate_partition_lag_records{{topic={name}}}");
+    // Whoever takes a partition over has its time begin anew: a process that dies again and again never looks stuck by that alone.
+    let (ten, limit) = (times.text(600), shortest(times.seconds(600.0)));
+    let consumed = counted(&format!("tidegate_records_consumed_total{{topic={name}}}"), &ten);
     vec![
         alert(
             "DeadLetterWriteFailing",
@@ -62,8 +68,9 @@ fn alerts(topic: &str, contracts: &str, options: &Options) -> Vec<Alert> {
             "ValidatorLagGrowing",
             Severity::Ticket,
             format!(
-                "sum({lag}) > 1.2 * sum({lag} offset {quarter})\n  and sum({lag}) >= {LAG_MIN}\n  and sum({lag}) > {} * sum(rate(tidegate_outcomes_total{{topic={name}}}[{quarter}]))",
-                shortest(times.seconds(60.0))
+                "sum({lag}) >= {LAG_MIN}\n  and sum({lag}) > {} * sum(rate(tidegate_outcomes_total{{topic={name}}}[{quarter}]))\n  and deriv(sum({lag})[{quarter}:{}]) > 0",
+                shortest(times.seconds(60.0)),
+                times.text(60)
             ),
             300,
             format!("{shown} is {{{{ $value | printf \"%.0f\" }}}} records behind, and the distance has been growing for 15 minutes"),
@@ -72,8 +79,7 @@ fn alerts(topic: &str, contracts: &str, options: &Options) -> Vec<Alert> {
             "ValidatorStuck",
             Severity::Page,
             format!(
-                "max by (partition) (time() - tidegate_partition_committed_timestamp_seconds{{topic={name}}}) > {}\n  and on (partition) max by (partition) ({lag}) > 0",
-                shortest(times.seconds(600.0))
+                "max by (partition) (time() - tidegate_partition_committed_timestamp_seconds{{topic={name}}}) > {limit}\n  and on (partition) max by (partition) ({lag}) > 0\n  or on (partition) {limit} + 0 * (min by (partition) (min_over_time({lag}[{ten}])) > 0)\n  unless on () sum({consumed}) > 0",
             ),
             120,
             format!("Partition {shown}-{{{{ $labels.partition }}}} has records waiting and has not moved for {{{{ $value | humanizeDuration }}}}"),

@@ -4,20 +4,26 @@ use tidegate_contract::Snapshot;
 use tidegate_objectives::completeness;
 
 use crate::alert::{Alert, Group, Severity};
-use crate::promql::{counted, literal, quoted, shortest};
-use crate::{Options, contract};
+use crate::promql::{counted, literal, quoted, shortest, spoken};
+use crate::{Options, Times, contract};
 
 /// The oldest record outside of the lake may be this old where no contract promises freshness: slots close after five minutes.
 const BACKLOG_SECONDS: f64 = 1800.0;
-/// Half a promise is no limit below this.
+/// Half a promise is no limit below this, nor above what holds without one.
 const BACKLOG_SECONDS_MIN: f64 = 600.0;
+/// So many slots may close late before that is told.
+const BACKLOG_SLOTS: f64 = 2.0;
+/// A call or two fail now and then, and are repeated.
+const FAILED_MIN: u32 = 3;
 
 pub(crate) fn group(snapshot: Option<&Snapshot>, options: &Options) -> Group {
     let times = options.times;
     let (ten, quarter) = (times.text(600), times.text(900));
-    // Half of the shortest freshness that is promised.
+    // Half of the shortest freshness that is promised. What lies in validated topics is deleted some day, whatever is promised.
     let freshness = snapshot.and_then(contract::shortest_freshness);
-    let backlog = times.seconds(freshness.map_or(BACKLOG_SECONDS, |seconds| (seconds / 2.0).max(BACKLOG_SECONDS_MIN)));
+    let slots = BACKLOG_SLOTS * options.slot_seconds as f64;
+    let (least, most) = (BACKLOG_SECONDS_MIN.max(slots), BACKLOG_SECONDS.max(slots));
+    let backlog = times.seconds(freshness.map_or(most, |seconds| (seconds / 2.0).clamp(least, most)));
     let failing = counted("tidegate_world_errors_total{port!=\"kafka\"}", &ten);
     let kafka = counted("tidegate_world_errors_total{port=\"kafka\"}", &ten);
     let alert = |name, severity, expr: String, hold, summary: &str| {
@@ -28,16 +34,29 @@ pub(crate) fn group(snapshot: Option<&Snapshot>, options: &Options) -> Group {
         alert(
             "TidegateValidatorDown",
             Severity::Page,
-            "absent(tidegate_buffer_budget_bytes{role=\"validator\"})".to_owned(),
+            "absent(tidegate_ready{role=\"validator\"})".to_owned(),
             300,
             "No validator has answered for 5 minutes. Nothing is judged; source topics keep what comes.",
         ),
         alert(
             "TidegateSinkDown",
             Severity::Page,
-            "absent(tidegate_buffer_budget_bytes{role=\"sink\"})".to_owned(),
+            "absent(tidegate_ready{role=\"sink\"})".to_owned(),
             300,
             "No sink has answered for 5 minutes. Nothing lands; validated topics keep what comes until their retention ends.",
+        ),
+        // Over a window, so that a process that begins again and again does not begin the wait again. A role that has work done beside a
+        // partition that stands, or that catches up with its memory full, is not ready, and works: the partition has alerts of its own.
+        alert(
+            "TidegateNotReady",
+            Severity::Page,
+            format!(
+                "{}\n  or {}",
+                not_ready(times, "validator", "tidegate_records_consumed_total"),
+                not_ready(times, "sink", "tidegate_lake_slots_total")
+            ),
+            300,
+            "No {{ $labels.role }} has been ready for 10 minutes. It answers and does not work; /readyz says what is in its way.",
         ),
         alert(
             "TidegatePartitionHalted",
@@ -65,17 +84,17 @@ pub(crate) fn group(snapshot: Option<&Snapshot>, options: &Options) -> Group {
         alert(
             "TidegateWorldFailing",
             Severity::Ticket,
-            format!("sum by (port) ({failing}) > 0"),
+            format!("max by (port) (sum by (port, pod, instance) ({failing})) >= {FAILED_MIN}"),
             600,
-            "{{ $labels.port }} has failed {{ $value | humanize }} calls in 10 minutes. Nothing is lost; what needs it waits.",
+            "{{ $labels.port }} has failed {{ $value | humanize }} calls of one process in 10 minutes. Nothing is lost; what needs it waits.",
         ),
-        // A single fault heals by itself; brokers that are away are told of again and again.
+        // A fault heals by itself, and a broker that restarts is one for each process; brokers that are away are told of again and again.
         alert(
             "TidegateKafkaFailing",
             Severity::Page,
-            format!("sum({kafka}) >= 5"),
+            format!("max(sum by (pod, instance) ({kafka})) >= 5"),
             300,
-            "Kafka has failed {{ $value | humanize }} calls in 10 minutes. Nothing is lost; nothing moves.",
+            "Kafka has failed {{ $value | humanize }} calls of one process in 10 minutes. Nothing is lost; nothing moves.",
         ),
         alert(
             "TidegateContractsRefused",
@@ -94,7 +113,7 @@ pub(crate) fn group(snapshot: Option<&Snapshot>, options: &Options) -> Group {
         alert(
             "TidegateContractsDiffer",
             Severity::Ticket,
-            "count(count by (commit) (tidegate_snapshot_info)) > 1".to_owned(),
+            "count by (namespace) (count by (namespace, commit) (tidegate_snapshot_info)) > 1".to_owned(),
             900,
             "Roles work by {{ $value }} different commits of the contracts.",
         ),
@@ -103,7 +122,10 @@ pub(crate) fn group(snapshot: Option<&Snapshot>, options: &Options) -> Group {
             Severity::Page,
             format!("max(tidegate_lake_oldest_open_seconds) > {}", shortest(backlog)),
             300,
-            "The oldest record outside of the lake has been waiting for {{ $value | humanizeDuration }}; slots close after 5 minutes.",
+            &format!(
+                "The oldest record outside of the lake has been waiting for {{{{ $value | humanizeDuration }}}}; slots close after {}.",
+                spoken(options.slot_seconds as f64)
+            ),
         ),
     ];
     // Only `sla serve` measures these.
@@ -127,6 +149,15 @@ pub(crate) fn group(snapshot: Option<&Snapshot>, options: &Options) -> Group {
         ));
     }
     Group::new(options, "tidegate".to_owned(), alerts)
+}
+
+/// Nobody in this role is ready, and the counter of what is done by it stands still.
+fn not_ready(times: Times, role: &str, done: &str) -> String {
+    format!(
+        "max by (namespace, role) (max_over_time(tidegate_ready{{role=\"{role}\"}}[{}])) == 0\n  unless on (namespace) sum by (namespace) (increase({done}[{}])) > 0",
+        times.text(300),
+        times.text(600)
+    )
 }
 
 /// With the link to the dashboard of those who run Tidegate.

@@ -36,8 +36,11 @@ pub struct Routes {
 /// While the first fires, the second is only its consequence: source and target matchers, and labels that must be equal.
 type Consequence = (&'static [&'static str], &'static [&'static str], &'static [&'static str]);
 
+/// Somebody is woken.
+const PAGES: &str = "severity=\"page\"";
+
 /// One cause, one alert. A ticket mutes no page: see [`consequences`].
-const CONSEQUENCES: [Consequence; 14] = [
+const CONSEQUENCES: &[Consequence] = &[
     (
         &["alertname=\"ContractErrorBudgetFastBurn\""],
         &["alertname=~\"ContractErrorBudgetBurn|ContractErrorBudgetSlowBurn\""],
@@ -50,7 +53,7 @@ const CONSEQUENCES: [Consequence; 14] = [
     ),
     // A page mutes the tickets on the same promise.
     (
-        &["severity=\"page\"", "slo=~\".+\""],
+        &["slo=~\".+\"", PAGES],
         &["severity=~\"ticket|info\""],
         &["contract", "major", "topic", "slo"],
     ),
@@ -71,12 +74,17 @@ const CONSEQUENCES: [Consequence; 14] = [
     ),
     (
         &["alertname=\"TidegatePartitionHalted\""],
-        &["alertname=~\"ValidatorStuck|ValidatorLagGrowing\""],
+        &["alertname=~\"ValidatorStuck|ValidatorLagGrowing|SinkStuck|SinkLagGrowing\""],
         &["topic"],
     ),
     (
         &["alertname=\"ValidatorStuck\""],
         &["alertname=~\"TidegatePartitionPaused|ValidatorLagGrowing\""],
+        &["topic"],
+    ),
+    (
+        &["alertname=\"SinkStuck\""],
+        &["alertname=~\"TidegatePartitionPaused|SinkLagGrowing\""],
         &["topic"],
     ),
     (
@@ -96,11 +104,15 @@ const CONSEQUENCES: [Consequence; 14] = [
         &["alertname=\"TidegateWorldFailing\"", "port=\"lake\""],
         &[],
     ),
-    (&["alertname=\"TidegateSinkDown\""], &["alertname=\"TidegateSinkBacklog\""], &[]),
+    (
+        &["alertname=\"TidegateSinkDown\""],
+        &["alertname=~\"TidegateSinkBacklog|SinkStuck|SinkLagGrowing\""],
+        &[],
+    ),
     (
         &["alertname=\"TidegateKafkaFailing\""],
         &[
-            "alertname=~\"ValidatorLagGrowing|ValidatorStuck|TidegateBatchesAborting|TidegatePartitionPaused|TidegateSinkBacklog|TidegateCompletenessUnknown|ContractTrafficAbsent|ContractFreshnessBreach|ContractBreachPredicted\"",
+            "alertname=~\"TidegateNotReady|ValidatorLagGrowing|ValidatorStuck|SinkLagGrowing|SinkStuck|TidegateBatchesAborting|TidegatePartitionPaused|TidegateSinkBacklog|TidegateCompletenessUnknown|ContractTrafficAbsent|ContractFreshnessBreach|ContractBreachPredicted\"",
         ],
         &[],
     ),
@@ -236,7 +248,7 @@ fn is_told(receiver: &Value) -> bool {
 fn consequences() -> Vec<Value> {
     let rule = |(source, target, equal): &Consequence, from: &str, to: Option<&str>| {
         let mut rule = json!({
-            "source_matchers": source.iter().copied().chain([from]).collect::<Vec<_>>(),
+            "source_matchers": source.iter().copied().chain((!source.contains(&from)).then_some(from)).collect::<Vec<_>>(),
             "target_matchers": target.iter().copied().chain(to).collect::<Vec<_>>(),
         });
         if !equal.is_empty() {
@@ -244,11 +256,12 @@ fn consequences() -> Vec<Value> {
         }
         rule
     };
-    let both = |consequence| {
-        [
-            rule(consequence, "severity=\"page\"", None),
-            rule(consequence, "severity!=\"page\"", Some("severity!=\"page\"")),
-        ]
+    let both = |consequence: &Consequence| {
+        let mut rules = vec![rule(consequence, PAGES, None)];
+        if !consequence.0.contains(&PAGES) {
+            rules.push(rule(consequence, "severity!=\"page\"", Some("severity!=\"page\"")));
+        }
+        rules
     };
     CONSEQUENCES.iter().flat_map(both).collect()
 }

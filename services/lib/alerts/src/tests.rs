@@ -106,6 +106,15 @@ fn budgets_limits_and_severities_are_those_of_the_contract() {
         "half of 15 minutes is below the least: {}",
         backlog.expr
     );
+    let long = snapshot(&[ContractFile {
+        path: "orders/1.0.0.odcs.yaml".into(),
+        text: contract("orders", "1.0.0", "active", "shop", "orders")
+            .text
+            .replace("value: 15, unit: min", "value: 2, unit: d"),
+    }]);
+    let groups = rules(Some(&long), &Options::default());
+    let backlog = alert(&groups, "tidegate", "TidegateSinkBacklog");
+    assert!(backlog.expr.ends_with("> 1800"), "days are nobody's backlog: {}", backlog.expr);
     let without = rules(
         Some(&shop()),
         &Options {
@@ -196,6 +205,65 @@ fn each_team_is_told_by_its_own_channels() {
     assert!(routes.silent.is_empty());
     assert!(routes.notes.iter().all(|note| note.contains("(teams)")), "{:?}", routes.notes);
     assert_eq!(routes.config["route"]["routes"][1]["matchers"][0], "team=\"shop\"");
+}
+
+#[test]
+fn who_promises_nothing_is_missed_by_nobody() {
+    let mut file = contract("orders", "1.0.0", "active", "shop", "orders");
+    let end = file.text.find("slaProperties").unwrap();
+    file.text.truncate(end);
+    let silent = rules(Some(&snapshot(&[file])), &Options::default());
+    let names = |groups: &[Group]| -> Vec<&str> {
+        let alerts = groups.iter().flat_map(|group| &group.alerts);
+        alerts.map(|alert| alert.name).collect()
+    };
+    for name in ["SlaCheckMissing", "ContractObjectiveUnknown"] {
+        assert!(!names(&silent).contains(&name), "nothing is looked at");
+        assert!(names(&rules(Some(&shop()), &Options::default())).contains(&name));
+    }
+}
+
+#[test]
+fn dead_letters_are_near_their_end_by_their_own_topic() {
+    let options = Options {
+        dead_letter_retentions: [("orders".to_owned(), 14 * 86_400)].into(),
+        ..Options::default()
+    };
+    let groups = rules(Some(&shop()), &options);
+    for (group, offset) in [("contract-orders-v1", "offset 13d"), ("contract-a.b-v3", "offset 6d")] {
+        let near = alert(&groups, group, "DeadLetterNearRetention");
+        assert!(near.expr.contains(offset), "{}", near.expr);
+        assert_eq!(near.severity, Severity::Info, "what was replayed counts as well");
+    }
+}
+
+#[test]
+fn rules_of_one_deployment_select_it_everywhere() {
+    let options = Options {
+        kubernetes: true,
+        matches: vec![Match::parse("namespace=prod").unwrap()],
+        ..Options::default()
+    };
+    for alert in rules(Some(&shop()), &options).iter().flat_map(|group| &group.alerts) {
+        let reasons = alert.annotations.iter().find(|(name, _)| *name == "reasons");
+        for text in [Some(&alert.expr), reasons.map(|(_, text)| text)].into_iter().flatten() {
+            let mut pieces = text.split(['{', '}']);
+            let mut before = pieces.next().unwrap();
+            for piece in pieces {
+                let is_metric = before.ends_with(|last: char| last.is_ascii_alphanumeric() || last == '_');
+                assert!(!is_metric || piece.starts_with("namespace=\"prod\""), "{}: {text}", alert.name);
+                before = piece;
+            }
+            for metric in text.match_indices("tidegate_").chain(text.match_indices("kube_")) {
+                let rest = &text[metric.0..];
+                let end = rest
+                    .find(|one: char| !one.is_ascii_alphanumeric() && one != '_')
+                    .unwrap_or(rest.len());
+                assert!(rest[end..].starts_with("{namespace=\"prod\""), "{}: {text}", alert.name);
+            }
+            assert!(!text.contains("namespace=\"tidegate\""), "{}: {text}", alert.name);
+        }
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub mod accounting;
 pub mod landing;
 mod meter;
 pub mod promising;
+mod readiness;
 pub mod reference;
 pub mod scheduling;
 pub mod validating;
@@ -29,6 +30,7 @@ use accounting::Accounts;
 use landing::Landing;
 use meter::Meter;
 use promising::Promising;
+use readiness::Readiness;
 use scheduling::Scheduling;
 use validating::Validating;
 
@@ -46,6 +48,7 @@ pub struct Metrics {
     promising: Promising,
     scheduling: Scheduling,
     accounts: Accounts,
+    readiness: Readiness,
 }
 
 /// An outside party that fails.
@@ -133,6 +136,7 @@ impl Metrics {
         let promising = Promising::new(&mut meter);
         let scheduling = Scheduling::new(&mut meter);
         let accounts = Accounts::new(&mut meter);
+        let readiness = Readiness::new(&mut meter);
         let (registry, definitions) = meter.finish();
         Metrics {
             registry,
@@ -143,6 +147,7 @@ impl Metrics {
             promising,
             scheduling,
             accounts,
+            readiness,
         }
     }
 
@@ -152,6 +157,7 @@ impl Metrics {
         if confirmed != i64::MIN {
             self.shared.snapshot_age.set((now - confirmed).max(0) as f64 / 1e6);
         }
+        self.readiness.look();
         let mut text = Vec::new();
         TextEncoder::new()
             .encode(&self.registry.gather(), &mut text)

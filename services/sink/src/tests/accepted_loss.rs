@@ -7,6 +7,7 @@ use tidegate_flow::{Loss, Lost, NextOffset, Remedy};
 
 use super::left_behind::*;
 use super::world::*;
+use crate::Progress;
 use crate::chain::{read_chain, read_claim, read_manifest};
 use crate::loss::{Standing, accept, last_accepted, standing};
 
@@ -58,6 +59,22 @@ fn loss(seq: u64, from: i64, to: i64, reason: &str) -> Loss {
 
 fn objects(store: &MemoryStore) -> std::collections::BTreeMap<String, bytes::Bytes> {
     store.objects.lock().unwrap().clone()
+}
+
+#[test]
+fn a_halted_partition_is_told_of_as_such() {
+    let store = MemoryStore::default();
+    let whole = Topic::orders(2, 20);
+    assert_eq!(
+        stood(&whole, &store, &mut TestRulings::new(false), &settings(7)),
+        [(0, Progress::Going), (1, Progress::Going)]
+    );
+    let store = MemoryStore::default();
+    let topic = lagging(&store);
+    assert_eq!(
+        stood(&topic, &store, &mut TestRulings::new(false), &settings(7)),
+        [(0, Progress::Halted)]
+    );
 }
 
 #[test]

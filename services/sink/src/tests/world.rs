@@ -19,7 +19,7 @@ use tidegate_flow::record::Position;
 use tidegate_flow::{Header, NextOffset, Offset, Origin, Record, Remedy, TopicPartition, WorldError, stamp};
 
 use crate::batch::SkipPolicy;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Progress};
 use crate::rulings::{Bound, Rulings};
 use crate::run::{Parts, Settings, run};
 use crate::slot::{Close, Limits};
@@ -564,6 +564,31 @@ pub(super) fn most_held(topic: &Topic, store: &dyn Store, rulings: &mut dyn Ruli
     let most = Most::default();
     assert!(run_worker(topic, store, rulings, settings, NOON, &most).is_some());
     most.0.into_inner()
+}
+
+/// Runs a worker until nothing more comes; how its partitions stood at the end.
+pub(super) fn stood(topic: &Topic, store: &dyn Store, rulings: &mut dyn Rulings, settings: &Settings) -> Vec<(i32, Progress)> {
+    let stood = Stood::default();
+    assert!(run_worker(topic, store, rulings, settings, NOON, &stood).is_some());
+    stood.0.into_inner().unwrap()
+}
+
+#[derive(Default)]
+struct Stood(Mutex<Vec<(i32, Progress)>>);
+
+impl Metrics for Stood {
+    fn slot(&self, _: &TopicPartition, _: Close) {}
+    fn file(&self, _: &str, _: &str, _: u64, _: u64) {}
+    fn skipped(&self, _: &str, _: SkipPolicy, _: u64) {}
+    fn retried(&self, _: &TopicPartition) {}
+    fn oldest_open(&self, _: Duration) {}
+    fn open_bytes(&self, _: usize) {}
+    fn halted(&self, _: usize) {}
+    fn waiting_for_snapshot(&self, _: usize) {}
+    fn standing(&self, partitions: &mut dyn Iterator<Item = (&TopicPartition, Progress)>) {
+        *self.0.lock().unwrap() = partitions.map(|(at, progress)| (at.partition, progress)).collect();
+    }
+    fn ready(&self, _: bool) {}
 }
 
 #[derive(Default)]

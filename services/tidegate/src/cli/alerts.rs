@@ -36,6 +36,7 @@ pub(crate) enum SlaChecks {
   tidegate alerts render contracts --out alerts --slack-url-file /etc/alertmanager/slack-url --platform-slack '#tidegate'
   tidegate alerts render contracts --form prometheus-rule --namespace tidegate --sla job --kubernetes | kubectl apply -f -
   tidegate alerts render --form prometheus-rule --kubernetes      Tidegate's own trouble alone, without contracts
+  tidegate alerts render contracts --out prod --webhook http://hub:9000/ --match namespace=prod
   tidegate alerts render contracts --out drill --webhook http://127.0.0.1:9000/ --speed 60
 
 With --out: rules.yaml, and alertmanager.yaml when contracts are named. Without it: the rules on standard output.
@@ -50,9 +51,13 @@ pub(crate) struct AlertsArgs {
     /// Form of the rules.
     #[arg(long, value_enum, default_value_t = RuleForm::Prometheus)]
     pub(crate) form: RuleForm,
-    /// Namespace of the PrometheusRule; without it the one that it is applied to.
+    /// Where Kubernetes runs Tidegate (`tidegate` if it is left out), and the namespace of the PrometheusRule; without it that has the one that
+    /// it is applied to.
     #[arg(long)]
     pub(crate) namespace: Option<String>,
+    /// Put into every selector, such as namespace=prod, where one Prometheus knows several deployments. Can be given again.
+    #[arg(long = "match", value_name = "LABEL=VALUE")]
+    pub(crate) matches: Vec<String>,
     /// Name of the PrometheusRule.
     #[arg(long, default_value = "tidegate")]
     pub(crate) name: String,
@@ -68,9 +73,10 @@ pub(crate) struct AlertsArgs {
     /// A reason that was not seen for 14 days is told of from so many dead letters on.
     #[arg(long, value_name = "RECORDS", default_value_t = 3)]
     pub(crate) new_group: u64,
-    /// How long dead-letter topics keep their records, such as 7d or 36h.
-    #[arg(long, value_name = "LENGTH", default_value = "7d")]
-    pub(crate) dead_letter_retention: String,
+    /// How long dead-letter topics keep their records, such as 7d or 36h; without it what `topics.dead_letter_retention` of the config says, or
+    /// 7d.
+    #[arg(long, value_name = "LENGTH")]
+    pub(crate) dead_letter_retention: Option<String>,
     /// Who checks SLAs.
     #[arg(long, value_enum, default_value_t = SlaChecks::Serve)]
     pub(crate) sla: SlaChecks,
@@ -101,7 +107,7 @@ pub(crate) struct AlertsArgs {
     /// Divides every window, wait and interval, for tests and drills.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     pub(crate) speed: f64,
-    /// Config file (YAML), for the names of dead-letter topics and how the contracts are reached.
+    /// Config file (YAML), for names and retention of topics, the age of slots, and how the contracts are reached.
     #[arg(long, short, env = "TIDEGATE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// json: rules, routes, notes and silent teams in one document on standard output.

@@ -1,10 +1,11 @@
 //! `tidegate alerts render`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use serde_json::{Value, json};
-use tidegate_alerts::{Options, Routes, Routing, Times, prometheus_rule, routes, rule_file, rules, unread, yaml};
+use tidegate_alerts::{Match, Options, Routes, Routing, Times, prometheus_rule, routes, rule_file, rules, unread, yaml};
 use tidegate_contract::Snapshot;
 use tidegate_git::LoadOutcome;
 
@@ -24,8 +25,8 @@ fn render(args: &AlertsArgs) -> anyhow::Result<Exit> {
     if args.out.is_some() && args.output == Output::Json {
         bail!("--output json goes to standard output, and --out to files: give one of them");
     }
-    if args.namespace.is_some() && args.form != RuleForm::PrometheusRule {
-        bail!("--namespace: only a PrometheusRule has one; add --form prometheus-rule");
+    if args.namespace.is_some() && args.form != RuleForm::PrometheusRule && !args.kubernetes {
+        bail!("--namespace: only a PrometheusRule and what Kubernetes tells have one; add --form prometheus-rule or --kubernetes");
     }
     let mut options = options(args)?;
     let snapshot = match &args.contracts {
@@ -37,9 +38,16 @@ fn render(args: &AlertsArgs) -> anyhow::Result<Exit> {
                 ..RoleArgs::default()
             })?;
             options.dead_letter_topic.clone_from(&config.validator.dead_letter_topic);
+            options.validated_topic.clone_from(&config.validator.validated_topic);
+            options.slot_seconds = config.sink.limits.age_max.as_secs().max(1);
             let (mut source, _) = Source::open(spec, &config.following.reach)?;
             match source.load()? {
-                LoadOutcome::Loaded(snapshot, _) => Some(snapshot),
+                LoadOutcome::Loaded(snapshot, _) => {
+                    if args.dead_letter_retention.is_none() {
+                        options.dead_letter_retentions = kept(&config, &snapshot)?;
+                    }
+                    Some(snapshot)
+                }
                 LoadOutcome::Refused { commit, diagnostics } => {
                     bail!(
                         "the contracts of {commit} do not load:\n{}",
@@ -122,13 +130,28 @@ fn options(args: &AlertsArgs) -> anyhow::Result<Options> {
         dashboards: args.dashboards.clone(),
         error_rate: args.error_rate / 100.0,
         new_group_records: args.new_group.max(1),
-        dead_letter_retention: length("--dead-letter-retention", &args.dead_letter_retention)?,
+        dead_letter_retention: match &args.dead_letter_retention {
+            Some(text) => length("--dead-letter-retention", text)?,
+            None => Options::default().dead_letter_retention,
+        },
         sla_every: (args.sla == SlaChecks::Serve).then_some(every),
         platform_team: args.platform_team.clone(),
         kubernetes: args.kubernetes,
+        namespace: args.namespace.clone().unwrap_or_else(|| Options::default().namespace),
+        matches: args
+            .matches
+            .iter()
+            .map(|text| Match::parse(text).map_err(|why| anyhow!("--match: {why}")))
+            .collect::<anyhow::Result<_>>()?,
         times,
         ..Options::default()
     })
+}
+
+/// Seconds that the dead letters of each source topic are kept, by the config.
+fn kept(config: &Config, snapshot: &Snapshot) -> anyhow::Result<BTreeMap<String, u64>> {
+    let of = |topic: &str| Ok((topic.to_owned(), config.topics.dead_letters_kept(topic)? / 1000));
+    snapshot.bindings.keys().map(|topic| of(topic)).collect()
 }
 
 fn told(snapshot: &Snapshot, args: &AlertsArgs, options: &Options) -> Routes {

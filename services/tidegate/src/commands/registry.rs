@@ -69,6 +69,7 @@ fn serve(config: &Config, serving: &Serving, stop: &Arc<AtomicBool>) -> Result<(
 
     let metrics = Metrics::new(crate::build::VERSION, crate::build::COMMIT);
     let health = Health::starting();
+    metrics.readiness("registry", &health);
     let (nudge, nudged) = mpsc::sync_channel(1);
     let issuer = serving.trusted.clone().map(KnownIssuer::new).transpose()?;
     let mut registry = Registry::new(tokens, secret, ports(past.clone(), nudge));

@@ -7,6 +7,7 @@ use tidegate_flow::WorldError;
 use tidegate_flow::ports::Cluster as _;
 use tidegate_kafka::{ClusterClient, GroupConsumer};
 use tidegate_sink::Parts;
+use tidegate_telemetry::metrics::Port;
 use tidegate_telemetry::{Health, Metrics, Server};
 
 use crate::cli::RoleArgs;
@@ -25,7 +26,7 @@ pub(crate) fn run(args: &RoleArgs) -> Exit {
         config.require_lake()?;
         Ok(config)
     });
-    super::run_role(config, sink)
+    super::run_role("sink", config, sink)
 }
 
 fn sink(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -> Result<(), WorldError> {
@@ -35,7 +36,8 @@ fn sink(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -> Re
     let health = Health::starting();
     let server = Server::start(super::address(&config.http)?, metrics.clone(), health.clone())?;
     tracing::info!(address = %server.address(), "/livez /readyz /metrics");
-    // Also says which role answers here, from the first moment on.
+    // Says which role answers here, from the first moment on.
+    metrics.readiness("sink", &health);
     metrics.buffer_budget("sink", config.sink.limits.bytes_total_max);
     let contracts = contracts.counted_by(&metrics);
     let validated: Vec<Arc<str>> = contracts
@@ -46,11 +48,17 @@ fn sink(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -> Re
         .collect();
 
     let mut cluster = ClusterClient::connect(&config.kafka)?;
-    super::patiently(&clock, &health, || super::require_topics(&mut cluster, &validated))?;
+    let patience = super::Patience {
+        clock: &clock,
+        stop,
+        health: &health,
+        metrics: &metrics,
+    };
+    patience.until(Port::Kafka, || super::require_topics(&mut cluster, &validated))?;
     tidegate_sink::run::check_topics(&cluster.topics(&validated)?)?;
     let busy = Busy::new(&metrics, "sink");
     let store = MeteredStore {
-        inner: super::patiently(&clock, &health, || tidegate_lake::open(&lake.location, &lake.options))?,
+        inner: patience.until(Port::Lake, || tidegate_lake::open(&lake.location, &lake.options))?,
         metrics: metrics.clone(),
         busy: busy.clone(),
     };
@@ -67,7 +75,10 @@ fn sink(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -> Re
         // The role has no right to more.
         Ok((Box::new(ClusterClient::connect(&kafka)?), None))
     })?;
-    let clock = IdleClock { clock, busy };
+    let clock = IdleClock {
+        clock: clock.clone(),
+        busy,
+    };
     let meter = SinkMeter::new(&metrics, &health);
     tracing::info!(lake = lake.location, topics = validated.len(), "sinking");
     let parts = Parts {

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use tidegate_flow::ports::TopicFacts;
 use tidegate_flow::{TopicPartition, WorldError};
 use tidegate_kafka::{ClusterClient, Delivering, GroupExchange, PartitionScan, Transactions, group_positions, probe_transactions};
-use tidegate_telemetry::metrics::DeliveryMode;
+use tidegate_telemetry::metrics::{DeliveryMode, Port};
 use tidegate_telemetry::{Health, Metrics, Server};
 use tidegate_validator::{Mode, Parts, Settings, check_first_time, startup};
 
@@ -22,7 +22,7 @@ use crate::wiring::meters::ValidatorMeter;
 
 pub(crate) fn run(args: &RoleArgs) -> Exit {
     let config = Config::load(args).and_then(|config| config.require_brokers().map(|()| config));
-    super::run_role(config, validate)
+    super::run_role("validator", config, validate)
 }
 
 fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -> Result<(), WorldError> {
@@ -31,7 +31,8 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
     let health = Health::starting();
     let server = Server::start(super::address(&config.http)?, metrics.clone(), health.clone())?;
     tracing::info!(address = %server.address(), "/livez /readyz /metrics");
-    // Also says which role answers here, from the first moment on.
+    // Says which role answers here, from the first moment on.
+    metrics.readiness("validator", &health);
     metrics.buffer_budget("validator", config.validator.batch_bytes_max);
     let contracts = contracts.counted_by(&metrics).announced();
     let snapshot = contracts.current();
@@ -46,16 +47,22 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
 
     let mut cluster = ClusterClient::connect(&config.kafka)?;
     let mut settings = config.validator.clone().with_retries_of(&topics);
-    let facts = super::patiently(&clock, &health, || startup::check_topics(&mut cluster, &settings, &topics))?;
+    let patience = super::Patience {
+        clock: &clock,
+        stop,
+        health: &health,
+        metrics: &metrics,
+    };
+    let facts = patience.until(Port::Kafka, || startup::check_topics(&mut cluster, &settings, &topics))?;
     let topics: Vec<Arc<str>> = topics.into_iter().chain(settings.retries.keys().cloned()).collect();
-    super::patiently(&clock, &health, || first_time(config, &settings, &mut cluster, &facts, &topics))?;
+    patience.until(Port::Kafka, || first_time(config, &settings, &mut cluster, &facts, &topics))?;
     settings.topic_ids = facts.into_iter().filter_map(|fact| Some((fact.topic, fact.id?))).collect();
     let mode = config.validator.mode;
     let delivering = match mode {
         Mode::AtLeastOnce => Delivering::Acknowledged,
         Mode::ExactlyOnce => {
             let token = super::unique();
-            match super::patiently(&clock, &health, || probe_transactions(&config.kafka, &config.probe_topic, &token))? {
+            match patience.until(Port::Kafka, || probe_transactions(&config.kafka, &config.probe_topic, &token))? {
                 Transactions::Proved => Delivering::Transactional(format!("{}-{}", config.validator_group, super::unique())),
                 Transactions::Refuted(why) => {
                     let what =
@@ -78,7 +85,7 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
         busy: busy.clone(),
     };
     let mut live = contracts;
-    let exchange = super::patiently(&clock, &health, || {
+    let exchange = patience.until(Port::Kafka, || {
         GroupExchange::join(&config.kafka, "validator", &config.validator_group, &topics, delivering.clone())
     })?;
     let meter = ValidatorMeter::new(&metrics, &health, "validator");
@@ -90,7 +97,10 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
             Some(Box::new(PartitionScan::connect(&kafka)?)),
         ))
     })?;
-    let clock = IdleClock { clock, busy };
+    let clock = IdleClock {
+        clock: clock.clone(),
+        busy,
+    };
     let parts = Parts {
         exchange: &mut exchange,
         contracts: &mut live,

@@ -42,6 +42,14 @@ struct SourceSection {
 // === impl TopicsSection ===
 
 impl TopicsSection {
+    /// How long the dead letters of a source topic are kept, in milliseconds; what no command line said.
+    pub(crate) fn dead_letters_kept(&self, source: &str) -> anyhow::Result<u64> {
+        let own = self.sources.get(source).and_then(|source| source.dead_letter_retention.as_ref());
+        let said = own.or(self.dead_letter_retention.as_ref()).or(self.retention.as_ref());
+        let text = said.map_or(WEEK, String::as_str);
+        duration::millis(text).ok_or_else(|| anyhow!("topics.dead_letter_retention: `{text}` is no time such as 7d, 36h or 90m"))
+    }
+
     /// The topics of these sources, and what was said about their partitions.
     pub(crate) fn spec(&self, config: &Config, sources: &[Arc<str>], args: &TopicsArgs) -> anyhow::Result<(Spec, BTreeMap<String, u32>)> {
         if let Some(unbound) = self.sources.keys().find(|name| sources.iter().all(|source| **source != ***name)) {

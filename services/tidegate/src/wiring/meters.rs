@@ -1,12 +1,13 @@
 //! The roles' numbers into Prometheus metrics and health.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use tidegate_check::{Reason, Skip};
 use tidegate_contract::ContractRef;
 use tidegate_flow::{TopicPartition, WorldError};
+use tidegate_sink::Progress;
 use tidegate_telemetry::metrics::{BatchOutcome, Port, SlotOutcome};
 use tidegate_telemetry::{Health, Metrics, Pulse};
 
@@ -26,6 +27,8 @@ pub(crate) struct SinkMeter {
     metrics: Metrics,
     health: Health,
     pulse: Pulse,
+    /// What does not go on, as it was shown.
+    held: Mutex<BTreeMap<TopicPartition, Progress>>,
 }
 
 // === impl ValidatorMeter ===
@@ -146,6 +149,7 @@ impl SinkMeter {
             metrics: metrics.clone(),
             health: health.clone(),
             pulse: health.pulse("sink", TURN_MAX),
+            held: Mutex::default(),
         }
     }
 }
@@ -195,6 +199,26 @@ impl tidegate_sink::Metrics for SinkMeter {
         }
     }
 
+    fn standing(&self, partitions: &mut dyn Iterator<Item = (&TopicPartition, Progress)>) {
+        let mut held = self.held.lock().expect("no panic happens while it is held");
+        let mut seen = BTreeSet::new();
+        for (at, progress) in partitions {
+            let before = match progress {
+                Progress::Going => held.remove(at),
+                Progress::Waiting | Progress::Halted => {
+                    seen.insert(at.clone());
+                    held.insert(at.clone(), progress)
+                }
+            };
+            if before.unwrap_or(Progress::Going) != progress {
+                self.metrics.partition_paused(at, progress == Progress::Waiting);
+                self.metrics.partition_halted(at, progress == Progress::Halted);
+            }
+        }
+        // What was given up has no numbers any more.
+        held.retain(|at, _| seen.contains(at));
+    }
+
     fn ready(&self, ready: bool) {
         self.pulse.beat();
         self.health.clear("starting");
@@ -204,5 +228,41 @@ impl tidegate_sink::Metrics for SinkMeter {
                 .health
                 .hinder("progress", "not every partition makes progress; the log says why"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_sink::Metrics as _;
+
+    use super::*;
+
+    fn shown(metrics: &Metrics, name: &str, partition: i32) -> Option<String> {
+        let begins = format!("tidegate_partition_{name}{{partition=\"{partition}\",topic=\"orders.validated\"}} ");
+        let text = metrics.render(0);
+        text.lines().find_map(|line| line.strip_prefix(&begins)).map(str::to_owned)
+    }
+
+    #[test]
+    fn partitions_of_the_sink_that_stand_are_shown_until_they_go_on_or_go() {
+        let (metrics, health) = (Metrics::new("", ""), Health::starting());
+        let meter = SinkMeter::new(&metrics, &health);
+        let at = [0, 1, 2].map(|partition| TopicPartition::new("orders.validated", partition));
+        let tell = |standing: &[(usize, Progress)]| meter.standing(&mut standing.iter().map(|(index, progress)| (&at[*index], *progress)));
+        let both = |partition| (shown(&metrics, "paused", partition), shown(&metrics, "halted", partition));
+        let is = |paused: &str, halted: &str| (Some(paused.to_owned()), Some(halted.to_owned()));
+
+        tell(&[(0, Progress::Going), (1, Progress::Waiting), (2, Progress::Halted)]);
+        assert_eq!(both(0), (None, None), "nothing was ever in its way");
+        assert_eq!((both(1), both(2)), (is("1", "0"), is("0", "1")));
+        tell(&[(0, Progress::Going), (1, Progress::Halted), (2, Progress::Going)]);
+        assert_eq!((both(1), both(2)), (is("0", "1"), is("0", "0")));
+        // Given up: the consumer takes the numbers away, and they do not come back.
+        metrics.partition_gone(&at[1]);
+        tell(&[(0, Progress::Going)]);
+        assert_eq!(both(1), (None, None));
+        // Taken over again and still halted.
+        tell(&[(1, Progress::Halted)]);
+        assert_eq!(both(1), is("0", "1"));
     }
 }

@@ -68,6 +68,7 @@ fn everything() -> Metrics {
     metrics.runs_missed("orders", MissedCause::Away, 2);
     metrics.run_planned("orders", 6_000_000, 900.0);
     metrics.accounted(ACCOUNTING);
+    metrics.readiness("sink", &crate::Health::starting());
     metrics
 }
 

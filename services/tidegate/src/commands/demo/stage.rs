@@ -94,6 +94,7 @@ pub(super) fn play(args: &DemoArgs) -> anyhow::Result<bool> {
         }
         .as_str(),
     );
+    stage.metrics.readiness("demo", &stage.health);
     let server = Server::start(crate::commands::address(&args.http)?, stage.metrics.clone(), stage.health.clone())?;
     display::step(begun, &format!("metrics at http://{}/metrics", server.address()));
 

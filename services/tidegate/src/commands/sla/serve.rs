@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tidegate_flow::WorldError;
 use tidegate_sla::{Parts, Schedule, Settings};
+use tidegate_telemetry::metrics::Port;
 use tidegate_telemetry::{Health, Metrics, Server};
 
 use super::traffic::Observer;
@@ -36,10 +37,10 @@ pub(crate) fn serve(args: &SlaServeArgs) -> Exit {
         Ok((Settings { completeness, ..settings }, config))
     });
     match proven {
-        Ok((settings, config)) => crate::commands::run_role(Ok(config), |config, contracts, stop| {
+        Ok((settings, config)) => crate::commands::run_role("sla", Ok(config), |config, contracts, stop| {
             by_schedule(&settings, &args.completeness, config, contracts, stop)
         }),
-        Err(error) => crate::commands::run_role(Err(error), |_, _, _| Ok(())),
+        Err(error) => crate::commands::run_role("sla", Err(error), |_, _, _| Ok(())),
     }
 }
 
@@ -56,8 +57,15 @@ fn by_schedule(
     let health = Health::starting();
     let server = Server::start(crate::commands::address(&config.http)?, metrics.clone(), health.clone())?;
     tracing::info!(address = %server.address(), "/livez /readyz /metrics");
+    metrics.readiness("sla", &health);
     let contracts = contracts.counted_by(&metrics);
-    let store = crate::commands::patiently(&clock, &health, || tidegate_lake::open(&lake.location, &lake.options))?;
+    let patience = crate::commands::Patience {
+        clock: &clock,
+        stop,
+        health: &health,
+        metrics: &metrics,
+    };
+    let store = patience.until(Port::Lake, || tidegate_lake::open(&lake.location, &lake.options))?;
     let engine = tidegate_query::Lake::new(store.clone(), tidegate_query::Limits::default())?;
     let observer = Observer::new(config, store.clone(), completeness);
     let mut watch = SlaWatch::new(&metrics, &health);
