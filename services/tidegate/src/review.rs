@@ -1,6 +1,7 @@
 //! What the review of a change of contracts needs beside the contracts: where they lie in a repository, what was published, who reads them,
 //! who owns them, which lines changed. Used by `lint`, `test`, `diff` and `ci`.
 
+pub(crate) mod back;
 pub(crate) mod changed;
 pub(crate) mod codes;
 pub(crate) mod consumers;

@@ -37,6 +37,6 @@ pub use jdk_date::DatePattern;
 pub use model::{Contract, ContractRef, LogicalType, Property, QualityRule, SchemaObject, Severity, Status, Version};
 pub use nearest::nearest;
 pub use on_failure::OnFailure;
-pub use parse::{parse, sha256_hex};
+pub use parse::{is_draft, parse, sha256_hex};
 pub use render::{render, render_lines};
 pub use snapshot::{Binding, BoundObject, ContractFile, EventType, Resolution, Snapshot, directory_commit};

@@ -26,6 +26,12 @@ pub fn parse(file: &str, text: &str) -> (Option<Contract>, Vec<Diagnostic>) {
     (parsed.contract, parsed.diagnostics)
 }
 
+/// Whether the file says that it is a draft, also where its other mistakes keep it from being read: a draft is not loaded, so what is wrong with
+/// it refuses nothing.
+pub fn is_draft(text: &str) -> bool {
+    parse_file("", text).status == Some(Status::Draft)
+}
+
 pub(crate) fn parse_file(file: &str, text: &str) -> Parsed {
     let mut problems = Problems::new(file);
     let (mut contract, mut status) = (None, None);

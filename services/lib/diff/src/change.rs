@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate_contract::Location;
+use tidegate_contract::{ContractRef, Location};
 
 use crate::semver::Bump;
 
@@ -62,8 +62,14 @@ pub struct Change {
     pub old: Option<Location>,
     /// Where it stands; none when it was removed.
     pub new: Option<Location>,
+    /// Versions of other contracts that judged, until now, the events that this takes: their readers feel it.
+    pub former: Vec<ContractRef>,
     /// Found in the texts for people, of which no plan knows.
     pub(crate) is_remark: bool,
+    /// Only the set tells it. Where the version stays as it is (a status, a file that is gone), no other number could announce it.
+    pub(crate) is_of_set: bool,
+    /// From this moment on (microseconds since the epoch) it changes nothing: the switch would have ended by itself.
+    pub(crate) moot_from: Option<i64>,
 }
 
 /// What was done to a clause.

@@ -80,6 +80,7 @@ pub(crate) struct Said {
     /// Node in the new contract, by pointer.
     pub(crate) new: Option<String>,
     pub(crate) is_remark: bool,
+    pub(crate) moot_from: Option<i64>,
 }
 
 // === impl Said ===
@@ -98,6 +99,7 @@ impl Said {
             old: None,
             new: None,
             is_remark: false,
+            moot_from: None,
         }
     }
 
@@ -136,6 +138,11 @@ impl Said {
         self
     }
 
+    pub(crate) fn moot_from(mut self, moment: i64) -> Said {
+        self.moot_from = Some(moment);
+        self
+    }
+
     pub(crate) fn reach(mut self, reach: Reach) -> Said {
         self.reach = reach;
         self
@@ -171,7 +178,10 @@ impl Walk<'_> {
             sentence: said.sentence,
             old,
             new,
+            former: Vec::new(),
             is_remark: said.is_remark,
+            is_of_set: false,
+            moot_from: said.moot_from,
         });
     }
 }

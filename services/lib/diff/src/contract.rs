@@ -102,7 +102,8 @@ impl<'c> Walk<'c> {
             (before, status) if before.is_enforced() && !status.is_enforced() => (
                 Grade::Loosens,
                 Grade::Loosens,
-                "the contract is not enforced any more: every event passes, and none lands in the lake by it",
+                "the contract is not enforced any more: every event passes, and none lands in the lake by it, unless another version stands \
+                 beside it and judges them instead",
             ),
             (_, Status::Deprecated) => (
                 Grade::None,

@@ -7,8 +7,10 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
+mod back;
 mod canonical;
 pub mod change;
+mod claims;
 mod compare;
 mod contract;
 mod exact;

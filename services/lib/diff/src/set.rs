@@ -36,6 +36,8 @@ pub struct ContractDiff {
     pub demanded: Bump,
     /// Whether the author's version is enough.
     pub verdict: Verdict,
+    /// It returns to what was published before, see [`Diff::let_go_back`].
+    pub goes_back: bool,
     /// The version before stays in force beside this one, which is not.
     pub(crate) is_beside: bool,
 }
@@ -100,7 +102,24 @@ impl Diff {
         self
     }
 
-    fn sort(&mut self) {
+    /// The same at a moment (microseconds since the epoch): a kill switch that has ended by then decides nothing, so shortening it or taking it
+    /// out of the file does not, either.
+    #[must_use]
+    pub fn at(mut self, now: i64) -> Diff {
+        for contract in &mut self.contracts {
+            for change in contract.changes.iter_mut() {
+                if change.moot_from.is_some_and(|moment| moment <= now) {
+                    (change.producers, change.consumers, change.bump) = (Grade::None, Grade::None, Bump::Patch);
+                    change.sentence.push_str("; the switch had ended already");
+                }
+            }
+            contract.conclude();
+        }
+        self.sort();
+        self
+    }
+
+    pub(crate) fn sort(&mut self) {
         self.contracts
             .sort_by_key(|diff| (std::cmp::Reverse((diff.verdict.is_finding(), diff.demanded)), diff.id().clone()));
     }
@@ -155,6 +174,7 @@ pub fn compare_pair(old: &Contract, new: &Contract) -> ContractDiff {
         changes,
         demanded,
         verdict,
+        goes_back: false,
         is_beside: false,
     }
 }
@@ -189,6 +209,7 @@ pub fn compare_sets(names: (&str, &str), old: &[Arc<Contract>], new: &[Arc<Contr
                 changes: Vec::new(),
                 demanded: Bump::None,
                 verdict: Verdict::Enough,
+                goes_back: false,
                 is_beside: false,
             }),
             Some(before) => {
@@ -227,6 +248,7 @@ pub fn compare_sets(names: (&str, &str), old: &[Arc<Contract>], new: &[Arc<Contr
             changes: Vec::new(),
             demanded: Bump::None,
             verdict: if enforced { Verdict::Gone } else { Verdict::Enough },
+            goes_back: false,
             is_beside: false,
         });
     }
@@ -271,6 +293,16 @@ impl ContractDiff {
         self.changes.sort_by_key(Change::weight);
         self.demanded = demanded(&self.changes);
         let (Some(old), Some(new)) = (&self.old, &self.new) else { return };
+        // No other number could announce what comes of a status.
+        if old.version.text == new.version.text {
+            self.demanded = self
+                .changes
+                .iter()
+                .filter(|change| !change.is_of_set)
+                .map(|change| change.bump)
+                .max()
+                .unwrap_or(Bump::None);
+        }
         // Beside what stays, a draft takes nothing away.
         let status = if self.is_beside { Status::Proposed } else { new.status };
         let new = Party { status, ..new.clone() };
@@ -281,6 +313,16 @@ impl ContractDiff {
     pub(crate) fn say(&mut self, change: Change) {
         self.changes.push(change);
         self.conclude();
+    }
+
+    /// What breaks somebody, and no version says so: the contract is new, is gone, or another status made it.
+    pub fn unannounced(&self) -> impl Iterator<Item = &Change> {
+        let is_announced = match (&self.old, &self.new) {
+            (Some(old), Some(new)) => old.version.text != new.version.text,
+            _ => false,
+        };
+        let breaks = |change: &&Change| change.breaks_producers() || change.breaks_consumers();
+        self.changes.iter().filter(move |_| !is_announced).filter(breaks)
     }
 }
 

@@ -254,8 +254,8 @@ impl Walk<'_> {
             };
             let said = match grade {
                 Grade::None => Said::text("killSwitches", "", sentence),
-                // That the rule comes back was said when it was switched off.
-                grade => Said::values("killSwitches", "", grade, sentence).bump(Bump::Minor),
+                // Events that passed while the rule was off are refused sooner than its switch said: major, as any rule that comes.
+                grade => Said::values("killSwitches", "", grade, sentence).moot_from(until(&earlier).max(until(&later))),
             };
             let pointer = |switch: &Option<KillSwitch>| switch.as_ref().map(|switch| switch.location.pointer.to_string());
             self.say(said.at(pointer(&earlier), pointer(&later)));

@@ -140,7 +140,11 @@ impl<'a> Comparing<'a> {
             }
             (Change::NewlyFailing | Change::StillFailing, _, Outcome::Fails(violations)) => {
                 tally.add_reason(change, violations);
-                if let Some(object) = new.judge.filter(|object| object.plan.halts_on_failure()) {
+                let halting = match new.judge {
+                    Some(object) => Some(object).filter(|object| object.plan.halts_on_failure()),
+                    None => pair.new.halting(event.topic),
+                };
+                if let Some(object) = halting {
                     tally.halting(&object.reference(), object.plan.on_failure.as_str());
                 }
                 let (judge, asked, schemas) = (&self.judge, self.asked, self.schemas);

@@ -105,6 +105,12 @@ impl Side {
         self.topics.get(topic).into_iter().flat_map(|topic| &topic.objects)
     }
 
+    /// An object of the topic that halts it in front of a record which none of them judges, as the validator has it: nobody knows whose event that
+    /// is, so the strictest contract speaks.
+    pub(crate) fn halting(&self, topic: &str) -> Option<&Object> {
+        self.objects(topic).find(|object| object.plan.halts_on_failure())
+    }
+
     /// Whether it judges events that name no version.
     pub(crate) fn is_default(&self, object: &BoundObject) -> bool {
         let is_it = |other: &BoundObject| other.object == object.object && Arc::ptr_eq(&other.contract, &object.contract);

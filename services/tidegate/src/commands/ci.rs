@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use tidegate_contract::{Contract, Diagnostic, Level, Location, render};
+use tidegate_contract::{Contract, Diagnostic, Level, Location, is_draft, render};
 use tidegate_diff::render::one_line;
 use tidegate_diff::{Diff, Verdict, compare_sets};
 use tidegate_git::history::{has_folder, line};
@@ -17,6 +17,7 @@ use crate::commands::lint::examine::{Examined, Since, examine};
 use crate::commands::lint::{Tally, count, formats};
 use crate::commands::test::Tests;
 use crate::exit::Exit;
+use crate::review::back::let_go_back;
 use crate::review::consumers::{Consumers, Hit, hits};
 use crate::review::ground::{Ground, Named, is_in_repository, leads_out};
 use crate::review::{codes, finding};
@@ -101,17 +102,21 @@ fn ci(args: &CiArgs) -> anyhow::Result<Exit> {
 
     let before = Before::find(&ground, &base, &parted, &examined)?;
     examined.found.extend(before.said.clone());
-    let loads = examined.contracts.len() == examined.files.len() && !has_contract_errors(&examined);
-    let diff = loads.then(|| {
-        let names = (before.name.as_str(), path.display().to_string());
-        let mut diff = compare_sets((names.0, &names.1), &before.contracts, &examined.contracts);
-        // Lint asked the whole history about them.
-        diff.violations.clear();
-        match args.undetermined {
-            Undetermined::Major => diff,
-            Undetermined::Minor => diff.trusting(),
+    let diff = match loads(&examined) && !has_contract_errors(&examined) {
+        true => {
+            let names = (before.name.as_str(), path.display().to_string());
+            let mut diff = compare_sets((names.0, &names.1), &before.contracts, &examined.contracts).at(clock.unwrap_or_else(now_micros));
+            // Lint asked the whole history about them.
+            diff.violations.clear();
+            let diff = match args.undetermined {
+                Undetermined::Major => diff,
+                Undetermined::Minor => diff.trusting(),
+            };
+            let past = (&*ground.root, parted.as_str(), ground.folder.as_str());
+            Some(let_go_back(diff, past, &before.contracts, &examined.contracts)?)
         }
-    });
+        false => None,
+    };
     let hits = diff
         .as_ref()
         .map(|diff| hits(&before.consumers, &examined.consumers, diff, &examined.contracts))
@@ -197,6 +202,12 @@ fn lint(examined: &Examined, denied: bool) -> Step {
     Step { name: "lint", state, said }
 }
 
+/// Whether every contract is read that a worker would load; what is wrong with a draft is a warning of `lint`.
+fn loads(examined: &Examined) -> bool {
+    let is_read = |path: &Arc<str>| examined.contracts.iter().any(|contract| contract.location.file == *path);
+    examined.files.iter().all(|file| is_read(&file.path) || is_draft(&file.text))
+}
+
 fn has_contract_errors(examined: &Examined) -> bool {
     let is_contract = |one: &&Diagnostic| examined.files.iter().any(|file| file.path == one.location.file);
     let errors = examined.found.iter().filter(|one| one.level == Level::Error).filter(is_contract);
@@ -235,8 +246,8 @@ impl Before {
             }
             let side = Side::at_commit(ground.root.clone(), &base.name, commit.clone(), &ground.folder);
             match side.contracts()? {
-                Ok(contracts) => {
-                    before.contracts = contracts;
+                Ok(loaded) => {
+                    before.contracts = loaded.contracts;
                     before.said = said;
                     return Ok(before);
                 }
@@ -314,9 +325,18 @@ fn compared(diff: &Diff, findings: usize) -> Step {
     if findings > 0 {
         said.push_str(&format!("; {} too little or gone", count(findings, "version")));
     }
+    let goes_back: Vec<&str> = diff.contracts.iter().filter(|one| one.goes_back).map(|one| &**one.id()).collect();
+    if !goes_back.is_empty() {
+        said.push_str(&format!("; back to what was published: {}", goes_back.join(", ")));
+    }
+    let is_unannounced = diff.contracts.iter().any(|one| one.unannounced().next().is_some());
     Step {
         name: "changes",
-        state: if findings > 0 { State::Findings } else { State::Clean },
+        state: match findings {
+            0 if goes_back.is_empty() && !is_unannounced => State::Clean,
+            0 => State::Told,
+            _ => State::Findings,
+        },
         said,
     }
 }

@@ -9,7 +9,9 @@ use tidegate_diff::{Diff, compare_files, compare_sets, render};
 use crate::cli::{DiffArgs, DiffOutput, Undetermined};
 use crate::commands::lint::formats::{harmless, printable, printed_json};
 use crate::exit::Exit;
+use crate::review::back::let_go_back;
 use crate::review::consumers::{Consumers, Hit, hits};
+use crate::wiring::clock::now_micros;
 
 pub(crate) mod side;
 
@@ -51,6 +53,11 @@ fn diff(args: &DiffArgs) -> anyhow::Result<Exit> {
     let diff = match args.undetermined {
         Undetermined::Major => diff,
         Undetermined::Minor => diff.trusting(),
+    };
+    let diff = diff.at(now_micros());
+    let diff = match &old {
+        Side::Commit { root, commit, path, .. } if !old.is_file() => let_go_back(diff, (root, commit, path), &before, &now)?,
+        Side::Commit { .. } | Side::Disk(_) => diff,
     };
     let (readers_before, readers_now) = (Consumers::of_side(&old)?, Consumers::of_side(&new)?);
     let hits = hits(&readers_before, &readers_now, &diff, &now);

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use tidegate_contract::{Contract, ContractFile, Diagnostic, Level, LogicalType, Property, SchemaObject, nearest, yaml};
+use tidegate_contract::{
+    Contract, ContractFile, ContractRef, Diagnostic, Level, LogicalType, Property, SchemaObject, Status, nearest, yaml,
+};
 use tidegate_diff::render::one_line;
-use tidegate_diff::{Change, ContractDiff, Diff, Verdict};
+use tidegate_diff::{Change, ContractDiff, Diff};
 use tidegate_git::repository::read_folder;
 
 use super::ground::leads_out;
@@ -221,8 +223,11 @@ impl Consumers {
         let mut hits = Vec::new();
         for contract in &diff.contracts {
             for consumer in &self.all {
-                for read in consumer.reads.iter().filter(|read| read.is_about(contract)) {
-                    read.hits(consumer, contract, read.stays_beside(contract, current), &mut hits);
+                for read in &consumer.reads {
+                    match read.is_about(contract) {
+                        true => read.hits(consumer, contract, read.stays_beside(contract, current), &mut hits),
+                        false => read.loses(consumer, contract, &mut hits),
+                    }
                 }
             }
         }
@@ -268,6 +273,31 @@ impl Read {
         diff.new.as_ref().is_none_or(|party| party.version.major != major) && stays
     }
 
+    /// Hits of what takes events that the contract which is read judged until now: that contract itself is as it was.
+    fn loses<'d>(&'d self, consumer: &'d Consumer, diff: &'d ContractDiff, hits: &mut Vec<Hit<'d>>) {
+        // Of its own contract other versions speak: that of its major, and the one that was there before.
+        if *self.contract.text == **diff.id() {
+            return;
+        }
+        let is_read = |former: &ContractRef| {
+            let major = former.version.split('.').next().and_then(|major| major.parse().ok());
+            *former.id == *self.contract.text && self.major.is_none_or(|(wanted, ..)| major == Some(wanted))
+        };
+        let takes = |change: &&Change| change.consumers.may_loosen() && change.former.iter().any(is_read);
+        // Which of its objects lost them is not said, so whoever reads any is told.
+        for change in diff.changes.iter().filter(takes) {
+            hits.push(Hit {
+                consumer,
+                field: None,
+                file: self.file.clone(),
+                line: self.contract.line,
+                contract: self.contract.text.clone(),
+                change: Some(change),
+                is_former: false,
+            });
+        }
+    }
+
     fn hits<'d>(&'d self, consumer: &'d Consumer, diff: &'d ContractDiff, beside: bool, hits: &mut Vec<Hit<'d>>) {
         let mut say = |field: Option<&'d Text>, change: Option<&'d Change>| {
             hits.push(Hit {
@@ -285,7 +315,11 @@ impl Read {
             return;
         }
         if diff.new.is_none() {
-            if diff.verdict == Verdict::Gone && !beside {
+            let was_enforced = diff
+                .old
+                .as_ref()
+                .is_some_and(|party| matches!(party.status, Status::Active | Status::Deprecated));
+            if was_enforced && !beside {
                 say(None, None);
             }
             return;

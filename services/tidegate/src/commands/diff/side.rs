@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use tidegate_contract::snapshot::is_contract_path;
 use tidegate_contract::yaml::BYTES_MAX;
-use tidegate_contract::{Contract, ContractFile, Diagnostic, Level, SchemaFolder};
+use tidegate_contract::{Contract, ContractFile, Diagnostic, Level, SchemaFolder, is_draft};
 use tidegate_git::Reading;
 use tidegate_git::directory::{read_directory, read_schemas_near};
 use tidegate_git::repository::{read_commit, root_of};
@@ -28,6 +28,13 @@ pub(crate) enum Side {
         commit: String,
         path: String,
     },
+}
+
+/// The contracts of a side.
+pub(crate) struct Loaded {
+    pub(crate) contracts: Vec<Arc<Contract>>,
+    /// Files of drafts that cannot be read: nothing loads a draft, so they keep nobody from comparing the others.
+    pub(crate) left_out: Vec<Arc<str>>,
 }
 
 /// Why a side cannot be compared.
@@ -133,7 +140,15 @@ impl Side {
     /// Every contract of the side, drafts included; none when one does not load, which has been said then.
     pub(crate) fn load(&self) -> anyhow::Result<Option<Vec<Arc<Contract>>>> {
         Ok(match self.contracts()? {
-            Ok(contracts) => Some(contracts),
+            Ok(loaded) => {
+                for file in &loaded.left_out {
+                    complain(&format!(
+                        "note: {}: {file} is a draft that does not load, so it is left out (`lint` says why)",
+                        self.name()
+                    ));
+                }
+                Some(loaded.contracts)
+            }
             Err(refused) => {
                 report(&refused.sources, &refused.errors);
                 complain(&format!(
@@ -146,27 +161,36 @@ impl Side {
     }
 
     /// The same, and what is wrong is for the caller to say.
-    pub(crate) fn contracts(&self) -> anyhow::Result<Result<Vec<Arc<Contract>>, Refused>> {
+    pub(crate) fn contracts(&self) -> anyhow::Result<Result<Loaded, Refused>> {
         let files = self.read()?;
         let mut errors: Vec<Diagnostic> = files.diagnostics.clone();
         let schemas = Arc::new(SchemaFolder::new(&files.files));
-        let mut contracts = Vec::new();
+        let (mut contracts, mut left_out) = (Vec::new(), Vec::new());
         for file in files
             .files
             .iter()
             .filter(|file| !tidegate_contract::event_schema::is_schema_path(&file.path))
         {
-            let (contract, diagnostics) = tidegate_contract::parse(&file.path, &file.text);
-            errors.extend(diagnostics);
-            if let Some(mut contract) = contract {
-                errors.extend(contract.attach_schemas(&schemas));
-                contracts.push(Arc::new(contract));
+            let (contract, mut own) = tidegate_contract::parse(&file.path, &file.text);
+            let contract = contract.map(|mut contract| {
+                own.extend(contract.attach_schemas(&schemas));
+                Arc::new(contract)
+            });
+            // `lint` says the rest; here only what keeps a contract from being read counts.
+            own.retain(|one| one.level == Level::Error);
+            // One that was named itself is meant.
+            match own.is_empty() || self.is_file() || !is_draft(&file.text) {
+                true => contracts.extend(contract),
+                false => {
+                    left_out.push(file.path.clone());
+                    own.clear();
+                }
             }
+            errors.extend(own);
         }
-        // `lint` says the rest; here only what keeps a contract from being read counts.
         errors.retain(|one| one.level == Level::Error);
         if errors.is_empty() {
-            return Ok(Ok(contracts));
+            return Ok(Ok(Loaded { contracts, left_out }));
         }
         let sources = files.files.iter().map(|file| (file.path.clone(), file.text.clone())).collect();
         Ok(Err(Refused { errors, sources }))
