@@ -26,7 +26,12 @@ pub(crate) fn say_taken(contracts: &mut [ContractDiff], old: &[Arc<Contract>], n
         let types: BTreeSet<Option<&Arc<str>>> = types.map(|event| event.value.as_ref()).collect();
         for value in types {
             let Some(judged) = judge_of(earlier, value) else { continue };
-            let events = Events { topic, value, judged };
+            let events = Events {
+                topic,
+                value,
+                is_all: [Some(earlier), later].into_iter().flatten().all(|one| one.events.len() == 1),
+                judged,
+            };
             match later.and_then(|later| judge_of(later, value)) {
                 Some(taker) => events.go_to(taker, earlier, contracts, new),
                 None => events.lose_their_judge(contracts),
@@ -46,6 +51,8 @@ struct Events<'s> {
     topic: &'s str,
     /// What their discriminator says; none for those that no object describes.
     value: Option<&'s Arc<str>>,
+    /// The topic has no others.
+    is_all: bool,
     judged: &'s BoundObject,
 }
 
@@ -118,6 +125,7 @@ impl Events<'_> {
     fn phrase(&self) -> String {
         match self.value {
             Some(value) => format!("the events of topic `{}` that say `{value}`", self.topic),
+            None if self.is_all => format!("the events of topic `{}`", self.topic),
             None => format!("the events of topic `{}` that no other object describes", self.topic),
         }
     }
@@ -154,7 +162,7 @@ impl ContractDiff {
     fn hands_over(&mut self, events: &Events<'_>, taker: &BoundObject, grades: (Grade, Grade)) {
         let judged = events.judged;
         let sentence = format!(
-            "{} go to {} from now on; {} judged them until now{}",
+            "{} go to {} from now on, unless they name another version; {} judged them until now{}",
             events.phrase(),
             taker.contract.reference(),
             judged.contract.reference(),

@@ -561,7 +561,7 @@ fn another_version_that_takes_over_is_said_at_what_made_way() {
     let found = diff(&all(&two), &all(&[two[0], ("2.0.0", "proposed")]));
     assert!(!found.has_findings() && found.contracts[0].demanded == Bump::None, "{found:#?}");
     assert!(
-        human(&found).contains("go to t@1.0.0 from now on; t@2.0.0 judged them"),
+        human(&found).contains("the events of topic `t` go to t@1.0.0 from now on, unless they name another version; t@2.0.0 judged them"),
         "{}",
         human(&found)
     );

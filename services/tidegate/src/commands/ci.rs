@@ -150,6 +150,7 @@ fn ci(args: &CiArgs) -> anyhow::Result<Exit> {
 
     let mut found = std::mem::take(&mut examined.found);
     found.extend(versions);
+    found.extend(diff.iter().flat_map(|diff| unannounced(diff)));
     found.extend(hits.iter().map(told));
     let changed = examined.changed(&args.base)?;
     // Notes about what nobody touched are the same in every review.
@@ -312,6 +313,32 @@ fn versions(diff: &Diff, current: &[Arc<Contract>]) -> Vec<Diagnostic> {
     found
 }
 
+/// What breaks somebody and makes no version rise, at the line that does it, so that whoever reads the change sees it there.
+fn unannounced(diff: &Diff) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for contract in &diff.contracts {
+        // What is gone although enforced stops the merge; the rest of it belongs to the table.
+        for change in contract.unannounced().filter(|_| !contract.verdict.is_finding()) {
+            let Some(place) = change.new.as_ref().or(change.old.as_ref()) else {
+                continue;
+            };
+            let whom = match (change.breaks_producers(), change.breaks_consumers()) {
+                (true, false) => "producers",
+                (false, true) => "readers",
+                _ => "producers and readers",
+            };
+            found.push(Diagnostic {
+                code: codes::UNANNOUNCED,
+                level: Level::Warning,
+                location: place.clone(),
+                problem: one_line(&format!("{}: {}", contract.id(), change.sentence)),
+                help: format!("no version tells {whom}: ask them, or look what it does to events that came (`--preview`)"),
+            });
+        }
+    }
+    found
+}
+
 fn compared(diff: &Diff, findings: usize) -> Step {
     let producers = diff.changes().filter(|change| change.breaks_producers()).count();
     let consumers = diff.changes().filter(|change| change.breaks_consumers()).count();
@@ -339,6 +366,11 @@ fn compared(diff: &Diff, findings: usize) -> Step {
         },
         said,
     }
+}
+
+/// Whether it is for somebody to know, and nothing is wrong.
+fn is_told(one: &Diagnostic) -> bool {
+    [codes::CONSUMER_HIT, codes::UNANNOUNCED].contains(&one.code)
 }
 
 fn consumers(hits: &[Hit<'_>]) -> Step {
@@ -392,8 +424,8 @@ fn write(args: &CiArgs, ground: &Ground, examined: &Examined, review: &Review<'_
     }
     if let Some(path) = &args.junit {
         let names: Vec<&str> = examined.files.iter().map(|file| &*file.path).collect();
-        // What a consumer feels is no failure, whatever else is denied.
-        let failing: Vec<Diagnostic> = review.found.iter().filter(|one| one.code != codes::CONSUMER_HIT).cloned().collect();
+        // What others feel is no failure, whatever else is denied.
+        let failing: Vec<Diagnostic> = review.found.iter().filter(|one| !is_told(one)).cloned().collect();
         put(path, &formats::junit("tidegate ci", &names, &failing, args.deny.is_some()))?;
     }
     if let Some(path) = &args.code_quality {

@@ -21,6 +21,7 @@ pub(crate) const OTHER_OWNER: &str = "TG0332";
 pub(crate) const VERSION_STEP: &str = "TG0340";
 pub(crate) const GONE: &str = "TG0341";
 pub(crate) const BASE: &str = "TG0342";
+pub(crate) const UNANNOUNCED: &str = "TG0343";
 
 /// The table, in the order of the ids.
 pub(crate) const ALL: &[Code] = &[
@@ -136,6 +137,14 @@ pub(crate) const ALL: &[Code] = &[
         title: "the base does not load",
         explanation: "Contracts of the commit that a change is compared with have errors, so workers stayed on an earlier commit. The change is compared \
             with the last commit before it whose contracts load.",
+    },
+    Code {
+        id: UNANNOUNCED,
+        title: "a change that no version announces",
+        explanation: "Producers or readers feel it, and no version rises for it: a status changed, so that another version judges the events; a \
+            contract is new and takes events of another, or asks something of all events of a topic that it shares (`dataSchemas`, \
+            `schemaIds`, `onFailure`); a proposal is gone that let everything pass. Nothing is wrong with it: whoever feels it should know \
+            before the merge. `tidegate preview` counts the events that would newly fail.",
     },
 ];
 

@@ -6,6 +6,7 @@ mod guarded;
 mod hostile;
 mod preview;
 mod repo;
+mod set;
 
 use std::path::{Path, PathBuf};
 
