@@ -154,6 +154,25 @@ fn a_version_that_halts_is_told_with_its_events() {
     for text in [render::human(&report), render::markdown(&report)] {
         assert!(text.contains("onFailure: stop") && text.contains("2 events fail"), "{text}");
     }
+    // A record that no object of the topic judges halts it as well, under whichever contract of the topic says so.
+    let typed = |id: &str, top: &str| {
+        let by = format!(
+            "    customProperties:\n      - {{property: discriminator, vendor: tidegate, value: {{from: pointer, name: /k, value: {id}}}}}\n"
+        );
+        let text = format!(
+            "apiVersion: v3.2.0\nkind: DataContract\nid: {id}\nversion: 1.0.0\nstatus: active\n{top}schema:\n  - name: {id}\n    \
+             physicalName: t\n    physicalType: topic\n{by}    properties:\n      - {{name: k}}\n"
+        );
+        Arc::new(tidegate_contract::parse("c.odcs.yaml", &text).0.unwrap())
+    };
+    let side = |name: &str, contracts: &[Arc<Contract>]| Side::new(name, contracts).unwrap();
+    let newcomer = Pair {
+        old: side("old", &[typed("x", "")]),
+        new: side("new", &[typed("x", ""), typed("y", stop)]),
+    };
+    let counts = tally(&newcomer, "{\"k\": \"x\"}\n{\"k\": \"z\"}\n");
+    let halting: Vec<_> = counts.halting_versions().map(|(version, count)| (version, count.events)).collect();
+    assert_eq!((counts.of(Change::StillFailing), halting), (1, vec![("y@1.0.0", 1)]));
     // Under `continue` nothing halts.
     let back = Pair {
         old: Side::new("old", &[contract("1.0.0", stop, properties)]).unwrap(),

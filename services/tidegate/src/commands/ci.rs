@@ -150,7 +150,7 @@ fn ci(args: &CiArgs) -> anyhow::Result<Exit> {
 
     let mut found = std::mem::take(&mut examined.found);
     found.extend(versions);
-    found.extend(diff.iter().flat_map(|diff| unannounced(diff)));
+    found.extend(diff.iter().flat_map(unannounced));
     found.extend(hits.iter().map(told));
     let changed = examined.changed(&args.base)?;
     // Notes about what nobody touched are the same in every review.

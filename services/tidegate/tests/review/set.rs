@@ -117,6 +117,20 @@ fn a_draft_that_does_not_load_keeps_nobody_from_comparing() {
         assert!(code == 0 && out.contains("1  still passing"), "{code} {out}{err}");
         repo.commit();
     }
+    // One that is read, and whose rules do not compile, is compared as it stands.
+    repo.write(
+        "contracts/later.odcs.yaml",
+        &broken
+            .replace("nonsense", "number")
+            .replace("value.total > 0.0", "value.nothing > 0.0"),
+    );
+    let (code, review) = repo.ci();
+    assert_eq!(
+        (code, errors(&review), step(&review, "changes")),
+        (0, vec![], "clean"),
+        "{review:#}"
+    );
+    repo.git(&["checkout", "-q", "contracts/later.odcs.yaml"]);
     // Named itself it is meant; and what is no draft is refused as ever, also when it was in force before.
     assert_eq!(repo.run(&["diff", FILE, "contracts/later.odcs.yaml"]).0, 2);
     repo.write("contracts/later.odcs.yaml", &broken.replace("draft", "active"));
