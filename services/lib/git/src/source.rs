@@ -8,7 +8,7 @@ use tidegate_contract::{ContractFile, Diagnostic, Snapshot, directory_commit};
 use tidegate_flow::{Remedy, WorldError};
 
 use crate::directory::read_directory;
-use crate::history::{Walked, versions_of, walk};
+use crate::history::{Each, Walked, Way, versions_of, walk};
 use crate::reading::Reading;
 use crate::remote::{Access, Order, Remote};
 use crate::repository::{comes_after, is_repository, parent, read_commit, resolve, resolve_kept, root_of};
@@ -256,7 +256,7 @@ impl Archive {
     }
 
     /// Gives `each` what contract files held up to that commit, as [`walk`] does. A plain directory has no past.
-    pub fn walk(&self, commit: &str, each: &mut dyn FnMut(&Arc<str>, ContractFile)) -> Result<Walked, WorldError> {
+    pub fn walk(&self, commit: &str, each: &mut Each<'_>) -> Result<Walked, WorldError> {
         match &self.place {
             Place::Repository { path, folder, .. } => walk(path, commit, folder, each).map_err(|error| self.place.named(error)),
             Place::Directory(_) => Ok(Walked {
@@ -266,9 +266,8 @@ impl Archive {
         }
     }
 
-    /// Gives `each` the files of a folder below `schemas` as commits held them, oldest first, as [`versions_of`] does. A plain directory has
-    /// no past.
-    pub fn versions_of(&self, commit: &str, below: &str, each: &mut dyn FnMut(Vec<ContractFile>)) -> Result<(), WorldError> {
+    /// Gives `each` the files of a folder below `schemas` as commits held them, as [`versions_of`] does. A plain directory has no past.
+    pub fn versions_of(&self, commit: &str, below: &str, each: &mut dyn FnMut(Way, Vec<ContractFile>)) -> Result<(), WorldError> {
         match &self.place {
             Place::Repository { path, folder, .. } => {
                 versions_of(path, commit, folder, below, each).map_err(|error| self.place.named(error))

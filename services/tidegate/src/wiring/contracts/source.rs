@@ -12,7 +12,7 @@ use tidegate_registry::Published;
 use tidegate_schemas::{Plaintext, Served, Snapshots, Token};
 
 use super::document::{Documents, Followed};
-use crate::review::published::Enforced;
+use crate::review::published::{Enforced, take_record};
 
 /// The folder of recorded ids, below `schemas`.
 pub(crate) const REGISTERED: &str = "registered";
@@ -151,7 +151,9 @@ impl Past {
                     height: past.walked.is_whole.then_some(past.walked.commits as u64),
                     ..Published::default()
                 };
-                archive.versions_of(commit, REGISTERED, &mut |files| published.ids.take(&files))?;
+                archive.versions_of(commit, REGISTERED, &mut |way, files| {
+                    take_record(&mut published.ids, way, &files);
+                })?;
                 Ok(published)
             }
             Past::Registry(_) | Past::None => Ok(Published::default()),
