@@ -11,6 +11,9 @@ use crate::canonical;
 /// The code of `a version with two contents`.
 pub const PUBLISHED: &str = "TG0140";
 
+/// The code of a version that had two contents on the two sides of a merge.
+pub const CONTESTED: &str = "TG0158";
+
 /// Every version that was ever published, with the content that it had then.
 #[derive(Debug, Clone, Default)]
 pub struct History {
@@ -114,7 +117,7 @@ impl Violation {
     /// As `lint` says it.
     pub fn diagnostic(&self) -> Diagnostic {
         Diagnostic {
-            code: PUBLISHED,
+            code: self.code(),
             level: Level::Error,
             location: self.location.clone(),
             problem: self.problem(),
@@ -122,6 +125,11 @@ impl Violation {
                    own and keep this one as it was, deprecated"
                 .to_owned(),
         }
+    }
+
+    /// [`PUBLISHED`] or [`CONTESTED`].
+    pub fn code(&self) -> &'static str {
+        if self.merge.is_some() { CONTESTED } else { PUBLISHED }
     }
 
     /// What is wrong, in one sentence.

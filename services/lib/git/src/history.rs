@@ -99,6 +99,44 @@ pub fn walk(path: &Path, commit: &str, folder: &str, each: &mut Each<'_>) -> Res
     })
 }
 
+/// Whether a commit is this one, on its way of first parents, or was taken in there by a merge as the last commit of something else: what was
+/// in force is one of these.
+pub fn is_on_the_way(path: &Path, commit: &str, to: &str) -> Result<bool, WorldError> {
+    let repository = open(path)?;
+    let commit = id_of(commit)?;
+    let chain = first_parents(&repository, path, id_of(to)?, COMMITS_MAX)?;
+    if chain.commits.contains(&commit) {
+        return Ok(true);
+    }
+    for id in chain.commits {
+        if other_parents(&repository, path, id)?.contains(&commit) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The nearest commit on the way of first parents whose contracts or schemas are others than those of this one.
+pub fn before(path: &Path, commit: &str, folder: &str) -> Result<Option<String>, WorldError> {
+    let repository = open(path)?;
+    let files = |id: ObjectId| {
+        let contracts = tree_of(&repository, path, id, folder).ok().map(|tree| tree.id);
+        Ok::<_, WorldError>((contracts, schemas_of(&repository, path, id, folder)?))
+    };
+    let chain = first_parents(&repository, path, id_of(commit)?, COMMITS_MAX)?;
+    let Some((first, others)) = chain.commits.split_first() else {
+        return Ok(None);
+    };
+    let here = files(*first)?;
+    for id in others {
+        let there = files(*id)?;
+        if there.0.is_some() && there != here {
+            return Ok(Some(id.to_string()));
+        }
+    }
+    Ok(None)
+}
+
 /// Whether the commit (40 hex digits) has that folder.
 pub fn has_folder(path: &Path, commit: &str, folder: &str) -> Result<bool, WorldError> {
     let repository = open(path)?;

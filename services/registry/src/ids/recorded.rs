@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use tidegate_contract::{ContractFile, Diagnostic};
+use tidegate_contract::{ContractFile, Diagnostic, Snapshot};
 
 use super::{Ids, Schema, derived, wrong};
 
@@ -74,6 +74,17 @@ impl Recorded {
                 longest.clone_from(versions);
             }
         }
+    }
+
+    /// What is wrong where a commit holds no record any more although there was one, and its contracts name event schemas: clients would
+    /// find none of them.
+    pub fn missed(&self, snapshot: &Snapshot) -> Option<Diagnostic> {
+        (!self.all.schemas.is_empty() && !super::wanted(snapshot).is_empty()).then(|| Diagnostic {
+            help: "take it from the last commit that had it (`git checkout COMMIT -- schemas/registered`), below the `schemas` that contracts \
+                   name files of, then run `tidegate registry ids`"
+                .to_owned(),
+            ..wrong("the record of schema ids is gone: earlier commits had one".to_owned())
+        })
     }
 
     /// The schema of an id that was ever recorded.

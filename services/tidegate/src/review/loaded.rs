@@ -23,5 +23,8 @@ pub(crate) fn loaded(mut contract: Contract, mut said: Vec<Diagnostic>, schemas:
 
 /// Whether it names files of the folder `schemas`.
 pub(crate) fn names_schemas(contract: &Contract) -> bool {
-    contract.objects.iter().any(|object| object.settings.event_schemas().next().is_some())
+    contract
+        .objects
+        .iter()
+        .any(|object| object.settings.event_schemas().next().is_some())
 }

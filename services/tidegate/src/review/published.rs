@@ -169,7 +169,7 @@ impl Published {
             .get("version")
             .map_or((now.location.line, now.location.column), |node| (node.line, node.column));
         Ok(Diagnostic {
-            code: tidegate_diff::history::PUBLISHED,
+            code: violation.code(),
             level: Level::Error,
             location: Location {
                 file: now.location.file.clone(),

@@ -142,7 +142,8 @@ impl Seen {
 impl State {
     fn is_done(&self, look: Look) -> bool {
         let waits = self.waiting.is_some_and(|tried| tried != look.schemas);
-        !waits && !(self.names_schemas && look.anew)
+        let is_asked_anew = self.names_schemas && look.anew;
+        !(waits || is_asked_anew)
     }
 
     fn and(self, other: State) -> State {
