@@ -176,16 +176,16 @@ codes! {
         "`encodings` lists what a topic may carry, and each record must fit one of them only: framings that begin with the same byte, or \
          bare Protobuf beside JSON, would have to be guessed. Bare `protobuf` needs a Protobuf `eventSchema`, or `protobufMessage` and `protobufSchema`; change events \
          are read from JSON and Avro."
-    CONTESTED "TG0158" "one version that had two contents on both sides of a merge"
-        "Two commits that a merge joined enforce the same (id, version) with different contents, and a merge does not tell which side was the \
-         branch that workers followed: after `git pull` and a push it is the second parent. Give what is meant a new version; the contested \
-         number stays unused. Pulling with `--rebase`, or merging by pull requests, keeps it from happening."
     SCHEMA_IDS "TG0157" "an event schema without a recorded id, or a damaged record"
         "Where a repository records ids of event schemas (`schemas/registered/ids.json`), every event schema that a contract in force names, \
          of values and of keys, has one, and every schema that these name in other files: serializers put it in front of each record. \
          `tidegate registry ids` writes what is missing. Ids and texts that were recorded never change, since records that were written \
          with them stay. As a note: schemas that lead back to themselves through other files, or in which one name means two files, can \
          have no id; contracts are enforced with them all the same."
+    CONTESTED "TG0158" "one version that had two contents on both sides of a merge"
+        "Two commits that a merge joined enforce the same (id, version) with different contents, and a merge does not tell which side was the \
+         branch that workers followed: after `git pull` and a push it is the second parent. Give what is meant a new version; the contested \
+         number stays unused. Pulling with `--rebase`, or merging by pull requests, keeps it from happening."
 }
 
 /// The code of that id, in any case.
