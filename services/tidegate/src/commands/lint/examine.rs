@@ -18,6 +18,7 @@ use crate::review::changed::Changed;
 use crate::review::codes;
 use crate::review::consumers::Consumers;
 use crate::review::ground::Ground;
+use crate::review::loaded::names_schemas;
 use crate::review::owners::Owners;
 use crate::review::published::Walks;
 
@@ -225,11 +226,12 @@ fn history(
         let is_here = |contract: &&Arc<Contract>| path.is_file() || below_path(path, &contract.location.file);
         let here: Vec<Arc<Contract>> = contracts.iter().filter(is_here).cloned().collect();
         found.extend(published.findings(&here)?);
-        let recorded = published.recorded()?;
         match &ids {
-            Some(ids) => found.extend(recorded.problems(ids)),
-            None if is_recorded => {}
-            None => found.extend(recorded.missed(&in_force(&here))),
+            Some(ids) => found.extend(published.recorded()?.problems(ids)),
+            None if !is_recorded && here.iter().any(|contract| names_schemas(contract)) => {
+                found.extend(published.recorded()?.missed(&in_force(&here)));
+            }
+            None => {}
         }
         if let Some(first) = here.first() {
             found.extend(published.gap(&first.location.file));
