@@ -76,7 +76,12 @@ pub fn check(files: &[ContractFile], snapshot: &Snapshot) -> Result<Option<Ids>,
 
 /// The same, and whatever does not agree with the records before this one.
 pub fn check_after(files: &[ContractFile], snapshot: &Snapshot, past: &Recorded) -> Result<Option<Ids>, Vec<Diagnostic>> {
-    let Some(ids) = Ids::read(files)? else { return Ok(None) };
+    let Some(ids) = Ids::read(files)? else {
+        return match past.missed(snapshot) {
+            Some(problem) => Err(vec![problem]),
+            None => Ok(None),
+        };
+    };
     let mut problems = past.problems(&ids);
     let mut known = BTreeMap::new();
     for wanted in wanted(snapshot) {

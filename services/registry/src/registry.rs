@@ -52,12 +52,12 @@ pub(crate) struct Document {
 /// Whom a token of a trusted issuer stands for; none for any other token. Must not block.
 pub type Issued = dyn Fn(&str) -> Option<String> + Send + Sync;
 
-/// Looks for the files of a commit.
-pub type Archive = dyn Fn(&str) -> Option<Bundle> + Send + Sync;
+/// Looks for the files of a commit (the first), and what was published before it, for a source whose commit in force is the second.
+pub type Archive = dyn Fn(&str, &str) -> Option<(Bundle, Published)> + Send + Sync;
 
 /// What the registry asks of the outside.
 pub struct Ports {
-    /// The files of an earlier commit, if the source still has it. May block.
+    /// The files of an earlier commit, if the source still has it and it lies on the way to the one in force. May block.
     pub archive: Box<Archive>,
     /// Somebody says that the source has something new. Must not block.
     pub nudge: Box<dyn Fn() + Send + Sync>,
@@ -260,8 +260,11 @@ impl Registry {
 
     /// An earlier commit, compiled: one at hand, else from the source.
     pub(crate) fn at(&self, commit: &str) -> Earlier {
-        if let Some(catalog) = self.state().catalog.filter(|catalog| *catalog.commit == *commit) {
-            return Earlier::Known(catalog);
+        let Some(in_force) = self.state().catalog else {
+            return Earlier::Absent;
+        };
+        if *in_force.commit == *commit {
+            return Earlier::Known(in_force);
         }
         let mut compiled = match self.compiled.try_lock() {
             Ok(compiled) => compiled,
@@ -271,11 +274,11 @@ impl Registry {
         if let Some(known) = compiled.iter().find(|catalog| *catalog.commit == *commit) {
             return Earlier::Known(known.clone());
         }
-        let Some(bundle) = (self.ports.archive)(commit) else {
+        let Some((bundle, published)) = (self.ports.archive)(commit, &in_force.commit) else {
             return Earlier::Absent;
         };
-        // It was held to its own past when it was new.
-        let Ok((catalog, _)) = Catalog::compile(bundle, Published::default(), None) else {
+        // It may be one that was refused when it was new.
+        let Ok((catalog, _)) = Catalog::compile(bundle, published, None) else {
             return Earlier::Absent;
         };
         let catalog = Arc::new(catalog);

@@ -57,7 +57,7 @@ fn registry() -> Registry {
 
 fn registry_with(tokens: Option<Tokens>, secret: Option<Secret>) -> Registry {
     let ports = Ports {
-        archive: Box::new(|commit| (commit == "old").then(|| Bundle::new("old", first()))),
+        archive: Box::new(|commit, _| (commit == "old").then(|| (Bundle::new("old", first()), Published::default()))),
         nudge: Box::new(|| {}),
     };
     Registry::new(tokens, secret, ports)
@@ -433,7 +433,7 @@ fn a_webhook_is_a_reason_to_look_and_needs_a_secret() {
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = asked.clone();
     let ports = || Ports {
-        archive: Box::new(|_| None),
+        archive: Box::new(|_, _| None),
         nudge: {
             let counted = counted.clone();
             Box::new(move || {
@@ -623,11 +623,11 @@ fn one_commit_is_compiled_at_a_time_and_kept() {
     let (go, may_go) = std::sync::mpsc::channel::<()>();
     let (begun, may_go) = (std::sync::Mutex::new(begun), std::sync::Mutex::new(may_go));
     let ports = Ports {
-        archive: Box::new(move |commit| {
+        archive: Box::new(move |commit, _| {
             counting.fetch_add(1, Ordering::SeqCst);
             begun.lock().unwrap().send(()).unwrap();
             may_go.lock().unwrap().recv().unwrap();
-            (commit == "old").then(|| Bundle::new("old", first()))
+            (commit == "old").then(|| (Bundle::new("old", first()), Published::default()))
         }),
         nudge: Box::new(|| {}),
     };

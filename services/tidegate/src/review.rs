@@ -6,6 +6,7 @@ pub(crate) mod changed;
 pub(crate) mod codes;
 pub(crate) mod consumers;
 pub(crate) mod ground;
+pub(crate) mod loaded;
 pub(crate) mod owners;
 pub(crate) mod published;
 

@@ -8,6 +8,8 @@
 mod git_host;
 #[path = "registry/history.rs"]
 mod history;
+#[path = "registry/kept.rs"]
+mod kept;
 #[path = "registry/oidc.rs"]
 mod oidc;
 #[path = "registry/proof.rs"]

@@ -182,6 +182,10 @@ codes! {
          `tidegate registry ids` writes what is missing. Ids and texts that were recorded never change, since records that were written \
          with them stay. As a note: schemas that lead back to themselves through other files, or in which one name means two files, can \
          have no id; contracts are enforced with them all the same."
+    CONTESTED "TG0158" "one version that had two contents on both sides of a merge"
+        "Two commits that a merge joined enforce the same (id, version) with different contents, and a merge does not tell which side was the \
+         branch that workers followed: after `git pull` and a push it is the second parent. Give what is meant a new version; the contested \
+         number stays unused. Pulling with `--rebase`, or merging by pull requests, keeps it from happening."
 }
 
 /// The code of that id, in any case.

@@ -1,6 +1,6 @@
 //! Published versions never change content.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
@@ -11,10 +11,17 @@ use crate::canonical;
 /// The code of `a version with two contents`.
 pub const PUBLISHED: &str = "TG0140";
 
+/// The code of a version that had two contents on the two sides of a merge.
+pub const CONTESTED: &str = "TG0158";
+
 /// Every version that was ever published, with the content that it had then.
 #[derive(Debug, Clone, Default)]
 pub struct History {
     versions: BTreeMap<ContractRef, Published>,
+    /// Every content that a version had, by its hash, that of [`History::versions`] among them.
+    contents: BTreeSet<(ContractRef, String)>,
+    /// Versions that had different contents on both sides of a merge, with the first such merge and the commit that it took in.
+    contested: BTreeMap<ContractRef, (Arc<str>, Arc<str>)>,
 }
 
 /// One version of the past.
@@ -35,6 +42,8 @@ pub struct Violation {
     pub location: Location,
     /// Where it was published first.
     pub published: Arc<str>,
+    /// The merge in which two contents met: which of them was published is not known.
+    pub merge: Option<Arc<str>>,
 }
 
 // === impl History ===
@@ -48,8 +57,25 @@ impl History {
         }
     }
 
+    /// Takes up a version of a commit that a merge took in from beside the branch, before the merge itself. Which of two sides was the branch
+    /// is not told by a merge (after `git pull` and a push it is the side that was taken in), so two contents of one version are nobody's.
+    pub fn take_in(&mut self, contract: &Contract, commit: &str, merge: &str) {
+        if !contract.status.is_enforced() {
+            return;
+        }
+        let version = contract.reference();
+        let hash = content_hash(contract);
+        let is_known = self.contents.contains(&(version.clone(), hash.clone()));
+        if !is_known && self.versions.contains_key(&version) {
+            self.contested.entry(version).or_insert_with(|| (merge.into(), commit.into()));
+        } else {
+            self.publish(version, hash, commit);
+        }
+    }
+
     /// The same with a hash that was kept.
     pub fn publish(&mut self, version: ContractRef, hash: String, commit: &str) {
+        self.contents.insert((version.clone(), hash.clone()));
         self.versions.entry(version).or_insert_with(|| Published {
             hash,
             commit: commit.into(),
@@ -66,10 +92,19 @@ impl History {
         let broken = |contract: &'c Contract| {
             let version = contract.reference();
             let published = self.versions.get(&version)?;
+            if let Some((merge, other)) = self.contested.get(&version) {
+                return Some(Violation {
+                    contract: version,
+                    location: contract.location.clone(),
+                    published: format!("{} and {other}", published.commit).into(),
+                    merge: Some(merge.clone()),
+                });
+            }
             (published.hash != content_hash(contract)).then(|| Violation {
                 contract: version,
                 location: contract.location.clone(),
                 published: published.commit.clone(),
+                merge: None,
             })
         };
         current.into_iter().filter_map(broken).collect()
@@ -82,13 +117,29 @@ impl Violation {
     /// As `lint` says it.
     pub fn diagnostic(&self) -> Diagnostic {
         Diagnostic {
-            code: PUBLISHED,
+            code: self.code(),
             level: Level::Error,
             location: self.location.clone(),
-            problem: format!("{} was published with another content ({})", self.contract, self.published),
+            problem: self.problem(),
             help: "give the changed contract a new version; `tidegate diff` says which. Where producers name versions, put it into a file of its \
                    own and keep this one as it was, deprecated"
                 .to_owned(),
+        }
+    }
+
+    /// [`PUBLISHED`] or [`CONTESTED`].
+    pub fn code(&self) -> &'static str {
+        if self.merge.is_some() { CONTESTED } else { PUBLISHED }
+    }
+
+    /// What is wrong, in one sentence.
+    pub fn problem(&self) -> String {
+        match &self.merge {
+            None => format!("{} was published with another content ({})", self.contract, self.published),
+            Some(merge) => format!(
+                "two contents of {} meet in the merge {merge} (commits {}): which of them was published cannot be told",
+                self.contract, self.published
+            ),
         }
     }
 }
@@ -165,5 +216,27 @@ mod tests {
                 .contains("never changes")
         );
         assert!(history.violations([&contract("deprecated", ONE)]).is_empty());
+    }
+
+    #[test]
+    fn two_contents_that_meet_in_a_merge_are_both_refused() {
+        let one = contract("active", ONE);
+        let other = contract("active", &ONE.replace("boolean", "string"));
+        let mut history = History::default();
+        // What a merge brings first is published by it, and may be brought again.
+        history.take_in(&one, "c1", "m1");
+        history.take_in(&one, "c1", "m2");
+        history.take_in(&contract("proposed", &ONE.replace("boolean", "string")), "c1", "m2");
+        assert!(history.violations([&one]).is_empty() && history.violations([&other]).len() == 1);
+        // A content that the branch had itself, though it was refused, is no other side's.
+        history.take(&other, "c2");
+        history.take_in(&other, "c3", "m3");
+        assert!(history.violations([&one]).is_empty());
+        history.take_in(&contract("active", &ONE.replace("boolean", "integer")), "c4", "m4");
+        for contract in [&one, &other] {
+            let found = history.violations([contract]);
+            let text = found[0].diagnostic().problem;
+            assert!(text.contains("merge m4") && text.contains("c1 and c4"), "{text}");
+        }
     }
 }

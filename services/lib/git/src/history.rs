@@ -4,14 +4,19 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use gix::object::tree::EntryKind;
-use gix::{ObjectId, Repository, Tree};
+use gix::{ObjectId, Repository};
 use tidegate_contract::ContractFile;
-use tidegate_contract::snapshot::is_contract_path;
 use tidegate_flow::{Remedy, WorldError};
 
-use crate::reading::{FILE_BYTES_MAX, FOLDERS_DEEP_MAX};
+use self::schemas::{SchemasSeen, schemas_of};
+use self::seen::{Look, Seen};
 use crate::repository::{caused, full_id, open, operator, tree_of};
+
+mod records;
+mod schemas;
+mod seen;
+
+pub use records::{Way, versions_of};
 
 /// The most commits that are looked at, the newest ones.
 pub const COMMITS_MAX: usize = 50_000;
@@ -25,25 +30,68 @@ pub struct Walked {
     pub is_whole: bool,
 }
 
+/// Where a content stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The commit, 40 hex digits.
+    pub commit: &'a Arc<str>,
+    /// The merge on the branch that took the commit in from beside it; none for a commit of the branch itself.
+    pub merge: Option<&'a Arc<str>>,
+}
+
+/// What came of a content, which says whether it is to be given again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// The file alone says what it means: never again.
+    Whole,
+    /// It names files of `schemas` and loaded with those of this commit: again where a merge takes in others.
+    WithSchemas,
+    /// It names files of `schemas` and did not load with those of this commit: again in every commit that has others.
+    Waiting,
+}
+
+/// Is given a content of a contract file, its path relative to the folder.
+pub type Each<'e> = dyn FnMut(Place<'_>, ContractFile) -> Taken + 'e;
+
 /// Gives `each` every content that a contract file below `folder` ever had on the way of first parents from this commit (40 hex digits) back
-/// to the beginning, oldest first, together with the commit that had it first; paths are relative to the folder.
+/// to the beginning, oldest first, together with the commit that had it first.
 ///
-/// First parents are what the branch itself was: what was tried on another branch counts from its merge on. Hidden folders, links and
-/// submodules are passed over, as are files past the limits of a reading, which never loaded. Each tree and each file is read once,
-/// however many commits hold it, so a walk costs about as much as what changed.
-pub fn walk(path: &Path, commit: &str, folder: &str, each: &mut dyn FnMut(&Arc<str>, ContractFile)) -> Result<Walked, WorldError> {
+/// First parents are what the branch itself was. Of what a merge took in from beside it, only the last commit is looked at, before the merge
+/// itself: after `git pull` and a push, that one was the branch. Hidden folders, links and submodules are passed over, as are files past the
+/// limits of a reading, which never loaded. Each tree and each file is read once, however many commits hold it, so a walk costs about as much
+/// as what changed; [`Taken`] says when a file is given again.
+pub fn walk(path: &Path, commit: &str, folder: &str, each: &mut Each<'_>) -> Result<Walked, WorldError> {
     let repository = open(path)?;
     let chain = first_parents(&repository, path, id_of(commit)?, COMMITS_MAX)?;
+    let on_branch: HashSet<ObjectId> = chain.commits.iter().copied().collect();
     let mut seen = Seen::default();
+    let mut schemas_seen = SchemasSeen::default();
     for id in chain.commits.iter().rev() {
-        // The folder may be younger than the branch.
-        let Ok(tree) = tree_of(&repository, path, *id, folder) else {
-            // A commit that cannot be read at all is another matter.
-            tree_of(&repository, path, *id, "")?;
-            continue;
+        let schemas = schemas_of(&repository, path, *id, folder)?;
+        schemas_seen.take(&repository, schemas)?;
+        let name: Arc<str> = id.to_string().into();
+        for tip in other_parents(&repository, path, *id)?
+            .into_iter()
+            .filter(|tip| !on_branch.contains(tip))
+        {
+            let schemas = schemas_of(&repository, path, tip, folder)?;
+            let look = Look {
+                schemas,
+                anew: schemas_seen.lacks(&repository, schemas)?,
+            };
+            let tip_name: Arc<str> = tip.to_string().into();
+            let place = Place {
+                commit: &tip_name,
+                merge: Some(&name),
+            };
+            seen.commit(&repository, path, tip, folder, look, &mut |file| each(place, file))?;
+        }
+        let place = Place {
+            commit: &name,
+            merge: None,
         };
-        let commit: Arc<str> = id.to_string().into();
-        seen.tree(&repository, &tree, "", 0, &mut |file| each(&commit, file))?;
+        let look = Look { schemas, anew: false };
+        seen.commit(&repository, path, *id, folder, look, &mut |file| each(place, file))?;
     }
     Ok(Walked {
         commits: chain.commits.len(),
@@ -51,62 +99,42 @@ pub fn walk(path: &Path, commit: &str, folder: &str, each: &mut dyn FnMut(&Arc<s
     })
 }
 
-/// Gives `each` the files right in `schemas/BELOW` as each commit on the way of first parents held them, oldest first, whenever they changed;
-/// their paths begin with `schemas/`. The folder `schemas` is that of `folder`, and where it has none that of the root, as
-/// [`crate::repository::read_commit`] reads it. Files past the limits of a reading are left out.
-pub fn versions_of(
-    path: &Path,
-    commit: &str,
-    folder: &str,
-    below: &str,
-    each: &mut dyn FnMut(Vec<ContractFile>),
-) -> Result<(), WorldError> {
+/// Whether a commit is this one, on its way of first parents, or was taken in there by a merge as the last commit of something else: what was
+/// in force is one of these.
+pub fn is_on_the_way(path: &Path, commit: &str, to: &str) -> Result<bool, WorldError> {
     let repository = open(path)?;
-    let chain = first_parents(&repository, path, id_of(commit)?, COMMITS_MAX)?;
-    let mut before = None;
-    for id in chain.commits.iter().rev() {
-        let root = tree_of(&repository, path, *id, "")?;
-        let what = || format!("cannot read schemas/{below} of an earlier commit");
-        let found = |folder: &str| {
-            let steps = folder.split('/').filter(|step| !matches!(*step, "" | "."));
-            let entry = root.lookup_entry(steps.map(str::as_bytes));
-            let entry = entry.map_err(|error| caused(Remedy::Retry, what(), error))?;
-            Ok::<_, WorldError>(entry.filter(|entry| entry.mode().is_tree()).map(|entry| entry.object_id()))
-        };
-        let own = found(&format!("{folder}/schemas"))?.is_some();
-        let place = if own {
-            format!("{folder}/schemas/{below}")
-        } else {
-            format!("schemas/{below}")
-        };
-        let Some(tree) = found(&place)?.filter(|tree| before != Some(*tree)) else {
-            continue;
-        };
-        before = Some(tree);
-        let tree = repository.find_tree(tree).map_err(|error| caused(Remedy::Retry, what(), error))?;
-        let mut files = Vec::new();
-        for entry in tree.iter() {
-            let entry = entry.map_err(|error| caused(Remedy::Operator, format!("the tree {} is damaged", tree.id), error))?;
-            let (Ok(name), true) = (std::str::from_utf8(entry.filename()), entry.mode().is_blob()) else {
-                continue;
-            };
-            let header = repository
-                .find_header(entry.object_id())
-                .map_err(|error| caused(Remedy::Retry, what(), error))?;
-            if header.size() > FILE_BYTES_MAX {
-                continue;
-            }
-            let blob = repository
-                .find_blob(entry.object_id())
-                .map_err(|error| caused(Remedy::Retry, what(), error))?;
-            if let Ok(text) = String::from_utf8(blob.detach().data) {
-                let path = format!("schemas/{below}/{name}").into();
-                files.push(ContractFile { path, text });
-            }
-        }
-        each(files);
+    let commit = id_of(commit)?;
+    let chain = first_parents(&repository, path, id_of(to)?, COMMITS_MAX)?;
+    if chain.commits.contains(&commit) {
+        return Ok(true);
     }
-    Ok(())
+    for id in chain.commits {
+        if other_parents(&repository, path, id)?.contains(&commit) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The nearest commit on the way of first parents whose contracts or schemas are others than those of this one.
+pub fn before(path: &Path, commit: &str, folder: &str) -> Result<Option<String>, WorldError> {
+    let repository = open(path)?;
+    let files = |id: ObjectId| {
+        let contracts = tree_of(&repository, path, id, folder).ok().map(|tree| tree.id);
+        Ok::<_, WorldError>((contracts, schemas_of(&repository, path, id, folder)?))
+    };
+    let chain = first_parents(&repository, path, id_of(commit)?, COMMITS_MAX)?;
+    let Some((first, others)) = chain.commits.split_first() else {
+        return Ok(None);
+    };
+    let here = files(*first)?;
+    for id in others {
+        let there = files(*id)?;
+        if there.0.is_some() && there != here {
+            return Ok(Some(id.to_string()));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether the commit (40 hex digits) has that folder.
@@ -172,62 +200,12 @@ fn first_parents(repository: &Repository, path: &Path, from: ObjectId, most: usi
     Ok(Chain { commits, is_whole })
 }
 
-/// What was looked at before, by content.
-#[derive(Default)]
-struct Seen {
-    trees: HashSet<ObjectId>,
-    files: HashSet<ObjectId>,
-}
-
-// === impl Seen ===
-
-impl Seen {
-    fn tree(
-        &mut self,
-        repository: &Repository,
-        tree: &Tree<'_>,
-        path: &str,
-        depth: usize,
-        each: &mut dyn FnMut(ContractFile),
-    ) -> Result<(), WorldError> {
-        if depth > FOLDERS_DEEP_MAX || !self.trees.insert(tree.id) {
-            return Ok(());
-        }
-        for entry in tree.iter() {
-            let entry = entry.map_err(|error| caused(Remedy::Operator, format!("the tree {} is damaged", tree.id), error))?;
-            let Ok(name) = std::str::from_utf8(entry.filename()) else {
-                continue;
-            };
-            if name.starts_with('.') {
-                continue;
-            }
-            let below = if path.is_empty() {
-                name.to_owned()
-            } else {
-                format!("{path}/{name}")
-            };
-            let id = entry.object_id();
-            let what = || format!("cannot read {below} of an earlier commit");
-            match entry.kind() {
-                EntryKind::Tree if !self.trees.contains(&id) => {
-                    let subtree = repository.find_tree(id).map_err(|error| caused(Remedy::Retry, what(), error))?;
-                    self.tree(repository, &subtree, &below, depth + 1, each)?;
-                }
-                EntryKind::Blob | EntryKind::BlobExecutable if is_contract_path(&below) && self.files.insert(id) => {
-                    let header = repository.find_header(id).map_err(|error| caused(Remedy::Retry, what(), error))?;
-                    if header.size() > FILE_BYTES_MAX {
-                        continue;
-                    }
-                    let blob = repository.find_blob(id).map_err(|error| caused(Remedy::Retry, what(), error))?;
-                    if let Ok(text) = String::from_utf8(blob.detach().data) {
-                        each(ContractFile { path: below.into(), text });
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
+/// What a merge took in: every parent but the first. Those that a shallow clone leaves out are left out.
+fn other_parents(repository: &Repository, path: &Path, id: ObjectId) -> Result<Vec<ObjectId>, WorldError> {
+    let what = || format!("cannot read the history of {}", path.display());
+    let commit = repository.find_commit(id).map_err(|error| caused(Remedy::Retry, what(), error))?;
+    let others = commit.parent_ids().skip(1).map(gix::Id::detach);
+    Ok(others.filter(|id| repository.has_object(*id)).collect())
 }
 
 fn id_of(commit: &str) -> Result<ObjectId, WorldError> {
@@ -241,8 +219,9 @@ mod tests {
 
     fn texts(repo: &Repo, commit: &str, folder: &str) -> (Vec<(String, String, String)>, Walked) {
         let mut found = Vec::new();
-        let walked = walk(repo.path(), commit, folder, &mut |commit, file| {
-            found.push((commit.to_string(), file.path.to_string(), file.text));
+        let walked = walk(repo.path(), commit, folder, &mut |place, file| {
+            found.push((place.commit.to_string(), file.path.to_string(), file.text));
+            Taken::Whole
         });
         (found, walked.unwrap())
     }
@@ -275,7 +254,8 @@ mod tests {
         repo.write("contracts/copy.odcs.yaml", "two");
         let last = repo.commit();
         let (found, walked) = texts(&repo, &last, "contracts");
-        let expected = [(&first, "one"), (&second, "two"), (&merged, "three")];
+        // By the tip that the merge took in; what was tried in between is nobody's.
+        let expected = [(&first, "one"), (&second, "two"), (&on_branch, "three")];
         let expected: Vec<_> = expected
             .into_iter()
             .map(|(commit, text)| (commit.clone(), "shop/a.odcs.yaml".to_owned(), text.to_owned()))
@@ -299,9 +279,85 @@ mod tests {
         let other = repo.commit();
         assert_eq!(merge_base(repo.path(), &other, &last).unwrap(), None);
         assert!(
-            walk(repo.path(), "main", "", &mut |_, _| {}).is_err(),
+            walk(repo.path(), "main", "", &mut |_, _| Taken::Whole).is_err(),
             "names are resolved by somebody else"
         );
+    }
+
+    /// What is given, as `CONTENT@COMMIT`, or `CONTENT@COMMIT>MERGE`; commits by their first letters in `names`.
+    fn given(repo: &Repo, head: &str, names: &[(&str, &str)], taken: impl Fn(&str, &str) -> Taken) -> String {
+        let name = |id: &str| names.iter().find(|(_, one)| *one == id).map_or("?", |(name, _)| *name);
+        let mut found = Vec::new();
+        walk(repo.path(), head, "c", &mut |place, file| {
+            let at = name(place.commit);
+            let merge = place.merge.map_or_else(String::new, |merge| format!(">{}", name(merge)));
+            let taken = taken(&file.text, at);
+            found.push(format!("{}@{at}{merge}", file.text));
+            taken
+        })
+        .unwrap();
+        found.join(" ")
+    }
+
+    #[test]
+    fn what_did_not_load_is_given_again_with_other_schemas() {
+        let repo = Repo::new();
+        repo.write("c/deep/a.odcs.yaml", "late");
+        repo.write("c/b.odcs.yaml", "plain");
+        let first = repo.commit();
+        repo.write("c/b.odcs.yaml", "other");
+        let second = repo.commit();
+        // The folder has no schemas of its own.
+        repo.write("schemas/x.avsc", "1");
+        let third = repo.commit();
+        repo.write("c/schemas/x.avsc", "2");
+        let fourth = repo.commit();
+        repo.write("schemas/x.avsc", "3");
+        repo.write("c/schemas/registered/x.avsc", "3");
+        let fifth = repo.commit();
+        let names = [("1", &*first), ("2", &*second), ("3", &*third), ("4", &*fourth), ("5", &*fifth)];
+        let loading = |since: &'static str| {
+            move |text: &str, at: &str| match text {
+                "late" if at < since => Taken::Waiting,
+                "late" => Taken::WithSchemas,
+                _ => Taken::Whole,
+            }
+        };
+        assert_eq!(given(&repo, &fifth, &names, loading("1")), "plain@1 late@1 other@2");
+        assert_eq!(given(&repo, &fifth, &names, loading("3")), "plain@1 late@1 other@2 late@3");
+        assert_eq!(given(&repo, &fifth, &names, loading("4")), "plain@1 late@1 other@2 late@3 late@4");
+        assert_eq!(
+            given(&repo, &fifth, &names, loading("9")),
+            "plain@1 late@1 other@2 late@3 late@4 late@5"
+        );
+    }
+
+    #[test]
+    fn what_a_merge_took_in_is_given_with_its_own_schemas() {
+        let repo = Repo::new();
+        repo.write("c/a.odcs.yaml", "a");
+        repo.write("schemas/x.avsc", "1");
+        let first = repo.commit();
+        repo.git(&["switch", "-q", "-c", "dev"]);
+        repo.write("README", "mine");
+        let dev = repo.commit();
+        repo.git(&["switch", "-q", "main"]);
+        repo.write("schemas/x.avsc", "2");
+        repo.write("c/b.odcs.yaml", "b");
+        let main = repo.commit();
+        // As `git pull` does it, own side kept; then a push.
+        repo.git(&["switch", "-q", "dev"]);
+        repo.git(&["merge", "-q", "-s", "ours", "-m", "m", "main"]);
+        let merge = repo.git(&["rev-parse", "HEAD"]);
+        let names = [("1", &*first), ("d", &*dev), ("p", &*main), ("m", &*merge)];
+        let taken = |_: &str, _: &str| Taken::WithSchemas;
+        assert_eq!(given(&repo, &merge, &names, taken), "a@1 a@p>m b@p>m");
+        assert_eq!(given(&repo, &merge, &names, |_, _| Taken::Whole), "a@1 b@p>m");
+        // A merge that keeps what the other side did with its schemas met nothing new.
+        repo.git(&["switch", "-q", "main"]);
+        repo.git(&["merge", "-q", "--no-ff", "-m", "m", &dev]);
+        let plain = repo.git(&["rev-parse", "HEAD"]);
+        assert_eq!(given(&repo, &plain, &names, taken), "a@1 b@p");
     }
 
     #[test]
@@ -317,7 +373,11 @@ mod tests {
         let url = format!("file://{}", repo.path().display());
         repo.git(&["clone", "-q", "--depth", "2", &url, clone.path().to_str().unwrap()]);
         let mut seen = Vec::new();
-        let walked = walk(clone.path(), &head, "", &mut |_, file| seen.push(file.text)).unwrap();
+        let walked = walk(clone.path(), &head, "", &mut |_, file| {
+            seen.push(file.text);
+            Taken::Whole
+        })
+        .unwrap();
         assert_eq!(
             (seen, walked),
             (

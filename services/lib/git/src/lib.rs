@@ -7,6 +7,7 @@
 
 pub mod directory;
 pub mod history;
+mod noted;
 pub mod reading;
 pub mod remote;
 pub mod repository;

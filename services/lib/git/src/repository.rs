@@ -102,13 +102,6 @@ pub(crate) fn has_commit(path: &Path, commit: &str) -> bool {
     found.is_some_and(|(repository, id)| repository.find_commit(id).is_ok())
 }
 
-/// The commit that this one was made from, the first of them after a merge; none for the first of all and for one that is not there.
-pub(crate) fn parent(path: &Path, commit: &str) -> Option<String> {
-    let (repository, id) = open(path).ok().zip(full_id(commit))?;
-    let commit = repository.find_commit(id).ok()?;
-    commit.parent_ids().next().map(|id| id.to_string())
-}
-
 /// The largest object that is read whole.
 const OBJECT_BYTES_MAX: u64 = 32 * 1024 * 1024;
 

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tidegate_contract::{ContractFile, Diagnostic, Snapshot, directory_commit};
+use tidegate_contract::{ContractFile, Diagnostic, Snapshot, directory_commit, sha256_hex};
 use tidegate_flow::{Remedy, WorldError};
 
 use crate::directory::read_directory;
-use crate::history::{Walked, versions_of, walk};
+use crate::history::{Each, Walked, Way, before, is_on_the_way, versions_of, walk};
+use crate::noted;
 use crate::reading::Reading;
 use crate::remote::{Access, Order, Remote};
-use crate::repository::{comes_after, is_repository, parent, read_commit, resolve, resolve_kept, root_of};
+use crate::repository::{comes_after, has_commit, is_repository, read_commit, resolve, resolve_kept, root_of};
 
 /// How often in a row a mirror may fail to be read before it is fetched anew.
 pub(crate) const UNREAD_MAX: usize = 2;
@@ -53,6 +54,7 @@ pub enum LoadOutcome {
 #[derive(Debug, Clone)]
 pub struct Archive {
     place: Place,
+    order: Order,
 }
 
 #[derive(Debug, Clone)]
@@ -125,6 +127,23 @@ impl ContractSource {
         self.in_force = Some(commit.to_owned());
     }
 
+    /// Notes beside the mirror that a commit is in force, so that the next process holds on to it as this one does. Nothing where there is no
+    /// mirror. The error is for the operator; nothing depends on it.
+    pub fn note(&self, commit: &str) -> Result<(), WorldError> {
+        match self.place.note() {
+            Some(path) => noted::write(&path, commit),
+            None => Ok(()),
+        }
+    }
+
+    /// The commit that was noted last and is in the mirror still, and when, microseconds since the epoch. None where any order is welcome:
+    /// there it is as good as any other.
+    pub fn noted(&self) -> Option<(String, i64)> {
+        let Place::Repository { path, .. } = &self.place else { return None };
+        let (commit, at) = noted::read(&self.place.note()?)?;
+        (self.order == Order::Forward && has_commit(path, &commit)).then_some((commit, at))
+    }
+
     fn look(&mut self) -> Result<LoadOutcome, WorldError> {
         let (commit, reading) = match &self.place {
             Place::Directory(path) => {
@@ -190,7 +209,7 @@ impl ContractSource {
         }
         let what = format!(
             "{} of {} is at {commit}, which does not come after {}: it was put back or rewritten, and the contracts in force stay; to go back use \
-             `git revert`, or restart to take it as it is",
+             `git revert`; to take it as it is, `contracts_source.history: any`",
             reference.as_deref().unwrap_or("HEAD"),
             self.place.shown(path),
             current
@@ -214,7 +233,10 @@ impl ContractSource {
 
     /// Earlier commits of the same place.
     pub fn archive(&self) -> Archive {
-        Archive { place: self.place.clone() }
+        Archive {
+            place: self.place.clone(),
+            order: self.order,
+        }
     }
 
     /// Texts of the files of the last load that read any (good or refused), by the names that locations use; for rendering.
@@ -247,16 +269,26 @@ impl ContractSource {
 // === impl Archive ===
 
 impl Archive {
-    /// The commit that this one was made from; none where there is no history.
+    /// The commit in front of this one on the branch whose files are others than those of this one; none where there is no history.
     pub fn before(&self, commit: &str) -> Option<String> {
         match &self.place {
-            Place::Repository { path, .. } => parent(path, commit),
+            Place::Repository { path, folder, .. } => before(path, commit, folder).ok().flatten(),
             Place::Directory(_) => None,
         }
     }
 
+    /// Whether a commit is on the way to another, as [`is_on_the_way`]; where any order is welcome every commit is.
+    pub fn is_on_the_way(&self, commit: &str, to: &str) -> Result<bool, WorldError> {
+        match &self.place {
+            Place::Repository { path, .. } if self.order == Order::Forward => {
+                is_on_the_way(path, commit, to).map_err(|error| self.place.named(error))
+            }
+            _ => Ok(true),
+        }
+    }
+
     /// Gives `each` what contract files held up to that commit, as [`walk`] does. A plain directory has no past.
-    pub fn walk(&self, commit: &str, each: &mut dyn FnMut(&Arc<str>, ContractFile)) -> Result<Walked, WorldError> {
+    pub fn walk(&self, commit: &str, each: &mut Each<'_>) -> Result<Walked, WorldError> {
         match &self.place {
             Place::Repository { path, folder, .. } => walk(path, commit, folder, each).map_err(|error| self.place.named(error)),
             Place::Directory(_) => Ok(Walked {
@@ -266,9 +298,8 @@ impl Archive {
         }
     }
 
-    /// Gives `each` the files of a folder below `schemas` as commits held them, oldest first, as [`versions_of`] does. A plain directory has
-    /// no past.
-    pub fn versions_of(&self, commit: &str, below: &str, each: &mut dyn FnMut(Vec<ContractFile>)) -> Result<(), WorldError> {
+    /// Gives `each` the files of a folder below `schemas` as commits held them, as [`versions_of`] does. A plain directory has no past.
+    pub fn versions_of(&self, commit: &str, below: &str, each: &mut dyn FnMut(Way, Vec<ContractFile>)) -> Result<(), WorldError> {
         match &self.place {
             Place::Repository { path, folder, .. } => {
                 versions_of(path, commit, folder, below, each).map_err(|error| self.place.named(error))
@@ -325,6 +356,21 @@ impl Place {
             Place::Repository { remote: Some(remote), .. } => remote.shown.clone(),
             _ => path.display().to_string(),
         }
+    }
+
+    /// Where the commit in force is noted: beside the mirror, for each reference and folder.
+    fn note(&self) -> Option<PathBuf> {
+        let Place::Repository {
+            path,
+            reference,
+            folder,
+            remote: Some(_),
+        } = self
+        else {
+            return None;
+        };
+        let which = sha256_hex(format!("{}:{folder}", reference.as_deref().unwrap_or("HEAD")).as_bytes());
+        Some(path.with_extension(format!("{}.in-force", &which[..16])))
     }
 
     /// An error as people know the place.

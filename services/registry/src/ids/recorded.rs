@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use tidegate_contract::{ContractFile, Diagnostic};
+use tidegate_contract::{ContractFile, Diagnostic, Snapshot};
 
 use super::{Ids, Schema, derived, wrong};
 
@@ -42,6 +42,25 @@ impl Recorded {
         agrees
     }
 
+    /// Takes up the record among the files of a commit that a merge took in from beside the branch: ids that are nobody else's, and of the last
+    /// commit there (a tip) versions where they go on behind those that are known. What contradicts is passed over: on another branch it may.
+    pub fn take_beside(&mut self, files: &[ContractFile], is_tip: bool) {
+        let Ok(Some(mut ids)) = Ids::read(files) else { return };
+        let known = [&self.all.schemas, &ids.schemas];
+        let is_chosen = |schema: &Schema| (0..schema.salt).any(|salt| !is_taken(salt, schema, &known));
+        let chosen: Vec<u32> = ids
+            .schemas
+            .iter()
+            .filter(|(_, schema)| is_chosen(schema))
+            .map(|(id, _)| *id)
+            .collect();
+        ids.schemas.retain(|id, _| !chosen.contains(id));
+        if !is_tip || !chosen.is_empty() {
+            ids.subjects.clear();
+        }
+        self.merge(&Recorded { all: ids });
+    }
+
     /// Takes up all of another past of the same repository.
     pub fn merge(&mut self, other: &Recorded) {
         for (id, schema) in &other.all.schemas {
@@ -55,6 +74,17 @@ impl Recorded {
                 longest.clone_from(versions);
             }
         }
+    }
+
+    /// What is wrong where a commit holds no record any more although there was one, and its contracts name event schemas: clients would
+    /// find none of them.
+    pub fn missed(&self, snapshot: &Snapshot) -> Option<Diagnostic> {
+        (!self.all.schemas.is_empty() && !super::wanted(snapshot).is_empty()).then(|| Diagnostic {
+            help: "take it from the last commit that had it (`git checkout COMMIT -- schemas/registered`), below the `schemas` that contracts \
+                   name files of, then run `tidegate registry ids`"
+                .to_owned(),
+            ..wrong("the record of schema ids is gone: earlier commits had one".to_owned())
+        })
     }
 
     /// The schema of an id that was ever recorded.

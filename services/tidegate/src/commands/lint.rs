@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::review::ground::Ground;
 use crate::wiring::clock::now_micros;
 
+mod committed;
 pub(crate) mod examine;
 pub(crate) mod formats;
 mod reading;

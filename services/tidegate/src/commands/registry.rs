@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use tidegate_contract::{Bundle, ContractFile, Level, Snapshot};
+use tidegate_contract::{Bundle, ContractFile, Diagnostic, Level, Snapshot};
 use tidegate_flow::{Remedy, WorldError};
 use tidegate_git::LoadOutcome;
 use tidegate_registry::{Answer, Caller, Outcome, Ports, Registry, Request, Secret, Tokens};
@@ -22,7 +22,7 @@ use crate::wiring::clock::now_micros;
 use crate::wiring::contracts::source::{Past, Source};
 use crate::wiring::issuer::KnownIssuer;
 
-/// How many commits behind a bad one are tried at a start.
+/// How many earlier states of the files behind a bad commit are tried at a start.
 const FALL_BACK_MAX: usize = 50;
 /// How often a stop request is looked for.
 const STEP: Duration = Duration::from_millis(100);
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &ServeArgs) -> Exit {
 fn serve(config: &Config, serving: &Serving, stop: &Arc<AtomicBool>) -> Result<(), WorldError> {
     let mut reach = config.following.reach.clone();
     reach.git.stop = stop.clone();
-    let (source, past) = Source::open(&config.contracts, &reach)?;
+    let (mut source, past) = Source::open(&config.contracts, &reach)?;
     let proof = serving
         .tls
         .as_ref()
@@ -88,7 +88,12 @@ fn serve(config: &Config, serving: &Serving, stop: &Arc<AtomicBool>) -> Result<(
     )?;
     tracing::info!(address = %api.address(), metrics = %telemetry.address(), contracts = shown(&config.contracts), "serving contracts");
 
+    let noted = source.noted();
+    if let Some((commit, _)) = &noted {
+        source.put_in_force(commit);
+    }
     let mut follower = Follower {
+        noted,
         registry: &registry,
         source,
         past,
@@ -126,6 +131,8 @@ struct Follower<'a> {
     /// The refused commit for which no earlier good one was found.
     tried: Option<String>,
     stop: &'a AtomicBool,
+    /// What was in force before the start, and when that was noted, until it is used.
+    noted: Option<(String, i64)>,
 }
 
 /// What the API proves itself with, and the files that it comes from.
@@ -199,13 +206,13 @@ impl Follower<'_> {
                 if before.refused.as_ref().is_none_or(|refused| refused.commit != commit) {
                     say_refused(&commit, &crate::wiring::contracts::lines(&diagnostics));
                 }
-                self.fall_back(&commit, now);
+                self.fall_back(&commit, &diagnostics, now);
                 self.registry.refuse(&commit, &diagnostics, now);
                 Refresh::Refused
             }
             (Err(error), pending) => {
                 self.pending = pending;
-                if before.catalog.is_none() && error.remedy == Remedy::Operator {
+                if !self.hold_noted() && before.catalog.is_none() && error.remedy == Remedy::Operator {
                     return Err(error);
                 }
                 if self.stop.load(Ordering::Acquire) {
@@ -239,11 +246,12 @@ impl Follower<'_> {
             Outcome::Unchanged => Refresh::Unchanged,
             Outcome::Loaded(_) => {
                 tracing::info!(commit = %snapshot.commit, contracts = snapshot.contracts.len(), "a new snapshot is in force");
+                self.source.note(&snapshot.commit);
                 Refresh::Loaded
             }
             Outcome::Refused(problems) => {
                 say_refused(&snapshot.commit, &crate::wiring::contracts::lines(&problems));
-                self.fall_back(&snapshot.commit, now);
+                self.fall_back(&snapshot.commit, &problems, now);
                 self.registry.refuse(&snapshot.commit, &problems, now);
                 self.source.reject(problems);
                 Refresh::Refused
@@ -251,10 +259,31 @@ impl Follower<'_> {
         }
     }
 
-    /// After a start at a bad commit: the nearest good one of those that it was made from, so that a restart does not take away what was in
-    /// force. The same one on every replica.
-    fn fall_back(&mut self, refused: &str, now: i64) {
-        if self.registry.state().catalog.is_some() || self.tried.as_deref() == Some(refused) {
+    /// After a start: what was in force before it, as it was noted beside the mirror. Answers whether anything is in force.
+    fn hold_noted(&mut self) -> bool {
+        if self.registry.state().catalog.is_some() {
+            return true;
+        }
+        let Some((commit, noted)) = self.noted.take() else {
+            return false;
+        };
+        let (Ok(bundle), Ok(published)) = (self.past.bundle(&commit), self.past.published(&commit)) else {
+            tracing::warn!(commit, "what was in force before the start is noted, and cannot be read any more");
+            return false;
+        };
+        // As seen then: who looks at the source now knows better.
+        let is_held = matches!(self.registry.take_up(bundle, published, noted), Outcome::Loaded(_));
+        if is_held {
+            tracing::warn!(commit, "what was in force before the start is in force again");
+        }
+        is_held
+    }
+
+    /// After a start at a bad commit: what was noted, or the nearest good one of those that it was made from, so that a restart does not take
+    /// away what was in force. The same one on every replica. Nothing behind a merge of two contents: which of its sides was in force is not
+    /// told by the commits, and the wrong one must not come into force.
+    fn fall_back(&mut self, refused: &str, problems: &[Diagnostic], now: i64) {
+        if self.hold_noted() || self.tried.as_deref() == Some(refused) || is_contested(problems) {
             return;
         }
         let mut commit = refused.to_owned();
@@ -262,14 +291,24 @@ impl Follower<'_> {
         for _ in 0..FALL_BACK_MAX {
             let Some(earlier) = self.past.before(&commit) else { break };
             commit = earlier;
-            let (Ok(bundle), Ok(published)) = (self.past.bundle(&commit), self.past.published(&commit)) else {
-                all_were_read = false;
-                continue;
+            let (bundle, published) = match (self.past.bundle(&commit), self.past.published(&commit)) {
+                (Ok(bundle), Ok(published)) => (bundle, published),
+                (read, walked) => {
+                    let errors = [read.err(), walked.err()];
+                    // What is wrong with the commit itself stays so.
+                    all_were_read &= errors.iter().flatten().all(|error| error.remedy == Remedy::Operator);
+                    continue;
+                }
             };
-            if matches!(self.registry.take_up(bundle, published, now), Outcome::Loaded(_)) {
-                tracing::warn!(%commit, refused, "an earlier commit is in force, since the present one is refused");
-                self.source.put_in_force(&commit);
-                return;
+            match self.registry.take_up(bundle, published, now) {
+                Outcome::Loaded(_) => {
+                    tracing::warn!(%commit, refused, "an earlier commit is in force, since the present one is refused");
+                    self.source.put_in_force(&commit);
+                    self.source.note(&commit);
+                    return;
+                }
+                Outcome::Refused(problems) if is_contested(&problems) => break,
+                Outcome::Refused(_) | Outcome::Unchanged => {}
             }
         }
         // All of them are read and compiled once, not at every look.
@@ -326,6 +365,10 @@ impl Follower<'_> {
     }
 }
 
+fn is_contested(problems: &[Diagnostic]) -> bool {
+    problems.iter().any(|problem| problem.code == tidegate_diff::history::CONTESTED)
+}
+
 fn say_refused(commit: &str, report: &str) {
     tracing::error!(commit, "this commit is refused; what is in force stays:\n{report}");
 }
@@ -334,10 +377,10 @@ fn ports(past: Past, nudge: mpsc::SyncSender<()>) -> Ports {
     // One at a time: reading an earlier commit costs memory, and anybody who is let in may ask.
     let past = Mutex::new(past);
     Ports {
-        archive: Box::new(move |commit| {
+        archive: Box::new(move |commit, in_force| {
             let past = past.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            match past.bundle(commit) {
-                Ok(bundle) => Some(bundle),
+            match past.on_the_way(commit, in_force) {
+                Ok(found) => Some(found),
                 Err(error) => {
                     tracing::info!(%error, "an earlier commit that was asked for cannot be had");
                     None

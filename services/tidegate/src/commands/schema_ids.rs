@@ -14,6 +14,7 @@ use tidegate_registry::ids::{FILE, Ids, check_after, left_out, wanted};
 use crate::cli::IdsArgs;
 use crate::exit::Exit;
 use crate::review::ground::Ground;
+use crate::review::published::take_record;
 use crate::screen;
 use crate::wiring::contracts::lines;
 use crate::wiring::contracts::source::REGISTERED;
@@ -110,7 +111,9 @@ fn past(folder: &Path) -> anyhow::Result<Recorded> {
     if let Some(ground) = Ground::of(folder)?
         && let Ok(head) = resolve(&ground.root, None)
     {
-        versions_of(&ground.root, &head, &ground.folder, REGISTERED, &mut |files| past.take(&files))?;
+        versions_of(&ground.root, &head, &ground.folder, REGISTERED, &mut |way, files| {
+            take_record(&mut past, way, &files);
+        })?;
     }
     Ok(past)
 }

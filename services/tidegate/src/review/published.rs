@@ -9,11 +9,12 @@ use tidegate_diff::set::compare_pair;
 use tidegate_diff::{Bump, History, Violation};
 use tidegate_flow::WorldError;
 use tidegate_git::Reading;
-use tidegate_git::history::{Walked, versions_of, walk};
+use tidegate_git::history::{Each, Taken, Walked, Way, versions_of, walk};
 use tidegate_git::repository::read_commit;
 use tidegate_registry::Recorded;
 
 use super::ground::{Ground, Named};
+use super::loaded::{loaded, names_schemas};
 use super::{codes, finding};
 use crate::wiring::contracts::source::REGISTERED;
 
@@ -32,9 +33,6 @@ pub(crate) struct Enforced {
     pub(crate) walked: Walked,
 }
 
-/// Is given each content of a contract file with the commit that had it first.
-pub(crate) type Each<'e> = dyn FnMut(&Arc<str>, ContractFile) + 'e;
-
 // === impl Enforced ===
 
 impl Enforced {
@@ -45,37 +43,51 @@ impl Enforced {
     ) -> Result<Enforced, WorldError> {
         let mut history = History::default();
         let mut versions = Vec::new();
-        // A schema file that cannot be read is one that is not there; contracts that name it did not load in that commit.
         let mut trouble = None;
-        let walked = walk(&mut |commit, file| {
-            let (Some(mut contract), _) = parse(&file.path, &file.text) else {
-                return;
+        let none = Arc::new(SchemaFolder::default());
+        // Of the last commit that was asked for.
+        let mut schemas: (Arc<str>, Arc<SchemaFolder>) = ("".into(), none.clone());
+        let walked = walk(&mut |place, file| {
+            let (Some(contract), said) = parse(&file.path, &file.text) else {
+                return Taken::Whole;
             };
             if !contract.status.is_enforced() {
-                return;
+                return Taken::Whole;
             }
-            if contract
-                .objects
-                .iter()
-                .any(|object| object.settings.event_schemas().next().is_some())
-            {
-                match read(commit) {
-                    Ok(reading) if contract.attach_schemas(&Arc::new(SchemaFolder::new(&reading.files))).is_empty() => {}
-                    // It did not load, so it was not published by this commit.
-                    Ok(_) => return,
+            let names_schemas = names_schemas(&contract);
+            if names_schemas && schemas.0 != *place.commit {
+                match read(place.commit) {
+                    Ok(reading) => schemas = (place.commit.clone(), Arc::new(SchemaFolder::new(&reading.files))),
                     Err(error) => {
                         trouble.get_or_insert(error);
-                        return;
+                        return Taken::Waiting;
                     }
                 }
             }
-            history.take(&contract, &commit[..10]);
+            let Some(contract) = loaded(contract, said, if names_schemas { &schemas.1 } else { &none }) else {
+                return if names_schemas { Taken::Waiting } else { Taken::Whole };
+            };
+            let short = |commit: &str| commit[..10].to_owned();
+            match place.merge {
+                None => history.take(&contract, &short(place.commit)),
+                Some(merge) => history.take_in(&contract, &short(place.commit), &short(merge)),
+            }
             versions.push((contract.id.clone(), contract.version.clone()));
+            if names_schemas { Taken::WithSchemas } else { Taken::Whole }
         })?;
         match trouble {
             Some(error) => Err(error),
             None => Ok(Enforced { history, versions, walked }),
         }
+    }
+}
+
+/// Takes up the record that a commit held.
+pub(crate) fn take_record(recorded: &mut Recorded, way: Way, files: &[ContractFile]) {
+    match way {
+        Way::Branch => recorded.take(files),
+        Way::Tip => recorded.take_beside(files, true),
+        Way::Beside => recorded.take_beside(files, false),
     }
 }
 
@@ -111,8 +123,8 @@ impl Published {
     pub(crate) fn recorded(&self) -> anyhow::Result<Recorded> {
         let mut recorded = Recorded::default();
         let ground = &self.ground;
-        versions_of(&ground.root, &self.from.commit, &ground.folder, REGISTERED, &mut |files| {
-            recorded.take(&files)
+        versions_of(&ground.root, &self.from.commit, &ground.folder, REGISTERED, &mut |way, files| {
+            take_record(&mut recorded, way, &files);
         })?;
         Ok(recorded)
     }
@@ -157,7 +169,7 @@ impl Published {
             .get("version")
             .map_or((now.location.line, now.location.column), |node| (node.line, node.column));
         Ok(Diagnostic {
-            code: tidegate_diff::history::PUBLISHED,
+            code: violation.code(),
             level: Level::Error,
             location: Location {
                 file: now.location.file.clone(),
@@ -165,10 +177,13 @@ impl Published {
                 column: place.1,
                 pointer: "/version".into(),
             },
-            problem: format!(
-                "{} was published with another content by commit {} of {}",
-                violation.contract, violation.published, self.from.name
-            ),
+            problem: match &violation.merge {
+                None => format!(
+                    "{} was published with another content by commit {} of {}",
+                    violation.contract, violation.published, self.from.name
+                ),
+                Some(_) => violation.problem(),
+            },
             help: format!(
                 "write `version: {next}`: a {} version is needed, see `tidegate diff`; where producers name versions, in a file of its own, and \
                  this one as it was with `status: deprecated`",
@@ -182,15 +197,14 @@ impl Published {
         let mut found = None;
         let root: &Path = &self.ground.root;
         walk(root, &self.from.commit, &self.ground.folder, &mut |_, file| {
-            if found.is_some() {
-                return;
-            }
-            let (Some(contract), _) = parse(&file.path, &file.text) else {
-                return;
-            };
-            if contract.status.is_enforced() && contract.reference() == *version {
+            if found.is_none()
+                && let (Some(contract), _) = parse(&file.path, &file.text)
+                && contract.status.is_enforced()
+                && contract.reference() == *version
+            {
                 found = Some(contract);
             }
+            Taken::Whole
         })?;
         Ok(found)
     }

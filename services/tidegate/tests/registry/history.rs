@@ -113,3 +113,155 @@ fn after_a_start_at_a_bad_commit_a_forced_push_is_noticed_too() {
         health.contains("does not come after") && health.contains(&foreign) && health.contains(&good)
     });
 }
+
+/// What `lint` says of the working copy.
+fn linted(shop: &Shop) -> (i32, String) {
+    let (code, out, err) = tidegate(&shop.work(), &["lint", "."]);
+    (code, out + &err)
+}
+
+/// The registry that runs and one that starts refuse the commit for the same reason, and have the same one in force, if any.
+fn both_refuse(shop: &Shop, (running, api): (&mut Role, &str), refused: &str, code: &str, in_force: Option<&str>) {
+    let mut started = Role::start(shop.path(), "started", &serve(&[]), &[]);
+    let other = started.said("address");
+    let is_refused = |api: &str| {
+        let health = get(api, "/v1/health").1;
+        health.contains(refused) && health.contains(code)
+    };
+    running.wait("the refusal", |_| is_refused(api));
+    started.wait("the refusal", |_| is_refused(&other));
+    match in_force {
+        Some(commit) => {
+            started.wait("an earlier commit", |_| in_force_at(&other) == commit);
+            assert_eq!(in_force_at(api), commit);
+        }
+        // Which side was in force is not told by the commits: nothing is put into force, look after look.
+        None => {
+            let metrics = started.said("metrics");
+            let refused = |text: &str| {
+                let line = text
+                    .lines()
+                    .find(|line| line.starts_with("tidegate_snapshot_refreshes_total") && line.contains("refused"));
+                line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+                    .unwrap_or_default()
+            };
+            started.wait("more looks", |_| refused(&get(&metrics, "/metrics").1) >= 3.0);
+            assert_eq!(in_force_at(&other), "");
+        }
+    }
+    let (status, said) = linted(shop);
+    assert!(status == 1 && said.contains(code), "{said}");
+}
+
+/// A contract whose schema file comes one commit later is published by that one.
+#[test]
+fn a_version_is_published_by_the_commit_in_which_it_first_loads() {
+    let shop = Shop::new();
+    std::fs::write(shop.path().join("fast.yaml"), "contracts_source: {poll_ms: 200}\n").unwrap();
+    std::fs::remove_dir_all(shop.work().join("schemas")).unwrap();
+    shop.push();
+    shop.write("schemas/order.avsc", AVRO);
+    let complete = shop.push();
+    let mut running = Role::start(shop.path(), "running", &serve(&[]), &[]);
+    let api = running.said("address");
+    running.wait("the schema", |_| in_force_at(&api) == complete);
+    shop.write("schemas/order.avsc", &AVRO.replace("Order", "Ordered"));
+    let changed = shop.push();
+    both_refuse(&shop, (&mut running, &api), &changed, "TG0140", Some(&complete));
+}
+
+/// What never compiled was never in force, and is mended under the same version.
+#[test]
+fn a_version_that_never_compiled_was_never_published() {
+    let shop = Shop::new();
+    std::fs::write(shop.path().join("fast.yaml"), "contracts_source: {poll_ms: 200}\n").unwrap();
+    shop.push();
+    let mut running = Role::start(shop.path(), "running", &serve(&[]), &[]);
+    let api = running.said("address");
+    let ruled = |field: &str| {
+        let rule = format!("      - {{id: r, type: custom, engine: cel, implementation: 'value.{field} > 0'}}\n");
+        contract("1.1.0", "integer") + "    quality:\n" + &rule
+    };
+    shop.write("shop/orders.odcs.yaml", &ruled("nope"));
+    let bad = shop.push();
+    running.wait("the refusal", |_| {
+        let health = get(&api, "/v1/health").1;
+        health.contains(&bad) && health.contains("TG0201")
+    });
+    shop.write("shop/orders.odcs.yaml", &ruled("id"));
+    let mended = shop.push();
+    let mut started = Role::start(shop.path(), "started", &serve(&[]), &[]);
+    let other = started.said("address");
+    running.wait("what was mended", |_| in_force_at(&api) == mended);
+    started.wait("what was mended", |_| in_force_at(&other) == mended);
+    let (code, said) = linted(&shop);
+    assert_eq!(code, 0, "{said}");
+}
+
+/// `git pull` in a clone with commits of its own, and a push: what was the branch is the second parent from then on.
+#[test]
+fn a_pull_and_a_push_take_no_published_version_away() {
+    let shop = Shop::new();
+    let work = shop.work();
+    std::fs::write(shop.path().join("fast.yaml"), "contracts_source: {poll_ms: 200}\n").unwrap();
+    shop.push();
+    git(&work, &["switch", "-q", "-c", "own"]);
+    shop.write(
+        "shop/orders.odcs.yaml",
+        &contract("1.1.0", "integer").replace("name: Orders", "name: Mine"),
+    );
+    git(&work, &["commit", "-q", "-a", "-m", "c"]);
+    git(&work, &["switch", "-q", "-"]);
+    shop.write("shop/orders.odcs.yaml", &contract("1.1.0", "integer"));
+    let published = shop.push();
+    let mut running = Role::start(shop.path(), "running", &serve(&[]), &[]);
+    let api = running.said("address");
+    running.wait("1.1.0", |_| in_force_at(&api) == published);
+    git(&work, &["switch", "-q", "own"]);
+    git(&work, &["merge", "-q", "-s", "ours", "-m", "pull", &published]);
+    let merged = shop.push();
+    both_refuse(&shop, (&mut running, &api), &merged, "TG0158", None);
+    assert_eq!(in_force_at(&api), published);
+    assert!(get(&api, "/v1/health").1.contains("meet in the merge"));
+    // Under a number of its own it is welcome.
+    shop.write(
+        "shop/orders.odcs.yaml",
+        &contract("1.2.0", "integer").replace("name: Orders", "name: Mine"),
+    );
+    let mended = shop.push();
+    running.wait("1.2.0", |_| in_force_at(&api) == mended);
+}
+
+/// Ids that were recorded and taken back on what was the branch, before a pull made it the second parent.
+#[test]
+fn a_pull_and_a_push_take_no_id_away() {
+    let shop = Shop::new();
+    let work = shop.work();
+    std::fs::write(shop.path().join("fast.yaml"), "contracts_source: {poll_ms: 200}\n").unwrap();
+    shop.push();
+    git(&work, &["switch", "-q", "-c", "own"]);
+    shop.write("README", "mine");
+    git(&work, &["add", "--all"]);
+    git(&work, &["commit", "-q", "-m", "c"]);
+    git(&work, &["switch", "-q", "-"]);
+    shop.write(
+        "schemas/order.avsc",
+        &AVRO.replace(r#""type":"long"}"#, r#""type":"long","doc":"n"}"#),
+    );
+    shop.write("shop/orders.odcs.yaml", &contract("1.1.0", "integer"));
+    assert_eq!(tidegate(&work, &["registry", "ids", "."]).0, 0);
+    shop.push();
+    let record = std::fs::read_to_string(work.join("schemas/registered/ids.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    let id = record["subjects"]["orders-value"][1].as_u64().unwrap();
+    git(&work, &["revert", "--no-edit", "HEAD"]);
+    let former = shop.push();
+    git(&work, &["switch", "-q", "own"]);
+    git(&work, &["merge", "-q", "-m", "pull", &former]);
+    let merged = shop.push();
+    let mut started = Role::start(shop.path(), "started", &serve(&[]), &[]);
+    let api = started.said("address");
+    started.wait("the merge", |_| in_force_at(&api) == merged);
+    let (status, body) = get(&api, &format!("/schemas/ids/{id}"));
+    assert_eq!(status, 200, "{body}");
+}

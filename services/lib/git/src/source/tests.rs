@@ -291,7 +291,10 @@ fn records_of_earlier_commits_are_given_in_order() {
     let last = repo.commit();
     let source = ContractSource::open(&format!("{}#main:c", spec(repo.path())), None).unwrap();
     let mut seen: Vec<Vec<(String, String)>> = Vec::new();
-    let mut each = |files: Vec<ContractFile>| seen.push(files.into_iter().map(|file| (file.path.to_string(), file.text)).collect());
+    let mut each = |way: Way, files: Vec<ContractFile>| {
+        assert_eq!(way, Way::Branch);
+        seen.push(files.into_iter().map(|file| (file.path.to_string(), file.text)).collect());
+    };
     source.archive().versions_of(&last, "registered", &mut each).unwrap();
     let file = |name: &str, text: &str| (format!("schemas/registered/{name}"), text.to_owned());
     assert_eq!(
@@ -303,4 +306,28 @@ fn records_of_earlier_commits_are_given_in_order() {
             vec![file("ids.json", "of the folder itself")],
         ]
     );
+}
+
+#[test]
+fn records_beside_the_branch_are_given_too() {
+    let repo = Repo::new();
+    repo.write("schemas/registered/ids.json", "one");
+    repo.commit();
+    repo.git(&["switch", "-q", "-c", "dev"]);
+    repo.write("README", "mine");
+    repo.commit();
+    repo.git(&["switch", "-q", "main"]);
+    for text in ["two", "three"] {
+        repo.write("schemas/registered/ids.json", text);
+        repo.commit();
+    }
+    repo.git(&["switch", "-q", "dev"]);
+    repo.git(&["merge", "-q", "-s", "ours", "-m", "m", "main"]);
+    let last = repo.git(&["rev-parse", "HEAD"]);
+    let source = ContractSource::open(&format!("{}#dev", spec(repo.path())), None).unwrap();
+    let mut seen = Vec::new();
+    let mut each = |way: Way, files: Vec<ContractFile>| seen.push((way, files[0].text.clone()));
+    source.archive().versions_of(&last, "registered", &mut each).unwrap();
+    let expected = [(Way::Branch, "one"), (Way::Tip, "three"), (Way::Beside, "two")];
+    assert_eq!(seen, expected.map(|(way, text)| (way, text.to_owned())));
 }

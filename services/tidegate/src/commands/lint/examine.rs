@@ -5,17 +5,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use tidegate_contract::snapshot::bind;
 use tidegate_contract::{Contract, ContractFile, Diagnostic, Level, Location, SchemaFolder, Snapshot, Status, parse};
 use tidegate_export::standard::deviations;
 use tidegate_git::directory::read_schemas_near;
 use tidegate_git::repository::{read_commit, root_of};
-use tidegate_registry::ids::Ids;
+use tidegate_registry::ids::{self, Ids};
 
+use super::committed::committed;
 use super::reading::read;
 use crate::review::changed::Changed;
 use crate::review::codes;
 use crate::review::consumers::Consumers;
 use crate::review::ground::Ground;
+use crate::review::loaded::names_schemas;
 use crate::review::owners::Owners;
 use crate::review::published::Walks;
 
@@ -55,6 +58,7 @@ pub(crate) fn examine(paths: &[PathBuf], now: i64, since: &Since) -> anyhow::Res
     let mut found = Vec::new();
     // A change may take the last contract away.
     let files = read(&paths, matches!(since, Since::Reference(_)), &mut found)?;
+    committed(&paths, &mut found)?;
     let mut beside = event_schemas(&files)?;
     let contracts = diagnose(&files, &beside, now, &mut found);
     if *since != Since::Nothing {
@@ -221,19 +225,35 @@ fn history(
     let mut walks = Walks::default();
     // A record that cannot be read is told where the contracts are.
     let ids = Ids::read(schemas).ok().flatten();
+    let is_recorded = schemas.iter().any(|file| *file.path == *ids::FILE);
     for path in paths {
         let Some(published) = walks.at(path, reference)? else { continue };
         let is_here = |contract: &&Arc<Contract>| path.is_file() || below_path(path, &contract.location.file);
         let here: Vec<Arc<Contract>> = contracts.iter().filter(is_here).cloned().collect();
         found.extend(published.findings(&here)?);
-        if let Some(ids) = &ids {
-            found.extend(published.recorded()?.problems(ids));
+        match &ids {
+            Some(ids) => found.extend(published.recorded()?.problems(ids)),
+            None if !is_recorded && here.iter().any(|contract| names_schemas(contract)) => {
+                found.extend(published.recorded()?.missed(&in_force(&here)));
+            }
+            None => {}
         }
         if let Some(first) = here.first() {
             found.extend(published.gap(&first.location.file));
         }
     }
     Ok(())
+}
+
+/// What these contracts are bound to.
+fn in_force(contracts: &[Arc<Contract>]) -> Snapshot {
+    let loaded = contracts.iter().filter(|contract| contract.status != Status::Draft);
+    let contracts: Vec<Arc<Contract>> = loaded.cloned().collect();
+    Snapshot {
+        commit: "lint".into(),
+        bindings: bind(&contracts, &mut Vec::new()),
+        contracts,
+    }
 }
 
 fn below_path(path: &Path, file: &str) -> bool {

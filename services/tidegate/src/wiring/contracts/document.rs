@@ -60,7 +60,13 @@ struct Replicas {
     confirmed: Option<i64>,
     /// How often in a row something older was offered.
     older: usize,
+    /// How often in a row that came from a replica that goes on looking at its source, and when it last had.
+    steady: (usize, Option<i64>),
 }
+
+/// After so many words in a row of a replica that goes on looking, its clock is taken to be behind, and the replica that confirmed what was taken to be
+/// gone.
+const STEADY: usize = 5;
 
 // === impl Replicas ===
 
@@ -69,24 +75,33 @@ impl Replicas {
     fn agree(&mut self, standing: Standing) {
         self.height = standing.height;
         self.confirmed = self.confirmed.max(standing.confirmed);
-        self.older = 0;
+        (self.older, self.steady) = (0, (0, None));
     }
 
-    /// Whether something else than what was taken is to be taken: whatever is not known to be older; what is older when it is offered twice
-    /// in a row by who has seen the source since, for then the branch was put back.
+    /// Whether something else than what was taken is to be taken. Not from a replica that has not seen its source since another confirmed
+    /// what was taken: it may be one that refuses what the branch has become, and holds on to what was before. What has no more commits
+    /// only when it is offered twice in a row, for then the branch was put back. Anything else at once.
     fn takes(&mut self, offered: Standing) -> bool {
-        let is_older = offered.height.zip(self.height).is_some_and(|(offered, taken)| offered < taken);
-        if is_older {
+        if offered
+            .confirmed
+            .zip(self.confirmed)
+            .is_some_and(|(offered, taken)| offered <= taken)
+        {
+            let (words, last) = self.steady;
+            self.steady = (if offered.confirmed > last { words + 1 } else { 1 }, offered.confirmed);
+            if self.steady.0 < STEADY {
+                return false;
+            }
+        } else if offered.height.zip(self.height).is_some_and(|(offered, taken)| offered <= taken) {
             self.older += 1;
-            let is_newer_word = offered.confirmed.zip(self.confirmed).is_none_or(|(offered, taken)| offered > taken);
-            if self.older < 2 || !is_newer_word {
+            if self.older < 2 {
                 return false;
             }
         }
         *self = Replicas {
             height: offered.height,
             confirmed: offered.confirmed,
-            older: 0,
+            ..Replicas::default()
         };
         true
     }
@@ -321,6 +336,23 @@ mod tests {
         }
         // The branch was put back: all of them say so.
         assert!(!replicas.takes(at(3, 50)) && replicas.takes(at(3, 51)));
+        // Another commit of the same number: one replica started anew after a forced push, the other holds on to what was before and sees
+        // no more of its source.
+        let mut replicas = Replicas::default();
+        replicas.agree(at(2, 10));
+        assert!(!replicas.takes(at(2, 20)) && replicas.takes(at(2, 22)));
+        for second in 23..40 {
+            assert!(!replicas.takes(at(2, 10)) && !replicas.takes(at(3, 10)));
+            replicas.agree(at(2, second));
+        }
+        for _ in 0..20 {
+            assert!(!replicas.takes(at(3, 10)), "nobody else is there any more");
+        }
+        // The one with the clock ahead is gone: the other goes on looking.
+        replicas.agree(at(2, 1_000));
+        assert!((50..54).all(|second| !replicas.takes(at(3, second))) && replicas.takes(at(3, 54)));
+        replicas = Replicas::default();
+        replicas.agree(at(3, 30));
         // Who tells nothing about itself is believed.
         assert!(replicas.takes(Standing::default()) && replicas.takes(at(1, 1)));
     }

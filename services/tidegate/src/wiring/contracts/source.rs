@@ -12,7 +12,7 @@ use tidegate_registry::Published;
 use tidegate_schemas::{Plaintext, Served, Snapshots, Token};
 
 use super::document::{Documents, Followed};
-use crate::review::published::Enforced;
+use crate::review::published::{Enforced, take_record};
 
 /// The folder of recorded ids, below `schemas`.
 pub(crate) const REGISTERED: &str = "registered";
@@ -114,6 +114,23 @@ impl Source {
         }
     }
 
+    /// That this commit is in force, for the next start, as [`ContractSource::note`].
+    pub(crate) fn note(&self, commit: &str) {
+        if let Source::Git(source) = self
+            && let Err(error) = source.note(commit)
+        {
+            tracing::warn!(%error, "what is in force cannot be noted for the next start");
+        }
+    }
+
+    /// What was noted before this start, as [`ContractSource::noted`].
+    pub(crate) fn noted(&self) -> Option<(String, i64)> {
+        match self {
+            Source::Git(source) => source.noted(),
+            Source::Documents(_) => None,
+        }
+    }
+
     /// Texts of the files of the last load that read any.
     pub(crate) fn sources(&self) -> &BTreeMap<Arc<str>, String> {
         match self {
@@ -151,7 +168,9 @@ impl Past {
                     height: past.walked.is_whole.then_some(past.walked.commits as u64),
                     ..Published::default()
                 };
-                archive.versions_of(commit, REGISTERED, &mut |files| published.ids.take(&files))?;
+                archive.versions_of(commit, REGISTERED, &mut |way, files| {
+                    take_record(&mut published.ids, way, &files);
+                })?;
                 Ok(published)
             }
             Past::Registry(_) | Past::None => Ok(Published::default()),
@@ -187,6 +206,17 @@ impl Past {
                 "a bundle holds one commit, and this one does not hold {commit}; use a registry or Git"
             )),
         }
+    }
+
+    /// The files of a commit on the way to another, and what was published before it.
+    pub(crate) fn on_the_way(&self, commit: &str, to: &str) -> Result<(Bundle, Published), WorldError> {
+        if let Past::Git(archive) = self
+            && !archive.is_on_the_way(commit, to)?
+        {
+            let what = format!("{commit} is not on the way to the commit in force, {to}: it was never in force");
+            return Err(WorldError::new(Remedy::Operator, what));
+        }
+        Ok((self.bundle(commit)?, self.published(commit)?))
     }
 
     /// The snapshot of that commit.
