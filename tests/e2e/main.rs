@@ -7,6 +7,7 @@ mod canary;
 mod contracts;
 mod dead_letters;
 mod objectives;
+mod recent;
 mod refusals;
 mod registry;
 mod rights;

@@ -276,6 +276,16 @@ fn the_documented_rights_are_enough() {
         "{code} {said}"
     );
     assert!(!said.contains("no permission") && !said.contains("uthorization"), "{said}");
+    // Each role's own credentials are enough for the doctor, which says what it was not let see.
+    for (role, unseen) in [("validator", "tidegate.dead-letters".to_owned()), ("sink", place.topic(".dlq"))] {
+        let (_, said) = place.run(
+            &format!("doctor --role {role} --replication-factor 1 --min-insync-replicas 1"),
+            role,
+        );
+        let told = said.lines().find(|line| line.contains("may not know of them"));
+        assert!(told.is_some_and(|told| told.contains(&unseen)), "{said}");
+        assert!(!said.contains("lacks") && said.contains("may do what the"), "{said}");
+    }
     // And no more than that: who lands does not judge.
     let (code, said) = place.run("validate", "sink");
     assert!(code == 78 && said.contains("no permission"), "{code} {said}");

@@ -36,6 +36,15 @@ pub struct TopicState {
     pub settings: Option<BTreeMap<String, String>>,
 }
 
+/// What was asked about topics, and answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SeenTopics {
+    /// Those that exist; what does not is left out.
+    pub found: Vec<TopicState>,
+    /// Those that these credentials may not know of.
+    pub hidden: Vec<String>,
+}
+
 /// A topic to make.
 #[derive(Debug, Clone)]
 pub struct TopicToMake {
@@ -165,13 +174,14 @@ impl TopicAdmin {
             .collect())
     }
 
-    /// Those of the topics that are there, in the order in which they were asked for.
+    /// What is there of the topics, in the order in which they were asked for.
     ///
     /// # Errors
     ///
-    /// The brokers do not answer, or we may not know of a topic.
-    pub fn topics(&self, names: &[String]) -> Result<Vec<TopicState>, WorldError> {
+    /// The brokers do not answer.
+    pub fn topics(&self, names: &[String]) -> Result<SeenTopics, WorldError> {
         let mut found = Vec::with_capacity(names.len());
+        let mut hidden = Vec::new();
         for name in names {
             let metadata = ask(&self.reader, &format!("asking about topic {name}"), |reader, patience| {
                 use rdkafka::consumer::Consumer as _;
@@ -184,10 +194,8 @@ impl TopicAdmin {
                 None | Some(Code::LeaderNotAvailable) => {}
                 Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => continue,
                 Some(Code::TopicAuthorizationFailed) => {
-                    return Err(WorldError::new(
-                        Remedy::Operator,
-                        format!("no permission to describe topic {name}; the list of rights is in docs/operate.md#rights"),
-                    ));
+                    hidden.push(name.clone());
+                    continue;
                 }
                 Some(code) => return Err(WorldError::new(Remedy::Retry, format!("asking about topic {name}: {code}"))),
             }
@@ -206,7 +214,7 @@ impl TopicAdmin {
             });
         }
         self.read_settings(&mut found)?;
-        Ok(found)
+        Ok(SeenTopics { found, hidden })
     }
 
     fn read_settings(&self, topics: &mut [TopicState]) -> Result<(), WorldError> {

@@ -30,7 +30,7 @@ mod tokens;
 mod topic_id;
 mod writer;
 
-pub use admin::{GroupState, Operation, TopicAdmin, TopicRights, TopicState, TopicToMake};
+pub use admin::{GroupState, Operation, SeenTopics, TopicAdmin, TopicRights, TopicState, TopicToMake};
 pub use cluster::{ClusterClient, group_positions};
 pub use consumer::GroupConsumer;
 pub use exchange::{Delivering, GroupExchange};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use serde_json::{Value, json};
-use tidegate_kafka::{TopicAdmin, TopicState, TopicToMake};
+use tidegate_kafka::{SeenTopics, TopicAdmin, TopicState, TopicToMake};
 use tidegate_platform::{Change, Comparison, Finding, Format, Live, Spec, Step, compare};
 
 use crate::cli::{Output, TopicsApplyArgs, TopicsArgs, TopicsCheckArgs, TopicsFormat, TopicsRenderArgs};
@@ -166,15 +166,24 @@ pub(super) struct Compared {
     pub(super) topics: usize,
     /// The brokers' own words about the topics.
     pub(super) states: Vec<TopicState>,
+    /// Topics that these credentials may not know of: nothing else here speaks of them.
+    pub(super) hidden: Vec<String>,
 }
 
 /// Asks the brokers and compares.
 pub(super) fn compared(config: &Config, args: &TopicsArgs, admin: &TopicAdmin, widen_sources: bool) -> anyhow::Result<Compared> {
     let (spec, said) = wanted(config, args)?;
-    compared_with(config, spec, &said, admin, widen_sources)
+    let compared = compared_with(config, spec, &said, admin, widen_sources)?;
+    match compared.hidden.as_slice() {
+        [] => Ok(compared),
+        hidden => Err(anyhow!(
+            "no permission to describe {}; the list of rights is in docs/operate.md#rights",
+            hidden.join(", ")
+        )),
+    }
 }
 
-/// The same for sources that are known already.
+/// The same for sources that are known already, as far as these credentials see.
 pub(super) fn compared_with(
     config: &Config,
     mut spec: Spec,
@@ -186,18 +195,39 @@ pub(super) fn compared_with(
     names.extend(spec.sources.iter().map(|source| source.name.clone()));
     names.sort();
     names.dedup();
-    let states = admin.topics(&names)?;
+    let SeenTopics { found: states, hidden } = admin.topics(&names)?;
     let live: Vec<Live> = states.iter().map(live).collect();
     spec.adopt(&live, widen_sources);
-    let topics = spec.topics(said);
+    // A sink sees no sources; their outcomes have the same partitions.
+    spec.adopt(&stand_ins(&spec, &live, &hidden), false);
+    let mut topics = spec.topics(said);
+    let problems = spec.problems(&topics);
+    topics.retain(|topic| !hidden.contains(&topic.name));
     let mut found = compare(config.platform(), &topics, &live, widen_sources);
-    found.refused.extend(spec.missing_sources(&live));
+    let missing = spec.missing_sources(&live).into_iter();
+    found.refused.extend(missing.filter(|source| !hidden.contains(&source.topic)));
     Ok(Compared {
         found,
-        problems: spec.problems(&topics),
+        problems,
         topics: topics.len(),
         states,
+        hidden,
     })
+}
+
+/// Sources that cannot be seen, with the partitions of what comes of them.
+fn stand_ins(spec: &Spec, live: &[Live], hidden: &[String]) -> Vec<Live> {
+    let unseen = spec.sources.iter().filter(|source| hidden.contains(&source.name));
+    unseen
+        .filter_map(|source| {
+            let outcome = live.iter().find(|topic| topic.name == source.validated)?;
+            Some(Live {
+                name: source.name.clone(),
+                settings: None,
+                ..outcome.clone()
+            })
+        })
+        .collect()
 }
 
 /// Everything that is wrong, as findings.

@@ -88,8 +88,15 @@ pub(super) fn topics(patient: &Patient, admin: &TopicAdmin, spec: Spec, said: &B
     }
     let notes = compared.found.notes.iter();
     lines.extend(notes.map(|note| Line::warning(format!("{}{}", named(&note.topic), note.problem), note.fix.clone())));
-    if lines.is_empty() {
+    if lines.is_empty() && compared.topics > 0 {
         lines.push(Line::ok(format!("{} topics are as they should be", compared.topics)));
+    }
+    if !compared.hidden.is_empty() {
+        // Whether a role needs them is what the check of rights tells.
+        lines.push(Line::skipped(format!(
+            "not looked at, since these credentials may not know of them: {}",
+            compared.hidden.join(", ")
+        )));
     }
     lines
 }
