@@ -15,13 +15,15 @@ use tidegate_tests::world::{Shape, World};
 const REPAIR: &str =
     "tidegate: repair/v1\ndescription: totals came as text\nsteps:\n  - cast: /total\n    to: number\n    when: value.channel == 'web'\n";
 
-fn order(number: usize, channel: &str, total: &str) -> String {
+/// An order as the example contract has it, but for channel and total.
+pub(crate) fn order(number: usize, channel: &str, total: &str) -> String {
     format!(
         r#"{{"order_id":"6b1f4f0e-6f1f-4d5c-9b0a-{number:012x}","placed_at":"2026-11-21T08:15:30.123Z","channel":"{channel}","customer":{{"customer_id":7,"email":"ada@example.com","country":"NO"}},"currency":"EUR","lines":[{{"sku":"LMP-10442","qty":2,"price":49.90}}],"total":{total}}}"#
     )
 }
 
-fn write(world: &World, values: impl IntoIterator<Item = String>) {
+/// Writes to the first source, from partition to partition.
+pub(crate) fn write(world: &World, values: impl IntoIterator<Item = String>) {
     let source = &world.sources()[0];
     let records: Vec<Outgoing> = values
         .into_iter()

@@ -4,48 +4,25 @@
 use std::path::Path;
 use std::process::Command;
 
-use bytes::Bytes;
 use serde_json::Value;
-use tidegate_flow::TopicPartition;
-use tidegate_flow::record::Outgoing;
-use tidegate_kafka::RecordWriter;
 use tidegate_tests::process::executable;
 use tidegate_tests::stand::Stand;
 use tidegate_tests::wait::wait;
 use tidegate_tests::world::{Shape, World};
+
+use crate::dead_letters::{order, write};
 
 const TEXT_TOTALS: usize = 40;
 const FAX: usize = 10;
 const WEB: usize = 20;
 const ALL: usize = TEXT_TOTALS + FAX + WEB;
 
-fn order(number: usize, channel: &str, total: &str) -> String {
-    format!(
-        r#"{{"order_id":"6b1f4f0e-6f1f-4d5c-9b0a-{number:012x}","placed_at":"2026-11-21T08:15:30.123Z","channel":"{channel}","customer":{{"customer_id":7,"email":"ada@example.com","country":"NO"}},"currency":"EUR","lines":[{{"sku":"LMP-10442","qty":2,"price":49.90}}],"total":{total}}}"#
-    )
-}
-
-fn write(world: &World) {
-    let source = &world.sources()[0];
+/// Totals as text, a channel that nobody knows, and what is as it should be.
+fn write_all(world: &World) {
     let totals = (0..TEXT_TOTALS).map(|number| order(number, "web", "\"99.80\""));
     let fax = (0..FAX).map(|number| order(1_000 + number, "fax", "99.80"));
     let web = (0..WEB).map(|number| order(2_000 + number, "web", "99.80"));
-    let records: Vec<Outgoing> = totals
-        .chain(fax)
-        .chain(web)
-        .enumerate()
-        .map(|(number, value)| Outgoing {
-            to: TopicPartition {
-                topic: source.clone(),
-                partition: i32::try_from(number).unwrap() % world.partitions(),
-            },
-            timestamp: None,
-            key: None,
-            value: Some(Bytes::from(value)),
-            headers: Vec::new(),
-        })
-        .collect();
-    assert_eq!(RecordWriter::connect(&world.kafka).unwrap().write(&records).unwrap().delivered, ALL);
+    write(world, totals.chain(fax).chain(web));
 }
 
 /// Lets a validator judge what is there, by the contracts of a folder; how many records are valid and how many are dead letters since the
@@ -86,7 +63,7 @@ fn what_a_preview_of_a_topic_counts_is_what_a_validator_does() {
     (shape.topics, shape.partitions) = (&["orders"], 2);
     let world = World::new(stand, shape);
     let source = world.sources()[0].to_string();
-    write(&world);
+    write_all(&world);
 
     // A draft from the topic loads, and says what its guesses rest on.
     let draft = world.folder.path().join("draft.odcs.yaml");
@@ -131,7 +108,7 @@ fn what_a_preview_of_a_topic_counts_is_what_a_validator_does() {
         "{freed:#}"
     );
 
-    write(&world);
+    write_all(&world);
     let passing = count(&events, "newly_passing") + count(&events, "still_passing");
     let failing = count(&events, "newly_failing") + count(&events, "still_failing");
     assert_eq!(judged(&world, "after", &new, (valid, dead)), (passing, failing));
