@@ -30,7 +30,8 @@ fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
     let folder = root().join("infra/runbooks");
     let page = std::fs::read_to_string(root().join("services/tidegate/docs/alerts.md")).unwrap();
     let index = std::fs::read_to_string(folder.join("README.md")).unwrap();
-    let names: BTreeSet<String> = alerts(&[]).iter().map(|rule| rule["alert"].as_str().unwrap().to_owned()).collect();
+    let rules = [alerts(&[]), alerts(&["--sla", "job"])].concat();
+    let names: BTreeSet<String> = rules.iter().map(|rule| rule["alert"].as_str().unwrap().to_owned()).collect();
     for name in &names {
         let text = std::fs::read_to_string(folder.join(format!("{name}.md"))).unwrap_or_else(|error| panic!("{name}: {error}"));
         let found: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("## ")).collect();
@@ -47,7 +48,7 @@ fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
         let stem = name.strip_suffix(".md").unwrap();
         assert!(stem == "README" || names.contains(stem), "{name}: no alert of that name");
     }
-    for rule in alerts(&[]) {
+    for rule in rules {
         let link = rule["annotations"]["runbook_url"].as_str().unwrap();
         assert!(root().join(link).exists(), "{link}");
     }

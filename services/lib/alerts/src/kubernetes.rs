@@ -28,32 +28,35 @@ pub(crate) fn group(options: &Options) -> Group {
         )
     };
     let scheduled = format!("kube_cronjob_status_last_schedule_time{{{inside}cronjob=\"tidegate-sla\"}}");
-    let alerts = vec![
-        alert(
-            "TidegateContractsNotFetched",
-            format!(
-                "sum by (pod) (increase(git_sync_count_total{{status=\"error\"}}[{quarter}])) > 0\n  unless on (pod) sum by (pod) (increase(git_sync_count_total{{status=~\"success|noop\"}}[{quarter}])) > 0"
+    let mut alerts = vec![alert(
+        "TidegateContractsNotFetched",
+        format!(
+            "sum by (pod) (increase(git_sync_count_total{{status=\"error\"}}[{quarter}])) > 0\n  unless on (pod) sum by (pod) (increase(git_sync_count_total{{status=~\"success|noop\"}}[{quarter}])) > 0"
+        ),
+        300,
+        "git-sync of {{ $labels.pod }} has not reached the contract repository for 15 minutes.",
+    )];
+    // Checks that are no Jobs tell by their own metrics, and a CronJob that is not there is no news.
+    if options.sla_every.is_none() {
+        alerts.extend([
+            // A Job that failed is kept for a day; one that came out well behind it ends the matter.
+            alert(
+                "TidegateSlaCheckFailed",
+                format!("{}\n  > on () ({} or on () vector(0))", ended("failed"), ended("complete")),
+                0,
+                "The last SLA check failed: a promise is broken or could not be told.",
             ),
-            300,
-            "git-sync of {{ $labels.pod }} has not reached the contract repository for 15 minutes.",
-        ),
-        // A Job that failed is kept for a day; one that came out well behind it ends the matter.
-        alert(
-            "TidegateSlaCheckFailed",
-            format!("{}\n  > on () ({} or on () vector(0))", ended("failed"), ended("complete")),
-            0,
-            "The last SLA check failed: a promise is broken or could not be told.",
-        ),
-        alert(
-            "TidegateSlaCheckMissing",
-            format!(
-                "time() - max({scheduled}) > {}\n  or on () absent_over_time({scheduled}[{}]) * 0",
-                shortest(times.seconds(LATE as f64)),
-                times.text(LATE)
+            alert(
+                "TidegateSlaCheckMissing",
+                format!(
+                    "time() - max({scheduled}) > {}\n  or on () absent_over_time({scheduled}[{}]) * 0",
+                    shortest(times.seconds(LATE as f64)),
+                    times.text(LATE)
+                ),
+                300,
+                "{{ if $value }}The SLA check has not run for {{ $value | humanizeDuration }}{{ else }}The SLA check has never run{{ end }}; it should every 15 minutes.",
             ),
-            300,
-            "{{ if $value }}The SLA check has not run for {{ $value | humanizeDuration }}{{ else }}The SLA check has never run{{ end }}; it should every 15 minutes.",
-        ),
-    ];
+        ]);
+    }
     Group::new(options, "tidegate-kubernetes".to_owned(), alerts)
 }

@@ -82,6 +82,24 @@ fn what_is_enforced_gets_alerts_once_a_major_version() {
 }
 
 #[test]
+fn jobs_are_looked_for_where_checks_are_jobs() {
+    let names = |sla_every| {
+        let options = Options {
+            kubernetes: true,
+            sla_every,
+            ..Options::default()
+        };
+        let groups = rules(None, &options);
+        groups[1].alerts.iter().map(|alert| alert.name).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        names(None),
+        ["TidegateContractsNotFetched", "TidegateSlaCheckFailed", "TidegateSlaCheckMissing"]
+    );
+    assert_eq!(names(Some(900)), ["TidegateContractsNotFetched"]);
+}
+
+#[test]
 fn budgets_limits_and_severities_are_those_of_the_contract() {
     let groups = rules(Some(&shop()), &Options::default());
     let burn = alert(&groups, "contract-orders-v1", "ContractErrorBudgetFastBurn");

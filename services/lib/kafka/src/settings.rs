@@ -257,6 +257,15 @@ mod tests {
         }
     }
 
+    /// An idempotent producer would wait for its id by a timer; outcomes never go without it.
+    #[test]
+    fn summaries_alone_are_written_without_idempotence() {
+        let settings = Settings::plain("localhost:9092");
+        assert_eq!(settings.repeating_producer().get("enable.idempotence"), Some("false"));
+        assert_eq!(settings.producer(None).get("enable.idempotence"), Some("true"));
+        assert_eq!(settings.producer(Some("id")).get("enable.idempotence"), Some("true"));
+    }
+
     /// Were it not so, the prefix would be no way around anything.
     #[test]
     fn the_client_takes_a_property_of_topics_with_its_prefix() {
