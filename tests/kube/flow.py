@@ -33,8 +33,7 @@ def complaints(build: Build, binary: Path, scratch: Path, bootstrap: str, libs: 
     try:
         for role, port in ports.items():
             places[role] = start.Place(build, pods[role], start.folder_in(scratch, role), None)
-            # The stand serves other stories at the same time.
-            places[role].arguments.append(f"--group=kube-flow-{role}")
+            places[role].name_groups("kube-flow")
             running[role] = places[role].run(binary, **variables, TIDEGATE_HTTP=f"127.0.0.1:{port}")
         for role, port in ports.items():
             if not start.comes(lambda port=port: start.get(port, "/readyz")[0] == 200, running[role]):
@@ -60,9 +59,10 @@ def complaints(build: Build, binary: Path, scratch: Path, bootstrap: str, libs: 
     if not list(lake.glob("lake/web-visits/visits/v1/date=*/*.parquet")):
         found.append(f"no row landed: {sorted(str(p.relative_to(lake)) for p in lake.rglob('*'))}")
     place = start.Place(build, pods["sla"], start.folder_in(scratch, "sla"), None)
+    place.name_groups("kube-flow")
     code, text = start.end(place.run(binary, **variables), place)
     if code != 0 or '"kind":"ObservabilityResults"' not in text:
-        found.append(f"the SLA check ends with {code}: {text[:2000]}")
+        found.append(f"the SLA check ends with {code}: {text[-2000:]}")
     return found
 
 

@@ -84,6 +84,13 @@ class Place:
         for file in self.folder.glob("config/..2*/tidegate.yaml"):
             file.write_text(self._moved(file.read_text()))
 
+    def name_groups(self, prefix: str) -> None:
+        """Other groups than the manifests': the stand serves other stories at the same time."""
+        for file in self.folder.glob("config/..2*/tidegate.yaml"):
+            text = file.read_text()
+            assert text.count("group: tidegate-") == 2, text
+            file.write_text(text.replace("group: tidegate-", f"group: {prefix}-"))
+
     def run(self, binary: Path, **variables) -> subprocess.Popen:
         environment = {"PATH": os.environ["PATH"], **self.variables, **variables}
         log = (self.folder / "log").open("wb")
