@@ -36,7 +36,7 @@ pub(crate) struct InferArgs {
     /// Id of the contract and name of its object; default: as the input is called.
     #[arg(long)]
     pub(crate) id: Option<String>,
-    /// Topic that it binds; default: as the input is called.
+    /// Topic that it binds; default: the one that is read, of a file the id.
     #[arg(long)]
     pub(crate) topic: Option<String>,
     /// Look at so many events: the first of a file, the newest of a topic.
@@ -68,8 +68,12 @@ fn infer(args: &InferArgs) -> anyhow::Result<Exit> {
         Input::Topic(range) | Input::DeadLetters(range) => range.topic.clone(),
     };
     let id = args.id.clone().unwrap_or_else(|| name.clone());
+    let read = match &input {
+        Input::Lines(_) => id.clone(),
+        Input::Topic(_) | Input::DeadLetters(_) => name,
+    };
     let text = draft.to_yaml(&Options {
-        topic: args.topic.clone().unwrap_or_else(|| id.clone()),
+        topic: args.topic.clone().unwrap_or(read),
         id,
         limits: args.limits,
     });
