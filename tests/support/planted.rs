@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tidegate_check::Reason;
+use tidegate_flow::ports::{Cluster as _, Scan as _};
 use tidegate_flow::record::{Outgoing, header_text};
-use tidegate_flow::{Origin, Record, TopicPartition, stamp};
-use tidegate_kafka::RecordWriter;
+use tidegate_flow::{NextOffset, Origin, Record, TopicPartition, stamp};
+use tidegate_kafka::{PartitionScan, RecordWriter};
 use tidegate_sim::traffic::{Expected, Planted, Route, Traffic};
 
 use crate::readers::duckdb;
@@ -161,7 +162,11 @@ pub fn await_outcomes(world: &World, planted: &BTreeMap<Origin, Located>) {
             .map(|record| stamp::read(&record.headers).expect("every outcome is stamped").origin)
             .collect();
         let missing: Vec<&&Origin> = wanted.iter().filter(|origin| !seen.contains(**origin)).collect();
-        if missing.is_empty() || begun.elapsed() > MARKERS_MAX {
+        if missing.is_empty() {
+            return;
+        }
+        if begun.elapsed() > MARKERS_MAX {
+            tell_hanging(world, &missing);
             return;
         }
         if begun.elapsed() > told {
@@ -175,6 +180,42 @@ pub fn await_outcomes(world: &World, planted: &BTreeMap<Origin, Located>) {
             );
         }
     }
+}
+
+/// Ends the story when what is missing is written and stands behind a transaction that the brokers do not end: that is no loss and no verdict
+/// of ours, and is told in `services/ARCHITECTURE.md`, "Not there yet".
+fn tell_hanging(world: &World, missing: &[&&Origin]) {
+    let mut scan = PartitionScan::connect_uncommitted(&world.kafka).unwrap();
+    let mut hanging = Vec::new();
+    for source in world.sources() {
+        for topic in [format!("{source}.validated"), format!("{source}.dlq")] {
+            for (partition, (low, stable)) in (0..).zip(world.cluster().offsets(&topic).unwrap()) {
+                let at = TopicPartition::new(topic.as_str(), partition);
+                let all = scan.scan(&at, low, NextOffset(i64::MAX), usize::MAX).unwrap();
+                let is_missing = |record: &&Record| {
+                    let origin = stamp::read(&record.headers).expect("every outcome is stamped").origin;
+                    missing.iter().any(|one| ***one == origin)
+                };
+                let count = all
+                    .iter()
+                    .filter(is_missing)
+                    .filter(|record| record.origin.offset.0 >= stable.0)
+                    .count();
+                if count > 0 {
+                    hanging.push(format!(
+                        "{at}: {count} of them at or behind {}, where what is decided ends",
+                        stable.0
+                    ));
+                }
+            }
+        }
+    }
+    assert!(
+        hanging.is_empty(),
+        "{} outcomes are written and {MARKERS_MAX:?} later not visible, since a transaction hangs: {}",
+        missing.len(),
+        hanging.join("; ")
+    );
 }
 
 /// Every event has its outcome and no other, byte for byte; in at_least_once it may be there again, identical.
