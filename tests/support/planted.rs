@@ -182,8 +182,8 @@ pub fn await_outcomes(world: &World, planted: &BTreeMap<Origin, Located>) {
     }
 }
 
-/// Ends the story when what is missing is written and stands behind a transaction that the brokers do not end: that is no loss and no verdict
-/// of ours, and is told in `services/ARCHITECTURE.md`, "Not there yet".
+/// Fails with the place when what is missing is written and stands behind a transaction that the brokers do not end: no loss, and nobody can
+/// read it (`services/ARCHITECTURE.md`, "Not there yet").
 fn tell_hanging(world: &World, missing: &[&&Origin]) {
     let mut scan = PartitionScan::connect_uncommitted(&world.kafka).unwrap();
     let mut hanging = Vec::new();
