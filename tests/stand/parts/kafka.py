@@ -25,7 +25,7 @@ COPY_JARS = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-depende
 
 class Kafka(Part):
     name = "kafka"
-    version = "4.3.0"
+    version = "4.2.1"
     build_tools = (tools.MAVEN,)
     run_tools = (tools.JAVA, tools.OPENSSL)
     port_names = ("broker", "controller", *LISTENERS)
