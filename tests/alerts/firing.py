@@ -7,6 +7,7 @@ OF = 'contract="orders",topic="orders",version="1.2.0"'
 VALID, DEAD = (f'tidegate_outcomes_total{{{OF},outcome="{outcome}"}}' for outcome in ("valid", "dead"))
 UNCLAIMED = 'tidegate_outcomes_total{contract="",topic="orders",version="",outcome="dead"}'
 TYPES, ENUM = (f'tidegate_dead_letters_total{{{OF},reason="{reason}"}}' for reason in ("type_mismatch", "enum_violation"))
+UNDECIDED = 'tidegate_partition_undecided_seconds{topic="orders.dlq",partition="3"}'
 READY = {role: f'tidegate_ready{{role="{role}"}}' for role in ("validator", "sink")}
 PARTITION = 'topic="orders",partition="3"'
 HALTED, PAUSED, LAG, COMMITTED = (
@@ -167,6 +168,10 @@ CASES = (
      {"summary": "Partition orders.validated-3 is halted and waits for somebody."}, []),
     ("TidegatePartitionPaused", {PAUSED: "1x20"}, 16, {"topic": "orders", "partition": "3"},
      {"summary": "Partition orders-3 has been waiting for the outside world for 15 minutes."}, [({PAUSED: "1x20"}, 14)]),
+    ("TidegateTransactionHangs", {UNDECIDED: "0+60x20"}, 18, {"topic": "orders.dlq", "partition": "3"},
+     {"summary": "A transaction has been open in orders.dlq-3 for 18m 0s: nobody sees what was written since. Nothing is lost; do not abort it before you have read the runbook."},
+     # Not for long; one after the other.
+     [({UNDECIDED: "0+60x20"}, 15), ({UNDECIDED: "0 60 120 0 60 120 0 60 120 0 60 120 0 60 120 0 60 120 0"}, 18)]),
     ("TidegateBatchesAborting", {ABORTED: "0+60x40", DONE: "0+6x40"}, 30, {},
      {"summary": "More batches are aborted than committed: 1 a second."}, [({ABORTED: "0+6x40", DONE: "0+60x40"}, 30)]),
     # None was ever committed.

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tidegate_flow::TopicPartition;
+use tidegate_flow::ports::Exchange as _;
 use tidegate_flow::record::Outgoing;
-use tidegate_kafka::RecordWriter;
+use tidegate_kafka::{Delivering, GroupExchange, RecordWriter};
 use tidegate_tests::process::Role;
 use tidegate_tests::stand::Stand;
 use tidegate_tests::world::{Shape, World, root};
@@ -94,4 +95,45 @@ fn a_halted_partition_of_the_sink_is_seen() {
         "the other one goes on: {text}"
     );
     assert!(sink.stop().success());
+}
+
+/// A transaction that nobody ends hides what is behind it, and no lag tells: seen where it stands, by whoever reads or writes there.
+#[test]
+fn a_transaction_that_stays_open_is_seen() {
+    let Some(stand) = Stand::get() else { return };
+    let shape = Shape {
+        topics: &["orders"],
+        partitions: 2,
+        ..Shape::whole("s3", "exactly_once")
+    };
+    let world = World::new(stand, shape);
+    let (at_validator, at_sink) = (free(), free());
+    let role = |name: &str, command: &str, at: SocketAddr| {
+        world.start_in(world.folder.path(), name, command, &[("TIDEGATE_HTTP", &at.to_string())])
+    };
+    let mut validator = role("validator", "validate", at_validator);
+    let mut sink = role("sink", "sink", at_sink);
+    let source = world.sources().remove(0).to_string();
+    let of = |topic: &str, partition: i32| format!("tidegate_partition_undecided_seconds{{partition=\"{partition}\",topic=\"{topic}\"}}");
+    let [validated, letters] = ["validated", "dlq"].map(|kind| format!("{source}.{kind}"));
+    let all = [&source, &validated, &letters].map(|topic| of(topic, 1));
+    shown(&mut validator, at_validator, &all.each_ref().map(|series| (series.as_str(), "0")));
+
+    let id = format!("{}-open", world.prefix);
+    let mut open = GroupExchange::join(&world.kafka, "open", &id, &[source.as_str().into()], Delivering::Transactional(id.clone())).unwrap();
+    open.begin().unwrap();
+    let records = [&source, &validated, &letters].map(|topic| Outgoing {
+        to: TopicPartition::new(topic.as_str(), 1),
+        timestamp: None,
+        key: None,
+        value: Some((&b"{}"[..]).into()),
+        headers: Vec::new(),
+    });
+    open.send(records.to_vec()).unwrap();
+    shown(&mut validator, at_validator, &all.each_ref().map(|series| (series.as_str(), ">0")));
+    shown(&mut sink, at_sink, &[(&of(&validated, 1), ">0"), (&of(&validated, 0), "0")]);
+    open.abort_transaction().unwrap();
+    shown(&mut validator, at_validator, &all.each_ref().map(|series| (series.as_str(), "0")));
+    shown(&mut sink, at_sink, &[(&of(&validated, 1), "0")]);
+    assert!(validator.stop().success() && sink.stop().success());
 }

@@ -11,3 +11,4 @@ pub(crate) mod metered;
 pub(crate) mod meters;
 pub(crate) mod schemas;
 pub(crate) mod sla_watch;
+pub(crate) mod undecided;

@@ -25,6 +25,7 @@ COPY_JARS = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-depende
 
 class Kafka(Part):
     name = "kafka"
+    # The newest without KAFKA-20734: 4.3.0 to 4.4.0 forget marks of transactions when a broker comes back.
     version = "4.2.1"
     build_tools = (tools.MAVEN,)
     run_tools = (tools.JAVA, tools.OPENSSL)

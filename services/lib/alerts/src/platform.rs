@@ -72,6 +72,17 @@ pub(crate) fn group(snapshot: Option<&Snapshot>, options: &Options) -> Group {
             900,
             "Partition {{ $labels.topic }}-{{ $labels.partition }} has been waiting for the outside world for 15 minutes.",
         ),
+        // No transaction may be open for longer than `transaction.max.timeout.ms` of the brokers, by default 15 minutes: one that is hangs.
+        alert(
+            "TidegateTransactionHangs",
+            Severity::Page,
+            format!(
+                "max by (topic, partition) (tidegate_partition_undecided_seconds) > {}",
+                shortest(times.seconds(900.0))
+            ),
+            60,
+            "A transaction has been open in {{ $labels.topic }}-{{ $labels.partition }} for {{ $value | humanizeDuration }}: nobody sees what was written since. Nothing is lost; do not abort it before you have read the runbook.",
+        ),
         alert(
             "TidegateBatchesAborting",
             Severity::Page,

@@ -7,7 +7,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic as KafkaNewTopic, Resou
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
+use rdkafka::{ClientConfig, Offset as KafkaOffset, TopicPartitionList};
 use tidegate_flow::ports::{Cluster, NewTopic, TopicFacts};
 use tidegate_flow::{NextOffset, Remedy, TopicPartition, WorldError};
 
@@ -22,7 +22,7 @@ const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_ATTEMPT: Duration = Duration::from_secs(1);
 const SETTLES_WITHIN: Duration = Duration::from_secs(20);
 
-/// Answers questions about a cluster. Offsets are those of read_committed: the end is the last stable offset.
+/// Answers questions about a cluster. Offsets are those of read_committed: the end is the last stable offset, where nothing else is said.
 pub struct ClusterClient {
     reader: Held<BaseConsumer<QuestionCallbacks>>,
     admin: Held<AdminClient<DefaultClientContext>>,
@@ -33,8 +33,18 @@ pub struct ClusterClient {
 impl ClusterClient {
     /// Makes the clients; connecting happens at the first question.
     pub fn connect(settings: &Settings) -> Result<ClusterClient, WorldError> {
-        let reader: BaseConsumer<QuestionCallbacks> = settings
-            .reader("cluster")
+        ClusterClient::made(settings, &settings.reader("cluster"))
+    }
+
+    /// As [`ClusterClient::connect`], with offsets of read_uncommitted: the end is that of the log (the high watermark).
+    pub fn connect_uncommitted(settings: &Settings) -> Result<ClusterClient, WorldError> {
+        let mut config = settings.reader("cluster-uncommitted");
+        config.set("isolation.level", "read_uncommitted");
+        ClusterClient::made(settings, &config)
+    }
+
+    fn made(settings: &Settings, reader: &ClientConfig) -> Result<ClusterClient, WorldError> {
+        let reader: BaseConsumer<QuestionCallbacks> = reader
             .create_with_context(QuestionCallbacks::default())
             .map_err(|error| world_error("making a client", error))?;
         let admin: AdminClient<DefaultClientContext> = settings

@@ -15,6 +15,7 @@ pub mod validating;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use prometheus::{CounterVec, Encoder, Gauge, GaugeVec, IntCounterVec, IntGaugeVec, Registry, TextEncoder};
 use tidegate_flow::{Remedy, TopicPartition, WorldError};
@@ -105,6 +106,7 @@ struct Shared {
     partition_halted: IntGaugeVec,
     partition_quarantined: IntGaugeVec,
     partition_lag: IntGaugeVec,
+    partition_undecided: GaugeVec,
     partition_committed: GaugeVec,
     buffer_bytes: IntGaugeVec,
     buffer_budget: IntGaugeVec,
@@ -255,6 +257,23 @@ impl Metrics {
             .remove_label_values(&[&*at.topic, &at.partition.to_string()]);
     }
 
+    /// For so long nothing of a partition has been decided although its log goes on; zero where nothing is undecided.
+    pub fn partition_undecided(&self, at: &TopicPartition, undecided: Duration) {
+        self.shared
+            .partition_undecided
+            .with_label_values(&[&*at.topic, &at.partition.to_string()])
+            .set(undecided.as_secs_f64());
+    }
+
+    /// It cannot be told now, or is somebody else's to tell.
+    pub fn partition_undecided_unknown(&self, at: &TopicPartition) {
+        // An error only says that there was no such series.
+        let _ = self
+            .shared
+            .partition_undecided
+            .remove_label_values(&[&*at.topic, &at.partition.to_string()]);
+    }
+
     /// The position of a partition moved, or was taken over, at `now` (microseconds since the epoch).
     pub fn partition_committed(&self, at: &TopicPartition, now: i64) {
         self.shared
@@ -328,6 +347,11 @@ impl Shared {
             partition_lag: meter.gauge_vec(
                 "partition_lag_records",
                 "Offsets between the committed position and the end of a partition; 0 where no record is among them",
+                partition,
+            ),
+            partition_undecided: meter.number_vec(
+                "partition_undecided_seconds",
+                "How long the last stable offset of a partition has stood below the end of its log; 0 where no transaction is open",
                 partition,
             ),
             partition_committed: meter.number_vec(

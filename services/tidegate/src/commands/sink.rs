@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::wiring::busy::{Busy, IdleClock};
 use crate::wiring::clock::SystemClock;
 use crate::wiring::contracts::LiveContracts;
-use crate::wiring::lag::LagWatch;
+use crate::wiring::lag::{LagWatch, Look};
 use crate::wiring::metered::{Metered, MeteredSchemas, MeteredStore};
 use crate::wiring::meters::SinkMeter;
 
@@ -71,9 +71,14 @@ fn sink(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -> Re
     let consumer = GroupConsumer::join(&config.kafka, "sink", &config.sink_group, &validated)?;
     let mut consumer = Metered::new(Box::new(consumer), &metrics, &busy).counting();
     let kafka = config.kafka.clone();
-    let lag = LagWatch::start(consumer.positions(), &metrics, move || {
-        // The role has no right to more.
-        Ok((Box::new(ClusterClient::connect(&kafka)?), None))
+    let nothing = |_: &Arc<str>| Vec::new();
+    let lag = LagWatch::start(consumer.positions(), &metrics, nothing, move || {
+        Ok(Look {
+            cluster: Box::new(ClusterClient::connect(&kafka)?),
+            // The role has no right to it.
+            records: None,
+            logs: Some(Box::new(ClusterClient::connect_uncommitted(&kafka)?)),
+        })
     })?;
     let clock = IdleClock {
         clock: clock.clone(),

@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::wiring::busy::{Busy, IdleClock};
 use crate::wiring::clock::SystemClock;
 use crate::wiring::contracts::LiveContracts;
-use crate::wiring::lag::LagWatch;
+use crate::wiring::lag::{LagWatch, Look};
 use crate::wiring::metered::{Metered, MeteredSchemas};
 use crate::wiring::meters::ValidatorMeter;
 
@@ -91,11 +91,14 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
     let meter = ValidatorMeter::new(&metrics, &health, "validator");
     let mut exchange = Metered::new(Box::new(exchange), &metrics, &busy);
     let kafka = config.kafka.clone();
-    let lag = LagWatch::start(exchange.positions(), &metrics, move || {
-        Ok((
-            Box::new(ClusterClient::connect(&kafka)?),
-            Some(Box::new(PartitionScan::connect(&kafka)?)),
-        ))
+    let naming = settings.clone();
+    let written = move |source: &Arc<str>| vec![naming.validated(source), naming.dead_letters(source)];
+    let lag = LagWatch::start(exchange.positions(), &metrics, written, move || {
+        Ok(Look {
+            cluster: Box::new(ClusterClient::connect(&kafka)?),
+            records: Some(Box::new(PartitionScan::connect(&kafka)?)),
+            logs: Some(Box::new(ClusterClient::connect_uncommitted(&kafka)?)),
+        })
     })?;
     let clock = IdleClock {
         clock: clock.clone(),

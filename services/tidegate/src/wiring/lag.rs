@@ -12,6 +12,7 @@ use tidegate_telemetry::Metrics;
 use tidegate_telemetry::metrics::Port;
 
 use super::metered::Positions;
+use super::undecided::Undecided;
 
 /// Time between two looks, and what each partition of the topics adds to it: the brokers are asked partition by partition.
 const EVERY: Duration = Duration::from_secs(5);
@@ -25,15 +26,22 @@ pub(crate) struct LagWatch {
     thread: Option<JoinHandle<()>>,
 }
 
-/// The ports that measuring needs. Who may not look at records goes without the second: then one offset that stands still counts as the mark
-/// of the last transaction.
-pub(crate) type Look = (Box<dyn Cluster>, Option<Box<dyn Scan>>);
+/// The ports that measuring needs.
+pub(crate) struct Look {
+    /// Its ends are the last stable offsets.
+    pub(crate) cluster: Box<dyn Cluster>,
+    /// Who may not look at records goes without: then one offset that stands still counts as the mark of the last transaction.
+    pub(crate) records: Option<Box<dyn Scan>>,
+    /// Its ends are those of the logs. Without it nobody is told how long something stands undecided.
+    pub(crate) logs: Option<Box<dyn Cluster>>,
+}
 
 /// What the last look saw.
 #[derive(Default)]
 struct Gauge {
     /// Partitions with a number that is shown.
     shown: BTreeMap<TopicPartition, Shown>,
+    undecided: Undecided,
 }
 
 struct Shown {
@@ -53,19 +61,22 @@ struct Looked {
 // === impl LagWatch ===
 
 impl LagWatch {
-    /// Measures until it is dropped. `connect` is called in the thread.
+    /// Measures until it is dropped; in the topics of `written`, given one that is read, only how long something stands undecided. `connect`
+    /// is called in the thread.
     pub(crate) fn start(
         positions: Positions,
         metrics: &Metrics,
+        written: impl Fn(&Arc<str>) -> Vec<Arc<str>> + Send + 'static,
         connect: impl Fn() -> Result<Look, WorldError> + Send + 'static,
     ) -> Result<LagWatch, WorldError> {
-        LagWatch::start_every(EVERY, positions, metrics, connect)
+        LagWatch::start_every(EVERY, positions, metrics, written, connect)
     }
 
     pub(crate) fn start_every(
         every: Duration,
         positions: Positions,
         metrics: &Metrics,
+        written: impl Fn(&Arc<str>) -> Vec<Arc<str>> + Send + 'static,
         connect: impl Fn() -> Result<Look, WorldError> + Send + 'static,
     ) -> Result<LagWatch, WorldError> {
         let (stop, stopped) = mpsc::channel::<()>();
@@ -74,7 +85,7 @@ impl LagWatch {
             .name("lag".to_owned())
             .spawn(move || {
                 let mut gauge = Gauge::default();
-                let mut look = None;
+                let mut look: Option<Look> = None;
                 let mut rest = every;
                 while stopped.recv_timeout(rest) == Err(RecvTimeoutError::Timeout) {
                     let owned = positions.all();
@@ -85,6 +96,19 @@ impl LagWatch {
                             metrics.world_error(Port::Kafka, &error);
                             gauge.forget(&owned, &metrics);
                             look = None;
+                        }
+                    }
+                    let told = match &mut look {
+                        Some(Look {
+                            cluster, logs: Some(logs), ..
+                        }) => gauge.undecided.turn(&owned, &written, &mut **cluster, &mut **logs, &metrics),
+                        _ => Ok(0),
+                    };
+                    match told {
+                        Ok(partitions) => rest = rest.max(EACH * partitions),
+                        Err(error) => {
+                            tracing::debug!(%error, "how long something stands undecided cannot be told");
+                            metrics.world_error(Port::Kafka, &error);
                         }
                     }
                 }
@@ -121,7 +145,9 @@ impl Gauge {
         if owned.is_empty() {
             return Ok(0);
         }
-        let (cluster, scan) = match look {
+        let Look {
+            cluster, records: scan, ..
+        } = match look {
             Some(look) => look,
             None => look.insert(connect()?),
         };
@@ -224,7 +250,11 @@ mod tests {
         let scans = Arc::new(AtomicUsize::new(0));
         let connect = || -> Result<Look, WorldError> {
             let scan = Counting(broker.scan(), scans.clone());
-            Ok((Box::new(broker.cluster()), Some(Box::new(scan))))
+            Ok(Look {
+                cluster: Box::new(broker.cluster()),
+                records: Some(Box::new(scan)),
+                logs: None,
+            })
         };
         let (mut gauge, mut look) = (Gauge::default(), None);
         let (metrics, positions) = (Metrics::new("0.1.0", ""), Positions::default());

@@ -45,6 +45,7 @@ fn everything() -> Metrics {
     metrics.buffered("sink", 900);
     metrics.buffer_budget("sink", 1_000);
     metrics.partition_lag(&at, 12);
+    metrics.partition_undecided(&at, Duration::from_millis(1_500));
     metrics.thread_busy("validator", 1.5);
     metrics.partition_committed(&at, 4_000_000);
     metrics.outcomes("raw.orders", Some(&orders()), 7, 2);

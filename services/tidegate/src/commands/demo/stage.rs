@@ -27,7 +27,7 @@ use crate::signals::stop_flag;
 use crate::wiring::busy::{Busy, IdleClock};
 use crate::wiring::clock::{SystemClock, now_micros};
 use crate::wiring::contracts::LiveContracts;
-use crate::wiring::lag::LagWatch;
+use crate::wiring::lag::{LagWatch, Look};
 use crate::wiring::metered::{Metered, MeteredSchemas, MeteredStore};
 use crate::wiring::meters::{SinkMeter, ValidatorMeter};
 use crate::wiring::schemas::SchemaSource;
@@ -267,7 +267,14 @@ impl Stage {
 
     fn lag(&self, positions: crate::wiring::metered::Positions) -> Result<LagWatch, WorldError> {
         let backend = self.backend.clone();
-        LagWatch::start(positions, &self.metrics, move || Ok((backend.cluster()?, Some(backend.scan()?))))
+        let nothing = |_: &Arc<str>| Vec::new();
+        LagWatch::start(positions, &self.metrics, nothing, move || {
+            Ok(Look {
+                cluster: backend.cluster()?,
+                records: Some(backend.scan()?),
+                logs: None,
+            })
+        })
     }
 
     fn validated(&self) -> Vec<Arc<str>> {

@@ -16,7 +16,7 @@ use tidegate_telemetry::Metrics;
 
 use super::*;
 use crate::wiring::busy::Busy;
-use crate::wiring::lag::LagWatch;
+use crate::wiring::lag::{LagWatch, Look};
 
 fn record(topic: &str) -> Outgoing {
     Outgoing {
@@ -34,6 +34,10 @@ fn position(next: i64) -> Position {
         next: NextOffset(next),
         metadata: String::new(),
     }
+}
+
+fn nothing(_: &Arc<str>) -> Vec<Arc<str>> {
+    Vec::new()
 }
 
 /// A topic with three records, and a member that owns it.
@@ -130,8 +134,12 @@ fn lag_is_what_lies_behind_the_position_and_marks_are_no_records() {
         }
     };
     let watched = broker.clone();
-    let watch = LagWatch::start_every(Duration::from_millis(5), exchange.positions(), &metrics, move || {
-        Ok((Box::new(watched.cluster()), Some(Box::new(watched.scan()))))
+    let watch = LagWatch::start_every(Duration::from_millis(5), exchange.positions(), &metrics, nothing, move || {
+        Ok(Look {
+            cluster: Box::new(watched.cluster()),
+            records: Some(Box::new(watched.scan())),
+            logs: None,
+        })
     })
     .unwrap();
     shown(r#"tidegate_partition_lag_records{partition="0",topic="orders"} 3"#);
@@ -153,7 +161,7 @@ fn a_lag_that_cannot_be_told_is_not_shown() {
     let (_, exchange, metrics) = world();
     metrics.partition_lag(&TopicPartition::new("orders", 0), 9);
     let away = || Err(WorldError::new(Remedy::Retry, "no broker answers"));
-    let _watch = LagWatch::start_every(Duration::from_millis(5), exchange.positions(), &metrics, away).unwrap();
+    let _watch = LagWatch::start_every(Duration::from_millis(5), exchange.positions(), &metrics, nothing, away).unwrap();
     let deadline = std::time::Instant::now() + Duration::from_secs(60);
     while !has(&metrics, r#"tidegate_world_errors_total{port="kafka",remedy="retry"}"#) {
         assert!(std::time::Instant::now() < deadline);
