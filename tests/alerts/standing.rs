@@ -120,7 +120,14 @@ fn a_transaction_that_stays_open_is_seen() {
     shown(&mut validator, at_validator, &all.each_ref().map(|series| (series.as_str(), "0")));
 
     let id = format!("{}-open", world.prefix);
-    let mut open = GroupExchange::join(&world.kafka, "open", &id, &[source.as_str().into()], Delivering::Transactional(id.clone())).unwrap();
+    let mut open = GroupExchange::join(
+        &world.kafka,
+        "open",
+        &id,
+        &[source.as_str().into()],
+        Delivering::Transactional(id.clone()),
+    )
+    .unwrap();
     open.begin().unwrap();
     let records = [&source, &validated, &letters].map(|topic| Outgoing {
         to: TopicPartition::new(topic.as_str(), 1),
