@@ -142,8 +142,8 @@ impl Producing {
 const MARKERS_MAX: Duration = Duration::from_secs(240);
 
 /// Waits until as many events as have outcomes can be seen to have one: after a crash of brokers a group's positions may be seen before the
-/// outcomes of the same transaction, since each partition gets its marker by itself, on a loaded machine minutes later. What is not there by
-/// [`MARKERS_MAX`] is lost; until then who waits is told what is missing.
+/// outcomes of the same transaction, since each partition gets its marker by itself. What is not there by [`MARKERS_MAX`] is lost, or hidden by
+/// a transaction that hangs; until then who waits is told what is missing.
 pub fn await_outcomes(world: &World, planted: &BTreeMap<Origin, Located>) {
     let wanted: HashSet<&Origin> = planted
         .iter()
@@ -183,7 +183,7 @@ pub fn await_outcomes(world: &World, planted: &BTreeMap<Origin, Located>) {
 }
 
 /// Fails with the place when what is missing is written and stands behind a transaction that the brokers do not end: no loss, and nobody can
-/// read it (`services/ARCHITECTURE.md`, "Not there yet").
+/// read it (`services/ARCHITECTURE.md`, "Not there yet"; KAFKA-20734).
 fn tell_hanging(world: &World, missing: &[&&Origin]) {
     let mut scan = PartitionScan::connect_uncommitted(&world.kafka).unwrap();
     let mut hanging = Vec::new();

@@ -95,6 +95,7 @@ impl LagWatch {
                             tracing::debug!(%error, "the lag cannot be told");
                             metrics.world_error(Port::Kafka, &error);
                             gauge.forget(&owned, &metrics);
+                            gauge.undecided.forget(&metrics);
                             look = None;
                         }
                     }

@@ -24,7 +24,7 @@ pub(crate) struct Undecided {
 
 impl Undecided {
     /// One look at what is owned and at the same partitions of the topics that are written for it; answers how many partitions the brokers were
-    /// asked for. After an error nothing is shown: an old number would look like a new one.
+    /// asked for. After an error nothing is shown.
     pub(crate) fn turn(
         &mut self,
         owned: &BTreeMap<TopicPartition, NextOffset>,
@@ -40,19 +40,25 @@ impl Undecided {
             }
         }
         let seen = self.look(&watched, stable, logs);
-        let now_shown = match &seen {
-            Ok((seconds, _)) => seconds.keys().cloned().collect(),
-            Err(_) => BTreeSet::new(),
-        };
-        for gone in self.shown.difference(&now_shown) {
-            metrics.partition_undecided_unknown(gone);
-        }
-        self.shown = now_shown;
-        let (seconds, asked) = seen?;
+        let (seconds, asked) = seen.inspect_err(|_| self.forget(metrics))?;
+        self.shown.retain(|at| {
+            seconds.contains_key(at) || {
+                metrics.partition_undecided_unknown(at);
+                false
+            }
+        });
         for (at, undecided) in seconds {
             metrics.partition_undecided(&at, undecided);
+            self.shown.insert(at);
         }
         Ok(asked)
+    }
+
+    /// Shows nothing: an old number would look like a new one.
+    pub(crate) fn forget(&mut self, metrics: &Metrics) {
+        for at in std::mem::take(&mut self.shown) {
+            metrics.partition_undecided_unknown(&at);
+        }
     }
 
     fn look(
