@@ -138,8 +138,10 @@ impl Fault {
             Fault::Lose(step) => scene.catch(step).lose(),
             Fault::Delay(step) => {
                 let caught = scene.catch(step);
-                // The end of a transaction is asked for again, anything else is given up.
-                let patience = |worker: &Role| count(worker, "has no answer yet; resuming it") + count(worker, "a batch was aborted");
+                // The end of a transaction is asked for again, anything else is given up; whoever has just started was still trying out
+                // whether the brokers hold what they promise.
+                let ends = ["has no answer yet; resuming it", "a batch was aborted", "error=probing transactions"];
+                let patience = |worker: &Role| ends.iter().map(|words| count(worker, words)).sum::<usize>();
                 let before = patience(&scene.workers[0]);
                 let victim = &scene.workers[0];
                 wait("the client's patience to end", &mut [], || Ok(patience(victim) > before));
