@@ -188,6 +188,9 @@ POLICY = (
     ("alerts_can_fire", "aws-operators", lambda b: _rule(b).update(expr="tidegate_misspelt > 1"), "nothing feeds"),
     ("alerts_can_fire", "aws-operators", lambda b: _rule(b)["labels"].pop("severity"), "no severity"),
     ("alerts_can_fire", "aws-operators", lambda b: _rule(b)["annotations"].update(runbook_url="x"), "runbook"),
+    ("alerts_can_fire", "aws-operators+sla-serve",
+     lambda b: _rule(b)["annotations"].update(runbook_url="runbooks/TidegateValidatorDown.md"), "what site.env says"),
+    ("alerts_can_fire", "azure-operators", lambda b: _starts(b, "ConfigMap", "tidegate-site")["data"].update(runbooks="infra/runbooks"), "site.env"),
     ("alerts_can_fire", "aws-operators",
      lambda b: b.of_kind("PodMonitor")[0]["spec"]["podMetricsEndpoints"][0].update(port="metrics"), "no port metrics"),
 )

@@ -464,6 +464,7 @@ def the_registry_lets_in_its_clients_and_nobody_else(build):
 def alerts_can_fire(build):
     metrics = (DOCS / "metrics.md").read_text()
     runbooks = ROOT / "infra" / "runbooks"
+    site = next((c["data"] for c in build.of_kind("ConfigMap") if c["metadata"]["name"].startswith("tidegate-site")), {})
     fed = {line.split("`")[1] for line in metrics.splitlines()
            if line.startswith("| `tidegate_") and line.rstrip(" |").rpartition("|")[2].strip() not in ("-", "")}
     for rules in build.of_kind("PrometheusRule"):
@@ -476,8 +477,9 @@ def alerts_can_fire(build):
                 if alert.get("labels", {}).get("severity") not in ("page", "ticket"):
                     yield f"{name}: no severity"
                 notes = alert.get("annotations", {})
-                if not notes.get("summary") or notes.get("runbook_url") != f"infra/runbooks/{name}.md":
-                    yield f"{name}: needs a summary and the link to its runbook"
+                link = f"{site.get('runbooks')}/{name}.md"
+                if not notes.get("summary") or notes.get("runbook_url") != link or not link.startswith("https://"):
+                    yield f"{name}: needs a summary and the link to its runbook, below what site.env says"
                 if not (runbooks / f"{name}.md").exists():
                     yield f"{name}: has no runbook"
     monitors = build.of_kind("PodMonitor")
