@@ -13,7 +13,9 @@ pub(crate) use sla::{CompletenessArgs, SlaArgs, SlaCommand, SlaHistoryArgs, SlaO
 mod operate;
 
 pub(crate) use alerts::{AlertsArgs, AlertsCommand, RuleForm, SlaChecks};
-pub(crate) use dead_letters::{DlqCommand, DlqCountArgs, DlqExportArgs, DlqLookArgs, DlqLsArgs, DlqMarkArgs, DlqShowArgs, ReplayArgs, SaidArg};
+pub(crate) use dead_letters::{
+    DlqCommand, DlqCountArgs, DlqExportArgs, DlqLookArgs, DlqLsArgs, DlqMarkArgs, DlqShowArgs, ReplayArgs, SaidArg,
+};
 
 pub(crate) use operate::{
     DoctorArgs, DoctorRole, TopicsApplyArgs, TopicsArgs, TopicsCheckArgs, TopicsCommand, TopicsFormat, TopicsRenderArgs,
