@@ -59,10 +59,10 @@ fn the_manifests_hold_what_is_rendered() {
     for (component, sla) in [("monitoring", "job"), ("sla-serve", "serve")] {
         let file = format!("infra/k8s/components/{component}/rules.yaml");
         let written = std::fs::read_to_string(root().join(&file)).unwrap();
-        let expected = rendered(&["--form", "prometheus-rule", "--kubernetes", "--sla", sla]);
+        let expected = rendered(&["--form", "prometheus-rule", "--kubernetes", "--sla", sla, "--runbooks", "runbooks"]);
         assert!(
             written.ends_with(&expected),
-            "write it anew below its comment: tidegate alerts render --form prometheus-rule --kubernetes --sla {sla} >> {file}"
+            "write it anew below its comment: tidegate alerts render --form prometheus-rule --kubernetes --sla {sla} --runbooks runbooks >> {file}"
         );
     }
 }

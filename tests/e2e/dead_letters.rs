@@ -102,7 +102,20 @@ fn dead_letters_are_seen_repaired_sent_back_and_open_again() {
     assert!(out.contains("cleanup.policy=compact"), "{out}");
     let (code, _, err) = world.run(&["dlq", "mark", "0000", "--state", "known"]);
     assert!(code == 2 && err.contains("cleanup.policy=compact"), "{err}");
+    let (code, out, err) = world.run(&["dlq", "count"]);
+    assert!(code == 2 && out.is_empty() && err.contains("cleanup.policy=compact"), "{out}{err}");
     world.cluster().create(&[topic(state, 1, "compact")]).unwrap();
+    // A schedule that counts does not fail for what it finds, tells what it could not finish, and leaves nothing to count.
+    let (code, part, err) = world.run(&["dlq", "count", "--max", "1"]);
+    assert!(code == 2 && part.contains("incomplete"), "{part}{err}");
+    let counted = |out: String| -> u64 {
+        let document: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((&document["kept"], &document["groups"]), (&true.into(), &2.into()), "{out}");
+        document["counted"].as_u64().unwrap()
+    };
+    let count = ["dlq", "count", "--output", "json"];
+    assert!(counted(run(&world, &count, 0)) >= 40, "what --max left out");
+    assert_eq!(counted(run(&world, &count, 0)), 0);
 
     let found = groups(&world, 1);
     assert_eq!(found.len(), 2, "{found:#?}");

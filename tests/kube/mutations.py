@@ -39,6 +39,14 @@ def _second_check(b) -> None:
     b.objects.append(other)
 
 
+def _counts(b) -> dict:
+    return b.named("CronJob", policy.COUNTS)["spec"]
+
+
+def _counting(b) -> dict:
+    return _counts(b)["jobTemplate"]["spec"]["template"]["spec"]
+
+
 def _rule(b) -> dict:
     return b.of_kind("PrometheusRule")[0]["spec"]["groups"][0]["rules"][0]
 
@@ -75,8 +83,17 @@ POLICY = (
     ("people_have_what_they_run", "azure", lambda b: b.named("CronJob", "tidegate-operator")["spec"].update(suspend=False), "by itself"),
     ("people_have_what_they_run", "aws",
      lambda b: b.named("CronJob", "tidegate-operator")["spec"]["jobTemplate"]["spec"].update(backoffLimit=2), "run again"),
-    ("people_have_what_they_run", "aws", lambda b: _main(b, "operator").update(args=["replay", "--execute"]), "nobody says"),
+    ("people_have_what_they_run", "aws", lambda b: b.named("CronJob", "tidegate-operator")["spec"]["jobTemplate"]["spec"]["template"]["spec"][
+        "containers"][0].update(args=["replay", "--execute"]), "nobody says"),
     ("people_have_what_they_run", "aws+kafka-certificate", lambda b: _pod(b, "audit").spec["volumes"].pop(), "has not what"),
+    ("dead_letters_are_counted_by_schedule", "aws", lambda b: _drop(b, "CronJob", policy.COUNTS), "not CronJob"),
+    ("dead_letters_are_counted_by_schedule", "azure", lambda b: _counts(b).update(suspend=True), "never starts"),
+    ("dead_letters_are_counted_by_schedule", "local",
+     lambda b: _counting(b)["containers"][0].update(args=["dlq", "ls"]), "would fail its Job"),
+    ("dead_letters_are_counted_by_schedule", "aws",
+     lambda b: _counts(b)["jobTemplate"]["spec"]["podFailurePolicy"]["rules"].append({"action": "Ignore", "onExitCodes": {}}), "another command"),
+    ("dead_letters_are_counted_by_schedule", "aws+kafka-certificate", lambda b: _counting(b)["volumes"].pop(), "has not what"),
+    ("dead_letters_are_counted_by_schedule", "azure", lambda b: _counting(b)["containers"][0]["env"].pop(), "has not what"),
     ("one_thing_checks_promises", "aws+sla-serve", _second_check, "2 things"),
     ("one_thing_checks_promises", "aws", lambda b: _main(b, "sla").update(args=["sla", "serve"]), "a Job must end"),
     ("one_thing_checks_promises", "aws+sla-serve", lambda b: _main(b, "sla").update(args=["sla", "run", "--once"]), "keep running"),
@@ -188,6 +205,9 @@ POLICY = (
     ("alerts_can_fire", "aws-operators", lambda b: _rule(b).update(expr="tidegate_misspelt > 1"), "nothing feeds"),
     ("alerts_can_fire", "aws-operators", lambda b: _rule(b)["labels"].pop("severity"), "no severity"),
     ("alerts_can_fire", "aws-operators", lambda b: _rule(b)["annotations"].update(runbook_url="x"), "runbook"),
+    ("alerts_can_fire", "aws-operators+sla-serve",
+     lambda b: _rule(b)["annotations"].update(runbook_url="runbooks/TidegateValidatorDown.md"), "what site.env says"),
+    ("alerts_can_fire", "azure-operators", lambda b: _starts(b, "ConfigMap", "tidegate-site")["data"].update(runbooks="infra/runbooks"), "site.env"),
     ("alerts_can_fire", "aws-operators",
      lambda b: b.of_kind("PodMonitor")[0]["spec"]["podMetricsEndpoints"][0].update(port="metrics"), "no port metrics"),
 )

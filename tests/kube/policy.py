@@ -46,13 +46,15 @@ def the_roles_are_there(build):
 
 #: Roles whose commands people run.
 BY_HAND = ("operator", "topics", "audit", "resume")
+#: What starts by itself under the account of one of them.
+COUNTS = "tidegate-dlq-count"
 
 
 @rule
 def people_have_what_they_run(build):
-    """A template for each role, with the pod of the SLA check, that never starts by itself; and nothing that runs under such an account."""
+    """A template for each role, with the pod of the SLA check, that never starts by itself."""
     wanted = [role for role in BY_HAND if role != "topics" or build.name.split("-")[0].split("+")[0] != "azure"]
-    pods = {component(pod): pod for pod in ours(build) if component(pod) in BY_HAND}
+    pods = {component(pod): pod for pod in ours(build) if component(pod) in BY_HAND and pod.owner["metadata"]["name"] != COUNTS}
     if sorted(pods) != sorted(wanted):
         yield f"people may run {sorted(pods)}, not {sorted(wanted)}"
     for role, pod in pods.items():
@@ -65,11 +67,34 @@ def people_have_what_they_run(build):
         words = tidegate(pod)["args"]
         if words[0] != {"operator": "dlq"}.get(role, role) or any(word in ("--execute", "mark", "apply") for word in words):
             yield f"{pod.name}: runs {words} where nobody says what to run"
-        for sla in (pod for pod in ours(build) if component(pod) == "sla" and pod.owner["kind"] == "CronJob"):
-            theirs = {v["name"] for v in tidegate(sla)["env"]}, {v["name"] for v in sla.spec["volumes"]}
-            own = {v["name"] for v in tidegate(pod)["env"]}, {v["name"] for v in pod.spec["volumes"]}
-            if own != theirs:
-                yield f"{pod.name}: has not what the SLA check has of brokers, lake and contracts"
+        yield from _has_what_the_check_has(build, pod)
+
+
+def _has_what_the_check_has(build, pod):
+    for sla in (pod for pod in ours(build) if component(pod) == "sla" and pod.owner["kind"] == "CronJob"):
+        theirs = {v["name"] for v in tidegate(sla)["env"]}, {v["name"] for v in sla.spec["volumes"]}
+        own = {v["name"] for v in tidegate(pod)["env"]}, {v["name"] for v in pod.spec["volumes"]}
+        if own != theirs:
+            yield f"{pod.name}: has not what the SLA check has of brokers, lake and contracts"
+
+
+@rule
+def dead_letters_are_counted_by_schedule(build):
+    """One thing under the operator's account that starts by itself, counts, and does not fail for what it finds; and nothing beside it."""
+    templates = [f"tidegate-{role}" for role in BY_HAND]
+    others = [pod for pod in ours(build) if component(pod) in BY_HAND and pod.owner["metadata"]["name"] not in templates]
+    if [pod.name for pod in others] != [f"CronJob/{COUNTS}"]:
+        yield f"{[pod.name for pod in others]} run under accounts of people, and not CronJob/{COUNTS} alone"
+    for pod in others:
+        spec = pod.owner["spec"]
+        if component(pod) != "operator" or tidegate(pod)["args"][:2] != ["dlq", "count"]:
+            yield f"{pod.name}: runs {tidegate(pod)['args']} as {component(pod)}; `dlq ls` would fail its Job for each open group"
+        if spec.get("suspend") or not spec.get("successfulJobsHistoryLimit") or not spec.get("failedJobsHistoryLimit"):
+            yield f"{pod.name}: never starts, or leaves nothing behind to look at"
+        inner = spec.get("jobTemplate", {}).get("spec", {})
+        if any("onExitCodes" in each for each in (inner.get("podFailurePolicy") or {}).get("rules", [])):
+            yield f"{pod.name}: has exit codes of its own, which are those of another command"
+        yield from _has_what_the_check_has(build, pod)
 
 
 @rule
@@ -464,6 +489,7 @@ def the_registry_lets_in_its_clients_and_nobody_else(build):
 def alerts_can_fire(build):
     metrics = (DOCS / "metrics.md").read_text()
     runbooks = ROOT / "infra" / "runbooks"
+    site = next((c["data"] for c in build.of_kind("ConfigMap") if c["metadata"]["name"].startswith("tidegate-site")), {})
     fed = {line.split("`")[1] for line in metrics.splitlines()
            if line.startswith("| `tidegate_") and line.rstrip(" |").rpartition("|")[2].strip() not in ("-", "")}
     for rules in build.of_kind("PrometheusRule"):
@@ -476,8 +502,9 @@ def alerts_can_fire(build):
                 if alert.get("labels", {}).get("severity") not in ("page", "ticket"):
                     yield f"{name}: no severity"
                 notes = alert.get("annotations", {})
-                if not notes.get("summary") or notes.get("runbook_url") != f"infra/runbooks/{name}.md":
-                    yield f"{name}: needs a summary and the link to its runbook"
+                link = f"{site.get('runbooks')}/{name}.md"
+                if not notes.get("summary") or notes.get("runbook_url") != link or not link.startswith("https://"):
+                    yield f"{name}: needs a summary and the link to its runbook, below what site.env says"
                 if not (runbooks / f"{name}.md").exists():
                     yield f"{name}: has no runbook"
     monitors = build.of_kind("PodMonitor")

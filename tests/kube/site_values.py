@@ -31,7 +31,7 @@ def complaints() -> list[str]:
         code, said, written = _run(overlay, outputs)
         if code != 0 or set(written) != set(example):
             found.append(f"site {overlay}: {code}: writes {sorted(written)}, the overlay has {sorted(example)}: {said}")
-        if any(written.get(name) != example[name] for name in names):
+        if any(written.get(name) != example[name] for name in (*names, "runbooks")):
             found.append(f"site {overlay}: changes values: {written}")
         for name in names:
             code, said, written = _run(overlay, {k: v for k, v in outputs.items() if k != name})
@@ -62,14 +62,21 @@ def complaints() -> list[str]:
     code, said, _ = _run("aws", outputs, repository="https://user:token@git.example.com/x.git")
     if code != 1 or "Secret" not in said:
         found.append(f"site aws: a token in the repository's address is taken: {code}: {said}")
+    for runbooks in ("infra/runbooks", "http://wiki.example.com", "https://", "https://user:token@git.example.com/x"):
+        code, said, written = _run("aws", outputs, runbooks=runbooks)
+        if code != 1 or "--runbooks" not in said or written:
+            found.append(f"site aws: alerts may link to {runbooks}: {code}: {said}")
     return found
 
 
-def _run(overlay: str, outputs: dict, *flags: str, repository: str = "https://git.example.com/data/contracts.git") -> tuple[int, str, dict]:
+def _run(
+    overlay: str, outputs: dict, *flags: str, repository: str = "https://git.example.com/data/contracts.git",
+    runbooks: str = "https://git.example.com/tidegate/blob/v0.1.0/infra/runbooks/",
+) -> tuple[int, str, dict]:
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "site.env"
         answer = subprocess.run(
-            [sys.executable, SITE, overlay, "--contracts-repo", repository, "--output", target, *flags],
+            [sys.executable, SITE, overlay, "--contracts-repo", repository, "--runbooks", runbooks, "--output", target, *flags],
             input=json.dumps(outputs), capture_output=True, text=True, check=False)
         return answer.returncode, answer.stderr, _read(target) if target.exists() else {}
 

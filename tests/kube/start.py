@@ -131,8 +131,7 @@ def _probed(builds):
 
 def _takes_arguments_and_config(build, pod, binary, scratch) -> list[str]:
     name = f"{build.name}: {pod.name}"
-    role = policy.component(pod)
-    place = Place(build, pod, folder_in(scratch, f"{build.name}-{role}"), None)
+    place = Place(build, pod, folder_in(scratch, f"{build.name}-{pod.owner['metadata']['name']}"), None)
     code, text = end(place.run(binary, TIDEGATE_CONTRACTS="/nowhere/contracts"), place)
     # 78 or, for a tool that runs once, 2; and of all that could be wrong only the contracts are.
     if code not in (78, 2) or "/nowhere/contracts" not in text or len(text.strip().splitlines()) != 1:

@@ -13,7 +13,9 @@ pub(crate) use sla::{CompletenessArgs, SlaArgs, SlaCommand, SlaHistoryArgs, SlaO
 mod operate;
 
 pub(crate) use alerts::{AlertsArgs, AlertsCommand, RuleForm, SlaChecks};
-pub(crate) use dead_letters::{DlqCommand, DlqExportArgs, DlqLookArgs, DlqLsArgs, DlqMarkArgs, DlqShowArgs, ReplayArgs, SaidArg};
+pub(crate) use dead_letters::{
+    DlqCommand, DlqCountArgs, DlqExportArgs, DlqLookArgs, DlqLsArgs, DlqMarkArgs, DlqShowArgs, ReplayArgs, SaidArg,
+};
 
 pub(crate) use operate::{
     DoctorArgs, DoctorRole, TopicsApplyArgs, TopicsArgs, TopicsCheckArgs, TopicsCommand, TopicsFormat, TopicsRenderArgs,
@@ -103,7 +105,7 @@ pub(crate) enum Command {
     },
     /// Write a snapshot of contracts as one file that is addressed by its content.
     Bundle(BundleArgs),
-    /// Dead letters in groups: list, look at one, write them out, say how a group stands.
+    /// Dead letters in groups: list, count on a schedule, look at one, write them out, say how a group stands.
     Dlq {
         #[command(subcommand)]
         command: DlqCommand,

@@ -62,6 +62,7 @@ fn main() -> std::process::ExitCode {
         Command::Bundle(args) => commands::bundle::run(&args),
         Command::Dlq { command } => match command {
             DlqCommand::Ls(args) => commands::dlq::ls(&args),
+            DlqCommand::Count(args) => commands::dlq::count(&args),
             DlqCommand::Show(args) => commands::dlq::show(&args),
             DlqCommand::Export(args) => commands::dlq::export(&args),
             DlqCommand::Mark(args) => commands::dlq::mark(&args),

@@ -10,6 +10,8 @@ use super::{Output, RoleArgs};
 pub(crate) enum DlqCommand {
     /// List the groups: how many, since when, from whom, and how they stand.
     Ls(DlqLsArgs),
+    /// Count what came since the last look and keep it, so that the next look is quick. For a schedule.
+    Count(DlqCountArgs),
     /// One group: examples without values, where they lie, and how to put it right.
     Show(DlqShowArgs),
     /// Write the dead letters of a group as JSON lines; without --values no content leaves.
@@ -30,6 +32,17 @@ pub(crate) struct DlqLsArgs {
     /// Also groups that are ignored or fixed.
     #[arg(long)]
     pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) look: DlqLookArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate dlq count --config tidegate.yaml                every few minutes, by cron or a CronJob
+
+Whoever looks afterwards (`dlq ls`, `show`, `export`, `mark`) reads only what came since.
+Exit 0: everything is counted and kept, whatever was found; 2: misuse, no state topic to keep it in, or something was not counted or not kept.")]
+pub(crate) struct DlqCountArgs {
     #[command(flatten)]
     pub(crate) look: DlqLookArgs,
 }

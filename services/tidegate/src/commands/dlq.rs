@@ -14,7 +14,7 @@ use tidegate_replay::board::mark_record;
 use tidegate_replay::fold::partition_text;
 use tidegate_replay::{Board, Mark, Said};
 
-use crate::cli::{DlqExportArgs, DlqLsArgs, DlqMarkArgs, DlqShowArgs, Output, SaidArg};
+use crate::cli::{DlqCountArgs, DlqExportArgs, DlqLsArgs, DlqMarkArgs, DlqShowArgs, Output, SaidArg};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::screen::{ending, harmless, say};
@@ -42,6 +42,20 @@ pub(crate) fn ls(args: &DlqLsArgs) -> Exit {
             _ if look.survey.unread > 0 => Exit::CouldNotTell,
             true => Exit::Findings,
             false => Exit::Clean,
+        }
+    }))
+}
+
+/// `dlq count`. Groups that are there are no finding: a schedule would call each of its runs failed.
+pub(crate) fn count(args: &DlqCountArgs) -> Exit {
+    ending(Look::open_to_keep(&args.look).map(|look| {
+        match args.look.output {
+            Output::Human => say(format_args!("{}", harmless(&show::counted(&look)))),
+            Output::Json => say(format_args!("{}", show::counted_document(&look))),
+        }
+        match look.is_kept && look.survey.unread == 0 {
+            true => Exit::Clean,
+            false => Exit::CouldNotTell,
         }
     }))
 }

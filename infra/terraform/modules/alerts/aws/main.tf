@@ -18,7 +18,12 @@ locals {
       repeat_interval = "4h"
       routes          = [for severity in local.severities : { receiver = severity, matchers = ["severity=\"${severity}\""] }]
     }
-    inhibit_rules = [{ source_matchers = ["severity=\"page\""], target_matchers = ["severity=\"ticket\""], equal = ["contract", "slo"] }]
+    # Labels that neither alert has are equal for Alertmanager: without the matchers a page on Tidegate itself would mute every such ticket.
+    inhibit_rules = [{
+      source_matchers = ["severity=\"page\"", "contract=~\".+\"", "slo=~\".+\""]
+      target_matchers = ["severity=\"ticket\"", "contract=~\".+\"", "slo=~\".+\""]
+      equal           = ["contract", "major", "topic", "slo"]
+    }]
     receivers = [
       for severity in local.severities : {
         name        = severity

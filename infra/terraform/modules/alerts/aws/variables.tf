@@ -29,7 +29,7 @@ variable "workspace" {
 }
 
 variable "alertmanager_config" {
-  description = "Alertmanager configuration (YAML) for the workspace. Null: alerts go to the SNS topics by severity, grouped by contract and slo; a page mutes its ticket."
+  description = "Alertmanager configuration (YAML) for the workspace. Null: alerts go to the SNS topics by severity, grouped by contract and slo; a page mutes the tickets on the same promise."
   type        = string
   default     = null
 

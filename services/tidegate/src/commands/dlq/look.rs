@@ -30,6 +30,8 @@ pub(super) struct Look {
     pub(super) contracts: SnapshotContracts,
     pub(super) board: Board,
     pub(super) has_state: bool,
+    /// All that was counted now is in the state topic.
+    pub(super) is_kept: bool,
     pub(super) survey: Survey,
     pub(super) groups: BTreeMap<String, Group>,
     pub(super) now: i64,
@@ -50,6 +52,15 @@ pub(super) struct Entry<'l> {
 
 impl Look {
     pub(super) fn open(args: &DlqLookArgs) -> anyhow::Result<Look> {
+        Look::opened(args, false)
+    }
+
+    /// The same for whoever looks only to keep what is counted: nothing is read where nothing can be kept.
+    pub(super) fn open_to_keep(args: &DlqLookArgs) -> anyhow::Result<Look> {
+        Look::opened(args, true)
+    }
+
+    fn opened(args: &DlqLookArgs, is_to_keep: bool) -> anyhow::Result<Look> {
         let config = Config::load(&args.role)?;
         config.require_brokers()?;
         let live = LiveContracts::open_with(&config.contracts, &config.following.reach, config.following.poll_every)
@@ -60,6 +71,9 @@ impl Look {
         let mut scan = PartitionScan::connect(&config.kafka)?;
         let found = super::board(&config, &mut cluster, &mut scan)?;
         let has_state = found.is_some();
+        if is_to_keep && !has_state {
+            bail!("{}", super::no_state_topic(&config));
+        }
         let mut board = found.unwrap_or_default();
         let is_meant = |source: &&Arc<str>| args.topics.is_empty() || args.topics.iter().any(|topic| **topic == ***source);
         let mut topics: Vec<Arc<str>> = sources
@@ -113,9 +127,7 @@ impl Look {
         let mut progress = Progress::new(stop_flag());
         let has_field = |topic: &str, contract: Option<&_>, name: &str| contracts.has_field(topic, contract, name);
         let survey = survey(&mut cluster, &mut scan, &topics, &board, args.max, &has_field, &mut progress)?;
-        if has_state {
-            keep(&config, &survey);
-        }
+        let is_kept = has_state && keep(&config, &survey);
         board.marks.values_mut().for_each(|mark| mark.forget_remade(&survey.folds));
         let groups = fold::merged(&survey.folds);
         Ok(Look {
@@ -124,6 +136,7 @@ impl Look {
             contracts,
             board,
             has_state,
+            is_kept,
             survey,
             groups,
             now,
@@ -184,8 +197,8 @@ impl Look {
     }
 }
 
-/// Counting again is all that is lost where this fails.
-fn keep(config: &Config, survey: &Survey) {
+/// Whether all of it is kept now. Counting again is all that is lost where it is not.
+fn keep(config: &Config, survey: &Survey) -> bool {
     let fresh = survey.fresh.iter().map(|place| &survey.folds[*place]);
     let record = |fold: &Fold| {
         let record = fold_record(&config.state_topic, fold);
@@ -198,26 +211,22 @@ fn keep(config: &Config, survey: &Survey) {
         record
     };
     let records: Vec<_> = fresh.filter_map(record).collect();
+    let is_whole = records.len() == survey.fresh.len();
     if records.is_empty() {
-        return;
+        return is_whole;
     }
     let written = RecordWriter::connect_repeating(&config.kafka)
         .map_err(|error| error.to_string())
         .and_then(|mut writer| writer.write(&records).map_err(|fault| fault.to_string()));
-    match written {
-        Ok(delivery) if delivery.delivered == records.len() => {}
-        Ok(delivery) => {
-            let why = delivery.refused.into_iter().next().map(|(_, _, what)| what).unwrap_or_default();
-            tracing::warn!(
-                topic = config.state_topic,
-                why,
-                "the counts could not be kept; the next look reads the same again"
-            );
-        }
-        Err(why) => tracing::warn!(
-            topic = config.state_topic,
-            why,
-            "the counts could not be kept; the next look reads the same again"
-        ),
-    }
+    let why = match written {
+        Ok(delivery) if delivery.delivered == records.len() => return is_whole,
+        Ok(delivery) => delivery.refused.into_iter().next().map(|(_, _, what)| what).unwrap_or_default(),
+        Err(why) => why,
+    };
+    tracing::warn!(
+        topic = config.state_topic,
+        why,
+        "the counts could not be kept; the next look reads the same again"
+    );
+    false
 }

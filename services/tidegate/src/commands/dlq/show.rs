@@ -57,6 +57,32 @@ pub(super) fn list(look: &Look, entries: &[Entry<'_>], all: bool) -> String {
     out.trim_end().to_owned()
 }
 
+/// `dlq count`.
+pub(super) fn counted(look: &Look) -> String {
+    let (groups, open) = (look.groups.len(), look.entries(false).len());
+    let mut out = format!(
+        "{} dead letters counted now; {groups} groups, {open} of them open",
+        look.survey.read
+    );
+    for line in remarks(look) {
+        let _ = write!(out, "\n{line}");
+    }
+    out
+}
+
+/// `dlq count --output json`, version 1: one line, for a log.
+pub(super) fn counted_document(look: &Look) -> Value {
+    json!({
+        "v": 1,
+        "counted": look.survey.read,
+        "groups": look.groups.len(),
+        "open": look.entries(false).len(),
+        "complete": look.survey.unread == 0,
+        "kept": look.is_kept,
+        "remarks": remarks(look),
+    })
+}
+
 fn remarks(look: &Look) -> Vec<String> {
     let survey = &look.survey;
     let mut out = Vec::new();

@@ -43,6 +43,14 @@ run "rules_reach_the_workspace_and_severities_their_topics" {
     error_message = "A receiver for each severity."
   }
   assert {
+    condition = alltrue([
+      for rule in yamldecode(yamldecode(aws_prometheus_alert_manager_definition.this.definition).alertmanager_config).inhibit_rules : alltrue([
+        for side in [rule.source_matchers, rule.target_matchers] : contains(side, "contract=~\".+\"") && contains(side, "slo=~\".+\"")
+      ])
+    ])
+    error_message = "Only a page about a promise mutes a ticket: labels that both lack are equal, too."
+  }
+  assert {
     condition     = aws_cloudwatch_metric_alarm.cluster["no-controller"].statistic == "Maximum" && aws_cloudwatch_metric_alarm.cluster["no-controller"].threshold == 1 && aws_cloudwatch_metric_alarm.cluster["no-controller"].comparison_operator == "LessThanThreshold"
     error_message = "One broker of them all says 1: the average of six or more is below any fraction that three have."
   }
