@@ -140,7 +140,11 @@ impl Fault {
                 let caught = scene.catch(step);
                 // The end of a transaction is asked for again, anything else is given up; whoever has just started was still trying out
                 // whether the brokers hold what they promise.
-                let ends = ["has no answer yet; resuming it", "a batch was aborted", "error=probing transactions"];
+                let ends = [
+                    "has no answer yet; resuming it",
+                    "a batch was aborted",
+                    "error=probing transactions",
+                ];
                 let patience = |worker: &Role| ends.iter().map(|words| count(worker, words)).sum::<usize>();
                 let before = patience(&scene.workers[0]);
                 let victim = &scene.workers[0];
