@@ -293,10 +293,9 @@ impl Metrics {
             // An error only says that there was no such series.
             let _ = gauge.remove_label_values(&[&*at.topic, &at.partition.to_string()]);
         }
-        let _ = self
-            .shared
-            .partition_committed
-            .remove_label_values(&[&*at.topic, &at.partition.to_string()]);
+        for gauge in [&self.shared.partition_undecided, &self.shared.partition_committed] {
+            let _ = gauge.remove_label_values(&[&*at.topic, &at.partition.to_string()]);
+        }
     }
 
     /// A worker thread was busy, not waiting, for so long.
