@@ -169,7 +169,7 @@ CASES = (
     ("TidegatePartitionPaused", {PAUSED: "1x20"}, 16, {"topic": "orders", "partition": "3"},
      {"summary": "Partition orders-3 has been waiting for the outside world for 15 minutes."}, [({PAUSED: "1x20"}, 14)]),
     ("TidegateTransactionHangs", {UNDECIDED: "0+60x20"}, 18, {"topic": "orders.dlq", "partition": "3"},
-     {"summary": "A transaction has been open in orders.dlq-3 for 18m 0s: nobody sees what was written since. Nothing is lost; do not abort it before you have read the runbook."},
+     {"summary": "A transaction has been open in orders.dlq-3 for 18m 0s: nobody sees what was written since. Abort nothing before you have read the runbook."},
      # Not for long; one after the other.
      [({UNDECIDED: "0+60x20"}, 15), ({UNDECIDED: "0 60 120 0 60 120 0 60 120 0 60 120 0 60 120 0 60 120 0"}, 18)]),
     ("TidegateBatchesAborting", {ABORTED: "0+60x40", DONE: "0+6x40"}, 30, {},

@@ -112,6 +112,9 @@ fn known<'b>(board: &'b Board, at: &TopicPartition, id: Option<&str>, end: NextO
 fn topic_id(cluster: &mut dyn Cluster, topic: &Arc<str>) -> Result<Option<Arc<str>>, WorldError> {
     match cluster.topics(std::slice::from_ref(topic))?.pop() {
         Some(facts) => Ok(facts.id),
-        None => Err(WorldError::new(Remedy::Operator, format!("topic {topic} does not exist"))),
+        None => Err(WorldError::new(
+            Remedy::Operator,
+            format!("topic {topic} does not exist; `tidegate topics apply` makes what the contracts need"),
+        )),
     }
 }

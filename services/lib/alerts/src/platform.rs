@@ -81,7 +81,7 @@ pub(crate) fn group(snapshot: Option<&Snapshot>, options: &Options) -> Group {
                 shortest(times.seconds(900.0))
             ),
             60,
-            "A transaction has been open in {{ $labels.topic }}-{{ $labels.partition }} for {{ $value | humanizeDuration }}: nobody sees what was written since. Nothing is lost; do not abort it before you have read the runbook.",
+            "A transaction has been open in {{ $labels.topic }}-{{ $labels.partition }} for {{ $value | humanizeDuration }}: nobody sees what was written since. Abort nothing before you have read the runbook.",
         ),
         alert(
             "TidegateBatchesAborting",

@@ -58,12 +58,13 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
     patience.until(Port::Kafka, || first_time(config, &settings, &mut cluster, &facts, &topics))?;
     settings.topic_ids = facts.into_iter().filter_map(|fact| Some((fact.topic, fact.id?))).collect();
     let mode = config.validator.mode;
+    let transactional_id = format!("{}-{}", config.validator_group, super::unique());
     let delivering = match mode {
         Mode::AtLeastOnce => Delivering::Acknowledged,
         Mode::ExactlyOnce => {
             let token = super::unique();
             match patience.until(Port::Kafka, || probe_transactions(&config.kafka, &config.probe_topic, &token))? {
-                Transactions::Proved => Delivering::Transactional(format!("{}-{}", config.validator_group, super::unique())),
+                Transactions::Proved => Delivering::Transactional(transactional_id.clone()),
                 Transactions::Refuted(why) => {
                     let what =
                         format!("exactly_once was asked for and these brokers do not hold it: {why}; set validator.mode to at_least_once");
@@ -76,7 +77,9 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
         Mode::ExactlyOnce => DeliveryMode::ExactlyOnce,
         Mode::AtLeastOnce => DeliveryMode::AtLeastOnce,
     });
-    tracing::info!(mode = mode.as_str(), snapshot = %snapshot.commit(), topics = topics.len(), "validating");
+    // Whoever looks into a transaction that does not end asks whose it is.
+    let transactional_id = matches!(mode, Mode::ExactlyOnce).then_some(transactional_id);
+    tracing::info!(mode = mode.as_str(), snapshot = %snapshot.commit(), topics = topics.len(), transactional_id, "validating");
 
     let busy = Busy::new(&metrics, "validator");
     let schemas = MeteredSchemas {

@@ -89,8 +89,9 @@ impl LagWatch {
                 let mut rest = every;
                 while stopped.recv_timeout(rest) == Err(RecvTimeoutError::Timeout) {
                     let owned = positions.all();
+                    let mut asked = 0;
                     match gauge.turn(&owned, &mut look, &connect, &metrics, &positions) {
-                        Ok(partitions) => rest = every.max(EACH * partitions),
+                        Ok(partitions) => asked += partitions,
                         Err(error) => {
                             tracing::debug!(%error, "the lag cannot be told");
                             metrics.world_error(Port::Kafka, &error);
@@ -102,16 +103,19 @@ impl LagWatch {
                     let told = match &mut look {
                         Some(Look {
                             cluster, logs: Some(logs), ..
-                        }) => gauge.undecided.turn(&owned, &written, &mut **cluster, &mut **logs, &metrics),
+                        }) => gauge
+                            .undecided
+                            .turn(&positions.all(), &written, &mut **cluster, &mut **logs, &metrics),
                         _ => Ok(0),
                     };
                     match told {
-                        Ok(partitions) => rest = rest.max(EACH * partitions),
+                        Ok(partitions) => asked += partitions,
                         Err(error) => {
                             tracing::debug!(%error, "how long something stands undecided cannot be told");
                             metrics.world_error(Port::Kafka, &error);
                         }
                     }
+                    rest = every.max(EACH * asked);
                 }
             })
             .map_err(|error| WorldError::caused(Remedy::Operator, "cannot start a thread for lag", error))?;
