@@ -263,7 +263,7 @@ fn records(topic: &Arc<str>) -> Vec<Outgoing> {
     values.push(with(b"{\"order_id\":\"", "NotUtf8", b"\xff\"}"));
     let outgoing = |(number, value): (usize, Vec<u8>)| Outgoing {
         to: TopicPartition::new(topic.clone(), 0),
-        timestamp: Some(1_795_000_000_000),
+        timestamp: None,
         key: Some(Bytes::from(canary("Key"))),
         value: Some(Bytes::from(value)),
         headers: vec![
