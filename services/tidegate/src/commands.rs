@@ -46,7 +46,7 @@ pub(crate) use patience::Patience;
 
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::signals::stop_flag;
+use crate::signals::{end_in_time, stop_flag};
 use crate::wiring::clock::{SystemClock, now_micros};
 use crate::wiring::contracts::LiveContracts;
 use crate::wiring::schemas::SchemaSource;
@@ -65,6 +65,7 @@ pub(crate) fn run_role(
         }
     };
     let stop = stop_flag();
+    end_in_time(&stop);
     let contracts = match contracts(name, &config, &stop) {
         Ok(contracts) => contracts,
         Err(error) if error.remedy == Remedy::Retry => {

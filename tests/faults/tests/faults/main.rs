@@ -78,7 +78,29 @@ fn validators_that_end_in_the_middle() {
         };
         (format!("at_least_once {fault:?}"), Box::new(story) as Box<dyn FnOnce() + Send>)
     }));
+    let still = || stopped_while_the_store_hangs(Scene::new(&stand, &broker, &["orders"], 2, 1));
+    stories.push(("stopped while the store hangs".to_owned(), Box::new(still)));
     together(stories);
+}
+
+/// P12: the store is waited for longer than an orchestrator waits for the role. Time ends it, and nothing is lost.
+fn stopped_while_the_store_hangs(mut scene: Scene) {
+    scene.start_worker();
+    scene.start_sink();
+    scene.produce(500);
+    scene.settle();
+    scene.store.set(Weather::Still);
+    scene.produce(500);
+    let asked = Instant::now();
+    let role = scene.sink.take().expect("it was started");
+    role.signal("TERM");
+    let status = role.ended();
+    assert!(asked.elapsed() < STOPS_WITHIN, "{:.1?}", asked.elapsed());
+    assert_eq!(status.code(), Some(143), "after {:.1?}", asked.elapsed());
+    scene.store.set(Weather::Clear);
+    scene.start_sink();
+    scene.produce(500);
+    scene.end();
 }
 
 /// F2, F3, F4, F6, F7, F11, F20, F23, F26, F31: what a running deployment must get over by itself. One after another, with a sink, and
