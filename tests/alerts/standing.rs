@@ -37,6 +37,16 @@ fn shown(role: &mut Role, at: SocketAddr, series: &[(&str, &str)]) {
     }
 }
 
+/// One source of two partitions; none where there are no real servers.
+fn orders() -> Option<World> {
+    let shape = Shape {
+        topics: &["orders"],
+        partitions: 2,
+        ..Shape::whole("s3", "exactly_once")
+    };
+    Some(World::new(Stand::get()?, shape))
+}
+
 /// Nobody listens where the brokers should be, or where the store should be.
 #[test]
 fn a_role_that_waits_at_its_start_is_seen() {
@@ -61,13 +71,7 @@ fn a_role_that_waits_at_its_start_is_seen() {
 
 #[test]
 fn a_halted_partition_of_the_sink_is_seen() {
-    let Some(stand) = Stand::get() else { return };
-    let shape = Shape {
-        topics: &["orders"],
-        partitions: 2,
-        ..Shape::whole("s3", "exactly_once")
-    };
-    let world = World::new(stand, shape);
+    let Some(world) = orders() else { return };
     let http = free();
     let mut sink = world.start_in(world.folder.path(), "sink", "sink", &[("TIDEGATE_HTTP", &http.to_string())]);
     shown(&mut sink, http, &[("tidegate_ready{role=\"sink\"}", "1")]);
@@ -100,13 +104,7 @@ fn a_halted_partition_of_the_sink_is_seen() {
 /// A transaction that nobody ends hides what is behind it, and no lag tells: seen where it stands, by whoever reads or writes there.
 #[test]
 fn a_transaction_that_stays_open_is_seen() {
-    let Some(stand) = Stand::get() else { return };
-    let shape = Shape {
-        topics: &["orders"],
-        partitions: 2,
-        ..Shape::whole("s3", "exactly_once")
-    };
-    let world = World::new(stand, shape);
+    let Some(world) = orders() else { return };
     let (at_validator, at_sink) = (free(), free());
     let role = |name: &str, command: &str, at: SocketAddr| {
         world.start_in(world.folder.path(), name, command, &[("TIDEGATE_HTTP", &at.to_string())])

@@ -62,7 +62,8 @@ def complaints() -> list[str]:
     code, said, _ = _run("aws", outputs, repository="https://user:token@git.example.com/x.git")
     if code != 1 or "Secret" not in said:
         found.append(f"site aws: a token in the repository's address is taken: {code}: {said}")
-    for runbooks in ("infra/runbooks", "http://wiki.example.com", "https://", "https://user:token@git.example.com/x"):
+    refused = ["infra/runbooks", "http://wiki.example.com", "https://", "https://user:token@git.example.com/x", "https://wiki.example.com/x?page=1"]
+    for runbooks in refused:
         code, said, written = _run("aws", outputs, runbooks=runbooks)
         if code != 1 or "--runbooks" not in said or written:
             found.append(f"site aws: alerts may link to {runbooks}: {code}: {said}")

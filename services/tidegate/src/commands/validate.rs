@@ -58,13 +58,12 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
     patience.until(Port::Kafka, || first_time(config, &settings, &mut cluster, &facts, &topics))?;
     settings.topic_ids = facts.into_iter().filter_map(|fact| Some((fact.topic, fact.id?))).collect();
     let mode = config.validator.mode;
-    let transactional_id = format!("{}-{}", config.validator_group, super::unique());
     let delivering = match mode {
         Mode::AtLeastOnce => Delivering::Acknowledged,
         Mode::ExactlyOnce => {
             let token = super::unique();
             match patience.until(Port::Kafka, || probe_transactions(&config.kafka, &config.probe_topic, &token))? {
-                Transactions::Proved => Delivering::Transactional(transactional_id.clone()),
+                Transactions::Proved => Delivering::Transactional(format!("{}-{}", config.validator_group, super::unique())),
                 Transactions::Refuted(why) => {
                     let what =
                         format!("exactly_once was asked for and these brokers do not hold it: {why}; set validator.mode to at_least_once");
@@ -78,7 +77,10 @@ fn validate(config: &Config, contracts: LiveContracts, stop: &Arc<AtomicBool>) -
         Mode::AtLeastOnce => DeliveryMode::AtLeastOnce,
     });
     // Whoever looks into a transaction that does not end asks whose it is.
-    let transactional_id = matches!(mode, Mode::ExactlyOnce).then_some(transactional_id);
+    let transactional_id = match &delivering {
+        Delivering::Transactional(id) => Some(id.as_str()),
+        Delivering::Acknowledged => None,
+    };
     tracing::info!(mode = mode.as_str(), snapshot = %snapshot.commit(), topics = topics.len(), transactional_id, "validating");
 
     let busy = Busy::new(&metrics, "validator");

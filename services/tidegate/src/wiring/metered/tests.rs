@@ -1,13 +1,14 @@
 //! Every decorator over the in-memory broker and store: what is asked goes through unchanged, and what happened is counted.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tidegate_check::input::Known;
 use tidegate_check::{SchemaLookup, SchemaNeed};
 use tidegate_flow::ports::{
-    Cluster as _, Consumer as _, Created, Delivery, Exchange as _, NewTopic, ObjectFacts, Polled, Refusal, Store, TransactionFault,
+    Cluster, Consumer as _, Created, Delivery, Exchange as _, NewTopic, ObjectFacts, Polled, Refusal, Store, TopicFacts, TransactionFault,
 };
 use tidegate_flow::record::Outgoing;
 use tidegate_flow::{NextOffset, Position, Remedy, TopicPartition, WorldError};
@@ -171,6 +172,49 @@ fn a_lag_that_cannot_be_told_is_not_shown() {
     while has(&metrics, "tidegate_partition_lag_records{") {
         assert!(std::time::Instant::now() < deadline);
         std::thread::yield_now();
+    }
+}
+
+/// Tells offsets until the brokers are away.
+struct UntilAway(Box<dyn Cluster>, Arc<AtomicBool>);
+
+impl Cluster for UntilAway {
+    fn topics(&mut self, names: &[Arc<str>]) -> Result<Vec<TopicFacts>, WorldError> {
+        self.0.topics(names)
+    }
+
+    fn offsets(&mut self, topic: &str) -> Result<Vec<(NextOffset, NextOffset)>, WorldError> {
+        match self.1.load(Ordering::Relaxed) {
+            true => Err(WorldError::new(Remedy::Retry, "no broker answers")),
+            false => self.0.offsets(topic),
+        }
+    }
+
+    fn create(&mut self, topics: &[NewTopic]) -> Result<(), WorldError> {
+        self.0.create(topics)
+    }
+}
+
+#[test]
+fn nothing_stands_undecided_while_the_lag_cannot_be_told() {
+    let (broker, exchange, metrics) = world();
+    let away = Arc::new(AtomicBool::new(false));
+    let is_away = away.clone();
+    let connect = move || {
+        Ok(Look {
+            cluster: Box::new(UntilAway(Box::new(broker.cluster()), is_away.clone())),
+            records: None,
+            logs: Some(Box::new(broker.cluster())),
+        })
+    };
+    let _watch = LagWatch::start_every(Duration::from_millis(5), exchange.positions(), &metrics, nothing, connect).unwrap();
+    for shown in [true, false] {
+        away.store(!shown, Ordering::Relaxed);
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        while has(&metrics, "tidegate_partition_undecided_seconds{") != shown {
+            assert!(std::time::Instant::now() < deadline, "shown: {}", !shown);
+            std::thread::yield_now();
+        }
     }
 }
 

@@ -44,7 +44,8 @@ run "rules_reach_the_workspace_and_severities_their_topics" {
   }
   assert {
     condition = alltrue([
-      for rule in yamldecode(yamldecode(aws_prometheus_alert_manager_definition.this.definition).alertmanager_config).inhibit_rules : alltrue([
+      for rule in yamldecode(yamldecode(aws_prometheus_alert_manager_definition.this.definition).alertmanager_config).inhibit_rules :
+      toset(rule.equal) == toset(["contract", "major", "topic", "slo"]) && alltrue([
         for side in [rule.source_matchers, rule.target_matchers] : contains(side, "contract=~\".+\"") && contains(side, "slo=~\".+\"")
       ])
     ])
